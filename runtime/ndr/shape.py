@@ -1,0 +1,208 @@
+"""What the codec compiler must know of a layout before it writes code: alignment, size, recursion.
+
+Counterpart: `reference.py` finds the same facts while it walks; the tests hold the two together.
+Sources: C706 14.2, 14.3; MS-RPCE 2.2.4.8, 2.2.5.3; sizes are octets, counts are items.
+"""
+
+from __future__ import annotations
+
+from .layout import (
+    NO_ARM,
+    Array,
+    Byte,
+    Char,
+    ContextHandle,
+    EncapsulatedUnion,
+    Encoding,
+    Guid,
+    Layout,
+    Parameters,
+    Pointer,
+    Range,
+    Scalar,
+    String,
+    Struct,
+    SwitchIs,
+    Union,
+    WChar,
+)
+
+UNROLL = 16
+"""A fixed array of at most so many fixed-size items is read as single fields."""
+
+
+def is_octets(element: Layout) -> bool:
+    """Are arrays of this element `bytes` in Python?"""
+    return element is Byte or element is Char
+
+
+def is_plain(element: Layout) -> bool:
+    """A scalar whose wire value is its Python value: arrays of it move as one block."""
+    return type(element) is Scalar and element.idl != "boolean"
+
+
+def alignment(layout: Layout, encoding: Encoding) -> int:
+    """The alignment of a layout in octets; a structure takes its members' largest, arms of unions included."""
+    match layout:
+        case Scalar():
+            return layout.size(encoding)
+        case Range():
+            return layout.layout.size(encoding)
+        case Guid() | ContextHandle():
+            return 4
+        case Pointer():
+            return encoding.word
+        case Struct():
+            return max((alignment(field.layout, encoding) for field in layout.fields), default=1)
+        case SwitchIs() | EncapsulatedUnion():
+            return alignment(layout.union, encoding)
+        case Union():
+            return max(layout.tag.size(encoding), arms_alignment(layout, encoding))
+        case Array():
+            return alignment(layout.element, encoding)
+        case String():
+            return layout.unit.size(encoding)
+        case _:
+            raise TypeError(f"{layout!r} has no alignment")
+
+
+def arms_alignment(union: Union, encoding: Encoding) -> int:
+    """The alignment of the widest arm."""
+    return max((alignment(arm, encoding) for arm in union.layouts()), default=1)
+
+
+def exhaustive(union: Union) -> bool:
+    """Has every tag an arm?"""
+    return union.default is not NO_ARM
+
+
+def conformant_tail(layout: Layout) -> Array | String | None:
+    """The conformant array at the end of a layout, whose maximum count moves to its front (C706 14.3.7.1)."""
+    match layout:
+        case Array():
+            return layout if layout.conformant else None
+        case String():
+            return layout if layout.bound is None else None
+        case Struct() if layout.fields:
+            return conformant_tail(layout.fields[-1].layout)
+        case _:
+            return None
+
+
+def fixed_size(layout: Layout, encoding: Encoding) -> int | None:
+    """Octets of the scalar part from its own alignment on, trailing pad of NDR64 included; None when it varies."""
+    match layout:
+        case Scalar():
+            return layout.size(encoding)
+        case Range():
+            return layout.layout.size(encoding)
+        case Guid():
+            return 16
+        case ContextHandle():
+            return 20
+        case Pointer():
+            return encoding.word
+        case Struct():
+            return _fixed_struct(layout, encoding)
+        case Array():
+            return _fixed_array(layout, encoding)
+        case _:
+            return None
+
+
+def _fixed_struct(struct: Struct, encoding: Encoding) -> int | None:
+    offset = 0
+    for field in struct.fields:
+        size = fixed_size(field.layout, encoding)
+        if size is None:
+            return None
+        offset = round_up(offset, alignment(field.layout, encoding)) + size
+    return round_up(offset, alignment(struct, encoding)) if encoding.wide else offset
+
+
+def _fixed_array(array: Array, encoding: Encoding) -> int | None:
+    if array.bound is None or array.varying:
+        return None
+    if is_octets(array.element) or array.element is WChar:
+        return array.bound * alignment(array.element, encoding)
+    item = fixed_size(array.element, encoding)
+    if item is None or array.bound > UNROLL or leaves(array.element) * array.bound > UNROLL:
+        return None
+    stride = round_up(item, alignment(array.element, encoding))
+    return stride * (array.bound - 1) + item if array.bound else 0
+
+
+def leaves(layout: Layout) -> int:
+    """Fields that a fixed-size layout becomes in one format string."""
+    match layout:
+        case Struct():
+            return sum(leaves(field.layout) for field in layout.fields)
+        case Array(bound=int(bound)) if not (is_octets(layout.element) or layout.element is WChar):
+            return bound * leaves(layout.element)
+        case _:
+            return 1
+
+
+def smallest(layout: Layout, encoding: Encoding) -> int:
+    """The fewest octets that one item can take; what a count is held against before memory is taken."""
+    size = fixed_size(layout, encoding)
+    if size is not None:
+        return size
+    match layout:
+        case Struct():
+            return sum(smallest(field.layout, encoding) for field in layout.fields)
+        case SwitchIs() | EncapsulatedUnion():
+            return layout.union.tag.size(encoding)
+        case String():
+            return 2 * encoding.word
+        case Array():
+            counts = 2 * encoding.word if layout.varying else 0
+            return counts if layout.bound is None else counts or layout.bound * smallest(layout.element, encoding)
+        case _:
+            return 0
+
+
+def children(layout: Layout) -> list[Layout]:
+    """The layouts that a layout is made of, pointees included."""
+    match layout:
+        case Struct() | Parameters():
+            return [field.layout for field in layout.fields]
+        case Union():
+            return layout.layouts()
+        case SwitchIs() | EncapsulatedUnion():
+            return [layout.union]
+        case Array():
+            return [layout.element]
+        case Pointer():
+            return [layout.target]
+        case _:
+            return []
+
+
+def recursive(root: Layout) -> set[int]:
+    """The ids of the structures under `root` that contain themselves through pointers."""
+    found: set[int] = set()
+    path: list[int] = []
+    done: set[int] = set()
+
+    def visit(layout: Layout) -> None:
+        key = id(layout)
+        if key in path:
+            cycle = path[path.index(key) :]
+            found.update(cycle)
+            return
+        if key in done:
+            return
+        path.append(key)
+        for child in children(layout):
+            visit(child)
+        path.pop()
+        done.add(key)
+
+    visit(root)
+    return found
+
+
+def round_up(offset: int, align: int) -> int:
+    """The next multiple of `align`."""
+    return -(-offset // align) * align

@@ -1,0 +1,72 @@
+"""What correlations and unions ask of the compiler: which siblings they name, which arms a tag selects.
+
+Used by both halves of the codec compiler (`reading.py`, `writing.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .expression import Expression
+from .layout import Array, Field, Layout, NoArm, Pointer, String, SwitchIs, Union
+
+
+def branches(union: Union, tag: str) -> Iterator[tuple[str, Layout | NoArm | None]]:
+    """An if-chain over the tag: (header of the block, arm)."""
+    groups: dict[int, tuple[Layout | None, list[int]]] = {}
+    for value, arm in union.arms.items():
+        groups.setdefault(id(arm), (arm, []))[1].append(value)
+    word = "if"
+    for arm, values in groups.values():
+        test = f"== {values[0]}" if len(values) == 1 else f"in {tuple(values)}"
+        yield f"{word} {tag} {test}:", arm
+        word = "elif"
+    yield ("else:" if groups else "if True:"), union.default
+
+
+def correlated(fields: Iterable[Field]) -> set[str]:
+    """The names that correlations among `fields` read."""
+    found: set[str] = set()
+    for field in fields:
+        for layout in below(field.layout):
+            for expression in expressions(layout):
+                found |= expression.names()
+    return found
+
+
+def below(layout: Layout) -> Iterator[Layout]:
+    """A layout and what is under it in the same scope: through pointers and items, not into structures."""
+    seen: set[int] = set()
+    while True:
+        yield layout
+        seen.add(id(layout))
+        match layout:
+            case Pointer():
+                layout = layout.target
+            case Array():
+                layout = layout.element
+            case _:
+                return
+        if id(layout) in seen:
+            return
+
+
+def correlated_below(layout: Layout) -> list[Layout]:
+    return [keyed(part) for part in below(layout) if expressions(part)]
+
+
+def keyed(layout: Layout) -> Layout:
+    return layout.union if isinstance(layout, SwitchIs) else layout
+
+
+def expressions(layout: Layout) -> list[Expression]:
+    match layout:
+        case Array():
+            found = [layout.size, layout.length, layout.first]
+        case String():
+            found = [layout.size]
+        case SwitchIs():
+            found = [layout.switch]
+        case _:
+            found = []
+    return [expression for expression in found if expression is not None]

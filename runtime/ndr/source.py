@@ -1,0 +1,146 @@
+"""The text of a generated codec, and what is known of the stream offset while it is written.
+
+Both halves of the compiler (`reading.py`, `writing.py`) write with it. Fields of fixed size wait in a
+run and become one `struct.Struct`; every line of code first empties the run, so code reads in stream order.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .expression import Binary, Expression, Number, Present, Sibling, When
+from .layout import Encoding
+
+Known = tuple[int, int]
+"""(modulus, residue): the offset is `residue` modulo `modulus`, a power of two up to 8."""
+
+
+def agreed(first: Known, second: Known) -> Known:
+    """What is known where two ways through the code meet."""
+    modulus = min(first[0], second[0])
+    while (first[1] - second[1]) % modulus:
+        modulus //= 2
+    return modulus, first[1] % modulus
+
+
+class Source:
+    """Lines of Python, the constants they name, the run of fixed fields, and the offset's residue."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding = encoding
+        self.lines: list[str] = []
+        self.constants: dict[str, Any] = {}
+        self.known: Known = (8, 0)
+        self.format = ""
+        self.arguments: list[str] = []
+        self.size = 0
+        self._indent = 1
+        self._serial = 0
+        self._formats: dict[str, str] = {}
+
+    def new(self, prefix: str = "v") -> str:
+        """A name that is not in use."""
+        self._serial += 1
+        return f"{prefix}{self._serial}"
+
+    def constant(self, value: Any, prefix: str = "C") -> str:
+        """A name for a value that generated code needs."""
+        name = self.new(prefix)
+        self.constants[name] = value
+        return name
+
+    def line(self, text: str) -> None:
+        """One line of code, after the fields that wait in the run."""
+        self.flush()
+        self.lines.append("    " * self._indent + text)
+
+    @contextmanager
+    def block(self, header: str) -> Iterator[None]:
+        """An indented block."""
+        self.line(header)
+        self._indent += 1
+        start = len(self.lines)
+        yield
+        self.flush()
+        if len(self.lines) == start:
+            self.lines.append("    " * self._indent + "pass")
+        self._indent -= 1
+
+    def flush(self) -> None:
+        """Turn the run into one line; the two halves do it in their own way."""
+        raise TypeError("a Source is written by its decoding or encoding half")
+
+    # The offset
+
+    def moved(self, size: int) -> None:
+        """The offset grew by a known size."""
+        self.known = self.known[0], (self.known[1] + size) % self.known[0]
+
+    def forget(self, modulus: int = 1) -> None:
+        """The offset is a multiple of `modulus`, nothing more is known."""
+        self.known = modulus, 0
+
+    def static_pad(self, align: int) -> int | None:
+        """Octets up to the next multiple of `align`; None when that is not known now."""
+        return -self.known[1] % align if align <= self.known[0] else None
+
+    def field(self, code: str, size: int, argument: str) -> None:
+        """A field of fixed size joins the run, at the offset as it is."""
+        self.format += code
+        self.arguments.append(argument)
+        self.size += size
+        self.moved(size)
+
+    def pad(self, size: int) -> None:
+        """Padding of known size joins the run."""
+        if size:
+            self.format += f"{size}x"
+            self.size += size
+            self.moved(size)
+
+    def take_run(self) -> tuple[str, list[str], int]:
+        """Empty the run: (format, arguments, size)."""
+        run = self.format, self.arguments, self.size
+        self.format, self.arguments, self.size = "", [], 0
+        return run
+
+    def packed(self, method: str, text: str) -> str:
+        """The name of a bound method of the Struct for a format: pack, unpack_from or iter_unpack."""
+        key = f"{method} {text}"
+        if key not in self._formats:
+            packer = struct.Struct(self.encoding.order + text)
+            self._formats[key] = self.constant(getattr(packer, method), method[0].upper())
+        return self._formats[key]
+
+    # Expressions
+
+    def expression(self, expression: Expression, scope: dict[str, str]) -> str:
+        """Python text for a correlation; `scope` maps siblings to the text of their values."""
+        match expression:
+            case Number(value):
+                return repr(value)
+            case Sibling(name):
+                return scope[name]
+            case Present(name):
+                return f"({scope[name]} is not None)"
+            case When(condition, then, otherwise):
+                parts = [self.expression(part, scope) for part in (then, condition, otherwise)]
+                return "({} if {} else {})".format(*parts)
+            case Binary(operator, left, right):
+                a, b = self.expression(left, scope), self.expression(right, scope)
+                if operator == "/" and isinstance(right, Number) and right.value > 0 and a.isidentifier():
+                    return f"({a} // {b} if {a} >= 0 else -(-{a} // {b}))"
+                return f"({a} {operator} {b})" if operator in "+-*&|^" else f"OPERATORS[{operator!r}]({a}, {b})"
+            case _:
+                raise TypeError(f"{expression!r} is no correlation")
+
+    def compile(self, name: str, support: dict[str, Any]) -> Any:
+        """Make the function `name` out of the lines."""
+        self.flush()
+        text = "\n".join(self.lines)
+        namespace = {**support, **self.constants}
+        exec(compile(text, f"<codec {name}>", "exec"), namespace)  # our own text, made of layouts only
+        return namespace[name]
