@@ -46,6 +46,6 @@ class NdrError(ValueError):
 
     def within(self, name: str) -> NdrError:
         """The same error, seen from the construct that holds field `name`."""
-        joiner = "" if not self.path or self.path.startswith("[") else "."
+        joiner = "" if not name or not self.path or self.path.startswith("[") else "."
         self.path = f"{name}{joiner}{self.path}"
         return self

@@ -82,20 +82,38 @@ class Expression:
     def __mod__(self, other: Operand) -> Expression:
         return Binary("%", self, as_expression(other))
 
+    def __rmod__(self, other: int) -> Expression:
+        return Binary("%", Number(other), self)
+
     def __lshift__(self, other: Operand) -> Expression:
         return Binary("<<", self, as_expression(other))
+
+    def __rlshift__(self, other: int) -> Expression:
+        return Binary("<<", Number(other), self)
 
     def __rshift__(self, other: Operand) -> Expression:
         return Binary(">>", self, as_expression(other))
 
+    def __rrshift__(self, other: int) -> Expression:
+        return Binary(">>", Number(other), self)
+
     def __and__(self, other: Operand) -> Expression:
         return Binary("&", self, as_expression(other))
+
+    def __rand__(self, other: int) -> Expression:
+        return Binary("&", Number(other), self)
 
     def __or__(self, other: Operand) -> Expression:
         return Binary("|", self, as_expression(other))
 
+    def __ror__(self, other: int) -> Expression:
+        return Binary("|", Number(other), self)
+
     def __xor__(self, other: Operand) -> Expression:
         return Binary("^", self, as_expression(other))
+
+    def __rxor__(self, other: int) -> Expression:
+        return Binary("^", Number(other), self)
 
     def evaluate(self, siblings: Mapping[str, object]) -> int:
         """The value over the siblings' values; NdrError when a sibling is absent, null or no integer."""
@@ -232,11 +250,14 @@ def invert(expression: Expression) -> Inverse | None:
     """Solve `expression == count` for its one sibling, where that is plain arithmetic (n, n*k, n/k, n+k, n-k)."""
     if isinstance(expression, Sibling):
         return Inverse(expression.name)
-    if not (isinstance(expression, Binary) and isinstance(expression.left, Sibling)):
+    if not isinstance(expression, Binary):
         return None
-    name, right = expression.left.name, expression.right
-    if not isinstance(right, Number) or right.value <= 0:
+    left, right = expression.left, expression.right
+    if expression.operator in ("*", "+") and isinstance(left, Number):
+        left, right = right, left
+    if not (isinstance(left, Sibling) and isinstance(right, Number) and right.value > 0):
         return None
+    name = left.name
     match expression.operator:
         case "*":
             return Inverse(name, per=right.value)

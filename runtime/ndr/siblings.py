@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .expression import Expression
-from .layout import Array, Field, Layout, NoArm, Pointer, String, SwitchIs, Union
+from .expression import Expression, Inverse, invert
+from .layout import Array, Byte, Char, Field, Layout, NoArm, Pointer, String, SwitchIs, Union
 
 
 def branches(union: Union, tag: str) -> Iterator[tuple[str, Layout | NoArm | None]]:
@@ -52,14 +52,17 @@ def below(layout: Layout) -> Iterator[Layout]:
 
 
 def correlated_below(layout: Layout) -> list[Layout]:
+    """What has a correlation, in a layout and below it in the same scope; a union for its use."""
     return [keyed(part) for part in below(layout) if expressions(part)]
 
 
 def keyed(layout: Layout) -> Layout:
+    """What the reading half files a correlation under."""
     return layout.union if isinstance(layout, SwitchIs) else layout
 
 
 def expressions(layout: Layout) -> list[Expression]:
+    """The correlations of a layout itself."""
     match layout:
         case Array():
             found = [layout.size, layout.length, layout.first]
@@ -70,3 +73,24 @@ def expressions(layout: Layout) -> list[Expression]:
         case _:
             found = []
     return [expression for expression in found if expression is not None]
+
+
+def counts_of(layout: Layout) -> list[tuple[Array, Inverse]]:
+    """The counts that the value of a layout determines: of the array that it is or points to."""
+    while isinstance(layout, Pointer):
+        layout = layout.target
+    if not isinstance(layout, Array):
+        return []
+    solved = [invert(expression) for expression in (layout.size, layout.length) if expression is not None]
+    return [(layout, inverse) for inverse in solved if inverse is not None]
+
+
+def items_in(value: object, array: Array) -> int:
+    """How many items the value of an array holds; a null pointer holds none. TypeError for what has no length."""
+    if value is None:
+        return 0
+    if isinstance(value, str):
+        return len(value.encode("utf-16-le", "surrogatepass")) // 2
+    if array.element is Byte or array.element is Char:
+        return memoryview(value).nbytes  # type: ignore[arg-type]
+    return len(value)  # type: ignore[arg-type]

@@ -1,0 +1,96 @@
+"""What a call is, whatever carries it: its deadline, its caller, its limits.
+
+`with lrpc.deadline(2):` bounds the calls inside; `lrpc.caller()` in a server's method says who calls.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+from .status import DeadlineExceeded, Ran
+
+DEFAULT_TIMEOUT: Final = 30.0
+"""Seconds that a call may take unless something else is said: no call waits for ever."""
+
+_deadline: ContextVar[float | None] = ContextVar("lrpc deadline", default=None)
+_caller: ContextVar[Caller | None] = ContextVar("lrpc caller", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one peer may cost. Sizes in octets, times in seconds; what is over a limit ends the peer's connection."""
+
+    max_request: int = 4 << 20
+    """A request over the network: Samba's bound, which clients know."""
+    max_local_request: int = 64 << 20
+    """A request over ALPC: shared memory makes it cheap, and the sender is a user of this machine."""
+    max_response: int = 64 << 20
+    """A response, at the client."""
+    max_items: int = 1 << 20
+    """Objects made of one message: each takes 50 octets and more."""
+    max_bindings: int = 32
+    """Interfaces bound on one connection."""
+    max_connections: int = 256
+    """Connections at once, for each user."""
+    max_contexts: int = 1024
+    """Context handles open in one association."""
+    handshake: float = 10.0
+    """From connecting to the first call that is understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling, as far as the kernel knows: None where the transport cannot tell."""
+
+    transport: str
+    """The protocol sequence."""
+    pid: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    groups: tuple[int, ...] | None = None
+    address: str = ""
+
+    @property
+    def sid(self) -> str | None:
+        """The user's SID: S-1-22-1-uid."""
+        return None if self.uid is None else f"S-1-22-1-{self.uid}"
+
+
+def caller() -> Caller:
+    """The caller of the method that runs now. LookupError outside of a call."""
+    current = _caller.get()
+    if current is None:
+        raise LookupError("lrpc.caller() is for the methods of a server, while they serve a call")
+    return current
+
+
+def set_caller(current: Caller) -> None:
+    """Say who the calls in this context come from; the server's business."""
+    _caller.set(current)
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Bound all calls inside to `seconds` from now. An outer deadline that ends earlier still holds."""
+    outer, wanted = _deadline.get(), time.monotonic() + seconds
+    token = _deadline.set(wanted if outer is None else min(outer, wanted))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def remaining(timeout: float) -> float:
+    """Seconds that a call may take from now: `timeout`, or less by `deadline`. DeadlineExceeded when none are left."""
+    until = _deadline.get()
+    if until is None:
+        return timeout
+    left = min(timeout, until - time.monotonic())
+    if left <= 0:
+        raise DeadlineExceeded("the deadline had passed before the call began", ran=Ran.NO)
+    return left

@@ -1,0 +1,143 @@
+"""`connect`: from a generated client class and a target to a client that is ready to call.
+
+The transport is chosen by `locate.py`; what was chosen, why, and what was tried before is the client's
+`connection`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
+from uuid import UUID
+
+from .binding import StringBinding
+from .call import DEFAULT_TIMEOUT, Limits
+from .channel import BlockingChannel
+from .endpoints import open_wire
+from .locate import candidates
+from .status import RpcError, ServerUnavailable
+from .stub import AsyncClient, Client, Interface
+from .wire import Wire
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+logger = logging.getLogger("lrpc.connect")
+
+C = TypeVar("C", bound=Client)
+A = TypeVar("A", bound=AsyncClient)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionInfo:
+    """How a server was reached."""
+
+    binding: StringBinding
+    """What was connected to."""
+    reason: str
+    """Why this one."""
+    tried: tuple[str, ...] = ()
+    """What was tried before, and how it failed."""
+
+    def __str__(self) -> str:
+        return f"{self.binding} ({self.reason})"
+
+
+@overload
+def connect(
+    client: type[C], target: str, *, timeout: float = ..., object: UUID | None = ..., limits: Limits | None = ...
+) -> C: ...
+@overload
+def connect(
+    client: type[A], target: str, *, timeout: float = ..., object: UUID | None = ..., limits: Limits | None = ...
+) -> Connecting[A]: ...
+def connect(
+    client: type[C] | type[A],
+    target: str,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    object: UUID | None = None,
+    limits: Limits | None = None,
+) -> C | Connecting[A]:
+    r"""A client for the server at `target`.
+
+    client: a generated class: `CalculatorClient`, or `AsyncCalculatorClient` for `async with` and `await`.
+    target: a string binding (`ncalrpc:[calc]`), the name of a local service (`calc`), or `\\host\name`. timeout:
+    seconds that connecting, and later each call, may take. object: the object UUID that calls are for.
+
+    Raises InvalidBinding, ServerUnavailable, AccessDenied, BindRefused, DeadlineExceeded.
+    """
+    bounds = limits or Limits()
+    if issubclass(client, AsyncClient):
+        return Connecting(cast("type[A]", client), target, timeout, object, bounds)
+    wire, info = reach(client.interface, target, timeout, object, bounds)
+    return client(BlockingChannel(wire, timeout), info)
+
+
+class Connecting(Generic[A]):
+    """An asyncio client on its way: `async with` it, or `await` it and close it yourself."""
+
+    def __init__(self, client: type[A], target: str, timeout: float, object: UUID | None, limits: Limits) -> None:
+        self._client = client
+        self._arguments = client.interface, target, timeout, object, limits
+        self._timeout = timeout
+        self._connected: A | None = None
+
+    def __await__(self) -> Generator[object, None, A]:
+        return self._connect().__await__()
+
+    async def __aenter__(self) -> A:
+        self._connected = await self._connect()
+        return self._connected
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connected is not None:
+            await self._connected.close()
+
+    async def _connect(self) -> A:
+        import asyncio
+
+        from .async_channel import AsyncioChannel
+
+        wire, info = await asyncio.to_thread(reach, *self._arguments)
+        return self._client(AsyncioChannel(wire, self._timeout), info)
+
+
+def reach(
+    interface: Interface, target: str, timeout: float, object: UUID | None, limits: Limits
+) -> tuple[Wire, ConnectionInfo]:
+    """A wire with `interface` bound, to the first candidate that answers, and how it was chosen."""
+    tried: list[str] = []
+
+    def opener(binding: StringBinding, timeout: float) -> Wire:
+        return open_wire(binding, timeout, limits)
+
+    try:
+        for candidate in candidates(target, interface, opener, timeout):
+            binding = candidate.binding
+            if object is not None:
+                binding = StringBinding(binding.protocol, binding.address, binding.endpoint, object, binding.options)
+            try:
+                wire = opener(binding, timeout)
+            except ServerUnavailable as error:
+                tried.append(str(error))
+                continue
+            _bind(wire, interface, timeout)
+            info = ConnectionInfo(binding, candidate.reason, tuple(tried))
+            logger.info("%s: %s", interface.name, info)
+            return wire, info
+    except ServerUnavailable as error:  # of the endpoint mapper, which is asked last
+        tried.append(str(error))
+    raise ServerUnavailable(f"no server at {target!r}: {'; '.join(tried)}")
+
+
+def _bind(wire: Wire, interface: Interface, timeout: float) -> None:
+    try:
+        wire.bind(interface, timeout)
+    except RpcError:
+        wire.close()
+        raise

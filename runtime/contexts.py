@@ -1,0 +1,121 @@
+"""Context handles and association groups at the server: the objects that clients hold by 20 octets (C706 5.1.6, 6.1.6).
+
+A handle is known in its association only, and there only to the interface and type that made it: strict and
+type-strict, always. Every way of being wrong gives the same ContextMismatch.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from .status import NCA_CONTEXT_MISMATCH, NCA_REMOTE_NO_MEMORY, ContextMismatch, Fault
+
+logger = logging.getLogger("lrpc.contexts")
+
+Wire = tuple[int, UUID]
+"""A context handle as NDR gives and takes it: attributes (0) and UUID."""
+
+
+class _Context(NamedTuple):
+    value: Any
+    interface: UUID
+    type: str
+
+
+class ContextTable:
+    """The context handles of one association.
+
+    new_uuid: where fresh handles come from; it must not be guessable. limit: handles open at once.
+    """
+
+    def __init__(self, new_uuid: Callable[[], UUID], limit: int) -> None:
+        self._new_uuid = new_uuid
+        self._limit = limit
+        self._contexts: dict[UUID, _Context] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._contexts)
+
+    def find(self, wire: Wire | None, interface: UUID, type: str) -> Any:
+        """The object of a handle. ContextMismatch when it is null, unknown, closed, or made as something else."""
+        context = None if wire is None else self._contexts.get(wire[1])
+        if context is None or context.interface != interface or context.type != type:
+            raise ContextMismatch(NCA_CONTEXT_MISMATCH, f"no such {type} here")
+        return context.value
+
+    def store(self, value: Any, interface: UUID, type: str, known: Wire | None = None) -> Wire | None:
+        """The handle for an object that a method returned; None closes the handle `known` that it came in as."""
+        with self._lock:
+            if value is None:
+                if known is not None:
+                    self._contexts.pop(known[1], None)
+                return None
+            uuid = known[1] if known is not None and known[1] in self._contexts else self._room()
+            self._contexts[uuid] = _Context(value, interface, type)
+            return 0, uuid
+
+    def _room(self) -> UUID:
+        if len(self._contexts) >= self._limit:
+            logger.warning("an association reached its limit of %d context handles", self._limit)
+            raise Fault(NCA_REMOTE_NO_MEMORY, f"more than {self._limit} context handles in one association")
+        return self._new_uuid()
+
+    def run_down(self) -> int:
+        """The client is gone: close what it left open, each object once. Says how many there were."""
+        with self._lock:
+            left, self._contexts = list(self._contexts.values()), {}
+        for context in left:
+            try:
+                close = getattr(context.value, "close", None)
+                if close is not None:
+                    close()
+            except Exception:  # one object that fails to close must not keep the others open
+                logger.exception("rundown of a %s failed", context.type)
+        return len(left)
+
+
+class AssociationGroup:
+    """Connections of one client that share context handles (C706 9.1.5, MS-RPCE 3.3.1.5.5)."""
+
+    def __init__(self, id: int, owner: object, contexts: ContextTable) -> None:
+        self.id = id
+        self.owner = owner
+        self.contexts = contexts
+        self.members = 1
+
+
+class AssociationGroups:
+    """The association groups of one endpoint. A group is its owner's alone, and ends with its last connection."""
+
+    def __init__(self, table: Callable[[], ContextTable]) -> None:
+        self._table = table
+        self._groups: dict[int, AssociationGroup] = {}
+        self._latest = 0
+        self._lock = threading.Lock()
+
+    def join(self, asked: int, owner: object) -> AssociationGroup | None:
+        """The group `asked`, or a new one for 0. None when there is none, or it is somebody else's."""
+        with self._lock:
+            if asked:
+                group = self._groups.get(asked)
+                if group is None or group.owner != owner:
+                    return None
+                group.members += 1
+                return group
+            self._latest = self._latest % 0x7FFFFFFF + 1
+            group = self._groups[self._latest] = AssociationGroup(self._latest, owner, self._table())
+            return group
+
+    def leave(self, group: AssociationGroup) -> None:
+        """A connection has ended; with the last one of its group the context handles are run down."""
+        with self._lock:
+            group.members -= 1
+            if group.members:
+                return
+            del self._groups[group.id]
+        group.contexts.run_down()

@@ -1,0 +1,281 @@
+"""From a request's stub to a method of the server's object, and back: what both faces of a server do for a call.
+
+`Registry` knows which object answers for an interface; `serve` and `serve_async` run one call. What goes wrong
+comes out as a Fault, whatever it was: a peer never sees a traceback, and never stops the server.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from .contexts import ContextTable
+from .ndr.blank import blank
+from .ndr.errors import NdrError
+from .ndr.layout import ContextHandle, Encoding
+from .status import (
+    NCA_OP_RNG_ERROR,
+    NCA_UNKNOWN_IF,
+    NCA_UNSPECIFIED,
+    Fault,
+    OperationOutOfRange,
+    Ran,
+    StatusError,
+    UnknownInterface,
+    is_failure,
+)
+from .stub import AsyncContract, Contract, Interface, Octets, Operation
+
+logger = logging.getLogger("lrpc.server")
+
+Values = tuple[Any, ...]
+UNSUPPORTED_TYPE = 0x1C010017
+
+
+class Method(NamedTuple):
+    """An operation and the bound method that serves it."""
+
+    operation: Operation[Any]
+    function: Callable[..., Any]
+    interface: UUID
+    octets: Callable[[Any], Any]
+    """What byte arrays become: bytes, or views of shared memory."""
+    items: int
+    """Objects that one request may make."""
+
+
+class Registration(NamedTuple):
+    """An object that answers for one interface."""
+
+    interface: Interface
+    methods: dict[int, Method]
+    object: UUID | None
+    endpoints: frozenset[str] | None
+    """The endpoints that it answers on; None: all of its server."""
+
+    def at(self, endpoint: str) -> bool:
+        """Does it answer there?"""
+        return self.endpoints is None or endpoint in self.endpoints
+
+
+class Registry:
+    """Which object answers for an interface, on which endpoint."""
+
+    def __init__(self, items: int) -> None:
+        self._items = items
+        self._registrations: list[Registration] = []
+
+    def register(
+        self,
+        implementation: Contract | AsyncContract,
+        *,
+        object: UUID | None = None,
+        endpoints: Sequence[str] | None = None,
+        views: bool = False,
+    ) -> list[Interface]:
+        """Have an object answer for every interface that it implements. TypeError when it implements none."""
+        interfaces = interfaces_of(implementation)
+        if not interfaces:
+            raise TypeError(f"{type(implementation).__name__} implements no generated interface")
+        octets = _as_it_is if views else bytes
+        allowed = None if endpoints is None else frozenset(endpoints)
+        for interface in interfaces:
+            methods = {
+                operation.opnum: Method(
+                    operation, getattr(implementation, operation.method), interface.uuid, octets, self._items
+                )
+                for operation in interface.operations
+            }
+            self._registrations.append(Registration(interface, methods, object, allowed))
+        return interfaces
+
+    @property
+    def interfaces(self) -> list[Interface]:
+        """All that is served."""
+        return [registration.interface for registration in self._registrations]
+
+    def offers(self, uuid: UUID, version: tuple[int, int], endpoint: str) -> bool:
+        """Is the interface served there? Minor versions are upwards compatible (C706 6.1.2)."""
+        return any(
+            found.interface.uuid == uuid
+            and found.interface.version[0] == version[0]
+            and found.interface.version[1] >= version[1]
+            and found.at(endpoint)
+            for found in self._registrations
+        )
+
+    def find(self, uuid: UUID, opnum: int, object: UUID | None, endpoint: str) -> Method:
+        """The method of a call. A Fault when there is none; an object that nobody registered has the default one."""
+        default = None
+        for found in self._registrations:
+            if found.interface.uuid == uuid and found.at(endpoint):
+                if found.object == object:
+                    return _method(found, opnum)
+                if found.object is None:
+                    default = found
+        if default is not None:
+            return _method(default, opnum)
+        if any(found.interface.uuid == uuid and found.at(endpoint) for found in self._registrations):
+            raise Fault(UNSUPPORTED_TYPE, ran=Ran.NO)
+        raise UnknownInterface(NCA_UNKNOWN_IF, ran=Ran.NO)
+
+
+def _method(registration: Registration, opnum: int) -> Method:
+    method = registration.methods.get(opnum)
+    if method is None:
+        raise OperationOutOfRange(NCA_OP_RNG_ERROR, ran=Ran.NO)
+    return method
+
+
+def interfaces_of(implementation: object) -> list[Interface]:
+    """The generated interfaces that an object implements."""
+    found = [base.__dict__.get("interface") for base in type(implementation).__mro__]
+    return [interface for interface in found if isinstance(interface, Interface)]
+
+
+def _as_it_is(octets: Any) -> Any:
+    return octets
+
+
+# One call
+
+
+def serve(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
+    """Run one call to a blocking method: the parts of the response's stub, or a Fault."""
+    given = _decoded(method, stub, encoding)
+    try:
+        result = _invoke(method, given, contexts)
+    except Exception as error:
+        return _failed(method, given, error, encoding, contexts)
+    return _answered(method, given, result, encoding, contexts)
+
+
+async def serve_async(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
+    """Run one call to an asyncio method."""
+    given = _decoded(method, stub, encoding)
+    try:
+        result = await _invoke(method, given, contexts)
+    except Exception as error:
+        return _failed(method, given, error, encoding, contexts)
+    return _answered(method, given, result, encoding, contexts)
+
+
+def _decoded(method: Method, stub: Octets, encoding: Encoding) -> Values:
+    """The [in] values as NDR gives them."""
+    operation = method.operation
+    try:
+        return operation.codecs(encoding).request.decode(stub, octets=method.octets, items=method.items)
+    except NdrError as error:
+        logger.info("%s: refused stub data: %s", operation.name, error)
+        raise Fault(error.status, f"{operation.name}: {error}", ran=Ran.NO) from error
+
+
+def _invoke(method: Method, given: Values, contexts: ContextTable) -> Any:
+    operation = method.operation
+    if operation.handles:
+        given = _found(method, given, contexts)
+    if not operation.keywords:
+        return method.function(*given)
+    named = {parameter.name: value for parameter, value in zip(operation.inward, given, strict=True)}
+    filled = {name: named.pop(name) for name in operation.keywords}
+    return method.function(*named.values(), **filled)
+
+
+def _found(method: Method, given: Values, contexts: ContextTable) -> Values:
+    """Objects for context handles; only an [in, out] handle may be null, and is None then."""
+    return tuple(
+        contexts.find(value, method.interface, parameter.layout.name)
+        if isinstance(parameter.layout, ContextHandle) and (value is not None or not parameter.outward)
+        else value
+        for parameter, value in zip(method.operation.inward, given, strict=True)
+    )
+
+
+def _answered(method: Method, given: Values, result: Any, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
+    operation = method.operation
+    if operation.plain:
+        return _encoded(method, given, (result,), encoding)
+    outs = _outs(operation, result)
+    if operation.handles:
+        outs = _stored(method, given, outs, contexts)
+    return _encoded(method, given, (*outs, 0) if operation.hidden else outs, encoding)
+
+
+def _outs(operation: Operation[Any], result: Any) -> Values:
+    """The values of a response, out of what a method returned."""
+    count = len(operation.response.fields) - operation.hidden
+    if count == 1:
+        return (result,)
+    if count == 0 and result is None:
+        return ()
+    if isinstance(result, tuple) and len(result) == count:
+        return result
+    logger.error("%s returned %r where %d results belong", operation.name, result, count)
+    raise Fault(NCA_UNSPECIFIED, f"{operation.name} returned what it must not", ran=Ran.YES)
+
+
+def _encoded(method: Method, given: Values, outs: Values, encoding: Encoding) -> list[Octets]:
+    try:
+        return method.operation.codecs(encoding).response.encode(outs, given)
+    except NdrError as error:
+        logger.error("%s returned what its response cannot hold: %s", method.operation.name, error)
+        raise Fault(NCA_UNSPECIFIED, f"{method.operation.name}: {error}", ran=Ran.YES) from error
+
+
+def _stored(method: Method, given: Values, outs: Values, contexts: ContextTable) -> Values:
+    """Context handles for objects: the one that an [in, out] handle came in as stays, unless None closes it."""
+    operation = method.operation
+    known = {parameter.name: value for parameter, value in zip(operation.inward, given, strict=True)}
+    stored = [
+        contexts.store(value, method.interface, parameter.layout.name, known.get(parameter.name))
+        if isinstance(parameter.layout, ContextHandle)
+        else value
+        for parameter, value in zip(operation.outward, outs, strict=False)
+    ]
+    return (*stored, *outs[len(stored) :])
+
+
+def _failed(
+    method: Method, given: Values, error: Exception, encoding: Encoding, contexts: ContextTable
+) -> list[Octets]:
+    """What a method that raised answers: its status beside the other results, or a fault."""
+    operation = method.operation
+    if isinstance(error, StatusError) and operation.family is not None and is_failure(error.code, operation.family):
+        outs = _blanks(operation, given) if error.result is None else _beside(method, given, error.result, contexts)
+        return _encoded(method, given, (*outs, error.code), encoding)
+    if isinstance(error, Fault):
+        raise error
+    if isinstance(error, StatusError):
+        raise Fault(error.code, str(error), ran=Ran.YES) from error
+    logger.error("%s failed", operation.name, exc_info=error)
+    raise Fault(NCA_UNSPECIFIED, ran=Ran.YES) from error
+
+
+def _beside(method: Method, given: Values, result: Any, contexts: ContextTable) -> Values:
+    """The [out] values that a failure carries."""
+    count = len(method.operation.outward)
+    outs = (result,) if count == 1 else tuple(result)[:count]
+    return _stored(method, given, outs, contexts) if method.operation.handles else outs
+
+
+def _blanks(operation: Operation[Any], given: Values) -> Values:
+    """Results that say nothing: what came in for [in, out], else the zero of the type."""
+    siblings = {parameter.name: value for parameter, value in zip(operation.inward, given, strict=True)}
+    return tuple(
+        siblings[parameter.name] if parameter.inward else blank(parameter.layout, siblings)
+        for parameter in operation.outward
+    )
+
+
+def check_face(implementation: object, *, asynchronous: bool) -> None:
+    """TypeError when an object's methods are not of the face that the server has."""
+    for interface in interfaces_of(implementation):
+        for operation in interface.operations:
+            function = getattr(implementation, operation.method)
+            if inspect.iscoroutinefunction(function) is not asynchronous:
+                face, server = ("async def", "AsyncServer") if asynchronous else ("plain def", "Server")
+                name = f"{type(implementation).__name__}.{operation.method}"
+                raise TypeError(f"{server} takes methods that are {face}; {name} is not")

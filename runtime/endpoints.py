@@ -1,0 +1,114 @@
+"""Endpoints: from a string binding to a connection, for both sides.
+
+`open_wire` connects a client; `Endpoint` listens for a server and makes a session of each connection. What
+transports there are, and what their addresses look like, is known here and nowhere above.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from ..transports import alpc, memory, pipe, tcp
+from ..transports import errors as transport
+from ..transports.seam import Connection, Listener
+from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding, pipe_name
+from .call import Limits
+from .contexts import AssociationGroups, ContextTable
+from .dispatch import Registry
+from .session import LrpcSession, PduSession, Session
+from .status import AccessDenied, InvalidBinding, ListenError, Ran, RpcError, ServerUnavailable
+from .wire import LrpcWire, PduWire, Wire
+
+LOOPBACK = "127.0.0.1"
+
+
+def open_wire(binding: StringBinding, timeout: float, limits: Limits) -> Wire:
+    """Connect to a full string binding. ServerUnavailable, AccessDenied or InvalidBinding when that fails."""
+    try:
+        if binding.protocol == NCALRPC:
+            return LrpcWire(_local(binding, alpc.connect, binding.endpoint, timeout), binding.object)
+        return PduWire(_connected(binding, timeout), limits, binding.object)
+    except transport.TransportError as error:
+        raise _unreached(binding, error) from error
+
+
+def _connected(binding: StringBinding, timeout: float) -> Connection:
+    if binding.protocol == NCACN_NP:
+        found: Connection = _local(binding, pipe.connect, pipe_name(binding.endpoint), timeout)
+        return found
+    if binding.protocol == NCACN_IP_TCP:
+        return tcp.connect((binding.address or LOOPBACK, int(binding.endpoint)), timeout)
+    return memory.connect(binding.endpoint, timeout)
+
+
+def _local(binding: StringBinding, connect: Any, name: str, timeout: float) -> Any:
+    if binding.address.strip("\\") not in ("", "."):
+        raise InvalidBinding(f"{binding}: {binding.protocol} reaches this machine only")
+    return connect(name, timeout)
+
+
+def _unreached(binding: StringBinding, error: transport.TransportError) -> RpcError:
+    if isinstance(error, transport.AccessDenied):
+        return AccessDenied(5, f"{binding}: {error}", ran=Ran.NO)
+    if isinstance(error, transport.NameInvalid):
+        return InvalidBinding(f"{binding}: {error}")
+    return ServerUnavailable(f"{binding}: {error}")
+
+
+class Endpoint:
+    """An endpoint that a server listens on.
+
+    asked: the binding as the server's owner wrote it. binding: what clients connect to, with the real TCP port.
+    """
+
+    def __init__(self, asked: StringBinding, security: str | None, registry: Registry, limits: Limits) -> None:
+        self.asked = str(asked)
+        self._registry = registry
+        self._limits = limits
+        self._groups = AssociationGroups(lambda: ContextTable(uuid4, limits.max_contexts))
+        try:
+            self.listener: Listener = _listen(asked, security)
+        except transport.TransportError as error:
+            raise ListenError(f"{asked}: {error}") from error
+        self.binding = _actual(asked, self.listener)
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.binding}>"
+
+    def session(self, connection: Any, *, patient: bool) -> Session:
+        """The engine for a connection that was accepted; patient: it may wait for a client to read."""
+        if self.binding.protocol == NCALRPC:
+            return LrpcSession(connection, self._registry, self.asked, self._limits, patient=patient)
+        return PduSession(
+            connection,
+            self._registry,
+            self.asked,
+            self._limits,
+            patient=patient,
+            protocol=self.binding.protocol,
+            secondary_address=self.binding.endpoint,
+            groups=self._groups,
+        )
+
+
+def _listen(binding: StringBinding, security: str | None) -> Any:
+    if not binding.endpoint:
+        raise ListenError(f"{binding}: a server needs an endpoint, as in {binding.protocol}:[name]")
+    if binding.protocol == NCALRPC:
+        return alpc.listen(binding.endpoint, security=security)
+    if binding.protocol == NCACN_NP:
+        return pipe.listen(pipe_name(binding.endpoint), security=security)
+    if security is not None:
+        raise ListenError(f"{binding}: {binding.protocol} has no security descriptor")
+    if binding.protocol == NCACN_IP_TCP:
+        return tcp.listen((binding.address or LOOPBACK, int(binding.endpoint)))
+    assert binding.protocol == MEMORY
+    return memory.listen(binding.endpoint)
+
+
+def _actual(asked: StringBinding, listener: Listener) -> StringBinding:
+    if asked.protocol != NCACN_IP_TCP:
+        return asked
+    host, port = tcp.parse_address(listener.address)
+    return StringBinding(asked.protocol, asked.address or host, str(port))

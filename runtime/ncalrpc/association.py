@@ -1,0 +1,270 @@
+"""The two ends of LRPC as machines: message data in, events out; calls in, message data out.
+
+Laws: no port, no clock, no thread. Peer input never raises: what breaks the protocol is a `Failed` event,
+after which the port is to be closed. A stub above INLINE octets is handed over to be put in a view; where
+a view lives and who frees it is the port's business.
+
+States and what may happen in them stand in TRANSITIONS.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from . import messages
+from .messages import Bind, FaultFlag, MessageError, MessageType, RequestFlag, SyntaxId, TransferSyntax
+
+Octets = bytes | bytearray | memoryview
+
+INLINE: Final = 16 * 1024
+"""Stubs up to this size travel in the message: below it copying is cheaper than the section's bookkeeping."""
+MAX_BINDINGS: Final = 32
+"""Bindings on one port: presentation contexts have the same limit."""
+
+RPC_S_UNKNOWN_IF: Final = 1717
+RPC_S_UNSUPPORTED_TRANS_SYN: Final = 1730
+RPC_S_INVALID_BINDING: Final = 1702
+RPC_S_OUT_OF_RESOURCES: Final = 1721
+
+
+class Bound(NamedTuple):
+    """The server's answer to a Bind."""
+
+    interface: SyntaxId
+    status: int
+    """0, or why the interface is not to be had."""
+    syntax: TransferSyntax
+    binding_id: int
+    """What requests name."""
+
+
+class BindRequested(NamedTuple):
+    """A client wants an interface; answer with `accept` or `refuse`."""
+
+    bind: Bind
+
+
+class RequestReceived(NamedTuple):
+    """A call."""
+
+    call_id: int
+    interface: SyntaxId
+    syntax: TransferSyntax
+    opnum: int
+    object: UUID | None
+    stub: Octets
+    in_view: bool
+    """The stub is shared memory that the client can still write to."""
+
+
+class UnboundRequest(NamedTuple):
+    """A call on a binding that was never granted: answer with a fault, the port stays."""
+
+    call_id: int
+
+
+class ResponseReceived(NamedTuple):
+    """The results of a call."""
+
+    call_id: int
+    stub: Octets
+
+
+class FaultReceived(NamedTuple):
+    """A call failed; it is the one whose message this one answers."""
+
+    status: int
+    did_not_execute: bool
+
+
+class Failed(NamedTuple):
+    """The peer broke the protocol: close the port."""
+
+    reason: str
+
+
+class Outgoing(NamedTuple):
+    """A message to send: its data, and the parts to put in a view if there is one."""
+
+    data: bytes
+    view: Sequence[Octets] | None
+    size: int
+    """Octets in the view."""
+
+
+class State(enum.Enum):
+    """What an association has been through."""
+
+    OPEN = "open"
+    BOUND = "bound"
+    CLOSED = "closed"
+
+
+TRANSITIONS: Final[dict[State, dict[MessageType, State]]] = {
+    State.OPEN: {MessageType.BIND: State.BOUND},
+    State.BOUND: {
+        MessageType.BIND: State.BOUND,
+        MessageType.REQUEST: State.BOUND,
+        MessageType.RESPONSE: State.BOUND,
+        MessageType.FAULT: State.BOUND,
+        MessageType.CANCEL: State.BOUND,
+    },
+    State.CLOSED: {},
+}
+
+ServerEvent = BindRequested | RequestReceived | UnboundRequest | Failed | None
+ClientEvent = Bound | ResponseReceived | FaultReceived | Failed
+
+
+class _Association:
+    def __init__(self) -> None:
+        self.state = State.OPEN
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.state.value}>"
+
+    def _step(self, kind: MessageType) -> None:
+        after = TRANSITIONS[self.state].get(kind)
+        if after is None:
+            raise MessageError(f"{kind.name} on an association that is {self.state.value}")
+        self.state = after
+
+    def _fail(self, reason: object) -> Failed:
+        self.state = State.CLOSED
+        return Failed(str(reason))
+
+
+class ClientAssociation(_Association):
+    """The calling end. Bind interfaces one after the other, then make requests; answers come by call id."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._binding: Bind | None = None
+        self._bindings = 0
+        self._calls = 0
+
+    def bind(self, interface: SyntaxId, syntaxes: TransferSyntax = TransferSyntax.NDR | TransferSyntax.NDR64) -> bytes:
+        """The message that asks for an interface. One at a time: wait for Bound before the next."""
+        first = self._bindings
+        self._bindings += 2
+        self._binding = Bind(0, interface, syntaxes, first, first + 1)
+        return self._binding.pack()
+
+    def request(self, binding_id: int, opnum: int, parts: Sequence[Octets], uuid: UUID | None = None) -> Outgoing:
+        """The message of a call; `call_id` says how its response is known."""
+        self._calls = self._calls + 1 & 0xFFFFFFFF or 1
+        size = sum(map(len, parts))
+        if size <= INLINE:
+            header = messages.pack_request(self._calls, binding_id, opnum, uuid)
+            return Outgoing(b"".join((header, *parts)), None, 0)
+        flags = RequestFlag.VIEW_PRESENT | RequestFlag.VIEW_NOT_SECURE
+        header = messages.pack_request(self._calls, binding_id, opnum, uuid, flags)
+        return Outgoing(header + messages.pack_large(size), parts, size)
+
+    @property
+    def call_id(self) -> int:
+        """The id of the latest request."""
+        return self._calls
+
+    def receive(self, data: bytes, view: memoryview | None = None) -> ClientEvent:
+        """What a message from the server means."""
+        try:
+            kind = messages.message_type(data)
+            if kind is MessageType.RESPONSE and self.state is State.BOUND:
+                return _response(data, view)
+            return self._other(kind, data)
+        except MessageError as error:
+            return self._fail(error)
+
+    def _other(self, kind: MessageType, data: bytes) -> ClientEvent:
+        self._step(kind)
+        if kind is MessageType.FAULT:
+            status, flags = messages.parse_fault(data)
+            return FaultReceived(status, bool(flags & FaultFlag.DID_NOT_EXECUTE))
+        if kind is MessageType.BIND:
+            return self._bound(Bind.parse(data))
+        raise MessageError(f"a server sent {kind.name}")
+
+    def _bound(self, answer: Bind) -> Bound:
+        asked, self._binding = self._binding, None
+        if asked is None or answer.interface != asked.interface:
+            raise MessageError("an answer to a Bind that was not asked")
+        if answer.status:
+            return Bound(asked.interface, answer.status, TransferSyntax.NDR, 0)
+        if answer.syntaxes not in (TransferSyntax.NDR, TransferSyntax.NDR64) or answer.syntaxes not in asked.syntaxes:
+            raise MessageError(f"the server chose the syntaxes {answer.syntaxes!r}")
+        return Bound(asked.interface, 0, answer.syntaxes, asked.binding_id(answer.syntaxes))
+
+
+def _response(data: bytes, view: memoryview | None) -> ResponseReceived:
+    flags, call_id = messages.parse_response(data)
+    if flags & RequestFlag.VIEW_PRESENT:
+        return ResponseReceived(call_id, messages.large_stub(data, messages.RESPONSE_SIZE, view))
+    return ResponseReceived(call_id, data[messages.RESPONSE_SIZE :])
+
+
+class ServerAssociation(_Association):
+    """The serving end."""
+
+    def __init__(self, max_bindings: int = MAX_BINDINGS) -> None:
+        super().__init__()
+        self._max_bindings = max_bindings
+        self._bindings: dict[int, tuple[SyntaxId, TransferSyntax]] = {}
+
+    def receive(self, data: bytes, view: memoryview | None = None) -> ServerEvent:
+        """What a message from the client means; None for one that asks for nothing (a cancel that came too late)."""
+        try:
+            kind = messages.message_type(data)
+            if kind is MessageType.REQUEST and self.state is State.BOUND:
+                return self._request(data, view)
+            self._step(kind)
+            if kind is MessageType.BIND:
+                return BindRequested(Bind.parse(data))
+            if kind is MessageType.CANCEL:
+                return None
+            raise MessageError(f"a client sent {kind.name}")
+        except MessageError as error:
+            return self._fail(error)
+
+    def _request(self, data: bytes, view: memoryview | None) -> RequestReceived | UnboundRequest:
+        flags, call_id, binding_id, opnum, uuid = messages.parse_request(data)
+        binding = self._bindings.get(binding_id)
+        if binding is None:
+            return UnboundRequest(call_id)
+        if flags & RequestFlag.VIEW_PRESENT:
+            stub: Octets = messages.large_stub(data, messages.REQUEST_SIZE, view)
+            return RequestReceived(call_id, *binding, opnum, uuid, stub, True)
+        return RequestReceived(call_id, *binding, opnum, uuid, data[messages.REQUEST_SIZE :], False)
+
+    def accept(self, event: BindRequested, preferred: TransferSyntax = TransferSyntax.NDR) -> bytes:
+        """Grant the interface, in the preferred syntax if the client offers it."""
+        bind = event.bind
+        if len(self._bindings) >= self._max_bindings:
+            return self.refuse(event, RPC_S_OUT_OF_RESOURCES)
+        if not bind.syntaxes:
+            return self.refuse(event, RPC_S_UNSUPPORTED_TRANS_SYN)
+        syntax = preferred if preferred in bind.syntaxes else TransferSyntax(bind.syntaxes & -bind.syntaxes)
+        known = self._bindings.setdefault(bind.binding_id(syntax), (bind.interface, syntax))
+        if known != (bind.interface, syntax):
+            return self.refuse(event, RPC_S_INVALID_BINDING)
+        return Bind(0, bind.interface, syntax, bind.ndr_id, bind.ndr64_id).pack()
+
+    def refuse(self, event: BindRequested, status: int = RPC_S_UNKNOWN_IF) -> bytes:
+        """Deny the interface, with a Win32 status."""
+        bind = event.bind
+        return Bind(status, bind.interface, TransferSyntax(0), bind.ndr_id, bind.ndr64_id).pack()
+
+    def respond(self, call_id: int, parts: Sequence[Octets]) -> Outgoing:
+        """The results of a call."""
+        size = sum(map(len, parts))
+        if size <= INLINE:
+            return Outgoing(b"".join((messages.pack_response(call_id), *parts)), None, 0)
+        flags = RequestFlag.VIEW_PRESENT | RequestFlag.VIEW_NOT_SECURE
+        return Outgoing(messages.pack_response(call_id, flags) + messages.pack_large(size), parts, size)
+
+    def fault(self, status: int, *, did_not_execute: bool = False) -> bytes:
+        """The failure of a call, as an answer to its message."""
+        return messages.pack_fault(status, FaultFlag.DID_NOT_EXECUTE if did_not_execute else 0)

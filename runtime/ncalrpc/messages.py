@@ -1,0 +1,175 @@
+"""The messages of LRPC as they stand in the data of an ALPC message. All little-endian.
+
+Each structure packs and parses itself, side by side. The layouts are rpcrt4's, as independent clients
+found them; where rpcrt4 keeps a word to itself, zero is sent and anything is accepted.
+
+Rule: what does not parse raises MessageError and nothing else.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+from uuid import UUID
+
+
+class MessageError(ValueError):
+    """The data of a message is no LRPC message, or not one for this side."""
+
+
+class MessageType(enum.IntEnum):
+    """The first word of every message."""
+
+    REQUEST = 0
+    BIND = 1
+    FAULT = 2
+    RESPONSE = 3
+    CANCEL = 4
+
+
+class TransferSyntax(enum.IntFlag):
+    """What a Bind offers, and one of which its answer chooses."""
+
+    NDR = 1
+    NDR64 = 2
+
+
+class RequestFlag(enum.IntFlag):
+    """Flags of requests and responses."""
+
+    OBJECT_UUID = 1
+    VIEW_PRESENT = 4
+    VIEW_NOT_SECURE = 0x100
+
+
+class FaultFlag(enum.IntFlag):
+    """Flags of a fault. DID_NOT_EXECUTE is lrpc's own: rpcrt4 leaves the bit zero."""
+
+    EXTENDED_ERROR = 1
+    DID_NOT_EXECUTE = 2
+
+
+class SyntaxId(NamedTuple):
+    """An interface: its UUID and version."""
+
+    uuid: UUID
+    major: int
+    minor: int
+
+    def __str__(self) -> str:
+        return f"{self.uuid} v{self.major}.{self.minor}"
+
+
+_BIND: Final = struct.Struct("<I4xI16sHHIhhh2xII4xqI4x")
+_REQUEST: Final = struct.Struct("<I4xIIII24x16s")
+_RESPONSE: Final = struct.Struct("<I4xII8x")
+_FAULT: Final = struct.Struct("<I4xII")
+_LARGE: Final = struct.Struct("<I4x")
+_WORD: Final = struct.Struct("<I")
+
+REQUEST_SIZE: Final = _REQUEST.size
+RESPONSE_SIZE: Final = _RESPONSE.size
+NO_OBJECT: Final = bytes(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A binding of one interface; the answer is the same structure with a status and one syntax."""
+
+    status: int
+    interface: SyntaxId
+    syntaxes: TransferSyntax
+    ndr_id: int
+    ndr64_id: int
+
+    def pack(self) -> bytes:
+        """72 octets."""
+        uuid, major, minor = self.interface
+        return _BIND.pack(
+            MessageType.BIND, self.status, uuid.bytes_le, major, minor, self.syntaxes, self.ndr_id, self.ndr64_id,
+            -1, 0, 0, 0, 0,
+        )  # fmt: skip
+
+    @classmethod
+    def parse(cls, data: bytes) -> Bind:
+        """The Bind in `data`; MessageError when it is cut short or offers no syntax that is known."""
+        if len(data) < _BIND.size:
+            raise MessageError(f"a Bind of {len(data)} octets, {_BIND.size} needed")
+        _, status, uuid, major, minor, syntaxes, ndr_id, ndr64_id, *_ = _BIND.unpack_from(data)
+        known = TransferSyntax(syntaxes & (TransferSyntax.NDR | TransferSyntax.NDR64))
+        return cls(status, SyntaxId(UUID(bytes_le=uuid), major, minor), known, ndr_id, ndr64_id)
+
+    def binding_id(self, syntax: TransferSyntax) -> int:
+        """The id that requests in `syntax` carry."""
+        return self.ndr64_id if syntax is TransferSyntax.NDR64 else self.ndr_id
+
+
+def pack_request(call_id: int, binding_id: int, opnum: int, uuid: UUID | None, flags: int = 0) -> bytes:
+    """The 64 octets in front of the stub data of a request."""
+    if uuid is None:
+        return _REQUEST.pack(MessageType.REQUEST, flags, call_id, binding_id, opnum, NO_OBJECT)
+    return _REQUEST.pack(MessageType.REQUEST, flags | 1, call_id, binding_id, opnum, uuid.bytes_le)
+
+
+def parse_request(data: bytes) -> tuple[int, int, int, int, UUID | None]:
+    """(flags, call id, binding id, opnum, object UUID)."""
+    if len(data) < REQUEST_SIZE:
+        raise MessageError(f"a Request of {len(data)} octets, {REQUEST_SIZE} needed")
+    _, flags, call_id, binding_id, opnum, uuid = _REQUEST.unpack_from(data)
+    return flags, call_id, binding_id, opnum, UUID(bytes_le=uuid) if flags & RequestFlag.OBJECT_UUID else None
+
+
+def pack_response(call_id: int, flags: int = 0) -> bytes:
+    """The 24 octets in front of the stub data of a response."""
+    return _RESPONSE.pack(MessageType.RESPONSE, flags, call_id)
+
+
+def parse_response(data: bytes) -> tuple[int, int]:
+    """(flags, call id)."""
+    if len(data) < RESPONSE_SIZE:
+        raise MessageError(f"a Response of {len(data)} octets, {RESPONSE_SIZE} needed")
+    _, flags, call_id = _RESPONSE.unpack_from(data)
+    return flags, call_id
+
+
+def pack_fault(status: int, flags: int = 0) -> bytes:
+    """16 octets."""
+    return _FAULT.pack(MessageType.FAULT, status, flags)
+
+
+def parse_fault(data: bytes) -> tuple[int, int]:
+    """(status, flags)."""
+    if len(data) < _FAULT.size:
+        raise MessageError(f"a Fault of {len(data)} octets, {_FAULT.size} needed")
+    _, status, flags = _FAULT.unpack_from(data)
+    return status, flags
+
+
+def pack_large(size: int) -> bytes:
+    """The 8 octets that take the place of the stub data when it is in a view."""
+    return _LARGE.pack(size)
+
+
+def large_stub(data: bytes, start: int, view: memoryview | None) -> memoryview:
+    """The stub data in a view; MessageError when there is none, or it is shorter than the message claims."""
+    if view is None:
+        raise MessageError("the message speaks of a view but has none")
+    if len(data) < start + _LARGE.size:
+        raise MessageError("the message is cut short before the size of its view")
+    (size,) = _LARGE.unpack_from(data, start)
+    if size > len(view):
+        raise MessageError(f"the message claims {size} octets in a view of {len(view)}")
+    return view[:size]
+
+
+def message_type(data: bytes) -> MessageType:
+    """What the message is."""
+    if len(data) < 8:
+        raise MessageError(f"a message of {len(data)} octets")
+    (value,) = _WORD.unpack_from(data)
+    try:
+        return MessageType(value)
+    except ValueError:
+        raise MessageError(f"unknown message type {value}") from None

@@ -1,0 +1,237 @@
+"""Servers: objects that answer calls on endpoints. The blocking face; its twin is `async_server.py`.
+
+A thread for each connection; the thread that receives a call runs it. A server drains when it stops: no new
+connections, what runs is answered, then connections end.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from ..transports import errors as transport
+from . import dispatch
+from .binding import StringBinding
+from .call import Limits, set_caller
+from .dispatch import Registry
+from .endpoints import Endpoint
+from .session import Answer, Call, Ended, Session
+from .status import Fault
+from .stub import Interface
+
+logger = logging.getLogger("lrpc.server")
+
+PAUSE: Final = 0.1
+"""Seconds to wait before accepting again when the machine is out of descriptors."""
+
+
+class Serving:
+    """What both faces share: what is registered, where it listens, who is connected."""
+
+    _asynchronous = False
+
+    def __init__(self, *, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._registry = Registry(self.limits.max_items)
+        self._endpoints: list[Endpoint] = []
+        self._sessions: dict[Session, int] = {}
+        """Who is connected, with the number of its calls that run."""
+        self._users: Counter[object] = Counter()
+
+    def register(
+        self,
+        implementation: Any,
+        *,
+        object: UUID | None = None,
+        endpoints: Sequence[str] | None = None,
+        views: bool = False,
+    ) -> list[Interface]:
+        """Have an object answer for the interfaces that it implements.
+
+        object: only calls for this object UUID. endpoints: only on these, as they were given to `listen`. views:
+        byte arrays may arrive as read-only memoryviews of shared memory that the client can still change, good
+        until the method returns; without it they are bytes. TypeError for an object of the other face.
+        """
+        dispatch.check_face(implementation, asynchronous=self._asynchronous)
+        names = None if endpoints is None else [str(StringBinding.parse(text)) for text in endpoints]
+        return self._registry.register(implementation, object=object, endpoints=names, views=views)
+
+    @property
+    def bindings(self) -> list[StringBinding]:
+        """Where clients find this server."""
+        return [endpoint.binding for endpoint in self._endpoints]
+
+    def _open(self, binding: str, security: str | None) -> Endpoint:
+        endpoint = Endpoint(StringBinding.parse(binding), security, self._registry, self.limits)
+        self._endpoints.append(endpoint)
+        logger.info("listening on %s", endpoint.binding)
+        return endpoint
+
+    def _admit(self, session: Session) -> bool:
+        """Count a connection in, unless its user has too many."""
+        user = _user(session)
+        if self._users[user] >= self.limits.max_connections:
+            logger.warning("%s has %d connections, its limit", user, self._users[user])
+            return False
+        self._users[user] += 1
+        self._sessions[session] = 0
+        return True
+
+    def _dismiss(self, session: Session) -> None:
+        del self._sessions[session]
+        user = _user(session)
+        self._users[user] -= 1
+        if not self._users[user]:
+            del self._users[user]
+
+
+def _user(session: Session) -> object:
+    caller = session.caller
+    return caller.address.rpartition(":")[0] if caller.uid is None else f"uid {caller.uid}"
+
+
+class Server(Serving):
+    """Serves objects with plain methods, a thread for each connection.
+
+    with lrpc.Server() as server:
+        server.register(Adder())
+        server.listen("ncalrpc:[calc]")
+        server.serve_forever()
+    """
+
+    def __init__(self, *, limits: Limits | None = None) -> None:
+        super().__init__(limits=limits)
+        self._threads: set[threading.Thread] = set()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._started = False
+
+    def listen(self, binding: str, *, security: str | None = None) -> StringBinding:
+        """Listen on an endpoint; what clients connect to. ListenError when it cannot be had.
+
+        security: SDDL of who may connect, for ncalrpc and ncacn_np; without it the own user and root.
+        """
+        endpoint = self._open(binding, security)
+        if self._started:
+            self._spawn(self._accept, endpoint)
+        return endpoint.binding
+
+    def start(self) -> None:
+        """Serve in the background, until `stop`."""
+        if not self._started:
+            self._started = True
+            for endpoint in self._endpoints:
+                self._spawn(self._accept, endpoint)
+
+    def serve_forever(self) -> None:
+        """Serve until `stop` is called from elsewhere or the program is interrupted."""
+        self.start()
+        try:
+            while not self._stopping.wait(3600):
+                continue
+        except KeyboardInterrupt:
+            logger.info("interrupted")
+        finally:
+            self.stop()
+
+    def stop(self, grace: float = 5.0) -> None:
+        """Take no more connections, let calls that run end for `grace` seconds, then end all connections."""
+        self._stopping.set()
+        until = time.monotonic() + grace
+        for endpoint in self._endpoints:
+            endpoint.listener.close()
+        with self._lock:
+            idle = [session for session, running in self._sessions.items() if not running]
+        for session in idle:
+            session.close()
+        self._join(until)
+        with self._lock:
+            late = list(self._sessions)
+        for session in late:
+            logger.warning("a call of %s still runs after %.1f s", session.caller, grace)
+            session.close()
+        self._join(time.monotonic() + 1)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _spawn(self, target: Callable[..., None], *arguments: Any) -> None:
+        thread = threading.Thread(target=self._thread, args=(target, arguments), name="lrpc", daemon=True)
+        with self._lock:
+            self._threads.add(thread)
+        thread.start()
+
+    def _thread(self, target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        try:
+            target(*arguments)
+        finally:
+            with self._lock:
+                self._threads.discard(threading.current_thread())
+
+    def _join(self, until: float) -> None:
+        with self._lock:
+            threads = [thread for thread in self._threads if thread is not threading.current_thread()]
+        for thread in threads:
+            thread.join(max(until - time.monotonic(), 0))
+
+    def _accept(self, endpoint: Endpoint) -> None:
+        while not self._stopping.is_set():
+            try:
+                connection = endpoint.listener.accept(None)
+            except transport.Disconnected:
+                return
+            except transport.TransportError as error:
+                logger.warning("%s: %s", endpoint.binding, error)
+                self._stopping.wait(PAUSE)
+                continue
+            session = endpoint.session(connection, patient=True)
+            with self._lock:
+                admitted = not self._stopping.is_set() and self._admit(session)
+            if admitted:
+                self._spawn(self._serve, session)
+            else:
+                session.close()
+
+    def _serve(self, session: Session) -> None:
+        set_caller(session.caller)
+        try:
+            self._greet(session)
+            while not self._stopping.is_set():
+                for call in session.receive(None):
+                    self._sessions[session] = 1
+                    session.answer(call, _answer(call, session))
+                    self._sessions[session] = 0
+        except Ended as end:
+            logger.debug("%s: %s", session.caller, end)
+        finally:
+            with self._lock:
+                self._dismiss(session)
+            session.end()
+
+    def _greet(self, session: Session) -> None:
+        """Wait for the client to bind, but not for ever."""
+        until = time.monotonic() + self.limits.handshake
+        while not session.bound:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise Ended("the handshake took too long")
+            for call in session.receive(left):
+                session.answer(call, _answer(call, session))
+
+
+def _answer(call: Call, session: Session) -> Answer:
+    method = call.method
+    if isinstance(method, Fault):
+        return method
+    try:
+        return dispatch.serve(method, call.stub, call.encoding, session.contexts)
+    except Fault as fault:
+        return fault

@@ -1,0 +1,376 @@
+"""A server's engine on a transport: requests come in, answers go out. One for each connection.
+
+`LrpcSession` speaks LRPC through an ALPC port, `PduSession` the connection-oriented protocol through any other
+connection. Binds they answer by themselves, from the registry; what is left is calls. `server.py` drives them;
+the client's side is `wire.py`.
+
+Rule: the end of a connection, whatever its reason, is `Ended`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+from uuid import UUID, uuid4
+
+from ..transports import alpc
+from ..transports import errors as transport
+from ..transports.seam import Connection, Peer
+from . import ncacn, ncalrpc
+from .call import Caller, Limits
+from .contexts import AssociationGroup, AssociationGroups, ContextTable
+from .dispatch import Method, Registry
+from .ndr.layout import Encoding
+from .status import RPC_S_PROCNUM_OUT_OF_RANGE, RPC_S_UNKNOWN_IF, Fault, Ran, RpcError
+from .stub import Octets
+from .wire import PIPE_FRAGMENT, TCP_FRAGMENT, fill
+
+logger = logging.getLogger("lrpc.server")
+
+SEND_TIMEOUT = 10.0
+"""Seconds that a client may leave its answers unread."""
+
+
+class Ended(Exception):
+    """The connection is over."""
+
+
+class Call(NamedTuple):
+    """A request: the method it wants, or the fault that it gets."""
+
+    key: int
+    """Names the call in its answer."""
+    context_id: int
+    method: Method | Fault
+    stub: Octets
+    encoding: Encoding
+    message: alpc.PortMessage | None = None
+
+
+Answer: TypeAlias = list[Octets] | Fault
+
+
+class Session(Protocol):
+    """What a server needs of an engine on a transport."""
+
+    caller: Caller
+    bound: bool
+    """The client has an interface: it is no longer in its handshake."""
+
+    def receive(self, timeout: float | None) -> list[Call]:
+        """The calls that come next, perhaps none."""
+        ...
+
+    def receive_now(self) -> list[Call] | None:
+        """The calls that are there; None when nothing is."""
+        ...
+
+    def answer(self, call: Call, answer: Answer) -> None:
+        """End a call."""
+        ...
+
+    def answering(self, call: Call, answer: Answer) -> Iterator[None]:
+        """End a call without waiting; yields whenever there is no room."""
+        ...
+
+    @property
+    def contexts(self) -> ContextTable:
+        """The context handles that the client may use."""
+        ...
+
+    def fileno(self) -> int:
+        """Readable when something has come."""
+        ...
+
+    def close(self) -> None:
+        """End the connection; from any thread."""
+        ...
+
+    def end(self) -> None:
+        """The connection has ended: run down what the client left."""
+        ...
+
+
+def _caller(peer: Peer, protocol: str) -> Caller:
+    return Caller(protocol, peer.pid, peer.uid, peer.gid, peer.groups, peer.address)
+
+
+class LrpcSession:
+    """LRPC through an ALPC port."""
+
+    def __init__(
+        self, port: alpc.CommunicationPort, registry: Registry, endpoint: str, limits: Limits, *, patient: bool
+    ) -> None:
+        self.caller = _caller(port.peer, "ncalrpc")
+        self.contexts = ContextTable(uuid4, limits.max_contexts)
+        self._patient = patient
+        self.bound = False
+        self._port = port
+        self._registry = registry
+        self._endpoint = endpoint
+        self._limits = limits
+        self._association = ncalrpc.ServerAssociation(limits.max_bindings)
+        self._methods: dict[tuple[UUID, int, UUID | None], Method] = {}
+
+    def receive(self, timeout: float | None) -> list[Call]:
+        """The next call, or none when the message was something else."""
+        try:
+            return self._understood(self._port.receive_message(timeout))
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def receive_now(self) -> list[Call] | None:
+        """The next call, if a message is there."""
+        try:
+            message = self._port.receive_message_now()
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+        return None if message is None else self._understood(message)
+
+    def _understood(self, message: alpc.PortMessage) -> list[Call]:
+        if message.type == alpc.LPC_PORT_CLOSED:
+            raise Ended("the client closed the port or died")
+        event = self._association.receive(message.data, message.view)
+        if isinstance(event, ncalrpc.RequestReceived):
+            return [self._call(message, event)]
+        if isinstance(event, ncalrpc.BindRequested):
+            self._bind(message, event)
+        elif isinstance(event, ncalrpc.UnboundRequest):
+            fault = Fault(RPC_S_UNKNOWN_IF, ran=Ran.NO)
+            return [Call(event.call_id, 0, fault, b"", Encoding.NDR, message)]
+        elif event is not None:
+            raise Ended(f"the client broke the protocol: {event.reason}")
+        return []
+
+    def _call(self, message: alpc.PortMessage, event: ncalrpc.RequestReceived) -> Call:
+        encoding = Encoding.NDR if event.syntax is ncalrpc.TransferSyntax.NDR else Encoding.NDR64
+        if len(event.stub) > self._limits.max_local_request:
+            logger.warning("a request of %d octets exceeds max_local_request", len(event.stub))
+            return Call(event.call_id, 0, Fault(5, "the request is too large", ran=Ran.NO), b"", encoding, message)
+        key = event.interface.uuid, event.opnum, event.object
+        method: Method | Fault | None = self._methods.get(key)
+        if method is None:
+            try:
+                method = self._methods[key] = self._registry.find(*key, self._endpoint)
+            except Fault as fault:
+                method = Fault(_LOCAL.get(fault.status, fault.status), str(fault), ran=Ran.NO)
+        return Call(event.call_id, 0, method, event.stub, encoding, message)
+
+    def _bind(self, message: alpc.PortMessage, event: ncalrpc.BindRequested) -> None:
+        uuid, major, minor = event.bind.interface
+        if self._registry.offers(uuid, (major, minor), self._endpoint):
+            answer = self._association.accept(event)
+            self.bound = True
+        else:
+            answer = self._association.refuse(event)
+        if self._patient:
+            self._port.send_message(answer, message.message_id, alpc.LPC_REPLY, None, SEND_TIMEOUT)
+        elif not self._port.send_message_now(answer, message.message_id, alpc.LPC_REPLY):
+            raise Ended("the client does not read its answers")
+
+    def answer(self, call: Call, answer: Answer) -> None:
+        """Reply to the message of a call."""
+        data, view = self._composed(call, answer)
+        assert call.message is not None
+        try:
+            self._port.send_message(data, call.message.message_id, alpc.LPC_REPLY, view, SEND_TIMEOUT)
+        except transport.TransportError as error:
+            self._discard(view)
+            raise Ended(str(error)) from error
+
+    def answering(self, call: Call, answer: Answer) -> Iterator[None]:
+        """Reply without waiting; yields whenever there is no room."""
+        data, view = self._composed(call, answer)
+        assert call.message is not None
+        try:
+            while not self._port.send_message_now(data, call.message.message_id, alpc.LPC_REPLY, view):
+                yield
+        except transport.TransportError as error:
+            self._discard(view)
+            raise Ended(str(error)) from error
+
+    def _discard(self, view: alpc.View | None) -> None:
+        if view is not None:
+            self._port.discard(view)
+
+    def _composed(self, call: Call, answer: Answer) -> tuple[bytes, alpc.View | None]:
+        if isinstance(answer, Fault):
+            return self._association.fault(answer.status, did_not_execute=answer.ran is Ran.NO), None
+        data, parts, size = self._association.respond(call.key, answer)
+        if parts is None:
+            return data, None
+        try:
+            return data, fill(self._port, parts, size)
+        except RpcError as error:
+            logger.warning("a response of %d octets found no room: %s", size, error)
+            return self._association.fault(0x1C00001B), None
+
+    def fileno(self) -> int:
+        """The port's descriptor."""
+        return self._port.fileno()
+
+    def close(self) -> None:
+        """Close the port."""
+        self._port.close()
+
+    def end(self) -> None:
+        """Run down what the client left."""
+        self.close()
+        self.contexts.run_down()
+
+
+_LOCAL = {0x1C010003: RPC_S_UNKNOWN_IF, 0x1C010002: RPC_S_PROCNUM_OUT_OF_RANGE}
+"""LRPC speaks of these with Win32 codes."""
+
+
+class PduSession:
+    """The connection-oriented protocol through a byte stream or a message pipe."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        registry: Registry,
+        endpoint: str,
+        limits: Limits,
+        *,
+        patient: bool,
+        protocol: str,
+        secondary_address: str,
+        groups: AssociationGroups,
+    ) -> None:
+        self.caller = _caller(connection.peer, protocol)
+        self._patient = patient
+        self._groups = groups
+        self._group: AssociationGroup | None = None
+        self.bound = False
+        self._connection = connection
+        self._registry = registry
+        self._endpoint = endpoint
+        self._association = ncacn.ServerAssociation(
+            secondary_address=secondary_address,
+            group_id=self._join,
+            limits=ncacn.Limits(max_request=limits.max_request, max_contexts=limits.max_bindings),
+            transport_max_fragment=PIPE_FRAGMENT if connection.message_mode else TCP_FRAGMENT,
+        )
+
+    def receive(self, timeout: float | None) -> list[Call]:
+        """The calls in what comes next."""
+        try:
+            return self._understood(self._connection.receive(timeout))
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def receive_now(self) -> list[Call] | None:
+        """The calls in what is there."""
+        try:
+            octets = self._connection.receive_now()
+            return None if octets is None else self._understood(octets)
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def _understood(self, octets: bytes) -> list[Call]:
+        if not octets:
+            raise Ended("the client closed the connection")
+        calls: list[Call] = []
+        events = self._association.receive_data(octets)
+        while events:
+            for event in events:
+                if isinstance(event, ncacn.RequestReceived):
+                    calls.append(self._call(event))
+                elif isinstance(event, ncacn.BindRequested):
+                    self._bind(event)
+                elif isinstance(event, ncacn.ConnectionFailed):
+                    self._flush()
+                    raise Ended(f"the client broke the protocol: {event.reason}")
+            events = self._association.receive_data(b"")
+        self._flush()
+        if self._association.closed:
+            raise Ended("the association is closed")
+        return calls
+
+    def _flush(self) -> None:
+        self._send(self._association.data_to_send())
+
+    def _send(self, octets: bytes) -> None:
+        """Send what the engine says by itself; without patience a client that leaves no room for it is done with."""
+        if self._patient:
+            self._connection.send(octets, SEND_TIMEOUT)
+        elif self._connection.send_now(octets) != len(octets):
+            raise Ended("the client does not read its answers")
+
+    def _join(self, asked: int) -> int | None:
+        self._group = self._groups.join(asked, self.caller.uid)
+        return None if self._group is None else self._group.id
+
+    @property
+    def contexts(self) -> ContextTable:
+        """Those of the association group, which a bind has chosen before there is a call."""
+        assert self._group is not None
+        return self._group.contexts
+
+    def _bind(self, event: ncacn.BindRequested) -> None:
+        def offered(syntax: ncacn.SyntaxId) -> bool:
+            return self._registry.offers(syntax.uuid, (syntax.major, syntax.minor), self._endpoint)
+
+        results = ncacn.negotiate(event.contexts, offered)
+        self.bound |= any(result.accepted for result in results)
+        self._send(self._association.accept(event, results))
+
+    def _call(self, event: ncacn.RequestReceived) -> Call:
+        context = self._association.contexts[event.context_id]
+        encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
+        if context.transfer == ncacn.NDR64:
+            encoding = Encoding.NDR64
+        method: Method | Fault
+        try:
+            method = self._registry.find(context.abstract.uuid, event.opnum, event.object, self._endpoint)
+        except Fault as fault:
+            method = fault
+        return Call(event.call_id, event.context_id, method, event.stub, encoding)
+
+    def answer(self, call: Call, answer: Answer) -> None:
+        """The response or fault of a call."""
+        try:
+            for piece in self._composed(call, answer):
+                self._connection.send(piece, SEND_TIMEOUT)
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def answering(self, call: Call, answer: Answer) -> Iterator[None]:
+        """The same without waiting; yields whenever there is no room."""
+        try:
+            for piece in self._composed(call, answer):
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[self._connection.send_now(rest) :]
+                    if rest:
+                        yield
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def _composed(self, call: Call, answer: Answer) -> Sequence[bytes]:
+        try:
+            if isinstance(answer, Fault):
+                never = answer.ran is Ran.NO
+                octets = self._association.fault(call.key, call.context_id, answer.status, did_not_execute=never)
+                return (octets,) if octets else ()
+            pieces = self._association.respond(call.key, call.context_id, answer)
+        except ncacn.StateError as error:
+            raise Ended(str(error)) from error
+        return pieces if self._connection.message_mode or len(pieces) < 2 else (b"".join(pieces),)
+
+    def fileno(self) -> int:
+        """The connection's descriptor."""
+        return self._connection.fileno()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def end(self) -> None:
+        """Leave the association group."""
+        self.close()
+        group, self._group = self._group, None
+        if group is not None:
+            self._groups.leave(group)

@@ -1,0 +1,334 @@
+"""A client's engine on a transport: calls go out, outcomes come in. One thread at a time sends, one receives.
+
+`LrpcWire` speaks LRPC through an ALPC port, `PduWire` the connection-oriented protocol through any other
+connection. `channel.py` shares a wire between callers; the server's side is `session.py`.
+
+Rule: what a wire raises is of `status.py`; errors of the engines and transports end here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Final, NamedTuple, Protocol
+from uuid import UUID
+
+from ..transports import alpc
+from ..transports import errors as transport
+from ..transports.seam import Connection
+from . import ncacn, ncalrpc
+from .call import Limits
+from .ndr.layout import Encoding
+from .status import (
+    BindRefused,
+    ConnectionLost,
+    DeadlineExceeded,
+    ProtocolError,
+    Ran,
+    RpcError,
+    ServerTooBusy,
+    fault,
+    fault_name,
+)
+from .stub import Interface, Octets, Reply
+
+Outcome = Reply | RpcError
+Arrival = tuple[int, Outcome]
+"""The key of a call and how it ended."""
+
+PIPE_FRAGMENT: Final = 4280
+TCP_FRAGMENT: Final = 5840
+
+
+class Message(NamedTuple):
+    """A call, ready to be sent: the key its outcome will have, its octets, and the view that goes with them."""
+
+    key: int
+    pieces: Sequence[Octets]
+    view: alpc.View | None = None
+
+
+class Wire(Protocol):
+    """What a channel needs of an engine on a transport."""
+
+    encoding: Encoding
+
+    def bind(self, interface: Interface, timeout: float) -> None:
+        """Ask for an interface. BindRefused when the server does not grant it."""
+        ...
+
+    def compose(self, opnum: int, parts: Sequence[Octets]) -> Message:
+        """A call as a message."""
+        ...
+
+    def send(self, message: Message, timeout: float) -> None:
+        """Send it whole."""
+        ...
+
+    def sending(self, message: Message) -> Iterator[None]:
+        """Send it without waiting; yields whenever there is no room."""
+        ...
+
+    def receive(self, timeout: float) -> list[Arrival]:
+        """What arrives next; DeadlineExceeded when nothing does."""
+        ...
+
+    def receive_now(self) -> list[Arrival] | None:
+        """What has arrived; None when nothing has."""
+        ...
+
+    def abandon(self, key: int) -> None:
+        """Nobody waits for this call any more: what still comes of it is dropped."""
+        ...
+
+    def fileno(self) -> int:
+        """Readable when something has arrived."""
+        ...
+
+    def close(self) -> None:
+        """Give up the connection."""
+        ...
+
+
+def lost(error: transport.TransportError, *, sent: bool = True) -> RpcError:
+    """The error of a call whose transport failed; `sent`: the server may have the request."""
+    ran = Ran.UNKNOWN if sent else Ran.NO
+    if isinstance(error, transport.TimedOut):
+        return DeadlineExceeded(str(error), ran=ran)
+    if isinstance(error, transport.BadFrame):
+        return ProtocolError(str(error), ran=ran)
+    if isinstance(error, transport.QuotaExceeded | transport.MessageTooLong | transport.ResourcesExhausted):
+        return RpcError(str(error), ran=Ran.NO)
+    return ConnectionLost(str(error), ran=ran)
+
+
+class LrpcWire:
+    """LRPC through an ALPC port. A call's key is its call id, which its messages carry as message id too."""
+
+    def __init__(self, port: alpc.CommunicationPort, object: UUID | None = None) -> None:
+        self.encoding = Encoding.NDR
+        self.port = port
+        self._object = object
+        self._association = ncalrpc.ClientAssociation()
+        self._binding_id = 0
+        self._abandoned: set[int] = set()
+
+    def bind(self, interface: Interface, timeout: float) -> None:
+        """Ask for an interface, in NDR 2.0: the shorter of the two."""
+        syntax = ncalrpc.SyntaxId(interface.uuid, *interface.version)
+        try:
+            self.port.send_message(self._association.bind(syntax, ncalrpc.TransferSyntax.NDR), timeout=timeout)
+            message = self.port.receive_message(timeout)
+        except transport.TransportError as error:
+            raise lost(error, sent=False) from error
+        if message.type == alpc.LPC_PORT_CLOSED:
+            raise ConnectionLost("the server closed the port while it was bound", ran=Ran.NO)
+        event = self._association.receive(message.data, message.view)
+        if not isinstance(event, ncalrpc.Bound):
+            raise ProtocolError(f"a bind was answered by {event}", ran=Ran.NO)
+        if event.status:
+            raise BindRefused(f"{interface.name}: {fault_name(event.status)}")
+        self._binding_id = event.binding_id
+
+    def compose(self, opnum: int, parts: Sequence[Octets]) -> Message:
+        """A request; one that is large goes into a view of the port's section."""
+        data, in_view, size = self._association.request(self._binding_id, opnum, parts, self._object)
+        view = None if in_view is None else fill(self.port, in_view, size)
+        return Message(self._association.call_id, (data,), view)
+
+    def send(self, message: Message, timeout: float) -> None:
+        """Send it whole."""
+        try:
+            self.port.send_message(message.pieces[0], message.key, alpc.LPC_REQUEST, message.view, timeout)
+        except transport.TransportError as error:
+            self._unsent(message)
+            raise lost(error, sent=False) from error
+
+    def sending(self, message: Message) -> Iterator[None]:
+        """Send it without waiting; yields whenever there is no room."""
+        try:
+            while not self.port.send_message_now(message.pieces[0], message.key, alpc.LPC_REQUEST, message.view):
+                yield
+        except transport.TransportError as error:
+            self._unsent(message)
+            raise lost(error, sent=False) from error
+        except GeneratorExit:
+            self._unsent(message)
+            raise
+
+    def _unsent(self, message: Message) -> None:
+        if message.view is not None:
+            self.port.discard(message.view)
+
+    def receive(self, timeout: float) -> list[Arrival]:
+        """What arrives next."""
+        try:
+            return self._arrived(self.port.receive_message(timeout))
+        except transport.TransportError as error:
+            raise lost(error) from error
+
+    def receive_now(self) -> list[Arrival] | None:
+        """What has arrived."""
+        try:
+            message = self.port.receive_message_now()
+        except transport.TransportError as error:
+            raise lost(error) from error
+        return None if message is None else self._arrived(message)
+
+    def _arrived(self, message: alpc.PortMessage) -> list[Arrival]:
+        if message.type == alpc.LPC_PORT_CLOSED:
+            raise ConnectionLost("the server closed the port or died")
+        event = self._association.receive(message.data, message.view)
+        release = None if message.view is None else partial(self.port.release, message)
+        key = message.message_id
+        if key in self._abandoned:
+            self._abandoned.discard(key)
+            if release is not None:
+                release()
+            return []
+        if isinstance(event, ncalrpc.ResponseReceived) and event.call_id == key:
+            return [(key, Reply(event.stub, self.encoding, release))]
+        if isinstance(event, ncalrpc.FaultReceived):
+            return [(key, fault(event.status, did_not_execute=event.did_not_execute))]
+        reason = event.reason if isinstance(event, ncalrpc.Failed) else f"an answer that was not asked for: {event}"
+        raise ProtocolError(reason)
+
+    def abandon(self, key: int) -> None:
+        """Drop what still comes of a call."""
+        self._abandoned.add(key)
+
+    def fileno(self) -> int:
+        """The port's descriptor."""
+        return self.port.fileno()
+
+    def close(self) -> None:
+        """Close the port."""
+        self.port.close()
+
+
+def fill(port: alpc.CommunicationPort, parts: Sequence[Octets], size: int) -> alpc.View:
+    """A view of the port's section with `parts` in it, one after the other."""
+    try:
+        view = port.allocate(size)
+    except transport.TransportError as error:
+        raise lost(error, sent=False) from error
+    offset = 0
+    for part in parts:
+        view.buffer[offset : offset + len(part)] = part
+        offset += len(part)
+    return view
+
+
+class PduWire:
+    """The connection-oriented protocol through a byte stream or a message pipe."""
+
+    def __init__(self, connection: Connection, limits: Limits, object: UUID | None = None) -> None:
+        self.encoding = Encoding.NDR
+        self.connection = connection
+        self._object = object
+        fragment = PIPE_FRAGMENT if connection.message_mode else TCP_FRAGMENT
+        bounds = ncacn.Limits(max_response=limits.max_response)
+        self._association = ncacn.ClientAssociation(limits=bounds, max_fragment=fragment)
+
+    def bind(self, interface: Interface, timeout: float) -> None:
+        """Ask for an interface in NDR 2.0."""
+        syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
+        try:
+            self.connection.send(self._association.bind([ncacn.ContextRequest(0, syntax, [ncacn.NDR])]), timeout)
+            while not (events := self._read(timeout)):
+                continue
+        except transport.TransportError as error:
+            raise lost(error, sent=False) from error
+        event = events[0]
+        if isinstance(event, ncacn.BindRefused):
+            raise _refused(event)
+        if not isinstance(event, ncacn.BindAnswered):
+            raise ProtocolError(f"a bind was answered by {event}", ran=Ran.NO)
+        if not event.results[0].accepted:
+            raise BindRefused(f"{interface.name}: the server does not grant it: {event.results[0]}")
+
+    def _read(self, timeout: float) -> list[ncacn.Event]:
+        octets = self.connection.receive(timeout)
+        if not octets:
+            raise ConnectionLost("the server closed the connection")
+        return self._association.receive_data(octets)
+
+    def compose(self, opnum: int, parts: Sequence[Octets]) -> Message:
+        """A request in as many fragments as it takes."""
+        key = self._association.next_call_id()
+        try:
+            pieces = self._association.request(key, 0, opnum, list(parts), object=self._object)
+        except ncacn.StateError as error:
+            raise ServerTooBusy(0x1C010014, str(error), ran=Ran.NO) from error
+        return Message(key, pieces if self.connection.message_mode else (b"".join(pieces),))
+
+    def send(self, message: Message, timeout: float) -> None:
+        """Send it whole."""
+        try:
+            for piece in message.pieces:
+                self.connection.send(piece, timeout)
+        except transport.TransportError as error:
+            raise lost(error) from error
+
+    def sending(self, message: Message) -> Iterator[None]:
+        """Send it without waiting; yields whenever there is no room."""
+        try:
+            for piece in message.pieces:
+                rest = memoryview(piece)
+                while rest:
+                    taken = self.connection.send_now(rest)
+                    rest = rest[taken:]
+                    if rest:
+                        yield
+        except transport.TransportError as error:
+            raise lost(error) from error
+
+    def receive(self, timeout: float) -> list[Arrival]:
+        """What arrives next."""
+        try:
+            return self._arrived(self._read(timeout))
+        except transport.TransportError as error:
+            raise lost(error) from error
+
+    def receive_now(self) -> list[Arrival] | None:
+        """What has arrived."""
+        try:
+            octets = self.connection.receive_now()
+        except transport.TransportError as error:
+            raise lost(error) from error
+        if octets is None:
+            return None
+        if not octets:
+            raise ConnectionLost("the server closed the connection")
+        return self._arrived(self._association.receive_data(octets))
+
+    def _arrived(self, events: list[ncacn.Event]) -> list[Arrival]:
+        arrivals: list[Arrival] = []
+        for event in events:
+            if isinstance(event, ncacn.ResponseReceived):
+                encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
+                arrivals.append((event.call_id, Reply(event.stub, encoding)))
+            elif isinstance(event, ncacn.FaultReceived):
+                arrivals.append((event.call_id, fault(event.status, did_not_execute=event.did_not_execute)))
+            elif isinstance(event, ncacn.ConnectionFailed):
+                raise ProtocolError(event.reason)
+        return arrivals
+
+    def abandon(self, key: int) -> None:
+        """Tell the server that nobody waits, if there is room to tell it; drop what still comes."""
+        octets = self._association.orphan(key)
+        if octets and self.connection.send_now(octets) not in (0, len(octets)):
+            self.close()  # a PDU cut short: nothing sensible can follow
+
+    def fileno(self) -> int:
+        """The connection's descriptor."""
+        return self.connection.fileno()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+
+def _refused(event: ncacn.BindRefused) -> BindRefused:
+    spoken = ", ".join(f"{major}.{minor}" for major, minor in event.versions)
+    return BindRefused(f"bind_nak, reason {event.reason}" + (f"; the server speaks {spoken}" if spoken else ""))
