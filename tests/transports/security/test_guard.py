@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+from lrpc.transports.errors import ServerSidMismatch
+from lrpc.transports.seam import Peer
+from lrpc.transports.security import (
+    PORT_CONNECT,
+    PORT_RIGHTS,
+    SddlError,
+    SecurityDescriptor,
+    Sid,
+    SidError,
+    Token,
+    access_check,
+    check_server,
+    default_descriptor,
+    descriptor_of,
+    expected_uids,
+    socket_mode,
+)
+
+OTHER = os.geteuid() + 4711
+
+
+@pytest.mark.parametrize(("uid", "admitted"), [(os.geteuid(), True), (0, True), (OTHER, False), (None, False)])
+def test_the_default_admits_our_own_user_and_root(uid: int | None, admitted: bool) -> None:
+    token = Token.of(Peer(1, uid, 1, ()))
+    assert access_check(default_descriptor(), token, PORT_CONNECT, PORT_RIGHTS) is admitted
+
+
+def test_a_descriptor_comes_from_text_or_as_it_is() -> None:
+    descriptor = SecurityDescriptor.parse("D:(A;;GA;;;WD)")
+    assert descriptor_of("D:(A;;GA;;;WD)") == descriptor
+    assert descriptor_of(descriptor) is descriptor
+    assert descriptor_of(None) == default_descriptor()
+    with pytest.raises(SddlError):
+        descriptor_of("everybody")
+
+
+@pytest.mark.parametrize(
+    ("sddl", "mode"),
+    [
+        ("D:NO_ACCESS_CONTROL", 0o666),
+        ("D:(A;;GA;;;WD)", 0o666),
+        (f"D:(A;;GA;;;S-1-22-1-{OTHER})", 0o666),
+        (f"D:(A;;GA;;;S-1-22-1-{os.geteuid()})(A;;GA;;;SY)", 0o600),
+        (f"D:(D;;GA;;;S-1-22-1-{OTHER})", 0o600),
+        ("D:", 0o600),
+    ],
+)
+def test_the_mode_lets_through_whom_the_descriptor_may_admit(sddl: str, mode: int) -> None:
+    assert socket_mode(SecurityDescriptor.parse(sddl)) == mode
+
+
+def test_a_client_trusts_itself_and_root_unless_told_otherwise() -> None:
+    assert expected_uids(None) == {0, os.geteuid()}
+    assert expected_uids("S-1-22-1-1000") == {1000}
+    assert expected_uids(Sid.parse("S-1-5-18")) == {0}
+    assert expected_uids("S-1-1-0") is None
+    for nobody_here in ("S-1-22-2-1000", "S-1-5-32-544", "root"):
+        with pytest.raises(SidError):
+            expected_uids(nobody_here)
+
+
+def test_a_server_of_another_user_is_refused() -> None:
+    check_server(Peer(1, 1000), frozenset({1000}))
+    check_server(Peer(1, OTHER), None)
+    for uid in (OTHER, None):
+        with pytest.raises(ServerSidMismatch):
+            check_server(Peer(1, uid), frozenset({1000}))

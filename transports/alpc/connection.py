@@ -1,0 +1,380 @@
+r"""Making connections: the named port of a server, requests to connect to it, and the client's `connect`.
+
+A socket is connected before anybody has agreed to it, so agreeing is a message: the client sends a
+CONNECTION_REQUEST, the server answers with a CONNECTION_REPLY that accepts or refuses. The data of both begins with
+      0  u32 status                 0, or the NT status of a refusal
+      4  u32 MaxMessageLength       what the sender's port takes, header included
+      8  u64 MaxSectionSize         the largest section it maps
+and ends with what the caller has to say. A client that connects and is silent holds up nobody: it waits beside
+the others until it speaks or its time is over.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .. import namespace, security, unix
+from ..claim import Claim
+from ..errors import (
+    AccessDenied,
+    BadFrame,
+    ConnectionRefused,
+    Disconnected,
+    MessageTooLong,
+    TimedOut,
+    TransportError,
+)
+from ..seam import Peer
+from ..sockets import NO_WAIT, RECEIVE_SIZE, Acceptor, TimedSocket, after_failed_receive
+from . import message as wire
+from .port import CommunicationPort
+from .section import MAX_SECTION_SIZE
+
+DIRECTORY: Final = r"\RPC Control"
+MAX_CONNECTION_DATA: Final = 4096
+"""Octets that either side may say while connecting."""
+_TERMS: Final = struct.Struct("<IIQ")
+
+
+@dataclass(frozen=True, slots=True)
+class PortAttributes:
+    """What a port takes and gives; the limits bind the other side."""
+
+    max_message_length: int = wire.MAX_TOTAL
+    """Octets of a message, its header of 40 included."""
+    max_section_size: int = MAX_SECTION_SIZE
+    """Octets of shared memory in each direction; only what is used takes memory."""
+    backlog: int = 128
+    """Clients that may wait for the server to look at them."""
+    max_pending: int = 64
+    """Clients that may be connected and silent; one more, and the oldest goes."""
+    handshake_timeout: float = 10.0
+    """Seconds that a client may be silent."""
+
+
+DEFAULT_ATTRIBUTES: Final = PortAttributes()
+
+
+def create_port(
+    name: str,
+    *,
+    security: str | security.SecurityDescriptor | None = None,
+    attributes: PortAttributes = DEFAULT_ATTRIBUTES,
+) -> ConnectionPort:
+    r"""Creates a connection port, in `\RPC Control` unless `name` is a full one.
+
+    security: SDDL of who gets PORT_CONNECT; None admits our own user and root. Raises NameCollision, NameInvalid,
+    AccessDenied, SddlError.
+    """
+    return ConnectionPort(name, security, attributes)
+
+
+def listen(address: str, *, security: str | security.SecurityDescriptor | None = None) -> ConnectionPort:
+    """`create_port`, by the name every transport has for it."""
+    return ConnectionPort(address, security, DEFAULT_ATTRIBUTES)
+
+
+def connect(
+    address: str,
+    timeout: float | None = 30.0,
+    *,
+    data: bytes = b"",
+    server_sid: str | security.Sid | None = None,
+    attributes: PortAttributes = DEFAULT_ATTRIBUTES,
+) -> CommunicationPort:
+    """Connects to a port and waits for the server's verdict; what the server said is `connection_data`.
+
+    server_sid: the user that must hold the port; None is ourselves or root, S-1-1-0 anybody. Raises NameNotFound,
+    ConnectionRefused (`data`: what the server said), AccessDenied, ServerSidMismatch, TypeMismatch, NameInvalid,
+    TimedOut.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    owners = security.expected_uids(server_sid)
+    names = namespace.current(DIRECTORY)
+    connected = names.connect(address, owners, timeout)
+    try:
+        peer = unix.peer_of(connected, names.full_name(address))
+        security.check_server(peer, owners)
+        return _asked(TimedSocket(connected), peer, data, attributes, deadline)
+    except BaseException:
+        connected.close()
+        raise
+
+
+def list_ports(directory: str = DIRECTORY) -> list[str]:
+    """The names of the ports in a directory object that have a server."""
+    return namespace.current(directory).list()
+
+
+def _asked(
+    timed: TimedSocket, peer: Peer, data: bytes, attributes: PortAttributes, deadline: float | None
+) -> CommunicationPort:
+    """The client's side of the handshake."""
+    try:
+        timed.send(_terms(wire.LPC_CONNECTION_REQUEST, 0, attributes, data), _remaining(deadline))
+    except OSError as error:
+        raise ConnectionRefused(f"{peer.address}: {error.strerror}") from error
+    answer = timed.receive(_remaining(deadline))
+    if not answer:
+        raise ConnectionRefused(f"{peer.address} went away")
+    status, limits, said = _parse_terms(answer, wire.LPC_CONNECTION_REPLY)
+    if status:
+        raise _refusal(status, peer.address, said)
+    return _port(timed.socket, peer, attributes, limits, said)
+
+
+def _refusal(status: int, name: str, said: bytes) -> TransportError:
+    if status == AccessDenied.status:
+        return AccessDenied(f"connecting to {name}", data=said)
+    error = ConnectionRefused(f"connecting to {name}", data=said)
+    error.status = status
+    return error
+
+
+class ConnectionRequest:
+    """A client that waits for a verdict: `accept` or `refuse`, once.
+
+    peer: who it is, by the kernel's word. data: what it said.
+    """
+
+    def __init__(
+        self, connected: socket.socket, peer: Peer, data: bytes, own: PortAttributes, theirs: tuple[int, int]
+    ) -> None:
+        self.peer = peer
+        self.data = data
+        self._socket = connected
+        self._own = own
+        self._theirs = theirs
+
+    def __repr__(self) -> str:
+        return f"<ConnectionRequest of pid {self.peer.pid} uid {self.peer.uid} to {self.peer.address}>"
+
+    def accept(self, data: bytes = b"", context: Any = None) -> CommunicationPort:
+        """Lets the client in; `data` is its `connection_data`. Raises Disconnected when it has left meanwhile."""
+        self._answer(0, data)
+        port = _port(self._socket, self.peer, self._own, self._theirs, self.data)
+        port.context = context
+        return port
+
+    def refuse(self, data: bytes = b"", status: int = ConnectionRefused.status) -> None:
+        """Sends the client away, with an NT status and `data` as the reason."""
+        try:
+            self._answer(status, data)
+        except Disconnected:  # it did not wait to hear it
+            return
+        self._socket.close()
+
+    def close(self) -> None:
+        """Drops the client without a word."""
+        self._socket.close()
+
+    def _answer(self, status: int, data: bytes) -> None:
+        try:
+            self._socket.send(_terms(wire.LPC_CONNECTION_REPLY, status, self._own, data), NO_WAIT)
+        except OSError as error:
+            self._socket.close()
+            raise Disconnected(f"{self!r} has left") from error
+
+
+class ConnectionPort:
+    """The named port of a server; keeps `seam.Listener`. Threads may accept at the same time."""
+
+    def __init__(
+        self, name: str, protection: str | security.SecurityDescriptor | None, attributes: PortAttributes
+    ) -> None:
+        self.attributes = attributes
+        self._security = security.descriptor_of(protection)
+        self._claim: Claim = namespace.current(DIRECTORY).claim(name)
+        try:
+            listening = self._claim.listen(security.socket_mode(self._security), attributes.backlog)
+        except BaseException:
+            self._claim.close()
+            raise
+        self.address = name
+        self._acceptor = Acceptor(listening)
+        self._epoll = select.epoll()
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC)  # rung once, to close
+        self._pending: dict[int, tuple[socket.socket, float]] = {}  # by descriptor, oldest first; until when
+        self._changed = threading.Condition()
+        self._waiting = 0
+        self._closed = False
+        for descriptor in (self._acceptor.fileno(), self._bell):
+            self._epoll.register(descriptor, select.EPOLLIN)
+
+    def __repr__(self) -> str:
+        return f"<ConnectionPort {self._claim.name} {'closed' if self._closed else 'open'}>"
+
+    def listen(self, timeout: float | None = None) -> ConnectionRequest:
+        """The next client that asks to be let in. Raises TimedOut, and Disconnected once the port is closed."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (request := self.listen_now()) is None:
+            self._wait(deadline)
+        return request
+
+    def listen_now(self) -> ConnectionRequest | None:
+        """The next client that asks to be let in, if there is one."""
+        with self._changed:
+            if self._closed:
+                raise Disconnected("the port is closed")
+            self._expire()
+            return self._step() or self._step()
+
+    def accept(self, timeout: float | None = None) -> CommunicationPort:
+        """The next client that the security descriptor admits."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            if (port := self._admit(self.listen(_remaining(deadline)))) is not None:
+                return port
+
+    def accept_now(self) -> CommunicationPort | None:
+        """The next client that the security descriptor admits, if there is one."""
+        while (request := self.listen_now()) is not None:
+            if (port := self._admit(request)) is not None:
+                return port
+        return None
+
+    def admits(self, peer: Peer) -> bool:
+        """Whether the security descriptor gives `peer` the right to connect."""
+        token = security.Token.of(peer)
+        return security.access_check(self._security, token, security.PORT_CONNECT, security.PORT_RIGHTS)
+
+    def fileno(self) -> int:
+        return -1 if self._closed else self._epoll.fileno()
+
+    def close(self) -> None:
+        """Gives the name back, drops who waits to be let in, wakes who waits in `listen`."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            os.eventfd_write(self._bell, 1)
+            self._changed.wait_for(lambda: not self._waiting)
+        self._claim.close()
+        self._acceptor.close()
+        for pending, _ in self._pending.values():
+            pending.close()
+        self._epoll.close()
+        os.close(self._bell)
+
+    def _admit(self, request: ConnectionRequest) -> CommunicationPort | None:
+        if not self.admits(request.peer):
+            request.refuse(status=AccessDenied.status)
+            return None
+        try:
+            return request.accept()
+        except Disconnected:
+            return None
+
+    def _wait(self, deadline: float | None) -> None:
+        """Until something is to be heard, or a silent client's time is over."""
+        remaining = _remaining(deadline)
+        if remaining is not None and remaining <= 0:
+            raise TimedOut("listening")
+        with self._changed:
+            if self._closed:
+                return
+            self._waiting += 1
+            first = min((until for _, until in self._pending.values()), default=None)
+        try:
+            ends = [end for end in (remaining, _remaining(first)) if end is not None]
+            self._epoll.poll(max(0.001, min(ends)) if ends else None, 1)
+        finally:
+            with self._changed:
+                self._waiting -= 1
+                self._changed.notify_all()
+
+    def _step(self) -> ConnectionRequest | None:
+        """Hears the first client that has something to say; only if none has, takes in new ones."""
+        descriptors = [descriptor for descriptor, _ in self._epoll.poll(0)]
+        for descriptor in descriptors:
+            if descriptor in self._pending and (request := self._hear(descriptor)) is not None:
+                return request
+        if self._acceptor.fileno() in descriptors:
+            self._take_in()
+        return None
+
+    def _take_in(self) -> None:
+        if len(self._pending) >= self.attributes.max_pending:
+            self._drop(next(iter(self._pending)))
+        until = time.monotonic() + self.attributes.handshake_timeout
+        while len(self._pending) < self.attributes.max_pending:
+            accepted = self._acceptor.accept_now()
+            if accepted is None:
+                return
+            self._pending[accepted.fileno()] = accepted, until
+            self._epoll.register(accepted.fileno(), select.EPOLLIN)
+
+    def _hear(self, descriptor: int) -> ConnectionRequest | None:
+        """The request of a client that is no longer silent; one that talks nonsense, or left, is dropped."""
+        connected = self._forget(descriptor)
+        try:
+            frame = _heard(connected)
+            _status, theirs, said = _parse_terms(frame or b"", wire.LPC_CONNECTION_REQUEST)
+        except TransportError:
+            connected.close()
+            return None
+        return ConnectionRequest(connected, unix.peer_of(connected, self._claim.name), said, self.attributes, theirs)
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        for descriptor in [descriptor for descriptor, (_, until) in self._pending.items() if until <= now]:
+            self._drop(descriptor)
+
+    def _drop(self, descriptor: int) -> None:
+        self._forget(descriptor).close()
+
+    def _forget(self, descriptor: int) -> socket.socket:
+        self._epoll.unregister(descriptor)
+        return self._pending.pop(descriptor)[0]
+
+
+def _heard(connected: socket.socket) -> bytes | None:
+    try:
+        return connected.recv(RECEIVE_SIZE, NO_WAIT)
+    except OSError as error:
+        return after_failed_receive(error, connected.recv)
+
+
+def _terms(kind: int, status: int, attributes: PortAttributes, data: bytes) -> bytes:
+    if len(data) > MAX_CONNECTION_DATA:
+        raise MessageTooLong(f"{len(data)} octets of connection data, the most is {MAX_CONNECTION_DATA}")
+    terms = _TERMS.pack(status, attributes.max_message_length, attributes.max_section_size)
+    return wire.pack(kind, 1, terms + data)
+
+
+def _parse_terms(frame: bytes, expected: int) -> tuple[int, tuple[int, int], bytes]:
+    """Status, (most octets of data in a message, of a section), and what was said. Raises BadFrame."""
+    kind, _, data, view = wire.unpack(frame)
+    if kind != expected or view is not None or not 0 <= len(data) - _TERMS.size <= MAX_CONNECTION_DATA:
+        raise BadFrame(f"a message of type {kind:#x} while connecting")
+    status, length, section_size = _TERMS.unpack_from(data)
+    if not wire.HEADER_SIZE < length <= wire.MAX_TOTAL:
+        raise BadFrame(f"a port that takes messages of {length} octets")
+    return status, (length - wire.HEADER_SIZE, section_size), data[_TERMS.size :]
+
+
+def _port(
+    connected: socket.socket, peer: Peer, own: PortAttributes, theirs: tuple[int, int], said: bytes
+) -> CommunicationPort:
+    max_message, max_section = theirs
+    port = CommunicationPort(
+        connected,
+        peer,
+        max_message=max_message,
+        max_data=own.max_message_length - wire.HEADER_SIZE,
+        max_incoming=own.max_section_size,
+        max_outgoing=min(own.max_section_size, max_section),
+    )
+    port.connection_data = said
+    return port
+
+
+def _remaining(deadline: float | None) -> float | None:
+    return None if deadline is None else deadline - time.monotonic()

@@ -1,0 +1,383 @@
+"""CommunicationPort: one end of a connection between two processes. Its counterpart is another one.
+
+Rules of this file:
+- a plain message is one pack, one concatenation and one send; all else stands aside from that path, in `sharing.py`;
+- one thread at a time receives; any thread may send, allocate and release;
+- what the receiver does not understand ends the connection, with BadFrame.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import struct
+import time
+from typing import Any, Final
+
+from ..errors import BadFrame, MessageTooLong, TimedOut, TransportError, from_os_error
+from ..seam import Buffer, Peer
+from ..sockets import NO_SIGNAL, NO_WAIT, RECEIVE_SIZE, after_failed_receive, drain, shut, timeval
+from . import message as wire
+from .message import (
+    FRAME,
+    FRAME_SIZE,
+    HEADER_SIZE,
+    LPC_DATAGRAM,
+    LPC_REPLY,
+    LPC_REQUEST,
+    PAYLOAD_TYPES,
+    PORT_CLOSED,
+    PortMessage,
+)
+from .section import MAX_SECTION_SIZE, View
+from .sharing import Sharing
+
+MAX_ASIDE: Final = 64
+"""Frames for the port itself that one call without waiting deals with: who sends nothing else holds up nobody."""
+_UNSET: Final = -1.0
+"""A timeout unlike any: the first call sets it."""
+
+_pack = FRAME.pack
+_unpack = FRAME.unpack_from
+
+
+class CommunicationPort:
+    """Sends and receives messages; keeps `seam.Connection` as well, where data travels as datagrams.
+
+    peer: who is at the other end, by the kernel's word. client_id: what this end says of itself. context: what the
+    server keeps with this client. connection_data: what the other side said when the connection was made.
+    """
+
+    __slots__ = (
+        "_ids",
+        "_lent_requests",
+        "_max_data",
+        "_receive_timeout",
+        "_recv",
+        "_releases",
+        "_send",
+        "_send_timeout",
+        "_sharing",
+        "_socket",
+        "client_id",
+        "connection_data",
+        "context",
+        "max_message",
+        "message_mode",
+        "peer",
+    )
+
+    def __init__(
+        self,
+        connected: socket.socket,
+        peer: Peer,
+        *,
+        max_message: int = wire.MAX_DATA,
+        max_data: int = wire.MAX_DATA,
+        max_incoming: int = MAX_SECTION_SIZE,
+        max_outgoing: int = MAX_SECTION_SIZE,
+    ) -> None:
+        """max_message, max_data: octets of data the peer's port takes, and ours; the rest: sizes of the sections."""
+        connected.setblocking(True)
+        self.message_mode: Final = True
+        self.max_message: Final = max_message
+        self.peer: Final = peer
+        self.context: Any = None
+        self.connection_data = b""
+        self._max_data = max_data
+        self._socket = connected
+        self._send = connected.send
+        self._recv = connected.recv
+        self._send_timeout: float | None = _UNSET
+        self._receive_timeout: float | None = _UNSET
+        self.client_id = struct.pack("<QQ", os.getpid(), 0)
+        self._ids = itertools.count(1)
+        self._sharing = Sharing(connected, max_incoming, max_outgoing)
+        self._lent_requests = self._sharing.lent_requests
+        self._releases = self._sharing.releases
+
+    def __repr__(self) -> str:
+        state = "closed" if self._socket.fileno() < 0 else "open"
+        return f"<CommunicationPort {self.peer.address} pid {self.peer.pid} {state}>"
+
+    # Messages
+
+    def send_message(
+        self,
+        data: Buffer,
+        message_id: int = 0,
+        type: int = LPC_REQUEST,
+        view: View | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Sends one message; the message id that was used: `message_id`, or a fresh one for 0.
+
+        view: from `allocate`; the receiver's from now on, unless this raises. Raises Disconnected, TimedOut,
+        MessageTooLong.
+        """
+        if not message_id:
+            message_id = next(self._ids) & 0xFFFFFFFF or next(self._ids) & 0xFFFFFFFF
+        size = len(data)
+        if size > self.max_message:
+            raise MessageTooLong(f"{size} octets, the peer takes {self.max_message}")
+        try:
+            if timeout != self._send_timeout:
+                self._bound_sends(timeout)
+            if view is not None or self._releases:
+                self._sharing.send(type, message_id, data, view, NO_SIGNAL)
+            else:
+                self._send(_pack(size, size + HEADER_SIZE, type, self.client_id, message_id, 0, 0) + data, NO_SIGNAL)
+        except OSError as error:
+            raise _not_sent(error) from error
+        return message_id
+
+    def send_message_now(
+        self, data: Buffer, message_id: int = 0, type: int = LPC_REQUEST, view: View | None = None
+    ) -> int:
+        """Like send_message; 0: it would have to wait, and the message was not sent."""
+        if not message_id:
+            message_id = next(self._ids) & 0xFFFFFFFF or next(self._ids) & 0xFFFFFFFF
+        size = len(data)
+        if size > self.max_message:
+            raise MessageTooLong(f"{size} octets, the peer takes {self.max_message}")
+        try:
+            if view is not None or self._releases:
+                self._sharing.send(type, message_id, data, view, NO_WAIT)
+            else:
+                self._send(_pack(size, size + HEADER_SIZE, type, self.client_id, message_id, 0, 0) + data, NO_WAIT)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise _not_sent(error) from error
+        return message_id
+
+    def send_wait_receive(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> bytes:
+        """Sends a whole frame and waits for the next one: NtAlpcSendWaitReceivePort for those who pack and parse.
+
+        The frame that came is to be given to `understood`, unless its receiver knows it for a plain message.
+        Raises what send_message and receive_message raise; an error's `sent` tells which of the two it was.
+        """
+        if (
+            self._releases
+            or len(frame) - FRAME_SIZE > self.max_message
+            or send_timeout != self._send_timeout
+            or timeout != self._receive_timeout
+        ):
+            self._prepare(frame, send_timeout, timeout)
+        try:
+            self._send(frame, NO_SIGNAL)
+        except OSError as error:
+            raise _not_sent(error) from error
+        try:
+            return self._recv(RECEIVE_SIZE)
+        except OSError as error:
+            return self._after_failure(error)
+
+    def receive_frame(self, timeout: float | None = None) -> bytes:
+        """The next frame as it came, for those who parse; for `understood`, as above."""
+        return self._next_frame(timeout)
+
+    def _prepare(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> None:
+        if len(frame) - FRAME_SIZE > self.max_message:
+            raise MessageTooLong(f"{len(frame) - FRAME_SIZE} octets, the peer takes {self.max_message}")
+        self._bound_sends(send_timeout)
+        self._bound_receives(timeout)
+        try:
+            self._sharing.flush_releases(NO_SIGNAL)
+        except OSError as error:
+            raise _not_sent(error) from error
+
+    def understood(self, frame: bytes, timeout: float | None = None) -> PortMessage:
+        """The message in a frame that `send_wait_receive` gave; the next one, if that was for the port itself."""
+        message = self._understand(frame)
+        return self._receive_on(timeout) if message is None else message
+
+    def receive_message(self, timeout: float | None = None) -> PortMessage:
+        """The next message; of type LPC_PORT_CLOSED once the peer has closed or died.
+
+        Raises TimedOut, and BadFrame after closing the connection.
+        """
+        message = self._understand(self._next_frame(timeout))
+        return self._receive_on(timeout) if message is None else message
+
+    def receive_message_now(self) -> PortMessage | None:
+        """The next message if there is one. (After very many frames for the port itself it may be left for later.)"""
+        for _ in range(MAX_ASIDE):
+            try:
+                frame: bytes | None = self._recv(RECEIVE_SIZE, NO_WAIT)
+            except OSError as error:
+                frame = after_failed_receive(error, self._recv)
+            if frame is None:
+                return None
+            message = self._understand(frame)
+            if message is not None:
+                return message
+        return None
+
+    # Views
+
+    def allocate(self, size: int) -> View:
+        """Room for `size` octets in this end's section: fill `view.buffer`, then send it, or `discard` it.
+
+        Raises MessageTooLong (more than a section holds), QuotaExceeded (the peer has too much of it),
+        ResourcesExhausted, Disconnected.
+        """
+        return self._sharing.allocate(size)
+
+    def discard(self, view: View) -> None:
+        """Takes back a view that was not sent."""
+        self._sharing.discard(view)
+
+    def release(self, message: PortMessage) -> None:
+        """Gives the view of a received message back to its sender; its octets may change from now on.
+
+        Not needed for a request that is answered by a message of type LPC_REPLY. Twice is once.
+        """
+        if message.view is not None:
+            self._sharing.release(message.view_number, len(message.view))
+
+    # seam.Connection
+
+    def send(self, data: Buffer, timeout: float | None = None) -> None:
+        """Sends a datagram."""
+        if data:
+            self.send_message(data, 0, LPC_DATAGRAM, None, timeout)
+
+    def receive(self, timeout: float | None = None) -> bytes:
+        """The data of the next message that has any, whatever its type; b"" once the peer has closed."""
+        while True:
+            message = self.receive_message(timeout)
+            if (octets := self._plain(message)) or message.type == wire.LPC_PORT_CLOSED:
+                return octets
+
+    def send_now(self, data: Buffer) -> int:
+        """Sends a datagram if that needs no waiting; octets taken."""
+        return len(data) if data and self.send_message_now(data, 0, LPC_DATAGRAM) else 0
+
+    def receive_now(self) -> bytes | None:
+        """Like `receive`; None: nothing yet."""
+        while (message := self.receive_message_now()) is not None:
+            if (octets := self._plain(message)) or message.type == wire.LPC_PORT_CLOSED:
+                return octets
+        return None
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def drain(self) -> None:
+        """Takes no more messages: what has come can still be received, and answered, then the port counts as closed."""
+        drain(self._socket)
+
+    def close(self) -> None:
+        """Ends the connection for both ends; views that were received stay readable as long as they are held."""
+        shut(self._socket)
+        self._sharing.close()
+
+    # Understanding frames
+
+    def _understand(self, frame: bytes) -> PortMessage | None:
+        """The message in a frame; None for one that was meant for the port itself."""
+        if not frame:
+            return PORT_CLOSED
+        if len(frame) >= FRAME_SIZE:
+            size, total, kind, _client_id, message_id, _allocated, valid = _unpack(frame)
+            if (
+                not valid
+                and kind in PAYLOAD_TYPES
+                and message_id
+                and size <= self._max_data
+                and len(frame) == FRAME_SIZE + size
+                and total == size + HEADER_SIZE
+            ):
+                if kind == LPC_REPLY and self._lent_requests:
+                    self._sharing.answered(message_id)
+                return PortMessage(kind, message_id, frame[FRAME_SIZE:])
+        try:
+            return self._understand_aside(frame)
+        except BadFrame:
+            self.close()
+            raise
+
+    def _understand_aside(self, frame: bytes) -> PortMessage | None:
+        kind, message_id, data, view = wire.unpack(frame)
+        if len(data) > self._max_data:
+            raise BadFrame(f"{len(data)} octets, this port takes {self._max_data}")
+        if view is not None:
+            if kind not in PAYLOAD_TYPES:
+                raise BadFrame(f"a view in a message of type {kind:#x}")
+            message = PortMessage(kind, message_id, data, self._sharing.view(view), view.number)
+            if kind == LPC_REPLY:
+                self._sharing.answered(message_id)
+            return message
+        if kind == wire.VIEW_RELEASE and len(data) % 8 == 0:
+            for (number,) in struct.iter_unpack("<Q", data):
+                self._sharing.released(number)
+        elif kind == wire.SECTION_NOTICE and not data and self._recv != self._receive_section:
+            self._expect_section()
+        else:
+            raise BadFrame(f"a message of type {kind:#x} where none belongs")
+        return None
+
+    def _expect_section(self) -> None:
+        if self._sharing.incoming is not None:
+            raise BadFrame("a second section")
+        self._recv = self._receive_section
+
+    def _receive_section(self, size: int, flags: int = 0) -> bytes:
+        """Stands in for recv until the section has come, and receives the frame after the one that brought it."""
+        try:
+            frame = self._sharing.receive(size, flags)
+        except TransportError:
+            self.close()
+            raise
+        if self._sharing.incoming is None:
+            return frame
+        self._recv = self._socket.recv
+        return self._recv(size, flags)
+
+    def _receive_on(self, timeout: float | None) -> PortMessage:
+        """Goes on after a frame for the port itself, which must not lengthen the wait."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            remaining = None if deadline is None else deadline - time.monotonic()
+            if remaining is not None and remaining <= 0:
+                raise TimedOut("receiving")
+            message = self._understand(self._next_frame(remaining))
+            if message is not None:
+                return message
+
+    def _next_frame(self, timeout: float | None) -> bytes:
+        try:
+            if timeout != self._receive_timeout:
+                self._bound_receives(timeout)
+            return self._recv(RECEIVE_SIZE)
+        except OSError as error:
+            return self._after_failure(error)
+
+    def _after_failure(self, error: OSError) -> bytes:
+        frame = after_failed_receive(error, self._recv)
+        if frame is None:
+            raise TimedOut("receiving")
+        return frame
+
+    def _plain(self, message: PortMessage) -> bytes:
+        if message.view is None:
+            return message.data
+        octets = message.data + bytes(message.view)
+        self.release(message)
+        return octets
+
+    def _bound_sends(self, timeout: float | None) -> None:
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(timeout))
+        self._send_timeout = timeout
+
+    def _bound_receives(self, timeout: float | None) -> None:
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(timeout))
+        self._receive_timeout = timeout
+
+
+def _not_sent(error: OSError) -> TransportError:
+    failure = from_os_error(error, "sending")
+    failure.sent = False
+    return failure

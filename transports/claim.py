@@ -1,0 +1,152 @@
+"""Holding a name: the lock that says who does, and the socket that is reached by it.
+
+A holder keeps a lock file locked (flock), and the lock dies with the process. The laws:
+- a lock that is free means a dead holder: whoever takes it may replace the socket; a live name is never taken;
+- what is not a socket of our own is never removed nor replaced;
+- a name becomes visible only when its socket listens, with its final mode.
+What names are and where they live is `namespace.py`'s business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import socket
+import stat
+from typing import Final
+
+from . import unix
+from .errors import AccessDenied, NameCollision, from_os_error
+
+_MAX_ATTEMPTS: Final = 100
+"""Times a lock file may vanish while we open it before we give up."""
+
+
+class Claim:
+    """A name that this process holds until `close`; `listen` makes it connectable."""
+
+    def __init__(self, name: str, directory: int, lock: int, key: str) -> None:
+        self.name = name
+        self._directory = directory
+        self._lock = lock
+        self._key = key
+        self._inode: tuple[int, int] | None = None
+        self._closed = False
+        _write_display_name(lock, name)
+
+    def listen(self, mode: int, backlog: int) -> socket.socket:
+        """A socket listening under the name, its inode with `mode`. Raises NameCollision, AccessDenied."""
+        self._check_stale()
+        temporary = temporary_name(self._key)
+        listening = unix.packet_socket()
+        try:
+            self._publish(listening, temporary, mode, backlog)
+        except OSError as error:
+            listening.close()
+            raise from_os_error(error, f"listening on {self.name}") from error
+        except BaseException:
+            listening.close()
+            raise
+        return listening
+
+    def close(self) -> None:
+        """Gives the name back."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._inode is not None and _inode_at(self._directory, self._socket_name) == self._inode:
+                os.unlink(self._socket_name, dir_fd=self._directory)
+            os.unlink(f"{self._key}.lock", dir_fd=self._directory)
+        except OSError:  # somebody tidied up; the lock is what counts, and it goes now
+            pass
+        finally:
+            os.close(self._lock)
+            os.close(self._directory)
+
+    @property
+    def _socket_name(self) -> str:
+        return f"{self._key}.socket"
+
+    def _publish(self, listening: socket.socket, temporary: str, mode: int, backlog: int) -> None:
+        """Binds under a name nobody knows, listens, then renames: no moment with a wrong mode or a deaf socket."""
+        _remove_own_socket(self._directory, temporary)
+        os.fchmod(listening.fileno(), 0o600)
+        listening.bind(f"/proc/self/fd/{self._directory}/{temporary}")
+        os.chmod(temporary, mode, dir_fd=self._directory)
+        listening.listen(backlog)
+        self._inode = _inode_at(self._directory, temporary)
+        os.rename(temporary, self._socket_name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+
+    def _check_stale(self) -> None:
+        """We hold the lock, so what stands under the name is a dead holder's socket; anything else stays."""
+        try:
+            inode = os.open(self._socket_name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._directory)
+        except FileNotFoundError:
+            return
+        try:
+            found = os.fstat(inode)
+            if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid() or unix.is_live(inode):
+                raise NameCollision(f"{self.name} is taken by something that is not ours to replace")
+        finally:
+            os.close(inode)
+
+
+def temporary_name(key: str) -> str:
+    """What a socket is called before it listens; always the same, so that the next holder finds what was left."""
+    return f".{hashlib.sha256(key.encode()).hexdigest()[:24]}.new"
+
+
+def take_lock(directory: int, key: str, name: str) -> int:
+    """The locked lock file of a name, which is still the one in the directory."""
+    for _ in range(_MAX_ATTEMPTS):
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            lock = os.open(f"{key}.lock", flags, 0o644, dir_fd=directory)
+        except OSError as error:
+            raise from_os_error(error, f"taking {name}") from error
+        try:
+            if _lock_held(lock, directory, key, name):
+                return lock
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)
+    raise NameCollision(name)
+
+
+def _lock_held(lock: int, directory: int, key: str, name: str) -> bool:
+    """Locks; False when the holder before us removed the file meanwhile."""
+    found = os.fstat(lock)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        raise AccessDenied(f"the lock of {name} is not ours")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise NameCollision(name) from None
+    return _inode_at(directory, f"{key}.lock") == (found.st_dev, found.st_ino)
+
+
+def _inode_at(directory: int, file_name: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(file_name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _remove_own_socket(directory: int, file_name: str) -> None:
+    """Removes what a holder that died while listening left behind."""
+    with contextlib.suppress(FileNotFoundError):
+        found = os.stat(file_name, dir_fd=directory, follow_symlinks=False)
+        if stat.S_ISSOCK(found.st_mode) and found.st_uid == os.geteuid():
+            os.unlink(file_name, dir_fd=directory)
+
+
+def _write_display_name(lock: int, name: str) -> None:
+    octets = name.encode("utf-8", "surrogatepass")
+    os.fchmod(lock, 0o644)  # whatever the umask: others may list names
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, octets, 0)

@@ -1,0 +1,37 @@
+"""Who may do what: the part of NT's security that protects ports and pipes, over Linux identities.
+
+    sid      Sid: who somebody is. Users are S-1-22-1-<uid>, groups S-1-22-2-<gid>, as in Samba.
+    token    Token: everything a peer is, from the kernel's word (seam.Peer)
+    sddl     SecurityDescriptor, Ace: what is allowed to whom; read from and written as SDDL
+    access   the check of a token against a descriptor, in NT's order
+    guard    the two questions a transport asks: may this client in, and is this the server I expected
+
+The kernel checks first (the socket's mode); the descriptor is checked when a client is accepted.
+"""
+
+from .access import PIPE_CONNECT, PIPE_RIGHTS, PORT_CONNECT, PORT_RIGHTS, GenericMapping, access_check, granted_access
+from .guard import check_server, default_descriptor, descriptor_of, expected_uids, socket_mode
+from .sddl import Ace, SddlError, SecurityDescriptor
+from .sid import Sid, SidError
+from .token import Token
+
+__all__ = [
+    "PIPE_CONNECT",
+    "PIPE_RIGHTS",
+    "PORT_CONNECT",
+    "PORT_RIGHTS",
+    "Ace",
+    "GenericMapping",
+    "SddlError",
+    "SecurityDescriptor",
+    "Sid",
+    "SidError",
+    "Token",
+    "access_check",
+    "check_server",
+    "default_descriptor",
+    "descriptor_of",
+    "expected_uids",
+    "granted_access",
+    "socket_mode",
+]

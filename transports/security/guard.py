@@ -1,0 +1,58 @@
+"""What a transport asks: which mode a socket gets, who may come in, and whether a server is the one expected."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from ..errors import ServerSidMismatch
+from ..seam import Peer
+from .sddl import ACCESS_ALLOWED, GENERIC_ALL, Ace, SecurityDescriptor
+from .sid import EVERYONE, LOCAL_SYSTEM, Sid, SidError
+
+_OWN_MODE: Final = 0o600
+_OPEN_MODE: Final = 0o666
+
+
+def default_descriptor() -> SecurityDescriptor:
+    """Admits our own user and root."""
+    own = Sid.of_user(os.geteuid())
+    aces = tuple(Ace(ACCESS_ALLOWED, 0, GENERIC_ALL, identity) for identity in (own, LOCAL_SYSTEM))
+    return SecurityDescriptor(own, None, aces)
+
+
+def descriptor_of(security: str | SecurityDescriptor | None) -> SecurityDescriptor:
+    """The descriptor that SDDL text says; None is the default. Raises SddlError."""
+    if security is None:
+        return default_descriptor()
+    return SecurityDescriptor.parse(security) if isinstance(security, str) else security
+
+
+def socket_mode(descriptor: SecurityDescriptor) -> int:
+    """The mode of a socket whose descriptor is checked again at accept: never narrower than the descriptor."""
+    if descriptor.dacl is None:
+        return _OPEN_MODE
+    own = {0, os.geteuid()}
+    foreign = any(ace.type == ACCESS_ALLOWED and ace.sid.uid not in own for ace in descriptor.dacl)
+    return _OPEN_MODE if foreign else _OWN_MODE
+
+
+def expected_uids(server_sid: str | Sid | None) -> frozenset[int] | None:
+    """Users that a client takes a server from: by SID; None is ourselves or root, S-1-1-0 anybody (None).
+
+    Raises SidError for a SID that no server on this machine can have.
+    """
+    if server_sid is None:
+        return frozenset({0, os.geteuid()})
+    expected = Sid.parse(server_sid) if isinstance(server_sid, str) else server_sid
+    if expected == EVERYONE:
+        return None
+    if expected.uid is None:
+        raise SidError(f"{expected} is not a user of this machine")
+    return frozenset({expected.uid})
+
+
+def check_server(peer: Peer, expected: frozenset[int] | None) -> None:
+    """Raises ServerSidMismatch unless the process that listens is one of the users expected (None: anybody)."""
+    if expected is not None and peer.uid not in expected:
+        raise ServerSidMismatch(f"{peer.address} is served by user {peer.uid}")

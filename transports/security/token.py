@@ -1,0 +1,37 @@
+"""Tokens: everything a peer is, from what the kernel says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ..seam import Peer
+from . import sid
+from .sid import Sid
+
+OVERFLOW_UID: Final = 65534
+"""What the kernel calls a user that has no number in our user namespace: nobody we know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A user, and every group it stands for."""
+
+    user: Sid
+    groups: frozenset[Sid]
+
+    @classmethod
+    def of(cls, peer: Peer) -> Token:
+        """The token of a peer; one the kernel knows nothing of is anonymous, and not even part of Everyone."""
+        if peer.uid is None or peer.uid == OVERFLOW_UID:
+            return cls(sid.ANONYMOUS, frozenset())
+        numbers = () if peer.gid is None else (peer.gid,)
+        groups = {Sid.of_group(number) for number in (*numbers, *(peer.groups or ()))}
+        groups |= {sid.EVERYONE, sid.AUTHENTICATED_USERS, sid.USERS}
+        if peer.uid == 0:
+            groups |= {sid.LOCAL_SYSTEM, sid.ADMINISTRATORS}
+        return cls(Sid.of_user(peer.uid), frozenset(groups))
+
+    def holds(self, identity: Sid) -> bool:
+        """Whether `identity` is this user or one of its groups."""
+        return identity == self.user or identity in self.groups

@@ -1,0 +1,209 @@
+"""Sockets whose waits the kernel bounds, and accepting from a listening socket.
+
+Rules of this file:
+- sockets of connections stay blocking; a wait is bounded by SO_RCVTIMEO/SO_SNDTIMEO, set only when the value
+  changes (that is free; `settimeout` costs a poll on every call); what must not wait passes MSG_DONTWAIT;
+- listening sockets are non-blocking, and waited for with poll.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import os
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable
+from typing import Final
+
+from .errors import Disconnected, TimedOut, from_os_error
+from .seam import Buffer
+
+RECEIVE_SIZE: Final = 131072
+"""Octets asked of one recv: room for any message, and the most that malloc keeps warm (more costs five times)."""
+
+NO_WAIT: Final[int] = getattr(socket, "MSG_DONTWAIT", 0) | getattr(socket, "MSG_NOSIGNAL", 0)
+NO_SIGNAL: Final[int] = getattr(socket, "MSG_NOSIGNAL", 0)
+
+CLOSED_ERRNOS: Final = frozenset({errno.EBADF, errno.ENOTCONN, errno.EPIPE, errno.ESHUTDOWN})
+"""What receiving on a connection that has ended answers."""
+
+_TIMEVAL: Final = struct.Struct("@ll")
+
+
+def timeval(timeout: float | None) -> bytes:
+    """The struct timeval of a wait; None is no bound, and nothing is the shortest wait there is."""
+    if timeout is None:
+        return _TIMEVAL.pack(0, 0)
+    microseconds = max(1, math.ceil(timeout * 1_000_000))
+    return _TIMEVAL.pack(*divmod(microseconds, 1_000_000))
+
+
+class TimedSocket:
+    """A connected socket with bounded waits. Raises OSErrors for sending, TransportErrors for receiving."""
+
+    __slots__ = ("_receive_timeout", "_recv", "_send_timeout", "send_octets", "socket")
+
+    def __init__(self, connected: socket.socket) -> None:
+        connected.setblocking(True)  # a process-wide default timeout must not reach us
+        self.socket = connected
+        self.send_octets: Callable[[Buffer, int], int] = connected.send
+        self._recv = connected.recv
+        self._receive_timeout: float | None = None
+        self._send_timeout: float | None = None
+        self.bound_sends(None)
+
+    def bound_sends(self, timeout: float | None) -> None:
+        """Sets how long a send may wait from now on."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(timeout))
+        self._send_timeout = timeout
+
+    def bound_receives(self, timeout: float | None) -> None:
+        """Sets how long a receive may wait from now on."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(timeout))
+        self._receive_timeout = timeout
+
+    def send(self, data: Buffer, timeout: float | None) -> int:
+        """One send, waiting no longer than `timeout`; octets taken."""
+        if timeout != self._send_timeout:
+            self.bound_sends(timeout)
+        return self.send_octets(data, NO_SIGNAL)
+
+    def receive(self, timeout: float | None) -> bytes:
+        """What comes within `timeout`; b"" when the connection has ended."""
+        try:
+            if timeout != self._receive_timeout:
+                self.bound_receives(timeout)
+            return self._recv(RECEIVE_SIZE)
+        except OSError as error:
+            octets = after_failed_receive(error, self._recv)
+        if octets is None:
+            raise TimedOut("receiving")
+        return octets
+
+    def receive_now(self) -> bytes | None:
+        """What is there; None when nothing is, b"" when the connection has ended."""
+        try:
+            return self._recv(RECEIVE_SIZE, NO_WAIT)
+        except OSError as error:
+            return after_failed_receive(error, self._recv)
+
+    def close(self) -> None:
+        """Ends the connection and wakes whoever waits in it."""
+        shut(self.socket)
+
+
+def after_failed_receive(error: OSError, recv: Callable[[int, int], bytes]) -> bytes | None:
+    """What a failed receive means: None for nothing yet, b"" for the end, or what lay behind a reset.
+
+    A peer that closed with our octets unread resets the connection, and Linux says so *before* it hands out
+    what that peer had sent.
+    """
+    if isinstance(error, BlockingIOError):
+        return None
+    if error.errno in CLOSED_ERRNOS:
+        return b""
+    if error.errno != errno.ECONNRESET:
+        raise from_os_error(error, "receiving") from error
+    try:
+        return recv(RECEIVE_SIZE, NO_WAIT)
+    except OSError:  # whatever it is now, the connection is reset
+        return b""
+
+
+def shut(sock: socket.socket) -> None:
+    """Shuts a socket down, which wakes its sleepers, and closes it."""
+    with contextlib.suppress(OSError):  # not connected, or closed already: nobody to wake
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
+
+
+def drain(sock: socket.socket) -> None:
+    """Takes no more from the peer; what has come can still be received, and sending goes on."""
+    with contextlib.suppress(OSError):  # not connected, or closed already: nothing will come
+        sock.shutdown(socket.SHUT_RD)
+
+
+class Acceptor:
+    """A listening socket from which connections are taken, with or without waiting.
+
+    One descriptor is held in reserve: when the process has none left, it is spent on taking and dropping one
+    client, since a listener that stayed readable would spin.
+    """
+
+    def __init__(self, listening: socket.socket) -> None:
+        listening.setblocking(False)
+        self._socket = listening
+        self._reserve = _reserve()
+        self._closed = False
+
+    def accept(self, timeout: float | None) -> socket.socket:
+        """The next connection. Raises TimedOut, and Disconnected when closed."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (accepted := self.accept_now()) is None:
+            self._wait(deadline)
+        return accepted
+
+    def accept_now(self) -> socket.socket | None:
+        """The next connection if there is one. Raises Disconnected when closed."""
+        try:
+            return self._socket.accept()[0]
+        except (BlockingIOError, ConnectionAbortedError):
+            return None
+        except OSError as error:
+            if self._closed:
+                raise Disconnected("the listener is closed") from None
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._shed()
+            raise from_os_error(error, "accepting") from error
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Refuses everybody from now on; a thread in `accept` gets Disconnected."""
+        if self._closed:
+            return
+        self._closed = True
+        shut(self._socket)
+        _give_up(self._reserve)
+
+    def _wait(self, deadline: float | None) -> None:
+        remaining = None if deadline is None else deadline - time.monotonic()
+        if remaining is not None and remaining <= 0:
+            raise TimedOut("accepting")
+        if not wait_readable(self._socket.fileno(), remaining) and remaining is not None:
+            raise TimedOut("accepting")
+
+    def _shed(self) -> None:
+        _give_up(self._reserve)
+        try:
+            self._socket.accept()[0].close()
+        except OSError:  # gone meanwhile, or another thread took the descriptor: the caller hears of the first error
+            pass
+        finally:
+            self._reserve = _reserve()
+
+
+def wait_readable(descriptor: int, timeout: float | None) -> bool:
+    """Waits until `descriptor` is readable, hung up or closed; False when `timeout` seconds went by."""
+    if descriptor < 0:
+        return True
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(None if timeout is None else math.ceil(timeout * 1000)))
+
+
+def _reserve() -> int:
+    try:
+        return os.open(os.devnull, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except OSError:  # none to be had: there is none to spend either
+        return -1
+
+
+def _give_up(descriptor: int) -> None:
+    if descriptor >= 0:
+        os.close(descriptor)

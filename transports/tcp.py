@@ -1,0 +1,174 @@
+"""TCP: a byte stream. Listens on loopback unless told otherwise, and knows nobody's identity.
+
+Addresses are `host:port`, `[::1]:port` or a (host, port) pair; port 0 lets the system choose, and the
+listener's `address` says what it chose.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import Final, TypeAlias
+
+from .errors import ConnectionRefused, NameInvalid, TimedOut, from_os_error
+from .seam import Buffer, Peer
+from .sockets import NO_WAIT, Acceptor, TimedSocket, drain
+
+LOOPBACK: Final = "127.0.0.1"
+BACKLOG: Final = 128
+MAX_DRAIN: Final = 16
+"""Receives made at close so that unread octets do not turn the end into a reset, which would lose what we sent."""
+
+_KEEPALIVE: Final = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 30_000))
+"""A peer that has vanished is noticed within half a minute."""
+
+Address: TypeAlias = str | tuple[str, int]
+
+
+def connect(address: Address, timeout: float | None = 30.0) -> TcpConnection:
+    """Connects. Raises ConnectionRefused, HostUnreachable, NameNotFound (no such host), NameInvalid, TimedOut."""
+    host, port = parse_address(address)
+    try:
+        connected = socket.create_connection((host or LOOPBACK, port), timeout)
+    except OSError as error:
+        raise from_os_error(error, f"connecting to {format_address(host, port)}") from error
+    if connected.getsockname() == connected.getpeername():  # a port that nobody held may connect to itself
+        connected.close()
+        raise ConnectionRefused(f"connecting to {format_address(host, port)}")
+    return TcpConnection(connected)
+
+
+def listen(address: Address = (LOOPBACK, 0)) -> TcpListener:
+    """Listens. Raises NameCollision (the port is taken), NameInvalid, AccessDenied, NameNotFound (no such host)."""
+    host, port = parse_address(address)
+    try:
+        family = socket.getaddrinfo(host or LOOPBACK, port, type=socket.SOCK_STREAM)[0][0]
+        listening = socket.create_server((host or LOOPBACK, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise from_os_error(error, f"listening on {format_address(host, port)}") from error
+    return TcpListener(listening)
+
+
+def parse_address(address: Address) -> tuple[str, int]:
+    """`host:port` as (host, port); an IPv6 host stands in brackets. Raises NameInvalid."""
+    if not isinstance(address, str):
+        return address
+    host, colon, port = address.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise NameInvalid(f"{address!r}: an IPv6 host stands in brackets")
+    if not colon or not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 0xFFFF):
+        raise NameInvalid(f"{address!r} is not host:port")
+    return host, int(port)
+
+
+def format_address(host: str, port: int) -> str:
+    """(host, port) as `host:port`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class TcpConnection:
+    """A connected stream; keeps `seam.Connection`."""
+
+    message_mode: Final = False
+    max_message: Final = 0
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._timed = TimedSocket(connected)
+        self._sending = threading.Lock()
+        self.peer = Peer(address=_peer_address(connected))
+        _tune(connected)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._timed.socket.fileno() < 0 else "open"
+        return f"<TcpConnection {self.peer.address} {state}>"
+
+    def send(self, data: Buffer, timeout: float | None = None) -> None:
+        started = time.monotonic() if timeout is not None else 0.0
+        if not self._sending.acquire(timeout=-1 if timeout is None else timeout):
+            raise TimedOut("sending")
+        try:
+            sent = self._timed.send(data, timeout)
+            if sent != len(data):
+                self._send_rest(memoryview(data)[sent:], None if timeout is None else started + timeout)
+        except OSError as error:
+            raise from_os_error(error, "sending") from error
+        finally:
+            self._sending.release()
+
+    def receive(self, timeout: float | None = None) -> bytes:
+        return self._timed.receive(timeout)
+
+    def send_now(self, data: Buffer) -> int:
+        try:
+            return self._timed.send_octets(data, NO_WAIT)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise from_os_error(error, "sending") from error
+
+    def receive_now(self) -> bytes | None:
+        return self._timed.receive_now()
+
+    def fileno(self) -> int:
+        return self._timed.socket.fileno()
+
+    def drain(self) -> None:
+        drain(self._timed.socket)
+
+    def close(self) -> None:
+        for _ in range(MAX_DRAIN):
+            if not self._timed.receive_now():
+                break
+        self._timed.close()
+
+    def _send_rest(self, rest: memoryview, deadline: float | None) -> None:
+        """Sends what one send did not take; a stream that was cut short is torn, so it ends."""
+        while rest:
+            remaining = None if deadline is None else deadline - time.monotonic()
+            try:
+                rest = rest[self._timed.send(rest, remaining) :]
+            except OSError:
+                self.close()
+                raise
+
+
+class TcpListener:
+    """A listening port; keeps `seam.Listener`."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        host, port = listening.getsockname()[:2]
+        self.address = format_address(host, port)
+        self._acceptor = Acceptor(listening)
+
+    def accept(self, timeout: float | None = None) -> TcpConnection:
+        return TcpConnection(self._acceptor.accept(timeout))
+
+    def accept_now(self) -> TcpConnection | None:
+        accepted = self._acceptor.accept_now()
+        return None if accepted is None else TcpConnection(accepted)
+
+    def fileno(self) -> int:
+        return self._acceptor.fileno()
+
+    def close(self) -> None:
+        self._acceptor.close()
+
+
+def _peer_address(connected: socket.socket) -> str:
+    try:
+        host, port = connected.getpeername()[:2]
+    except OSError:  # dead on arrival: receiving will say so
+        return ""
+    return format_address(host, port)
+
+
+def _tune(connected: socket.socket) -> None:
+    """No waiting for more to send, and no believing in a peer that is gone."""
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEPALIVE:
+        if (number := getattr(socket, option, None)) is not None:
+            connected.setsockopt(socket.IPPROTO_TCP, number, value)
