@@ -1,0 +1,77 @@
+"""The connection-oriented protocol (ncacn) of C706 and MS-RPCE, without input or output.
+
+The map: octets of one connection go into an *association* (`server.py`, `client.py`), which answers with
+*events* (`events.py`); answers go into the association, which gives octets. Inside, `inbox.py` cuts the
+stream into *PDUs* (`pdu.py`, `bind_pdu.py`), `states.py` says which may come when, `fragments.py` joins
+and cuts stubs, `negotiation.py` chooses what a bind is answered. `limits.py` bounds it all.
+
+Laws: no socket, thread, event loop or clock in here; what a peer sends becomes an event or the end of its
+association, never an exception; what the own side does wrong raises StateError.
+"""
+
+from .client import ClientAssociation
+from .constants import (
+    CONCURRENT_MULTIPLEX,
+    DID_NOT_EXECUTE,
+    MAYBE,
+    ContextOutcome,
+    FaultStatus,
+    NakReason,
+    PacketType,
+    RejectionReason,
+    status_name,
+)
+from .errors import PduError, StateError
+from .events import (
+    BindAnswered,
+    BindRefused,
+    BindRequested,
+    CancelReceived,
+    ConnectionFailed,
+    Event,
+    FaultReceived,
+    Orphaned,
+    RequestReceived,
+    ResponseReceived,
+    ShutdownRequested,
+)
+from .limits import Limits
+from .negotiation import Context, ContextRequest, ContextResult, negotiate
+from .server import ServerAssociation
+from .syntax import NDR, NDR64, SyntaxId, feature_syntax
+
+__all__ = [
+    "CONCURRENT_MULTIPLEX",
+    "DID_NOT_EXECUTE",
+    "MAYBE",
+    "NDR",
+    "NDR64",
+    "BindAnswered",
+    "BindRefused",
+    "BindRequested",
+    "CancelReceived",
+    "ClientAssociation",
+    "ConnectionFailed",
+    "Context",
+    "ContextOutcome",
+    "ContextRequest",
+    "ContextResult",
+    "Event",
+    "FaultReceived",
+    "FaultStatus",
+    "Limits",
+    "NakReason",
+    "Orphaned",
+    "PacketType",
+    "PduError",
+    "RejectionReason",
+    "RequestReceived",
+    "ResponseReceived",
+    "ServerAssociation",
+    "ShutdownRequested",
+    "StateError",
+    "SyntaxId",
+    "feature_syntax",
+    "negotiate",
+    "status_name",
+]

@@ -1,0 +1,337 @@
+"""The client's end of a connection: an association that calls go out on. Counterpart: `server.py`.
+
+Drive it so: send what `bind` gives, hand every read to `receive_data`, and once BindAnswered came, send what
+`request` gives. Call ids are the owner's choice; `next_call_id` offers one. One thread may receive while
+another sends; senders exclude each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+from uuid import UUID
+
+from .bind_pdu import AlterContext, AlterContextResponse, Bind, BindAck, BindNak, ContextRequest
+from .constants import (
+    CALL_HEADER_SIZE,
+    CONCURRENT_MULTIPLEX,
+    DID_NOT_EXECUTE,
+    FIRST_FRAGMENT,
+    LAST_FRAGMENT,
+    MAX_FRAGMENT_TCP,
+    MAYBE,
+    MUST_RECEIVE_FRAGMENT,
+    WHOLE,
+    ContextOutcome,
+    FaultStatus,
+    Order,
+    PacketType,
+)
+from .errors import PduError, StateError
+from .events import (
+    BindAnswered,
+    BindRefused,
+    ConnectionFailed,
+    Event,
+    FaultReceived,
+    ResponseReceived,
+    ShutdownRequested,
+)
+from .fragments import Assembly, Stub, cut, joined, room
+from .inbox import Inbox
+from .limits import DEFAULT_LIMITS, Limits
+from .negotiation import Context
+from .pdu import REQUEST_HEAD, RESPONSE_HEAD, CoCancel, Fault, OrphanedCall, Pdu, Request, Response, parse_body, start
+from .states import CLIENT_TRANSITIONS, State, StateMachine
+
+_WHOLE_RESPONSE: Final = start(PacketType.RESPONSE, WHOLE)
+_WHOLE_REQUEST: Final = start(PacketType.REQUEST, WHOLE)
+_UUID_SIZE: Final = 16
+_ANSWERS: Final[dict[int, int]] = dict.fromkeys(
+    (
+        PacketType.RESPONSE,
+        PacketType.FAULT,
+        PacketType.BIND_ACK,
+        PacketType.BIND_NAK,
+        PacketType.ALTER_CONTEXT_RESP,
+        PacketType.SHUTDOWN,
+    ),
+    0xFFFF,
+)
+"""What may come, and how long: a server that ignores the limit it was given does no harm here."""
+
+
+class ClientAssociation:
+    """One connection of a client.
+
+    max_fragment: the size of fragment that is offered, 5840 for TCP, 4280 for pipes. order: the byte order
+    of what is sent. multiplex: whether to ask for calls that overlap.
+
+    contexts: what has been accepted so far, by context id.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        max_fragment: int = MAX_FRAGMENT_TCP,
+        order: Order = "<",
+        multiplex: bool = True,
+    ) -> None:
+        self.contexts: dict[int, Context] = {}
+        self._limits = limits
+        self._order: Order = order
+        self._max_fragment = max_fragment
+        self._multiplex = multiplex
+        self._machine = StateMachine(CLIENT_TRANSITIONS)
+        self._inbox = Inbox(_ANSWERS)
+        self._last_call_id = 0
+        # The bind or alter context that waits for its answer.
+        self._asked: Bind | None = None
+        # Calls without their answer. The list is empty until a fragment of it came, and then holds all of them;
+        # what still comes for a call that was just orphaned goes into a list that nobody has.
+        self._waiting: dict[int, list[Assembly[Response]]] = {}
+        # Orphaned calls whose answer may still come, oldest first.
+        self._abandoned: dict[int, None] = {}
+
+    # What goes out
+
+    def bind(self, contexts: Sequence[ContextRequest], group_id: int = 0) -> bytes:
+        """The PDU that opens the association, in `group_id` or a new group. Answered by BindAnswered or BindRefused.
+
+        A server accepts one new context of a bind; further interfaces take `alter`.
+        """
+        self._machine.sent(PacketType.BIND)
+        flags = WHOLE | (CONCURRENT_MULTIPLEX if self._multiplex else 0)
+        size = self._max_fragment
+        self._asked = Bind(self.next_call_id(), list(contexts), size, size, group_id, flags, self._order)
+        return self._asked.serialize()
+
+    def alter(self, contexts: Sequence[ContextRequest]) -> bytes:
+        """The PDU that offers further contexts; calls may go on meanwhile. Answered as `bind` is."""
+        self._machine.sent(PacketType.ALTER_CONTEXT)
+        size = self._max_fragment
+        self._asked = AlterContext(self.next_call_id(), list(contexts), size, size, 0, WHOLE, self._order)
+        return self._asked.serialize()
+
+    def request(
+        self, call_id: int, context_id: int, opnum: int, stub: Stub, *, object: UUID | None = None, flags: int = 0
+    ) -> list[bytes]:
+        """A call, as fragments to be sent in order with no other request between them.
+
+        flags: MAYBE for a call that has no answer, or 0. Raises StateError when no call can be made now, for a
+        context that was not accepted, and for a call id in use.
+        """
+        self._machine.sent(PacketType.REQUEST)
+        self._check_call(call_id, context_id)
+        if not flags & MAYBE:
+            self._waiting[call_id] = []
+        octets = joined(stub)
+        size = len(octets)
+        if object is None and not flags and self._order == "<" and size + CALL_HEADER_SIZE <= self._max_fragment:
+            return [
+                REQUEST_HEAD.pack(_WHOLE_REQUEST, size + CALL_HEADER_SIZE, call_id, size, context_id, opnum) + octets
+            ]
+        template = Request(call_id, context_id, opnum, b"", object, 0, flags, self._order)
+        return list(self._cut(template, memoryview(octets)))
+
+    def cancel(self, call_id: int) -> bytes:
+        """Asks the server to end a call, which is answered all the same. Empty when the call has its answer."""
+        if call_id not in self._waiting:
+            return b""
+        self._machine.sent(PacketType.CO_CANCEL)
+        return CoCancel(call_id, order=self._order).serialize()
+
+    def orphan(self, call_id: int) -> bytes:
+        """Gives a call up: nothing more is told of it. Empty when the call has its answer."""
+        if call_id not in self._waiting:
+            return b""
+        self._machine.sent(PacketType.ORPHANED)
+        # First here, then gone from there: the answer finds the call in one of the two.
+        self._abandoned[call_id] = None
+        self._waiting.pop(call_id, None)
+        if len(self._abandoned) > self._limits.max_abandoned:
+            del self._abandoned[next(iter(self._abandoned))]
+        return OrphanedCall(call_id, order=self._order).serialize()
+
+    # What comes in
+
+    def receive_data(self, octets: bytes) -> list[Event]:
+        """What happened, given the next octets of the stream: any number of PDUs, cut anywhere.
+
+        Never raises for what a peer sent. After the association closed, nothing happens any more.
+        """
+        # Nearly every read is one whole little-endian response, and needs one unpack and one slice.
+        if len(octets) >= CALL_HEADER_SIZE and not self._inbox.octets:
+            begin, size, call_id, _, _, _ = RESPONSE_HEAD.unpack_from(octets)
+            if begin == _WHOLE_RESPONSE and size == len(octets) and self._waiting.get(call_id) == []:
+                self._waiting.pop(call_id, None)
+                return [ResponseReceived(call_id, octets[CALL_HEADER_SIZE:], "<")]
+        return self._receive(octets)
+
+    # What can be asked
+
+    def next_call_id(self) -> int:
+        """A call id that is not in use, counting up from 1."""
+        while True:
+            self._last_call_id = self._last_call_id % 0xFFFF_FFFF + 1
+            if self._last_call_id not in self._waiting and self._last_call_id not in self._abandoned:
+                return self._last_call_id
+
+    @property
+    def closed(self) -> bool:
+        """Close the connection: it was refused, or the server broke the protocol."""
+        return self._machine.state is State.CLOSED
+
+    @property
+    def state(self) -> State:
+        """Where the association stands."""
+        return self._machine.state
+
+    @property
+    def max_fragment(self) -> int:
+        """The size of fragment that is sent."""
+        return self._max_fragment
+
+    @property
+    def multiplex(self) -> bool:
+        """Calls may overlap: asked for, and once bound, granted."""
+        return self._multiplex
+
+    @property
+    def waiting(self) -> int:
+        """How many calls have no answer yet."""
+        return len(self._waiting)
+
+    def __repr__(self) -> str:
+        return f"<ClientAssociation {self.state.value}, {len(self.contexts)} contexts, {len(self._waiting)} calls>"
+
+    # PDUs, one by one
+
+    def _receive(self, octets: bytes) -> list[Event]:
+        events: list[Event] = []
+        self._inbox.octets += octets
+        try:
+            while not self.closed:
+                taken = self._inbox.take()
+                if taken is None:
+                    return events
+                pdu = parse_body(*taken)
+                self._machine.received(pdu.ptype)
+                event = self._handle(pdu)
+                if event is not None:
+                    events.append(event)
+        except PduError as error:
+            self._close()
+            events.append(ConnectionFailed(error.reason, error.status))
+        self._inbox.clear()
+        return events
+
+    def _handle(self, pdu: Pdu) -> Event | None:
+        if isinstance(pdu, (Response, Fault, BindAck)) and pdu.auth:
+            raise PduError("an answer is authenticated and the association is not", status=FaultStatus.ACCESS_DENIED)
+        if isinstance(pdu, Response):
+            return self._response(pdu)
+        if isinstance(pdu, Fault):
+            return self._fault(pdu)
+        if isinstance(pdu, BindAck):
+            return self._bound(pdu)
+        if isinstance(pdu, BindNak):
+            self._close()
+            return BindRefused(pdu.reason, pdu.versions)
+        # The table lets nothing else through.
+        return ShutdownRequested()
+
+    def _response(self, response: Response) -> ResponseReceived | None:
+        call_id = response.call_id
+        last = bool(response.flags & LAST_FRAGMENT)
+        parts = self._waiting.get(call_id)
+        if parts is None:
+            self._drop("response", call_id, last)
+            return None
+        self._add(parts, response)
+        if not last:
+            return None
+        self._waiting.pop(call_id, None)
+        return ResponseReceived(call_id, parts[0].stub(), response.order)
+
+    def _add(self, parts: list[Assembly[Response]], response: Response) -> None:
+        # Fragments of different responses may alternate: nothing forbids a server to.
+        if bool(response.flags & FIRST_FRAGMENT) is bool(parts):
+            raise PduError(f"the fragments of the response to call {response.call_id} are out of order")
+        limit = self._limits.max_response
+        if parts:
+            parts[0].add(response)
+        else:
+            parts.append(Assembly(response, limit, self._limits, FaultStatus.NCA_S_OUT_ARGS_TOO_BIG))
+        # All responses together, though there is hardly ever a second one.
+        if sum(one.size for each in list(self._waiting.values()) for one in each) > limit:
+            raise PduError(f"responses exceed {limit} octets", status=FaultStatus.NCA_S_OUT_ARGS_TOO_BIG)
+
+    def _fault(self, fault: Fault) -> FaultReceived | BindRefused | None:
+        call_id = fault.call_id
+        if self._asked is not None and call_id == self._asked.call_id:
+            self._close()
+            return BindRefused(0, [], fault.status)
+        if self._waiting.pop(call_id, None) is None:
+            self._drop("fault", call_id, True, fault.status)
+            return None
+        return FaultReceived(call_id, fault.status, bool(fault.flags & DID_NOT_EXECUTE), fault.detail)
+
+    def _drop(self, what: str, call_id: int, last: bool, status: int = FaultStatus.NCA_S_PROTO_ERROR) -> None:
+        # An answer that nobody waits for is either late or a lie.
+        if call_id not in self._abandoned:
+            raise PduError(f"a {what} to call {call_id}, which was not made", status=status)
+        if last:
+            self._abandoned.pop(call_id, None)
+
+    def _bound(self, answer: BindAck) -> BindAnswered:
+        asked = self._asked
+        if asked is None or answer.call_id != asked.call_id or len(answer.results) != len(asked.contexts):
+            raise PduError("the answer is not that of the bind")
+        for item, result in zip(asked.contexts, answer.results, strict=True):
+            if result.accepted:
+                if result.transfer not in item.transfers:
+                    raise PduError(f"context {item.context_id} is accepted with an encoding that was not offered")
+                self.contexts[item.context_id] = Context(item.abstract, result.transfer)
+            elif result.outcome == ContextOutcome.NEGOTIATE_ACK and item.features is None:
+                raise PduError(f"context {item.context_id} did not ask for features")
+        self._asked = None
+        alter = isinstance(answer, AlterContextResponse)
+        if not alter:
+            self._settle(answer)
+        address = answer.secondary_address
+        return BindAnswered(answer.results, answer.group_id, address, alter, self._multiplex)
+
+    def _settle(self, answer: BindAck) -> None:
+        # Crossed: what the server receives is what is sent here (MS-RPCE 3.3.2.4.1).
+        if min(answer.max_recv, answer.max_xmit) < MUST_RECEIVE_FRAGMENT:
+            raise PduError(f"fragments of {answer.max_recv} and {answer.max_xmit} octets are too small")
+        self._max_fragment = min(self._max_fragment, answer.max_recv)
+        self._multiplex = bool(self._multiplex and answer.flags & CONCURRENT_MULTIPLEX)
+
+    # Calls
+
+    def _check_call(self, call_id: int, context_id: int) -> None:
+        if context_id not in self.contexts:
+            raise StateError(f"context {context_id} was not accepted")
+        if call_id in self._waiting or call_id in self._abandoned:
+            raise StateError(f"call id {call_id} is in use")
+        if self._waiting and not self._multiplex:
+            raise StateError("the server takes one call at a time")
+
+    def _cut(self, template: Request, stub: memoryview) -> Iterator[bytes]:
+        size = len(stub)
+        header_size = CALL_HEADER_SIZE + (_UUID_SIZE if template.object else 0)
+        flags = template.flags
+        for begin, end in cut(size, room(self._max_fragment, header_size)):
+            template.flags = flags | (FIRST_FRAGMENT if begin == 0 else 0) | (LAST_FRAGMENT if end == size else 0)
+            template.alloc_hint = size - begin
+            template.stub = bytes(stub[begin:end])
+            yield template.serialize()
+
+    def _close(self) -> None:
+        self._machine.fail()
+        self._waiting.clear()
+        self._abandoned.clear()
+        self._asked = None

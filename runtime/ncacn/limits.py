@@ -1,0 +1,30 @@
+"""What a peer may make an association hold. Each number has its reason beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of one association; sizes in octets."""
+
+    max_request: int = 4 * 1024 * 1024
+    """Stub of one request. Windows and Samba stop here; more is answered access_denied and disconnected."""
+    max_response: int = 64 * 1024 * 1024
+    """Stubs that a client collects at one time. Samba stops at 240 MiB."""
+    max_fragments: int = 65_536
+    """Fragments of one stub: max_response in the smallest legal fragments takes 46,000; ends empty ones."""
+    max_contexts: int = 32
+    """Presentation contexts of a connection; a client needs one per interface."""
+    max_transfer_syntaxes: int = 8
+    """Transfer syntaxes in one offered context; the field knows three, and one for features."""
+    max_calls: int = 64
+    """Calls that run at one time on a connection; more are answered server_too_busy."""
+    max_held: int = 256 * 1024
+    """Octets kept while a bind is not answered yet: two reads of 128 KiB."""
+    max_abandoned: int = 1024
+    """Orphaned calls whose late answers a client still recognises; older ones are forgotten."""
+
+
+DEFAULT_LIMITS = Limits()

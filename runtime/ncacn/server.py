@@ -1,0 +1,445 @@
+"""The server's end of a connection: an association that requests come from. Counterpart: `client.py`.
+
+Drive it so: give every read to `receive_data`, send what `data_to_send` then holds, answer each event; after
+answering a BindRequested call `receive_data(b"")` for what was held back; close when `closed` says so.
+Answers may come from other threads than the one that receives, one for each call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from .bind_pdu import AlterContext, AlterContextResponse, Bind, BindAck, BindNak
+from .constants import (
+    AUTH_LEVELS,
+    CALL_HEADER_SIZE,
+    CONCURRENT_MULTIPLEX,
+    DID_NOT_EXECUTE,
+    FIRST_FRAGMENT,
+    LAST_FRAGMENT,
+    MAX_FRAGMENT_TCP,
+    MAYBE,
+    PENDING_CANCEL,
+    SUPPORT_HEADER_SIGN,
+    WHOLE,
+    FaultStatus,
+    NakReason,
+    PacketType,
+    RejectionReason,
+)
+from .errors import PduError, StateError
+from .events import BindRequested, CancelReceived, ConnectionFailed, Event, Orphaned, RequestReceived
+from .fragments import Assembly, Stub, agreed_fragment, cut, joined, room
+from .header import Header
+from .inbox import Inbox
+from .limits import DEFAULT_LIMITS, Limits
+from .negotiation import Context, ContextRequest, ContextResult, rejection
+from .pdu import REQUEST_HEAD, RESPONSE_HEAD, CoCancel, Fault, Pdu, Request, parse_body, start
+from .states import SERVER_TRANSITIONS, State, StateMachine
+from .syntax import NDR64
+
+_WHOLE_REQUEST: Final = start(PacketType.REQUEST, WHOLE)
+_RESPONSE: Final = tuple(start(PacketType.RESPONSE, flags) for flags in range(WHOLE + 1))
+"""By pfc_flags."""
+_UNANSWERED: Final = (State.BINDING, State.ALTERING)
+_ANSWERED_BY_FAULT: Final = (PacketType.REQUEST, PacketType.ALTER_CONTEXT, PacketType.AUTH3)
+
+# What is kept of a running call.
+_RUNNING: Final = 0
+_CANCELLED: Final = 1
+_SILENT: Final = 2
+"""Nobody waits for the answer: orphaned, or sent with MAYBE."""
+
+
+def _largest(transport: int) -> dict[int, int]:
+    # Requests are held to the transport's limit, not the negotiated one; the rest as Windows has it.
+    types = (PacketType.BIND, PacketType.ALTER_CONTEXT, PacketType.AUTH3, PacketType.CO_CANCEL, PacketType.ORPHANED)
+    return {PacketType.REQUEST: transport, **dict.fromkeys(types, 0xFFFF)}
+
+
+class ServerAssociation:
+    """One connection of a server.
+
+    secondary_address: what a bind_ack says, the port in decimal or `\\PIPE\\name`. group_id(asked): the id of
+    the association group to be in, asked being 0 for a new one; None when there is no such group.
+    transport_max_fragment: 5840 for TCP, 4280 for pipes.
+
+    contexts: what has been accepted so far, by context id.
+    """
+
+    def __init__(
+        self,
+        *,
+        secondary_address: str,
+        group_id: Callable[[int], int | None],
+        limits: Limits = DEFAULT_LIMITS,
+        transport_max_fragment: int = MAX_FRAGMENT_TCP,
+    ) -> None:
+        self.contexts: dict[int, Context] = {}
+        self._secondary_address = secondary_address
+        self._choose_group = group_id
+        self._limits = limits
+        self._transport_max_fragment = transport_max_fragment
+        # A whole request up to this size needs no further look at the limits.
+        self._largest_whole = min(transport_max_fragment, limits.max_request + CALL_HEADER_SIZE)
+        self._machine = StateMachine(SERVER_TRANSITIONS)
+        self._inbox = Inbox(_largest(transport_max_fragment))
+        self._out = bytearray()
+        # Settled by the bind.
+        self._group_id = 0
+        self._max_fragment = transport_max_fragment
+        self._calls_allowed = 1
+        # The bind or alter context that waits for its answer.
+        self._unanswered: BindRequested | None = None
+        # The call whose fragments are coming; at most one at a time, multiplexed or not.
+        self._assembly: Assembly[Request] | None = None
+        # Calls that run, by call id, each with its fate in a list of one: other threads answer calls, and
+        # what befalls one that was just answered must not bring it back.
+        self._running: dict[int, list[int]] = {}
+
+    # What comes in
+
+    def receive_data(self, octets: bytes) -> list[Event]:
+        """What happened, given the next octets of the stream: any number of PDUs, cut anywhere.
+
+        Never raises for what a peer sent. After the association closed, nothing happens any more.
+        """
+        # Nearly every read is one whole little-endian request, and needs one unpack and one slice.
+        if len(octets) >= CALL_HEADER_SIZE and not self._inbox.octets and self._machine.state is State.BOUND:
+            begin, size, call_id, _, context_id, opnum = REQUEST_HEAD.unpack_from(octets)
+            if (
+                begin == _WHOLE_REQUEST
+                and size == len(octets)
+                and size <= self._largest_whole
+                and context_id in self.contexts
+                and call_id not in self._running
+                and len(self._running) < self._calls_allowed
+                and self._assembly is None
+            ):
+                self._running[call_id] = [_RUNNING]
+                return [RequestReceived(call_id, context_id, opnum, None, octets[CALL_HEADER_SIZE:], "<", WHOLE)]
+        return self._receive(octets)
+
+    def data_to_send(self) -> bytes:
+        """The octets that the association sends by itself; each is given once."""
+        if not self._out:
+            return b""
+        octets = bytes(self._out)
+        self._out.clear()
+        return octets
+
+    # What goes out
+
+    def accept(self, event: BindRequested, results: Sequence[ContextResult]) -> bytes:
+        """The answer to a bind or alter context, one result for each offered context.
+
+        A context beyond the limit is rejected here, whatever its result says; one that is offered again with
+        another interface or encoding breaks the protocol, which closes the association instead.
+        Raises StateError unless `event` is the one that waits.
+        """
+        if not self._settle(event):
+            return b""
+        if len(results) != len(event.contexts):
+            raise StateError(f"{len(results)} results for {len(event.contexts)} contexts")
+        try:
+            given = [self._enter(item, result) for item, result in zip(event.contexts, results, strict=True)]
+        except PduError as error:
+            self._refuse(error.about(PacketType.ALTER_CONTEXT, event.call_id))
+            return self.data_to_send()
+        return self._answer(event, given)
+
+    def refuse(
+        self,
+        event: BindRequested,
+        reason: NakReason = NakReason.NOT_SPECIFIED,
+        status: int = FaultStatus.ACCESS_DENIED,
+    ) -> bytes:
+        """Refuses a bind with `reason`, or an alter context with a fault of `status`, and closes the association.
+
+        Raises StateError unless `event` is the one that waits.
+        """
+        if not self._settle(event):
+            return b""
+        ptype = PacketType.ALTER_CONTEXT if event.alter else PacketType.BIND
+        self._refuse(PduError("refused", nak=reason, status=status).about(ptype, event.call_id))
+        return self.data_to_send()
+
+    def respond(self, call_id: int, context_id: int, stub: Stub) -> list[bytes]:
+        """The results of a call, as fragments to be sent in order.
+
+        Nothing for a call whose client does not wait: orphaned, sent with MAYBE, or its connection closed.
+        Raises StateError for a call that is not running.
+        """
+        if not self._finish(call_id):
+            return []
+        octets = joined(stub)
+        size = len(octets)
+        context_id &= 0xFF  # as Windows does: clients go by the call id
+        if size + CALL_HEADER_SIZE <= self._max_fragment:
+            head = RESPONSE_HEAD.pack(_RESPONSE[WHOLE], size + CALL_HEADER_SIZE, call_id, size, context_id, 0)
+            return [head + octets]
+        return self._cut(call_id, context_id, memoryview(octets))
+
+    def fault(self, call_id: int, context_id: int, status: int, *, did_not_execute: bool = False) -> bytes:
+        """The answer to a call that failed. Empty, or StateError, where `respond` would be."""
+        if not self._finish(call_id):
+            return b""
+        return self._fault(call_id, context_id, status, did_not_execute)
+
+    # What can be asked
+
+    @property
+    def closed(self) -> bool:
+        """Send what `data_to_send` holds, then close the connection."""
+        return self._machine.state is State.CLOSED
+
+    @property
+    def state(self) -> State:
+        """Where the association stands."""
+        return self._machine.state
+
+    @property
+    def max_fragment(self) -> int:
+        """The size of fragment that the bind settled."""
+        return self._max_fragment
+
+    def __repr__(self) -> str:
+        return f"<ServerAssociation {self.state.value}, {len(self.contexts)} contexts, {len(self._running)} calls>"
+
+    # PDUs, one by one
+
+    def _receive(self, octets: bytes) -> list[Event]:
+        events: list[Event] = []
+        if self.closed or not (octets or self._inbox.octets):
+            return events
+        self._inbox.octets += octets
+        try:
+            while self._machine.state not in _UNANSWERED:
+                taken = self._inbox.take()
+                if taken is None:
+                    return events
+                pdu = self._admit(*taken)
+                event = self._handle(pdu)
+                if event is not None:
+                    events.append(event)
+            self._check_held(len(octets))
+        except PduError as error:
+            events.append(self._refuse(error))
+        return events
+
+    def _admit(self, header: Header, octets: bytes) -> Pdu:
+        pdu = parse_body(header, octets)
+        try:
+            self._machine.received(pdu.ptype)
+        except PduError as error:
+            raise error.about(pdu.ptype, pdu.call_id) from None
+        return pdu
+
+    def _handle(self, pdu: Pdu) -> Event | None:
+        try:
+            if isinstance(pdu, Request):
+                return self._request(pdu)
+            if isinstance(pdu, Bind):
+                return self._bind(pdu)
+            if isinstance(pdu, CoCancel):
+                return self._cancel(pdu.call_id)
+            # The table lets nothing else through.
+            return self._orphan(pdu.call_id)
+        except PduError as error:
+            raise error.about(pdu.ptype, pdu.call_id) from None
+
+    def _bind(self, bind: Bind) -> BindRequested:
+        alter = isinstance(bind, AlterContext)
+        self._check_offer(bind)
+        if not alter:
+            self._open(bind)
+        contexts = [self._recall(item) for item in bind.contexts]
+        self._unanswered = BindRequested(bind.call_id, contexts, self._group_id, alter, bind.flags)
+        return self._unanswered
+
+    def _open(self, bind: Bind) -> None:
+        group_id = self._choose_group(bind.group_id)
+        if group_id is None:
+            raise PduError(f"there is no association group {bind.group_id:#x}", nak=NakReason.NOT_SPECIFIED)
+        self._group_id = group_id
+        self._max_fragment = agreed_fragment(bind.max_xmit, bind.max_recv, self._transport_max_fragment)
+        if bind.flags & CONCURRENT_MULTIPLEX:
+            self._calls_allowed = self._limits.max_calls
+
+    def _check_offer(self, bind: Bind) -> None:
+        if bind.auth:
+            # Windows looks at the level before the type.
+            sound = bind.auth.level in AUTH_LEVELS
+            raise PduError(
+                f"authentication type {bind.auth.type} at level {bind.auth.level} is not spoken",
+                nak=NakReason.AUTHENTICATION_TYPE_NOT_RECOGNIZED if sound else NakReason.NOT_SPECIFIED,
+                status=FaultStatus.RPC_S_SEC_PKG_ERROR if sound else FaultStatus.ACCESS_DENIED,
+            )
+        items = bind.contexts
+        if not items or not all(item.transfers for item in items):
+            raise PduError("nothing is offered", nak=NakReason.NOT_SPECIFIED)
+        longest = max(len(item.transfers) for item in items)
+        if len(items) > self._limits.max_contexts or longest > self._limits.max_transfer_syntaxes:
+            reason = f"{len(items)} contexts with up to {longest} encodings are too many"
+            raise PduError(reason, nak=NakReason.LOCAL_LIMIT_EXCEEDED)
+        if sum(item.features is not None for item in items) > 1:
+            raise PduError("features are negotiated twice", nak=NakReason.NOT_SPECIFIED)
+
+    def _recall(self, item: ContextRequest) -> ContextRequest:
+        known = self.contexts.get(item.context_id)
+        if known is None or known.abstract != item.abstract:
+            return item
+        return ContextRequest(item.context_id, item.abstract, item.transfers, known.transfer)
+
+    def _request(self, request: Request) -> RequestReceived | None:
+        if request.auth:
+            reason = "a request is authenticated and the association is not"
+            raise PduError(reason, status=FaultStatus.ACCESS_DENIED, context_id=request.context_id)
+        same = request.opnum, request.object
+        if request.flags & FIRST_FRAGMENT:
+            self._check_start(request)
+            too_big = FaultStatus.ACCESS_DENIED
+            self._assembly = Assembly(request, self._limits.max_request, self._limits, too_big, same)
+        elif self._assembly is None:
+            raise PduError("a fragment comes without its first")
+        else:
+            self._assembly.add(request, same)
+        if not request.flags & LAST_FRAGMENT:
+            return None
+        return self._begin(self._assembly)
+
+    def _check_start(self, request: Request) -> None:
+        if request.flags & PENDING_CANCEL:
+            status = FaultStatus.RPC_S_NO_CALL_ACTIVE
+            raise PduError("a call begins cancelled", status=status, did_not_execute=True)
+        if self._calls_allowed == 1:
+            self._check_alone()
+        elif self._assembly is not None:
+            raise PduError("a call begins while the fragments of another come")
+        if request.call_id in self._running:
+            raise PduError(f"call {request.call_id} runs already", context_id=request.context_id)
+        # Believed only as far as it promises trouble: a call in one fragment is as long as it is.
+        if not request.flags & LAST_FRAGMENT and request.alloc_hint > self._limits.max_request:
+            reason = f"alloc_hint {request.alloc_hint} exceeds {self._limits.max_request}"
+            raise PduError(reason, status=FaultStatus.ACCESS_DENIED, context_id=request.context_id)
+
+    def _check_alone(self) -> None:
+        # Without multiplexing the fault names the call in progress, as Windows does.
+        if self._assembly is not None:
+            first = self._assembly.first
+            error = PduError("a call begins while another one comes", context_id=first.context_id)
+            raise error.about(first.ptype, first.call_id)
+        for call_id in list(self._running):
+            raise PduError("a call begins while another one runs").about(PacketType.REQUEST, call_id)
+
+    def _begin(self, assembly: Assembly[Request]) -> RequestReceived | None:
+        self._assembly = None
+        first = assembly.first
+        context = self.contexts.get(first.context_id)
+        if context is None:
+            self._decline(first, FaultStatus.NCA_S_UNK_IF)
+            return None
+        if context.transfer == NDR64 and first.order != "<":
+            raise PduError("NDR64 is little-endian", context_id=first.context_id)  # MS-RPCE 2.2.5
+        if len(self._running) >= self._limits.max_calls:
+            self._decline(first, FaultStatus.NCA_S_SERVER_TOO_BUSY)
+            return None
+        self._running[first.call_id] = [_SILENT if first.flags & MAYBE else _RUNNING]
+        return RequestReceived(
+            first.call_id, first.context_id, first.opnum, first.object, assembly.stub(), first.order, first.flags
+        )
+
+    def _decline(self, request: Request, status: int) -> None:
+        if not request.flags & MAYBE:
+            context_id = request.context_id if request.context_id in self.contexts else 0
+            self._out += self._fault(request.call_id, context_id, status, True)
+
+    def _cancel(self, call_id: int) -> CancelReceived | None:
+        # A call that is unknown, or whose fragments are still coming, is left alone, as Windows does.
+        fate = self._running.get(call_id)
+        if fate is None or fate[0] != _RUNNING:
+            return None
+        fate[0] = _CANCELLED
+        return CancelReceived(call_id)
+
+    def _orphan(self, call_id: int) -> Orphaned | None:
+        fate = self._running.get(call_id)
+        if fate is None or fate[0] == _SILENT:
+            return None
+        fate[0] = _SILENT
+        return Orphaned(call_id)
+
+    # Answers
+
+    def _settle(self, event: BindRequested) -> bool:
+        if self.closed:
+            return False
+        if event is not self._unanswered:
+            raise StateError("this bind does not wait for an answer")
+        return True
+
+    def _enter(self, item: ContextRequest, result: ContextResult) -> ContextResult:
+        if not result.accepted:
+            return result
+        context = Context(item.abstract, result.transfer)
+        known = self.contexts.get(item.context_id, context)
+        if known != context:
+            raise PduError(f"context {item.context_id} changes from {known} to {context}")
+        if item.context_id not in self.contexts and len(self.contexts) >= self._limits.max_contexts:
+            return rejection(RejectionReason.LOCAL_LIMIT_EXCEEDED)
+        self.contexts[item.context_id] = context
+        return result
+
+    def _answer(self, event: BindRequested, results: list[ContextResult]) -> bytes:
+        self._unanswered = None
+        answer = AlterContextResponse if event.alter else BindAck
+        flags = WHOLE | event.flags & SUPPORT_HEADER_SIGN
+        if not event.alter:
+            flags |= event.flags & CONCURRENT_MULTIPLEX
+        address = "" if event.alter else self._secondary_address
+        size = self._max_fragment
+        self._machine.sent(answer.ptype)
+        return answer(event.call_id, results, size, size, self._group_id, address, flags).serialize()
+
+    def _finish(self, call_id: int) -> bool:
+        fate = self._running.pop(call_id, None)
+        if self.closed:
+            return False
+        if fate is None:
+            raise StateError(f"call {call_id} is not running")
+        return fate[0] != _SILENT
+
+    def _cut(self, call_id: int, context_id: int, stub: memoryview) -> list[bytes]:
+        size = len(stub)
+        fragments: list[bytes] = []
+        for begin, end in cut(size, room(self._max_fragment, CALL_HEADER_SIZE)):
+            flags = (FIRST_FRAGMENT if begin == 0 else 0) | (LAST_FRAGMENT if end == size else 0)
+            length = end - begin + CALL_HEADER_SIZE
+            head = RESPONSE_HEAD.pack(_RESPONSE[flags], length, call_id, size - begin, context_id, 0)
+            fragments.append(head + stub[begin:end])
+        return fragments
+
+    def _fault(self, call_id: int, context_id: int, status: int, did_not_execute: bool) -> bytes:
+        flags = WHOLE | (DID_NOT_EXECUTE if did_not_execute else 0)
+        return Fault(call_id, context_id, status, flags=flags).serialize()
+
+    # The end
+
+    def _refuse(self, error: PduError) -> ConnectionFailed:
+        # The one place where what a peer did wrong becomes an answer (the reasons as Windows gives them).
+        if error.ptype == PacketType.BIND:
+            self._out += BindNak(error.call_id, error.nak).serialize()
+        elif error.ptype in _ANSWERED_BY_FAULT:
+            unheard = error.did_not_execute or error.ptype != PacketType.REQUEST
+            self._out += self._fault(error.call_id, error.context_id, error.status, unheard)
+        self._machine.fail()
+        self._unanswered = self._assembly = None
+        self._inbox.clear()
+        return ConnectionFailed(error.reason, error.status)
+
+    def _check_held(self, arrived: int) -> None:
+        # What one read brought is held whole; more is taken only up to the limit.
+        held = len(self._inbox.octets)
+        if held > max(arrived, self._limits.max_held):
+            raise PduError(f"{held} octets came before the bind was answered", status=FaultStatus.ACCESS_DENIED)

@@ -1,0 +1,37 @@
+"""docs/limits.md says what the code does: every limit, its default, and nothing that is not there."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lrpc
+from lrpc.runtime import ncacn
+from lrpc.transports.alpc import PortAttributes
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "limits.md"
+UNITS = {"": 1, "s": 1, "Ki": 1 << 10, "KiB": 1 << 10, "Mi": 1 << 20, "MiB": 1 << 20}
+
+
+def table(heading: str) -> dict[str, float]:
+    """The fields and defaults under a heading."""
+    _, _, section = DOCUMENT.read_text(encoding="utf-8").partition(f"## `{heading}`\n")
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) ?(\w*) \| \S", section.partition("\n## ")[0], re.MULTILINE)
+    return {name: int(number) * UNITS[unit] for name, number, unit in rows}
+
+
+@pytest.mark.parametrize(
+    ("heading", "limits"),
+    [
+        ("lrpc.Limits", lrpc.Limits),
+        ("lrpc.runtime.ncacn.Limits", ncacn.Limits),
+        ("lrpc.transports.alpc.PortAttributes", PortAttributes),
+    ],
+)
+def test_table_has_every_field_in_order_with_its_default(heading: str, limits: Any) -> None:
+    defaults = {field.name: field.default for field in dataclasses.fields(limits)}
+    assert list(table(heading).items()) == list(defaults.items())
