@@ -10,9 +10,10 @@ from __future__ import annotations
 import codecs
 import sys
 from array import array
-from collections.abc import Callable, Generator, MutableMapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from enum import Enum
 from functools import cache, lru_cache
-from struct import unpack
+from struct import pack, unpack
 from typing import Any, Final, NoReturn
 from uuid import UUID
 
@@ -28,8 +29,13 @@ MAX_ITEMS: Final = 1 << 20
 """Items of arrays and pointees in one message: each is a Python object of 50 octets or more."""
 MAX_DEPTH: Final = 1024
 """Structures inside structures of their own kind."""
-EXPLAINED: Final = 1 << 16
-"""Stubs up to this size are read again by the slow reader when they fail, for the field and the rule."""
+NESTED_COST: Final = 8
+"""Items that a structure inside one of its own kind counts for: it waits for its end on a stack, in 500 octets."""
+EXPLAINED: Final = 1 << 12
+"""Stubs up to this size are read again by the reference reader when they fail, for the field and the rule.
+
+That reader takes up to 10 us an octet: a peer that sends nothing but failures gets no more than 40 ms for each.
+"""
 
 NOTHING: Final = Parameters()
 
@@ -59,7 +65,7 @@ class Codec:
             raise self._explained_value(values, outer, failure) from failure
 
     def decode(
-        self, stub: Octets, outer: Sequence[Any] = (), *, octets: Callable[[Any], Any] = bytes, items: int = MAX_ITEMS
+        self, stub: Octets, outer: Sequence[Any] = (), octets: Callable[[Any], Any] = bytes, items: int = MAX_ITEMS
     ) -> tuple[Any, ...]:
         """The parameters' values in order. `octets` makes the value of byte arrays from a slice of `stub`.
 
@@ -68,7 +74,7 @@ class Codec:
         if self._decode is None:
             self._decode = Reading(self.parameters, self.outer, self.encoding).compile("decode", _SUPPORT)
         try:
-            return self._decode(stub, octets, [items], outer)
+            return self._decode(stub, octets, [items, MAX_DEPTH], outer)
         except Exception as failure:
             raise self._explained_stub(stub, outer, failure) from failure
 
@@ -131,10 +137,22 @@ def _exact(product: int, divisor: int) -> int:
 
 
 def _as_octets(value: Any) -> Octets:
-    if isinstance(value, str):
-        raise TypeError("a byte array takes octets, not str")
+    if isinstance(value, list | tuple):
+        return bytes(value)
     view = memoryview(value)
-    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
+    return view.cast("B") if view.c_contiguous else view.tobytes()
+
+
+def _as_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"an array of wchar_t takes str, not {type(value).__name__}")
+    return value
+
+
+def _as_items(value: Any) -> list[Any]:
+    if isinstance(value, str | Mapping):
+        raise TypeError(f"an array takes a list, not {type(value).__name__}")
+    return list(value)
 
 
 _FOREIGN: Final = ">" if sys.byteorder == "little" else "<"
@@ -142,21 +160,17 @@ _FOREIGN: Final = ">" if sys.byteorder == "little" else "<"
 
 def _as_numbers(value: Any, code: str, order: str) -> Octets:
     """The octets of an array of numbers; a buffer of the same type is taken as it is."""
-    if code == "?":
-        raise TypeError("booleans are no numbers")
-    if not isinstance(value, list | tuple):
-        view = memoryview(value) if not isinstance(value, bytes | bytearray | range) else None
-        if view is not None and view.format == code and view.contiguous and order != _FOREIGN:
+    if not isinstance(value, list):
+        view = memoryview(value) if isinstance(value, bytes | bytearray | memoryview | array) else None
+        if view is not None and view.format == code and view.ndim == 1 and view.contiguous and order != _FOREIGN:
             return view.cast("B")
-        value = list(value)
-    numbers = array(_TYPECODES.get(code, code), value)
+        value = _as_items(value)
+    if code == "f":  # array would turn what is too large into infinity
+        return pack(f"{order}{len(value)}f", *value)
+    numbers = array(code, value)
     if order == _FOREIGN:
         numbers.byteswap()
     return memoryview(numbers).cast("B")
-
-
-_TYPECODES: Final = {}
-"""struct's letters are array's, with native sizes: those of the vocabulary agree on every platform of CPython."""
 
 
 def _numbers(stub: Octets, start: int, stop: int, code: str) -> list[Any]:
@@ -166,18 +180,32 @@ def _numbers(stub: Octets, start: int, stop: int, code: str) -> list[Any]:
     return memoryview(stub)[start:stop].cast(code[1]).tolist()  # type: ignore[call-overload,no-any-return]
 
 
-def _referent(value: Any, full: MutableMapping[int, int], fresh: int) -> tuple[int, int]:
-    """The id of a full pointer's pointee, and the next id that is free (C706 14.3.12.2)."""
+def _referent(value: Any, full: dict[tuple[int, int], tuple[int, Any]], kind: int, fresh: int) -> tuple[int, int]:
+    """The id of a full pointer's pointee, and the next id that is free (C706 14.3.12.2).
+
+    The table keeps the value, so that its identity stays its own.
+    """
     if value is None:
         return 0, fresh
-    if type(value) in UNSHARED:
+    if type(value) in UNSHARED or isinstance(value, Enum | tuple):
         return fresh, fresh + 4
-    known = full.setdefault(id(value), fresh)
+    known, _ = full.setdefault((id(value), kind), (fresh, value))
     return known, fresh + 4 if known == fresh else fresh
 
 
+def _alias(entry: tuple[int, Any], kind: int) -> Any:
+    """The value that a full pointer shares with an earlier one of the same type."""
+    if entry[0] != kind:
+        _bad("a full pointer shares a referent of another type, or one that contains it")
+    return entry[1]
+
+
 def _run(whole: Generator[Any, Any, Any], budget: list[int]) -> Any:
-    """Run generators that yield generators, on a stack of our own: the data's depth is not Python's."""
+    """Run generators that yield generators, on a stack of our own: the data's depth is not Python's.
+
+    budget: the items that may be read, then the depth that is left; generated code counts the depth, and leaves
+    out the last pointer of a structure, so a list may be as long as the items allow.
+    """
     stack: list[Generator[Any, Any, Any]] = []
     current, answer = whole, None
     while True:
@@ -188,24 +216,37 @@ def _run(whole: Generator[Any, Any, Any], budget: list[int]) -> Any:
                 return stop.value
             current, answer = stack.pop(), stop.value
             continue
-        budget[0] -= 1
-        if budget[0] < 0 or len(stack) >= MAX_DEPTH:
-            raise NdrError("structures are nested too deeply")
+        budget[0] -= NESTED_COST
+        if budget[0] < 0:
+            raise NdrError("more items than the budget of a message")
         stack.append(current)
         current, answer = inner, None
 
 
+def _given(value: int | None) -> int:
+    """A sibling behind a pointer, which has to be there to give a size."""
+    if value is None:
+        _bad("a null pointer gives a size")
+    return value
+
+
 _SUPPORT: Final[dict[str, Any]] = {
     "AUTO": AUTO,
-    "NIL": bytes(16),
+    "MAX_DEPTH": MAX_DEPTH,
+    "MAX_ITEMS": MAX_ITEMS,
+    "NO_CONTEXT": (0, UUID(int=0)),
     "OPERATORS": OPERATORS,
     "PADS": [bytes(n) for n in range(8)],
     "UUID": UUID,
+    "alias": _alias,
+    "as_items": _as_items,
     "as_numbers": _as_numbers,
     "as_octets": _as_octets,
+    "as_text": _as_text,
     "bad": _bad,
     "disagree": _disagree,
     "exact": _exact,
+    "given": _given,
     "from_utf_16_be": codecs.utf_16_be_decode,
     "from_utf_16_le": codecs.utf_16_le_decode,
     "numbers": _numbers,

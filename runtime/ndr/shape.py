@@ -66,6 +66,13 @@ def alignment(layout: Layout, encoding: Encoding) -> int:
             raise TypeError(f"{layout!r} has no alignment")
 
 
+def lead(layout: Layout, encoding: Encoding) -> int:
+    """The alignment of the first octet of a layout of fixed size; an array without items has none."""
+    if isinstance(layout, Array):
+        return lead(layout.element, encoding) if layout.bound else 1
+    return alignment(layout, encoding)
+
+
 def arms_alignment(union: Union, encoding: Encoding) -> int:
     """The alignment of the widest arm."""
     return max((alignment(arm, encoding) for arm in union.layouts()), default=1)
@@ -116,7 +123,7 @@ def _fixed_struct(struct: Struct, encoding: Encoding) -> int | None:
         size = fixed_size(field.layout, encoding)
         if size is None:
             return None
-        offset = round_up(offset, alignment(field.layout, encoding)) + size
+        offset = round_up(offset, lead(field.layout, encoding)) + size
     return round_up(offset, alignment(struct, encoding)) if encoding.wide else offset
 
 
@@ -128,7 +135,7 @@ def _fixed_array(array: Array, encoding: Encoding) -> int | None:
     item = fixed_size(array.element, encoding)
     if item is None or array.bound > UNROLL or leaves(array.element) * array.bound > UNROLL:
         return None
-    stride = round_up(item, alignment(array.element, encoding))
+    stride = round_up(item, lead(array.element, encoding))
     return stride * (array.bound - 1) + item if array.bound else 0
 
 
@@ -180,27 +187,65 @@ def children(layout: Layout) -> list[Layout]:
 
 
 def recursive(root: Layout) -> set[int]:
-    """The ids of the structures under `root` that contain themselves through pointers."""
+    """The ids of the layouts under `root` that contain themselves through pointers (Tarjan's components)."""
     found: set[int] = set()
+    order: dict[int, int] = {}
     path: list[int] = []
-    done: set[int] = set()
+    open_: set[int] = set()
 
-    def visit(layout: Layout) -> None:
-        key = id(layout)
-        if key in path:
-            cycle = path[path.index(key) :]
-            found.update(cycle)
-            return
-        if key in done:
-            return
+    def visit(layout: Layout) -> int:
+        key, low = id(layout), len(order)
+        order[key] = low
         path.append(key)
-        for child in children(layout):
-            visit(child)
-        path.pop()
-        done.add(key)
+        open_.add(key)
+        inner = children(layout)
+        for child in inner:
+            if id(child) not in order:
+                low = min(low, visit(child))
+            elif id(child) in open_:
+                low = min(low, order[id(child)])
+        if low == order[key]:
+            component = path[path.index(key) :]
+            del path[path.index(key) :]
+            open_.difference_update(component)
+            if len(component) > 1 or any(child is layout for child in inner):
+                found.update(component)
+        return low
 
     visit(root)
     return found
+
+
+def has_pointers(layout: Layout) -> bool:
+    """Does anything of a layout come in the second pass?"""
+    match layout:
+        case Pointer():
+            return True
+        case Struct():
+            return any(has_pointers(field.layout) for field in layout.fields)
+        case SwitchIs() | EncapsulatedUnion():
+            return any(has_pointers(arm) for arm in layout.union.layouts())
+        case Array():
+            return has_pointers(layout.element)
+        case _:
+            return False
+
+
+def same_type(layout: Layout) -> object:
+    """Equal for layouts of one type: only then can two full pointers share a pointee."""
+    match layout:
+        case Array():
+            return Array, same_type(layout.element), layout.bound, layout.limits
+        case String():
+            return String, layout.unit, layout.bound, layout.limits
+        case Pointer():
+            return type(layout), same_type(layout.target)
+        case Range():
+            return Range, layout.layout, layout.lowest, layout.highest
+        case Guid():
+            return Guid
+        case _:
+            return layout
 
 
 def round_up(offset: int, align: int) -> int:

@@ -35,30 +35,29 @@ def correlated(fields: Iterable[Field]) -> set[str]:
 
 
 def below(layout: Layout) -> Iterator[Layout]:
-    """A layout and what is under it in the same scope: through pointers and items, not into structures."""
+    """A layout and what is under it in the same scope: through pointers, items and arms, not into structures."""
     seen: set[int] = set()
-    while True:
-        yield layout
+    waiting = [layout]
+    while waiting:
+        layout = waiting.pop()
+        if id(layout) in seen:
+            continue
         seen.add(id(layout))
+        yield layout
         match layout:
             case Pointer():
-                layout = layout.target
+                waiting.append(layout.target)
             case Array():
-                layout = layout.element
+                waiting.append(layout.element)
+            case SwitchIs():
+                waiting.extend(layout.union.layouts())
             case _:
-                return
-        if id(layout) in seen:
-            return
+                pass
 
 
-def correlated_below(layout: Layout) -> list[Layout]:
-    """What has a correlation, in a layout and below it in the same scope; a union for its use."""
-    return [keyed(part) for part in below(layout) if expressions(part)]
-
-
-def keyed(layout: Layout) -> Layout:
-    """What the reading half files a correlation under."""
-    return layout.union if isinstance(layout, SwitchIs) else layout
+def speaks(layout: Layout) -> bool:
+    """Is there a correlation in a layout, or below it in the same scope?"""
+    return any(expressions(part) for part in below(layout))
 
 
 def expressions(layout: Layout) -> list[Expression]:

@@ -7,12 +7,15 @@ run and become one `struct.Struct`; every line of code first empties the run, so
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from .expression import Binary, Expression, Number, Present, Sibling, When
 from .layout import Encoding
+
+_PYTHON_TOO = frozenset("+-*&|^")
+"""Operators that mean in Python what they mean in C, for integers that do not overflow."""
 
 Known = tuple[int, int]
 """(modulus, residue): the offset is `residue` modulo `modulus`, a power of two up to 8."""
@@ -117,23 +120,23 @@ class Source:
 
     # Expressions
 
-    def expression(self, expression: Expression, scope: dict[str, str]) -> str:
-        """Python text for a correlation; `scope` maps siblings to the text of their values."""
+    def expression(self, expression: Expression, scope: Mapping[str, str], nullable: Container[str] = ()) -> str:
+        """Python text for a correlation; `scope` maps siblings to the names of their values, `nullable` may be None."""
         match expression:
             case Number(value):
                 return repr(value)
             case Sibling(name):
-                return scope[name]
+                return f"given({scope[name]})" if name in nullable else scope[name]
             case Present(name):
                 return f"({scope[name]} is not None)"
             case When(condition, then, otherwise):
-                parts = [self.expression(part, scope) for part in (then, condition, otherwise)]
+                parts = [self.expression(part, scope, nullable) for part in (then, condition, otherwise)]
                 return "({} if {} else {})".format(*parts)
             case Binary(operator, left, right):
-                a, b = self.expression(left, scope), self.expression(right, scope)
+                a, b = self.expression(left, scope, nullable), self.expression(right, scope, nullable)
                 if operator == "/" and isinstance(right, Number) and right.value > 0 and a.isidentifier():
                     return f"({a} // {b} if {a} >= 0 else -(-{a} // {b}))"
-                return f"({a} {operator} {b})" if operator in "+-*&|^" else f"OPERATORS[{operator!r}]({a}, {b})"
+                return f"({a} {operator} {b})" if operator in _PYTHON_TOO else f"OPERATORS[{operator!r}]({a}, {b})"
             case _:
                 raise TypeError(f"{expression!r} is no correlation")
 

@@ -1,0 +1,388 @@
+"""Values as JSON: what a person types and reads, and what vectors are kept in.
+
+Integers and enumerations are numbers (names of enumerators are taken too), texts are strings, byte arrays
+and other arrays are lists, structures and parameters are objects, null pointers are null. Beyond that:
+- a UUID is its text; a context handle is {"attributes": 0, "uuid": "..."} or null;
+- a SID structure is {"sid": "S-1-5-32-544"};
+- the sent part of an array with [first_is] is {"offset": 1, "data": [8, 9]};
+- a full pointer to what was met before is "alias of a", the member of the same structure, or
+  "alias of .p.a", the path from the outermost value;
+- floats that JSON does not have are "nan", "inf", "-inf".
+
+Rules of this file: it knows no octets; a form that is wrong is an NdrError with its path.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from .errors import NdrError
+from .expression import Number
+from .layout import (
+    AUTO,
+    Array,
+    Boolean,
+    ContextHandle,
+    EncapsulatedUnion,
+    Encoding,
+    Enum,
+    Field,
+    FullPtr,
+    Guid,
+    Layout,
+    NoArm,
+    Parameters,
+    Pointer,
+    Range,
+    RefPtr,
+    Scalar,
+    String,
+    Struct,
+    SwitchIs,
+    Union,
+    shared,
+)
+from .reference_rules import Place, Steps, octets_each, parameters_place, settle, shape, unreadable
+from .reference_values import brief, correlated_last, determined, elements, has_identity, member
+
+_ALIAS: Final = "alias of "
+_SID_FIELDS: Final = {"Revision", "SubAuthorityCount", "IdentifierAuthority", "SubAuthority"}
+_SID: Final = re.compile(r"S-(\d{1,3})-(0x[0-9a-fA-F]{1,12}|\d{1,15})((?:-\d{1,10})*)", re.ASCII)
+
+
+def to_json(layout: Layout, value: Any, *, outer: Mapping[str, object] | None = None) -> Any:
+    """The JSON form of a value of `layout`; `outer`: the values of the other direction, for parameters.
+
+    Raises NdrError, with the path, for what is no such value.
+    """
+    return settle(_ToJson().form(layout, value, parameters_place("", {}, outer)))
+
+
+def from_json(layout: Layout, data: Any, *, outer: Mapping[str, object] | None = None) -> Any:
+    """The value that a JSON form stands for. Counts that an array determines may be left out.
+
+    Raises NdrError, with the path, for missing and unknown members and for wrong types. Ranges and
+    counts are the encoders' to check.
+    """
+    return settle(_FromJson().value(layout, data, parameters_place("", {}, outer)))
+
+
+class _ToJson:
+    """One walk; `met` are the paths of what full pointers have pointed to, and the objects."""
+
+    def __init__(self) -> None:
+        self.met: dict[tuple[int, object], tuple[str, Any]] = {}
+
+    def form(self, layout: Layout, value: Any, place: Place) -> Steps:
+        match layout:
+            case Scalar():
+                return _number(layout, value, place)
+            case Range():
+                return _number(layout.layout, value, place)
+            case Guid():
+                return str(_typed(value, uuid.UUID, "UUID", place))
+            case ContextHandle():
+                return _context_form(value, place)
+            case String():
+                return _typed(value, str, "text", place)
+            case Struct():
+                return _with_sid(layout, (yield self._members(layout.fields, value, place)))
+            case Parameters():
+                return (yield self._members(layout.fields, value, place))
+            case SwitchIs():
+                return (yield self._arm(layout.union, place.known(layout.switch), value, place))
+            case EncapsulatedUnion():
+                return (yield self._encapsulated(layout, value, place))
+            case Array():
+                return (yield self._array(layout, value, place))
+            case FullPtr() if value is not None:
+                return (yield self._shared(layout, value, place))
+            case Pointer():
+                return (
+                    None
+                    if value is None and not isinstance(layout, RefPtr)
+                    else (yield self.form(layout.target, value, place.deeper()))
+                )
+            case _:
+                raise unreadable(layout, place.path)
+
+    def _members(self, fields: Sequence[Field], value: Any, place: Place) -> Steps:
+        values = {field.name: member(value, field.name, place.path) for field in fields}
+        inside = place.among(values)
+        data: dict[str, Any] = {}
+        for field in fields:
+            if values[field.name] is not AUTO:
+                data[field.name] = yield self.form(field.layout, values[field.name], inside.field(field.name))
+        return data
+
+    def _arm(self, union: Union, tag: Any, value: Any, place: Place) -> Steps:
+        arm = _selected(union, tag, place)
+        return None if arm is None else (yield self.form(arm, value, place))
+
+    def _encapsulated(self, layout: EncapsulatedUnion, value: Any, place: Place) -> Steps:
+        tag = _number(layout.union.tag, member(value, layout.tag, place.path), place.field(layout.tag))
+        arm = member(value, layout.name, place.path)
+        return {layout.tag: tag, layout.name: (yield self._arm(layout.union, tag, arm, place.field(layout.name)))}
+
+    def _array(self, layout: Array, value: Any, place: Place) -> Steps:
+        if octets_each(layout.element) == 2:
+            data: Any = _typed(value, str, "text", place)
+        else:
+            data = list(elements(layout.element, value, Encoding.NDR, place.path))
+            if not octets_each(layout.element):
+                for index, item in enumerate(data):
+                    data[index] = yield self.form(layout.element, item, place.item(index))
+        if not _starts_elsewhere(layout):
+            return data
+        offset = place.known(layout.first)
+        return {"data": data} if offset is None else {"offset": offset, "data": data}
+
+    def _shared(self, layout: FullPtr, value: Any, place: Place) -> Steps:
+        key = id(value), shape(layout.target)
+        if has_identity(value) and key in self.met:
+            path = self.met[key][0]
+            same_holder = _holder(path) == _holder(place.path)
+            return f"{_ALIAS}{path[len(_holder(path)) :] if same_holder else '.' + path}"
+        self.met[key] = place.path, value
+        data = yield self.form(layout.target, value, place.deeper())
+        return {"text": data} if isinstance(data, str) and data.startswith(_ALIAS) else data
+
+
+class _FromJson:
+    """One walk; `met` are the values of the full pointers so far, by path."""
+
+    def __init__(self) -> None:
+        self.met: dict[str, tuple[object, Any]] = {}
+
+    def value(self, layout: Layout, data: Any, place: Place) -> Steps:
+        match layout:
+            case Scalar():
+                return _scalar(layout, data, place)
+            case Range():
+                return _scalar(layout.layout, data, place)
+            case Guid():
+                return _uuid(data, place)
+            case ContextHandle():
+                return _context_value(data, place)
+            case String():
+                return _typed(data, str, "text", place)
+            case Struct():
+                values = yield self._members(layout.fields, _without_sid(layout, data, place), place)
+                return layout.factory(**values)
+            case Parameters():
+                return (yield self._members(layout.fields, data, place))
+            case SwitchIs():
+                return (yield self._arm(layout.union, place.known(layout.switch), data, place))
+            case EncapsulatedUnion():
+                return (yield self._encapsulated(layout, data, place))
+            case Array():
+                return (yield self._array(layout, data, place))
+            case FullPtr() if data is not None:
+                return (yield self._shared(layout, data, place))
+            case Pointer():
+                return (
+                    None
+                    if data is None and not isinstance(layout, RefPtr)
+                    else (yield self.value(layout.target, data, place.deeper()))
+                )
+            case _:
+                raise unreadable(layout, place.path)
+
+    def _members(self, fields: Sequence[Field], data: Any, place: Place) -> Steps:
+        given = _object(data, [field.name for field in fields], place, optional=determined(fields))
+        values: dict[str, Any] = {}
+        inside = place.among(values)
+        for field in correlated_last(fields):
+            here = inside.field(field.name)
+            values[field.name] = (
+                (yield self.value(field.layout, given[field.name], here)) if field.name in given else AUTO
+            )
+        return {field.name: values[field.name] for field in fields}
+
+    def _arm(self, union: Union, tag: Any, data: Any, place: Place) -> Steps:
+        arm = _selected(union, tag, place)
+        if arm is None and data is not None:
+            raise NdrError(f"the arm for tag {tag} holds nothing", path=place.path)
+        return None if arm is None else (yield self.value(arm, data, place))
+
+    def _encapsulated(self, layout: EncapsulatedUnion, data: Any, place: Place) -> Steps:
+        given = _object(data, [layout.tag, layout.name], place)
+        tag = _scalar(layout.union.tag, given[layout.tag], place.field(layout.tag))
+        arm = yield self._arm(layout.union, tag, given[layout.name], place.field(layout.name))
+        return layout.factory(tag, arm)
+
+    def _array(self, layout: Array, data: Any, place: Place) -> Steps:
+        if _starts_elsewhere(layout):
+            data = _sent_part(layout, data, place)
+        each = octets_each(layout.element)
+        if each == 2:
+            return _typed(data, str, "text", place)
+        items = list(_typed(data, list, "list", place))
+        for index, item in enumerate(items):
+            items[index] = yield self.value(layout.element, item, place.item(index))
+            if each and not 0 <= items[index] <= 255:
+                raise NdrError(f"{items[index]} is no octet", path=place.item(index).path)
+        return bytes(items) if each else items
+
+    def _shared(self, layout: FullPtr, data: Any, place: Place) -> Steps:
+        kind = shape(layout.target)
+        if isinstance(data, str) and data.startswith(_ALIAS):
+            name = data.removeprefix(_ALIAS)
+            path = name[1:] if name.startswith(".") else _holder(place.path) + name
+            known = self.met.get(path)
+            if known is None or known[0] != kind:
+                raise NdrError(f"no {layout.target!r} at {path!r} so far", path=place.path)
+            return known[1]
+        if isinstance(data, Mapping) and set(data) == {"text"} and not isinstance(layout.target, Struct):
+            data = data["text"]
+        value = shared((yield self.value(layout.target, data, place.deeper())))
+        self.met[place.path] = kind, value
+        return value
+
+
+# Objects and types
+
+
+def _typed(value: Any, kind: Any, name: str, place: Place) -> Any:
+    if not isinstance(value, kind):
+        raise NdrError(f"{brief(value)} where a {name} is needed", path=place.path)
+    return value
+
+
+def _object(data: Any, names: Sequence[str], place: Place, *, optional: frozenset[str] = frozenset()) -> Any:
+    """A JSON object with exactly these members."""
+    _typed(data, Mapping, "object", place)
+    for name in data:
+        if name not in names:
+            raise NdrError("is no member here", path=place.field(str(name)).path)
+    for name in names:
+        if name not in data and name not in optional:
+            raise NdrError("is missing", path=place.field(name).path)
+    return data
+
+
+def _holder(path: str) -> str:
+    """The path of what holds a member, with its dot."""
+    return path[: path.rfind(".") + 1]
+
+
+def _selected(union: Union, tag: Any, place: Place) -> Layout | None:
+    if not isinstance(tag, int):
+        raise NdrError("nothing selects an arm", path=place.path)
+    arm = union.arm(int(tag))
+    if isinstance(arm, NoArm):
+        raise NdrError(f"no arm for tag {int(tag)}", path=place.path)
+    return arm
+
+
+def _starts_elsewhere(layout: Array) -> bool:
+    return layout.first is not None and layout.first != Number(0)
+
+
+def _sent_part(layout: Array, data: Any, place: Place) -> Any:
+    """The data of {"offset", "data"}; the offset has to be what its sibling says."""
+    given = _object(data, ["offset", "data"], place, optional=frozenset(("offset",)))
+    said = place.known(layout.first)
+    if said is not None and given.get("offset", said) != said:
+        raise NdrError(f"{brief(given['offset'])} where the siblings say {said}", path=place.field("offset").path)
+    return given["data"]
+
+
+# Scalars
+
+
+def _number(layout: Scalar, value: Any, place: Place) -> Any:
+    """A scalar as JSON has it."""
+    if layout is Boolean:
+        return bool(_typed(value, int, "boolean", place))
+    if layout.code(Encoding.NDR) not in "fd":
+        return int(_typed(value, int, repr(layout), place))
+    number = float(_typed(value, int | float, repr(layout), place))
+    return number if math.isfinite(number) else repr(number)
+
+
+def _scalar(layout: Scalar, data: Any, place: Place) -> Any:
+    if layout is Boolean:
+        return _typed(data, bool, "boolean", place)
+    if isinstance(layout, Enum) and isinstance(data, str):
+        return _enumerator(layout, data, place)
+    if layout.code(Encoding.NDR) in "fd":
+        return float(data if data in ("nan", "inf", "-inf") else _plain(data, int | float, layout, place))
+    number = _plain(data, int, layout, place)
+    return layout.by_value.get(number, number) if isinstance(layout, Enum) else number
+
+
+def _plain(data: Any, kind: Any, layout: Scalar, place: Place) -> Any:
+    return _typed(None if isinstance(data, bool) else data, kind, repr(layout), place)
+
+
+def _enumerator(layout: Enum, name: str, place: Place) -> Any:
+    if name not in layout.members.__members__:
+        raise NdrError(f"{brief(name)} is no name in {layout!r}", path=place.path)
+    return layout.members[name]
+
+
+def _uuid(data: Any, place: Place) -> uuid.UUID:
+    try:
+        return uuid.UUID(_typed(data, str, "UUID", place))
+    except ValueError as error:
+        if isinstance(error, NdrError):
+            raise
+        raise NdrError(f"{brief(data)} is no UUID", path=place.path) from error
+
+
+def _context_form(value: Any, place: Place) -> Any:
+    if value is None:
+        return None
+    attributes, identity = _typed(value, tuple, "context handle", place)
+    return {"attributes": attributes, "uuid": str(identity)}
+
+
+def _context_value(data: Any, place: Place) -> tuple[int, uuid.UUID] | None:
+    if data is None:
+        return None
+    given = _object(data, ["attributes", "uuid"], place, optional=frozenset(("attributes",)))
+    attributes = _typed(given.get("attributes", 0), int, "number", place.field("attributes"))
+    return attributes, _uuid(given["uuid"], place.field("uuid"))
+
+
+# SIDs ([MS-DTYP] 2.4.2)
+
+
+def _with_sid(layout: Struct, data: dict[str, Any]) -> dict[str, Any]:
+    """{"sid": text} for the members of a SID, when they say nothing that the text does not."""
+    if {field.name for field in layout.fields} != _SID_FIELDS:
+        return data
+    authority, rest = data["IdentifierAuthority"], data["SubAuthority"]
+    if isinstance(authority, dict):
+        [authority] = authority.values()
+    if len(authority) != 6 or data.get("SubAuthorityCount", len(rest)) != len(rest):
+        return data
+    number = int.from_bytes(bytes(authority), "big")
+    shown = str(number) if number < 1 << 32 else f"0x{number:012x}"
+    return {"sid": "-".join(["S", str(data["Revision"]), shown, *map(str, rest)])}
+
+
+def _without_sid(layout: Struct, data: Any, place: Place) -> Any:
+    """The members of {"sid": text}."""
+    if {field.name for field in layout.fields} != _SID_FIELDS or not isinstance(data, Mapping) or set(data) != {"sid"}:
+        return data
+    match = _SID.fullmatch(_typed(data["sid"], str, "SID", place.field("sid")))
+    number = int(match[2], 16 if match[2].startswith("0x") else 10) if match else 1 << 48
+    if match is None or number >= 1 << 48:
+        raise NdrError(f"{brief(data['sid'])} is no SID", path=place.field("sid").path)
+    rest = [int(part) for part in match[3].split("-")[1:]]
+    authority: Any = list(number.to_bytes(6, "big"))
+    [holder] = [field.layout for field in layout.fields if field.name == "IdentifierAuthority"]
+    if isinstance(holder, Struct):
+        authority = {holder.fields[0].name: authority}
+    return {
+        "Revision": int(match[1]),
+        "SubAuthorityCount": len(rest),
+        "IdentifierAuthority": authority,
+        "SubAuthority": rest,
+    }

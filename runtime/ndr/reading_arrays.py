@@ -1,0 +1,268 @@
+"""The codec compiler's reading half: arrays and strings (C706 14.3.3, 14.3.5).
+
+Octets, text and numbers move as one block; items of fixed size come through one Struct, as rows; others one
+after the other. Every count is held against the octets that remain before memory is taken.
+Below it: `reading_fields.py`. Above it: `reading.py`. Counterpart: `writing_arrays.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from abc import ABC, abstractmethod
+from typing import Any
+
+from . import shape
+from .layout import Array, Encoding, Layout, Scalar, String, SwitchIs, WChar
+from .reading_fields import ReadingFields
+from .source import agreed
+
+Raw = Any
+"""What the first pass leaves of a layout: a name, a list of Raws, Items or Text."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Items:
+    """An array after the first pass: the name of its items or rows, and its counts, None where it has none."""
+
+    items: str
+    maximum: str | None
+    offset: str | None
+    actual: str | None
+    part: Raw = None
+    """The Raw of one row; None when the items are values already."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Text:
+    """A string after the first pass."""
+
+    text: str
+    maximum: str | None
+
+
+def names(raw: Raw) -> list[str]:
+    """The variables in a Raw, in stream order; those of rows are not variables any more."""
+    match raw:
+        case str():
+            return [raw]
+        case list():
+            return [name for part in raw for name in names(part)]
+        case Items():
+            return [name for name in (raw.items, raw.maximum, raw.offset, raw.actual) if name is not None]
+        case Text():
+            return [name for name in (raw.text, raw.maximum) if name is not None]
+        case _:
+            return []
+
+
+class ReadingArrays(ReadingFields, ABC):
+    """Arrays and strings; what their items are is for the class above to know."""
+
+    def __init__(self, encoding: Encoding, recursive: set[int]) -> None:
+        super().__init__(encoding, recursive)
+        self.utf16 = "from_utf_16_le" if encoding.order == "<" else "from_utf_16_be"
+
+    @abstractmethod
+    def scalars(self, layout: Layout, count: str | None = None) -> Raw:
+        """The first pass over a layout."""
+
+    @abstractmethod
+    def finish(self, layout: Layout, raw: Raw) -> str:
+        """The second pass; the text of the value."""
+
+    # The first pass
+
+    def array(self, array: Array, count: str | None) -> Raw:
+        """The counts and the items' scalars; `count` is the maximum count read in front."""
+        if shape.fixed_size(array, self.encoding) is not None:
+            return self._unrolled(array)
+        offset = actual = None
+        if array.varying:
+            offset, actual = self.word(), self.word()
+        bound = self._bound(array, count)
+        if actual is not None:
+            self.line(f"if {offset} + {actual} > {bound}: bad('offset and actual count exceed the maximum')")
+        items, part = self._items(array.element, actual or bound)
+        return Items(items, count, offset, actual, part)
+
+    def _bound(self, layout: Array | String, count: str | None) -> str:
+        """The maximum count, held against [range]."""
+        if count is None:
+            if layout.bound is None:
+                raise TypeError(f"{layout!r} is conformant: it has to be the last member of a structure")
+            return str(layout.bound)
+        if layout.limits is not None:
+            low, high = layout.limits
+            self.line(f"if not {low} <= {count} <= {high}: bad('the maximum count is outside its range', 0x6C6)")
+        return count
+
+    def _unrolled(self, array: Array) -> Raw:
+        """Few items of fixed size: fields like others."""
+        element, bound = array.element, array.bound or 0
+        if shape.is_octets(element):
+            return self.take(f"{bound}s", bound, 1)
+        if element is WChar:
+            return self.take(f"{2 * bound}s", 2 * bound, 2 if bound else 1)
+        return [self.scalars(element) for _ in range(bound)]
+
+    def _items(self, element: Layout, count: str) -> tuple[str, Raw]:
+        """The scalars of `count` items: bytes, str or a list if that is all there is, else rows and their Raw."""
+        if shape.is_octets(element):
+            return self._block(count, 1, "octets(buf[{start}:o])"), None
+        if element is WChar:
+            self._align_items(2, count)
+            return self._block(f"2 * {count}", 2, f"{self.utf16}(buf[{{start}}:o], 'surrogatepass', True)[0]"), None
+        size = shape.fixed_size(element, self.encoding)
+        if size is None:
+            return self._loop(element, count)
+        self._align_items(shape.lead(element, self.encoding), count)
+        if isinstance(element, Scalar) and shape.is_plain(element):
+            code = self.encoding.order + element.code(self.encoding)
+            return self._block(f"{size} * {count}", size, f"numbers(buf, {{start}}, o, {code!r})"), None
+        return self._rows(element, count, size)
+
+    def _align_items(self, align: int, count: str) -> None:
+        """Items are aligned, an array without items is not."""
+        if self.static_pad(align) == 0:
+            return
+        self.flush()
+        before = self.known
+        self.line(f"if {count}: o = o + {align - 1} & -{align}")
+        self.known = agreed(before, (align, 0))
+
+    def _block(self, size: str, unit: int, template: str) -> str:
+        """`size` octets as one value; `unit` divides the size."""
+        start, value = self._stretch(size, unit), self.new()
+        self.line(f"{value} = {template.format(start=start)}")
+        return value
+
+    def _stretch(self, size: str, unit: int) -> str:
+        """Step over `size` octets that are there; where they start."""
+        text, arguments, run = self.take_run()
+        if arguments:
+            self.emit(f"{', '.join(arguments)}, = {self.packed('unpack_from', text)}(buf, o)")
+        start = self.new("s")
+        self.emit(f"{start} = o + {run}" if run else f"{start} = o")
+        self.emit(f"o = {start} + {size}")
+        self.emit("if o > end: bad('the stub ends inside an array')")
+        modulus = min(self.known[0], unit)
+        self.known = modulus, self.known[1] % modulus
+        return start
+
+    def _spend(self, count: str, least: int) -> None:
+        self.line(f"q[0] -= {count}")
+        self.line(f"if q[0] < 0 or {least} * {count} > end - o: bad('the count exceeds the stub or the item budget')")
+
+    def _rows(self, element: Layout, count: str, size: int) -> tuple[str, Raw]:
+        """Items of fixed size, all through one Struct."""
+        align = shape.lead(element, self.encoding)
+        self.flush()
+        before, self.known = self.known, (align, 0)
+        raw = self.scalars(element)
+        text, _, _ = self.take_run()
+        rows, stride = self.new("rows"), shape.round_up(size, align)
+        self._spend(count, size)
+        if size == 0:
+            self.line(f"{rows} = [{self.constant(struct.unpack(text, b''))}] * {count}")
+        elif stride == size:
+            self.line(f"{rows} = [*{self.packed('iter_unpack', text)}(buf[o:o + {size} * {count}])]")
+            self.line(f"o += {size} * {count}")
+        else:
+            padded = f"{text}{stride - struct.calcsize('<' + text)}x"
+            with self.block(f"if {count}:"):
+                self.line(f"e = o + {stride} * ({count} - 1)")
+                self.line(f"{rows} = [*{self.packed('iter_unpack', padded)}(buf[o:e])]")
+                self.line(f"{rows}.append({self.packed('unpack_from', text)}(buf, e))")
+                self.line(f"o = e + {size}")
+            self.line(f"else: {rows} = []")
+        self.known = agreed(before, (align, size % align))
+        return rows, raw
+
+    def _loop(self, element: Layout, count: str) -> tuple[str, Raw]:
+        """Items of varying size, one after the other."""
+        rows = self.new("rows")
+        self.line(f"{rows} = []")
+        self._spend(count, shape.smallest(element, self.encoding))
+        with self.block(f"for _ in range({count}):"):
+            self.forget()
+            if isinstance(element, SwitchIs) and element.union.ms_union:  # MS-RPCE 2.2.4.5
+                self.align(shape.alignment(element, self.encoding))
+            raw = self.scalars(element)
+            self.line(f"{rows}.append(({', '.join(names(raw))},))")
+        self.forget()
+        return rows, raw
+
+    def string(self, string: String, count: str | None) -> Text:
+        """Offset 0, actual count, the units with their terminator."""
+        offset, actual = self.word(), self.word()
+        bound = self._bound(string, count)
+        if string.unit.size(self.encoding) == 2:
+            start = self._stretch(f"2 * {actual}", 2)
+            last, text = "buf[o - 1] or buf[o - 2]", f"{self.utf16}(buf[{start}:o - 2], 'surrogatepass', True)[0]"
+        else:
+            start = self._stretch(actual, 1)
+            last, text = "buf[o - 1]", f"str(buf[{start}:o - 1], 'utf-8', 'surrogateescape')"
+        self.line(f"if {offset} or not 0 < {actual} <= {bound} or {last}: bad('string counts or terminator')")
+        value = self.new()
+        self.line(f"{value} = {text}")
+        return Text(value, count)
+
+    # The second pass
+
+    def finish_array(self, array: Array, raw: Raw) -> str:
+        """The correlations of the counts, and the items' pointees."""
+        if not isinstance(raw, Items):
+            return self._finish_unrolled(array, raw)
+        if raw.maximum is not None:
+            self.correlate(array, array.size, raw.maximum)
+        if raw.actual is not None and raw.offset is not None:
+            self._finish_varying(array, raw, raw.offset, raw.actual)
+        return raw.items if raw.part is None else self._finish_rows(array.element, raw.items, raw.part)
+
+    def _finish_varying(self, array: Array, raw: Items, offset: str, actual: str) -> None:
+        if array.length is None:
+            bound = raw.maximum or str(array.bound)
+            self.line(f"if {actual} != {bound} - {offset}: bad('an array is sent in part')")
+        if array.first is None:
+            self.line(f"if {offset}: bad('an array is sent from an offset on')")
+        self.correlate(array, array.length, actual)
+        self.correlate(array, array.first, offset)
+
+    def _finish_unrolled(self, array: Array, raw: Raw) -> str:
+        if array.element is WChar:
+            return f"{self.utf16}({raw}, 'surrogatepass', True)[0]"
+        if isinstance(raw, str):
+            return raw
+        last, self.last = self.last, False
+        values = [self.bound(self.finish(array.element, part)) for part in raw]
+        self.last = last
+        return f"[{', '.join(values)}]"
+
+    def _finish_rows(self, element: Layout, rows: str, part: Raw) -> str:
+        """The values of the items, in a list."""
+        target = ", ".join(names(part)) + ("," if names(part) else "()")
+        values, last = self.bound("[]"), self.last
+        before, start = self.known, len(self.lines)
+        with self.block(f"for {target} in {rows}:"):
+            self.forget()
+            self.last = False
+            self.scope.loops += 1
+            value = self.finish(element, part)
+            self.scope.loops -= 1
+            self.last = last
+            self.flush()
+            simple = len(self.lines) == start + 1
+            self.line(f"{values}.append({value})")
+        if simple:
+            self.known = before
+            del self.lines[start - 1 :]
+            return f"[{value} for {target} in {rows}]"
+        self.forget()
+        return values
+
+    def finish_string(self, string: String, raw: Text) -> str:
+        """The correlation of the maximum count."""
+        if raw.maximum is not None:
+            self.correlate(string, string.size, raw.maximum)
+        return raw.text

@@ -1,0 +1,254 @@
+"""What the reference reader and writer both go by: sizes, alignments, what is conformant, who is the same.
+
+Rules of this file: it looks at layouts and at values, never at octets. Its counterparts are
+`reference_reader.py` and `reference_writer.py`, which walk.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import ChainMap
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+
+from .errors import NdrError
+from .expression import Expression
+from .layout import (
+    Array,
+    Byte,
+    Char,
+    ContextHandle,
+    EncapsulatedUnion,
+    Encoding,
+    Guid,
+    Layout,
+    Pointer,
+    Range,
+    Scalar,
+    String,
+    Struct,
+    SwitchIs,
+    Union,
+    WChar,
+)
+
+DEPTH_LIMIT: Final = 1024
+"""Pointers followed one inside the other: deeper is a mistake or an attack, and real lists are flat arrays."""
+ITEM_LIMIT: Final = 1_000_000
+"""Array elements other than primitives in one stub: octets do not bound elements that take none."""
+FIRST_REFERENT: Final = 0x0002_0000
+"""What NT and Samba start referent ids at; they go up by 4."""
+
+Steps = Generator["Steps", Any, Any]
+"""The deferred part of a value: gives the parts it needs first, returns the value."""
+
+
+def settle(part: Any) -> Any:
+    """Run a deferred part to its value with a stack of its own: depth costs memory, never Python's recursion."""
+    if not isinstance(part, Generator):
+        return part
+    stack: list[Steps] = [part]
+    value: Any = None
+    while stack:
+        try:
+            inner = stack[-1].send(value)
+        except StopIteration as stop:
+            stack.pop()
+            value = stop.value
+        else:
+            stack.append(inner)
+            value = None
+    return value
+
+
+class Span(NamedTuple):
+    """Octets of a stub and what they are; `parse(..., trace=spans)` and `build(..., trace=spans)` collect them."""
+
+    offset: int
+    size: int
+    path: str
+    meaning: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a walk stands: the path for messages, the siblings for expressions, the pointers followed."""
+
+    path: str
+    siblings: Mapping[str, object]
+    depth: int = 0
+    reply: bool = False
+    """A parameter of a response: a null array beside its needed size is an answer there, not an attack."""
+
+    def field(self, name: str) -> Place:
+        """The member `name` of this place."""
+        return replace(self, path=f"{self.path}.{name}" if self.path else name)
+
+    def at(self, names: Iterable[str]) -> Place:
+        """The member of a member."""
+        return functools.reduce(Place.field, names, self)
+
+    def item(self, index: int) -> Place:
+        """The element `index` of this place."""
+        return replace(self, path=f"{self.path}[{index}]")
+
+    def inside(self, siblings: Mapping[str, object]) -> Place:
+        """The same place with other siblings: the inside of a structure."""
+        return replace(self, siblings=siblings, reply=False)
+
+    def among(self, values: Mapping[str, object]) -> Place:
+        """Inside, unless these are the parameters of a call: they have the other direction beside them."""
+        if isinstance(self.siblings, ChainMap) and not self.path:
+            return replace(self, siblings=self.siblings.new_child(values))  # type: ignore[arg-type]
+        return self.inside(values)
+
+    def deeper(self) -> Place:
+        """Behind one more pointer; NdrError at the depth limit."""
+        if self.depth >= DEPTH_LIMIT:
+            raise NdrError(f"more than {DEPTH_LIMIT} pointers deep", path=self.path)
+        return replace(self, depth=self.depth + 1)
+
+    def known(self, expression: Expression | None) -> int | None:
+        """The value of a correlation; None without one, or when a sibling travels in the other direction."""
+        if expression is None or not all(name in self.siblings for name in expression.names()):
+            return None
+        try:
+            return expression.evaluate(self.siblings)
+        except NdrError as error:
+            raise error.within(self.path) from None
+
+    def size_of_nothing(self, expression: Expression) -> int:
+        """What `size_is` or `length_is` says beside a null pointer; a null sibling has no say."""
+        if any(self.siblings.get(name) is None for name in expression.names()):
+            return 0
+        return self.known(expression) or 0
+
+
+def parameters_place(path: str, values: Mapping[str, object], outer: Mapping[str, object] | None) -> Place:
+    """The place of parameters; `outer` holds the values of the other direction, nothing for a request."""
+    siblings = ChainMap({}, values, outer) if outer else values  # type: ignore[arg-type]
+    return Place(path, siblings, reply=bool(outer))
+
+
+class Geometry:
+    """Alignments and least sizes in one encoding (ndr.md 2, 3)."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self.encoding = encoding
+        self._alignments: dict[Layout, int] = {}
+
+    def alignment(self, layout: Layout) -> int:
+        """The alignment of a type: the largest of its parts (C706 14.2.2, 14.3.2)."""
+        if layout not in self._alignments:
+            self._alignments[layout] = self._alignment(layout)
+        return self._alignments[layout]
+
+    def arm_alignment(self, union: Union) -> int:
+        """The alignment of the widest arm (MS-RPCE 2.2.4.5, 2.2.5.3.4.4)."""
+        return max((self.alignment(arm) for arm in union.layouts()), default=1)
+
+    def _alignment(self, layout: Layout) -> int:
+        match layout:
+            case Scalar():
+                return layout.size(self.encoding)
+            case Guid() | ContextHandle():
+                return 4
+            case Pointer():
+                return self.encoding.word
+            case Range():
+                return self.alignment(layout.layout)
+            case Struct():
+                return max((self.alignment(field.layout) for field in layout.fields), default=1)
+            case Array():
+                return self.alignment(layout.element)
+            case String():
+                return self.alignment(layout.unit)
+            case SwitchIs() | EncapsulatedUnion():
+                return max(self.alignment(layout.union.tag), self.arm_alignment(layout.union))
+            case _:
+                raise unreadable(layout)
+
+    def least(self, layout: Layout) -> int:
+        """The fewest octets a value can take, gaps left out: what a count is held against before memory is taken."""
+        match layout:
+            case Guid():
+                return 16
+            case ContextHandle():
+                return 20
+            case Struct():
+                return sum(self.least(field.layout) for field in layout.fields)
+            case Array():
+                return 2 * self.encoding.word if layout.varying else (layout.bound or 0) * self.least(layout.element)
+            case String():
+                return 2 * self.encoding.word + self.alignment(layout.unit)
+            case SwitchIs() | EncapsulatedUnion():
+                return self.alignment(layout.union.tag)
+            case _:
+                return self.alignment(layout)
+
+
+def unreadable(layout: Layout, path: str = "") -> NdrError:
+    """A layout that stands where it cannot."""
+    return NdrError(f"{layout!r} cannot stand here", path=path)
+
+
+def conformant(layout: Layout) -> tuple[Array | String | None, tuple[str, ...]]:
+    """The array whose maximum count goes before `layout`, and the members that lead to it (C706 14.3.7.1)."""
+    match layout:
+        case Struct(fields=fields) if fields:
+            array, names = conformant(fields[-1].layout)
+            return array, (fields[-1].name, *names)
+        case Array(bound=None) | String(bound=None):
+            return layout, ()
+        case _:
+            return None, ()
+
+
+def counts_of(target: Layout) -> list[Expression]:
+    """What siblings say of the items of an array: its size and its length, where they say something."""
+    match target:
+        case Array():
+            said = [target.size, target.length]
+        case String():
+            said = [target.size]
+        case _:
+            said = []
+    return [expression for expression in said if expression is not None]
+
+
+def octets_each(element: Layout) -> int:
+    """1 for elements that make bytes, 2 for elements that make str, 0 for elements that make a list."""
+    return 1 if element is Byte or element is Char else 2 if element is WChar else 0
+
+
+def text_codec(unit: Scalar, encoding: Encoding) -> tuple[str, str]:
+    """Codec and error handler that keep every octet of a text (ndr.md 5)."""
+    if unit.size(encoding) == 1:
+        return "utf-8", "surrogateescape"
+    return ("utf-16-be" if encoding.order == ">" else "utf-16-le"), "surrogatepass"
+
+
+def shape(layout: Layout) -> object:
+    """Equal for layouts of the same type: only then can two full pointers share a pointee."""
+    match layout:
+        case Array():
+            return "array", shape(layout.element), layout.bound, layout.limits
+        case String():
+            return "string", layout.unit, layout.bound, layout.limits
+        case Pointer():
+            return type(layout), shape(layout.target)
+        case Range():
+            return "range", layout.layout, layout.lowest, layout.highest
+        case Guid():
+            return "guid"
+        case _:
+            return layout
+
+
+def pointed(layout: Layout) -> Layout:
+    """The layout behind all pointers: a pointer and its pointee have the same value."""
+    while isinstance(layout, Pointer):
+        layout = layout.target
+    return layout

@@ -1,0 +1,120 @@
+"""What the reference writer takes from Python values: members, items, code units, and counts left to it.
+
+Rules of this file: values come from the caller and may be anything; what does not fit is an NdrError with
+its path. Its counterpart on the wire is `reference_writer.py`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .errors import NdrError
+from .expression import invert
+from .layout import AUTO, UNSHARED, Array, Encoding, Field, Layout, Scalar, String, SwitchIs, WChar
+from .reference_rules import Place, counts_of, octets_each, pointed, text_codec
+
+
+def brief(value: Any) -> str:
+    """A value as a message shows it."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:36]} ..."
+
+
+def member(value: Any, name: str, path: str) -> Any:
+    """The member `name` of a dataclass, any object with attributes, or a mapping."""
+    try:
+        return value[name] if isinstance(value, Mapping) else getattr(value, name)
+    except (KeyError, AttributeError):
+        raise NdrError(f"{brief(value)} has no {name}", path=path) from None
+
+
+def members(fields: Sequence[Field], value: Any, path: str) -> dict[str, Any]:
+    """The members by name, AUTO counts filled in from their arrays."""
+    values: dict[str, Any] = {field.name: member(value, field.name, path) for field in fields}
+    for name in [name for name, count in values.items() if count is AUTO]:
+        values[name] = _count_for(name, fields, values, path)
+    return values
+
+
+def _count_for(name: str, fields: Sequence[Field], values: Mapping[str, Any], path: str) -> int:
+    here = Place(path, values)
+    found: set[int | None] = set()
+    for field in fields:
+        array = pointed(field.layout)
+        if isinstance(array, Array | String):
+            found.update(_said_of(name, array, values[field.name], here.field(field.name)))
+    [count, *others] = found or {None}
+    if count is not None and not others:
+        return count
+    reason = "its arrays contradict each other" if found else "no array determines it: give it a value"
+    raise NdrError(reason, path=here.field(name).path)
+
+
+def _said_of(name: str, array: Array | String, value: Any, place: Place) -> Iterator[int | None]:
+    """What one array says of the count `name`, by its size and by its length; None when no integer fits."""
+    length = array.length if isinstance(array, Array) else None
+    first = (place.known(array.first) or 0) if isinstance(array, Array) and value is not None else 0
+    for expression, ahead in ((array.size, first), (length, 0)):
+        inverse = None if expression is None else invert(expression)
+        if inverse is None or inverse.name != name:
+            continue
+        if value is None:
+            yield max(0, inverse.value(0) or 0)
+        else:
+            yield inverse.value(ahead + _actual(array, value, place.path))
+
+
+def _actual(array: Array | String, value: Any, path: str) -> int:
+    """Items in a value, the terminator of a string among them."""
+    if isinstance(array, Array):
+        return len(elements(array.element, value, Encoding.NDR, path)) // (octets_each(array.element) or 1)
+    if not isinstance(value, str):
+        raise NdrError(f"{brief(value)} is no text", path=path)
+    return len(encoded(value, array.unit, Encoding.NDR, path)) // array.unit.size(Encoding.NDR) + 1
+
+
+def elements(element: Layout, value: Any, encoding: Encoding, path: str) -> bytes | list[Any]:
+    """The items of an array value: octets of byte arrays and texts, else a list."""
+    each = octets_each(element)
+    try:
+        if each == 2 and isinstance(value, str):
+            return encoded(value, WChar, encoding, path)
+        if each == 1 and not isinstance(value, list | tuple):
+            return memoryview(value).cast("B").tobytes()
+        if each == 1:
+            return bytes(value)
+        if not each and not isinstance(value, str | Mapping):
+            return list(value)
+    except (TypeError, ValueError) as error:
+        raise NdrError(f"{brief(value)} is no array of {element!r}", path=path) from error
+    raise NdrError(f"{brief(value)} is no array of {element!r}", path=path)
+
+
+def encoded(text: str, unit: Scalar, encoding: Encoding, path: str) -> bytes:
+    """The code units of a text."""
+    try:
+        return text.encode(*text_codec(unit, encoding))
+    except UnicodeEncodeError as error:
+        raise NdrError(f"{brief(text)} cannot be written in {unit!r}", path=path) from error
+
+
+def determined(fields: Sequence[Field]) -> frozenset[str]:
+    """The names of the counts that an array among `fields` determines: those may be left out."""
+    found: set[str] = set()
+    for field in fields:
+        array = pointed(field.layout)
+        inverses = [invert(said) for said in counts_of(array)]
+        found.update(inverse.name for inverse in inverses if inverse is not None)
+    return frozenset(found)
+
+
+def correlated_last(fields: Sequence[Field]) -> list[Field]:
+    """The fields with the unions and arrays behind those that speak of them."""
+    return sorted(fields, key=lambda field: isinstance(pointed(field.layout), Array | SwitchIs))
+
+
+def has_identity(value: Any) -> bool:
+    """Can two full pointers share this value? Not one of those that Python merges as it likes."""
+    return type(value) not in UNSHARED and not isinstance(value, enum.Enum | tuple)

@@ -1,0 +1,143 @@
+"""The compiled codec and the reference reader, on random layouts and values, whole and damaged.
+
+Both must write the same octets, read the value back, and refuse the same damage.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lrpc.runtime.ndr.compiler import Codec
+from lrpc.runtime.ndr.errors import NdrError
+from lrpc.runtime.ndr.layout import Encoding, Parameters
+
+often = settings(
+    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+def _kinds() -> Any:
+    """The class of `random_kinds.py`: importmode=importlib puts no folder on the search path."""
+    name = "ndr_random_kinds"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("random_kinds.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name].Kinds
+
+
+class Pair:
+    """Both readers of one type, in one encoding."""
+
+    def __init__(self, parameters: Parameters, outer: Parameters, given: list[Any], encoding: Encoding) -> None:
+        self.parameters = parameters
+        self.outer = {field.name: value for field, value in zip(outer.fields, given, strict=True)}
+        self.given = given
+        self.codec = Codec(parameters, outer, encoding)
+        self.encoding = encoding
+
+    def encoded(self, values: list[Any]) -> tuple[bytes | None, bytes | None]:
+        """The octets of both; None where one refuses."""
+        named = {field.name: value for field, value in zip(self.parameters.fields, values, strict=True)}
+        return (
+            _or_none(lambda: b"".join(self.codec.encode(values, self.given))),
+            _or_none(lambda: self.parameters.build(named, encoding=self.encoding, outer=self.outer)),
+        )
+
+    def decoded(self, stub: bytes) -> tuple[list[Any] | None, list[Any] | None]:
+        """The values of both; None where one refuses."""
+        return (
+            _or_none(lambda: list(self.codec.decode(stub, self.given))),
+            _or_none(lambda: list(self.parameters.parse(stub, encoding=self.encoding, outer=self.outer).values())),
+        )
+
+
+def _or_none(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except NdrError:
+        return None
+
+
+def damaged(stub: bytes, chance: random.Random) -> bytes:
+    """The stub cut short, extended, or with other octets in it."""
+    octets = bytearray(stub)
+    form = chance.randrange(4)
+    if form == 0:
+        return bytes(octets[: chance.randint(0, len(octets))])
+    if form == 1:
+        return bytes(octets) + chance.choice((b"\0", b"\xff")) * chance.randint(1, 9)
+    for _ in range(chance.randint(1, 3)):
+        if octets:
+            octets[chance.randrange(len(octets))] = chance.choice((0, 1, 2, 3, 4, 8, 0x7F, 0x80, 0xFF, 0x02))
+    return bytes(octets)
+
+
+def drawn(chance: random.Random) -> tuple[Parameters, Parameters, list[Any], list[Any]]:
+    """Random parameters, those of the other direction, and values for both."""
+    parameters, outer, make = _kinds()(chance).parameters(chance.randint(1, 3))
+    return parameters, outer, *make()
+
+
+def spoiled(value: Any, chance: random.Random) -> Any:
+    """The value with something else in one place."""
+    names = [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else []
+    if names and chance.random() < 0.9:
+        name = chance.choice(names)
+        return dataclasses.replace(value, **{name: spoiled(getattr(value, name), chance)})
+    if isinstance(value, list) and value and chance.random() < 0.9:
+        at = chance.randrange(len(value))
+        return [*value[:at], spoiled(value[at], chance), *value[at + 1 :]]
+    return chance.choice(("x", None, -1, 1 << 70, 3.5, [], [1], b"ab", {}, object(), 1, True))
+
+
+def check_values(chance: random.Random) -> None:
+    """Both write the same octets and read the value back, in all encodings."""
+    parameters, outer, values, given = drawn(chance)
+    for encoding in Encoding:
+        pair = Pair(parameters, outer, given, encoding)
+        ours = b"".join(pair.codec.encode(values, given))
+        assert (ours, ours) == pair.encoded(values)
+        assert pair.decoded(ours) == (values, values)
+
+
+def check_damage(chance: random.Random) -> None:
+    """Both refuse damaged octets, or both read the same from them."""
+    parameters, outer, values, given = drawn(chance)
+    for encoding in Encoding:
+        pair = Pair(parameters, outer, given, encoding)
+        whole = pair.encoded(values)[1]
+        for _ in range(12):
+            stub = damaged(whole, chance)
+            ours, theirs = pair.decoded(stub)
+            assert repr(ours) == repr(theirs), stub.hex(" ")
+
+
+def check_wrong_values(chance: random.Random) -> None:
+    """Both refuse wrong values, or both write the same."""
+    parameters, outer, values, given = drawn(chance)
+    for encoding in Encoding:
+        pair = Pair(parameters, outer, given, encoding)
+        for _ in range(6):
+            wrong = spoiled(values, chance)
+            ours, theirs = pair.encoded(wrong) if isinstance(wrong, list) and len(wrong) == len(values) else (0, 0)
+            assert ours == theirs, wrong
+
+
+@pytest.mark.parametrize("check", [check_values, check_damage, check_wrong_values])
+@often
+@given(chance=st.randoms(use_true_random=False))
+def test_both_readers_agree(check, chance):
+    check(chance)

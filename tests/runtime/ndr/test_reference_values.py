@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import enum
+from types import SimpleNamespace
+
+import pytest
+from lrpc.runtime.ndr.errors import NdrError
+from lrpc.runtime.ndr.expression import this
+from lrpc.runtime.ndr.layout import (
+    AUTO,
+    Byte,
+    Char,
+    ConformantArray,
+    ConformantVaryingArray,
+    Encoding,
+    Long,
+    String,
+    SwitchIs,
+    Union,
+    UniquePtr,
+    WChar,
+    shared,
+)
+from lrpc.runtime.ndr.reference_values import (
+    brief,
+    correlated_last,
+    determined,
+    elements,
+    encoded,
+    has_identity,
+    member,
+    members,
+)
+
+
+class Color(enum.IntEnum):
+    RED = 1
+
+
+def test_member_is_a_key_or_an_attribute():
+    assert member({"a": 1}, "a", "") == member(SimpleNamespace(a=1), "a", "") == 1
+    with pytest.raises(NdrError) as caught:
+        member({"a": 1}, "b", "record")
+    assert (caught.value.path, caught.value.reason) == ("record", "{'a': 1} has no b")
+
+
+def test_only_auto_itself_is_filled_in():
+    fields = ["n" / Long, "a" / UniquePtr(ConformantArray(Byte, this.n))]
+    assert members(fields, {"n": AUTO, "a": b"ab"}, "") == {"n": 2, "a": b"ab"}
+    assert members(fields, {"n": -1, "a": b"ab"}, "") == {"n": -1, "a": b"ab"}
+
+
+def test_determined_names_are_those_that_arrays_invert_to():
+    fields = [
+        "a" / UniquePtr(ConformantVaryingArray(WChar, this.room // 2, this.size // 2)),
+        "b" / ConformantArray(Byte, this.m * this.k),
+        "s" / String(Char, size=this.n),
+        "x" / Long,
+    ]
+    assert determined(fields) == {"room", "size", "n"}
+
+
+def test_unions_and_arrays_go_behind_what_they_name():
+    fields = ["u" / SwitchIs(Union(Long, {}), this.t), "a" / ConformantArray(Byte), "t" / Long, "n" / Long]
+    assert [field.name for field in correlated_last(fields)] == ["t", "n", "u", "a"]
+
+
+def test_elements_are_octets_or_a_list():
+    assert elements(Byte, [1, 2], Encoding.NDR, "") == b"\1\2"
+    assert elements(WChar, "a", Encoding.NDR_BIG, "") == b"\0a"
+    assert elements(Long, (1, 2), Encoding.NDR, "") == [1, 2]
+
+
+def test_text_that_its_unit_cannot_hold_is_refused():
+    assert encoded("\udc80", Char, Encoding.NDR, "") == b"\x80"
+    with pytest.raises(NdrError) as caught:
+        encoded("\ud800", Char, Encoding.NDR, "name")
+    assert caught.value.path == "name"
+
+
+def test_brief_cuts_long_values():
+    assert brief("ab") == "'ab'"
+    assert len(brief("x" * 100)) == 40
+
+
+def test_identity_is_that_of_objects_python_does_not_merge():
+    assert has_identity(shared(7))
+    assert has_identity([])
+    assert not any(has_identity(value) for value in (7, "a", None, True, Color.RED, ()))
