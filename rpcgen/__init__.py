@@ -1,0 +1,62 @@
+"""rpcgen: IDL text to Python stubs.
+
+The map. `source` finds and reads files; `preprocessor` (with `words` and `macros`) makes words of them and keeps
+their places; `parser` (with `grammar.lark` and `tree_builder`) makes the syntax `tree`; `passes` runs the
+compilation: `binder`, `definitions` and `operations` give names their meaning, by way of `shapes`, `declared` and
+`lowering`, and the result is the `model`; `emitter` prints the model as a stub. All complaints are `diagnostics`
+from the `catalogue`.
+
+Rule: no text of an IDL file reaches a stub except checked names and escaped literals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .diagnostics import Diagnostic, Span
+from .emitter import generate
+from .model import Model
+from .passes import Unit, run
+from .source import Library, Reader, read_file
+
+__all__ = ["Compilation", "Diagnostic", "IdlError", "Model", "Reader", "Span", "compile_idl", "generate", "read_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """What came of an IDL file: the model, None when there are errors, and what there is to say."""
+
+    model: Model | None
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that stopped the compilation."""
+        return tuple(found for found in self.diagnostics if found.severity == "error")
+
+
+class IdlError(Exception):
+    """IDL that has errors, for callers that want a stub or nothing. diagnostics: what is wrong, and where."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__("\n".join(map(str, diagnostics)))
+        self.diagnostics = tuple(diagnostics)
+
+
+def compile_idl(
+    path: str,
+    *,
+    reader: Reader = read_file,
+    search: Sequence[str] = (),
+    defines: Mapping[str, str] | None = None,
+) -> Compilation:
+    """Compile an IDL file.
+
+    path: its name, which `reader` is asked for. reader: gives the contents of a file, raises LookupError or
+    FileNotFoundError for one that is not there; a dict of texts serves: `reader={"a.idl": text}.__getitem__`.
+    search: folders for imports and includes. defines: macros, as `-D` gives them. Never raises for bad IDL.
+    """
+    unit = Unit(path, Library(reader, search), defines or {})
+    diagnostics = run(unit)
+    return Compilation(unit.model, tuple(diagnostics))

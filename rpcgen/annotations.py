@@ -1,0 +1,95 @@
+"""Annotations: what a Python caller sees of a model type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from . import model
+
+MAX_UNION: Final = 80
+"""Columns of the union of a union's arms; a longer one is Any, which reads better."""
+
+
+class Annotations:
+    """Annotation texts; `classes` maps a definition's key to its Python class."""
+
+    def __init__(self, definitions: Mapping[str, model.Definition], classes: Mapping[str, str]) -> None:
+        self._definitions = definitions
+        self._classes = classes
+
+    def taken(self, type_: model.Type) -> str:
+        """For an [in] parameter: any sequence, any buffer."""
+        return _joined(self._parts(type_, accepting=True))
+
+    def given(self, type_: model.Type) -> str:
+        """For a result or a field."""
+        return _joined(self._parts(type_, accepting=False))
+
+    def _parts(self, type_: model.Type, *, accepting: bool) -> list[str]:
+        match type_:
+            case model.Scalar(word=word):
+                return [_SCALARS.get(word, "int")]
+            case model.Guid():
+                return ["UUID"]
+            case model.Ranged(target=target):
+                return self._parts(target, accepting=accepting)
+            case model.String():
+                return ["str"]
+            case model.Pointer(pointer=kind, target=target):
+                parts = self._parts(target, accepting=accepting)
+                return parts if kind == "ref" else [*parts, "None"]
+            case model.Array():
+                return [self._array(type_, accepting=accepting)]
+            case model.Selected(union=union):
+                return self._arms(union)
+            case model.Defined():
+                return self._defined(type_)
+
+    def _array(self, array: model.Array, *, accepting: bool) -> str:
+        element = array.element
+        if isinstance(element, model.Scalar) and element.word in ("Byte", "Char"):
+            return "rpc.Octets" if accepting else "bytes"
+        if element == model.Scalar(word="WChar"):
+            return "str"
+        inner = _joined(self._parts(element, accepting=accepting))
+        return f"Sequence[{inner}]" if accepting else f"list[{inner}]"
+
+    def _defined(self, defined: model.Defined) -> list[str]:
+        definition = self._definitions[defined.key]
+        match definition:
+            case model.ContextType():
+                return ["rpc.Context"]
+            case model.UnionType():
+                return self._arms(defined)
+            case model.Enumeration():
+                return [self._classes[defined.key], "int"]
+            case _:
+                return [self._classes[defined.key]]
+
+    def _arms(self, defined: model.Defined) -> list[str]:
+        union = self._definitions[defined.key]
+        return self.arms(union) if isinstance(union, model.UnionType) else ["Any"]
+
+    def arms(self, union: model.UnionType) -> list[str]:
+        """The value of a union: that of any of its arms."""
+        types = [case.type for case in union.cases]
+        if union.default is not None:
+            types.append(union.default.type)
+        parts = [
+            part for type_ in types for part in (["None"] if type_ is None else self._parts(type_, accepting=False))
+        ]
+        return parts if len(_joined(parts)) <= MAX_UNION else ["Any"]
+
+
+_SCALARS: Final = {"Float": "float", "Double": "float", "Boolean": "bool"}
+
+
+def _joined(parts: list[str]) -> str:
+    if "Any" in parts:
+        return "Any"
+    unique = dict.fromkeys(part for part in parts if part != "None")
+    return " | ".join([*unique, "None"] if "None" in parts else unique)
+
+
+joined = _joined

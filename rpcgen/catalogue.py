@@ -1,0 +1,133 @@
+"""The catalogue of diagnostics: each has one entry here, and one failing example in the tests.
+
+Codes: 01 text and preprocessor, 02 syntax, 03 names and constants, 04 attributes, 05 types,
+06 operations, 07 interfaces, 09 IDL that exists and is outside what lrpc compiles.
+E is an error, W a warning. A code is never given a second meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A kind of diagnostic; `text` has gaps for the words of the case."""
+
+    code: str
+    text: str
+
+
+# 01: text and preprocessor
+FILE_NOT_FOUND: Final = Entry("E0101", "cannot find {name}")
+FILE_UNREADABLE: Final = Entry("E0102", "cannot read {name}: {reason}")
+FILE_TOO_LARGE: Final = Entry("E0103", "{name} is larger than {limit} octets")
+IMPORT_ESCAPES: Final = Entry("E0104", "{name} lies outside the folders that may be searched; add its folder with -I")
+BAD_CHARACTER: Final = Entry("E0105", "the character {character} does not belong in IDL")
+UNTERMINATED: Final = Entry("E0106", "this {what} is not closed")
+TOO_MANY_TOKENS: Final = Entry("E0107", "the text has more than {limit} words; this is no interface")
+TOO_MANY_DIAGNOSTICS: Final = Entry("E0117", "more than {limit} mistakes; the rest is not looked for")
+NESTED_TOO_DEEPLY: Final = Entry("E0108", "brackets are nested more than {limit} deep")
+BAD_DIRECTIVE: Final = Entry("E0109", "#{directive}: {reason}")
+UNBALANCED_CONDITIONAL: Final = Entry("E0110", "#{directive} without its counterpart")
+USER_ERROR: Final = Entry("E0111", "#error {text}")
+MACRO_ARGUMENTS: Final = Entry("E0112", "the macro {name} takes {wanted} arguments and got {given}")
+MACRO_BUDGET: Final = Entry("E0113", "macros expand to more than {limit} words")
+INCLUDE_DEPTH: Final = Entry("E0114", "files include one another more than {limit} deep")
+UNKNOWN_DIRECTIVE: Final = Entry("W0115", "#{directive} is unknown and ignored")
+MACRO_REDEFINED: Final = Entry("W0116", "the macro {name} was defined differently before")
+
+# 02: syntax
+SYNTAX: Final = Entry("E0201", "unexpected {found}; expected {expected}")
+BAD_TYPE_WORDS: Final = Entry("E0202", "{words} is not a type")
+EXPRESSION_TOO_DEEP: Final = Entry("E0203", "the expression is more than {limit} operators deep")
+DECLARATOR_TOO_DEEP: Final = Entry("E0204", "the declaration has more than {limit} levels of pointers and arrays")
+TOO_MANY_ERRORS: Final = Entry("E0205", "more than {limit} syntax errors; the rest is not shown")
+BAD_LITERAL: Final = Entry("E0206", "{text} is no {kind}")
+ODD_TYPE_WORDS: Final = Entry("W0207", "{words}: the sign has no meaning here and is ignored")
+
+# 03: names and constants
+UNKNOWN_TYPE: Final = Entry("E0301", "unknown type {name}")
+UNKNOWN_NAME: Final = Entry("E0302", "unknown name {name}")
+REDEFINED: Final = Entry("E0303", "{name} is already defined")
+NOT_CONSTANT: Final = Entry("E0304", "{what} is not constant")
+CONSTANT_OVERFLOW: Final = Entry("E0305", "the value does not fit 64 bits")
+DIVISION_BY_ZERO: Final = Entry("E0306", "division by zero")
+BAD_CONSTANT: Final = Entry("E0307", "a constant of type {type} cannot be {value}")
+ENUM_TOO_WIDE: Final = Entry("E0308", "{name} = {value} does not fit the enumeration ({lowest}..{highest})")
+RESERVED_NAME: Final = Entry("E0309", "the name {name} is reserved; names may not begin and end with two underscores")
+WORD_TOO_LONG: Final = Entry("E0310", "a word of {length} characters is too long ({limit})")
+
+# 04: attributes
+UNKNOWN_ATTRIBUTE: Final = Entry("W0401", "the attribute [{name}] is unknown and ignored")
+IGNORED_ATTRIBUTE: Final = Entry("W0402", "the attribute [{name}] has no effect on the stub")
+MISPLACED_ATTRIBUTE: Final = Entry("E0403", "the attribute [{name}] does not belong on {position}")
+REPEATED_ATTRIBUTE: Final = Entry("W0404", "the attribute [{name}] is given twice; the last one counts")
+CONTRADICTION: Final = Entry("E0405", "[{first}] and [{second}] exclude each other")
+ATTRIBUTE_ARGUMENTS: Final = Entry("E0406", "[{name}] wants {wanted}")
+NO_POINTER: Final = Entry("E0407", "[{name}] needs a pointer")
+TOO_MANY_SLOTS: Final = Entry("E0408", "[{name}] has more entries than {declared} has pointers and arrays")
+SIZE_ON_FIXED: Final = Entry("E0409", "[{name}] does not go with an array of fixed size")
+LENGTH_WITHOUT_SIZE: Final = Entry("E0410", "[{name}] needs [size_is], [max_is] or an array bound")
+BAD_STRING: Final = Entry("E0411", "[string] needs an array of or pointer to characters")
+SIZE_NOT_INTEGER: Final = Entry("E0412", "{name} is {found}, but {attribute} needs an integer{hint}")
+BAD_RANGE: Final = Entry("E0413", "[range] is empty: {lowest} is greater than {highest}")
+RANGE_TARGET: Final = Entry("E0414", "[range] needs an integer, an array with a size or a string")
+SWITCH_WITHOUT_UNION: Final = Entry("E0415", "[switch_is] needs a union")
+BAD_CONTEXT_HANDLE: Final = Entry("E0416", "[context_handle] needs a pointer")
+BAD_EXPRESSION: Final = Entry("E0417", "{what} cannot stand in a size or a switch")
+SIZE_DIRECTION: Final = Entry("E0418", "{name} is not sent in the direction in which {array} needs it")
+
+# 05: types
+VOID_VALUE: Final = Entry("E0501", "{name} has the type void")
+VOID_POINTER: Final = Entry("E0502", "{name} points to void, which has no form on the wire")
+INCOMPLETE: Final = Entry("E0503", "{type} is declared and never defined")
+SELF_CONTAINED: Final = Entry("E0504", "{type} contains itself; use a pointer")
+CONFORMANT_NOT_LAST: Final = Entry("E0505", "{name} has a size that varies and must be the last field")
+CONFORMANT_PLACE: Final = Entry("E0506", "{type} has a size that varies and cannot stand in {place} without a pointer")
+UNION_WITHOUT_SWITCH: Final = Entry("E0507", "the union {type} needs [switch_is]")
+UNION_WITHOUT_TAG: Final = Entry("E0508", "the union {type} needs [switch_type]")
+DUPLICATE_CASE: Final = Entry("E0509", "the case {value} appears twice")
+CASE_RANGE: Final = Entry("E0510", "the case {value} does not fit {type}")
+BAD_TAG: Final = Entry("E0511", "{type} cannot select the arm of a union")
+HANDLE_PLACE: Final = Entry("E0512", "a {what} can be a parameter only")
+ARM_WITHOUT_CASE: Final = Entry("E0513", "the arm {name} of a union needs [case] or [default]")
+DUPLICATE_FIELD: Final = Entry("E0514", "{name} appears twice in {where}")
+BAD_BOUND: Final = Entry("E0515", "an array bound must be between 1 and {limit}, not {value}")
+TAG_CONFLICT: Final = Entry("E0516", "the union {type} is used with two kinds of tags; give it [switch_type]")
+TAG_KIND: Final = Entry("E0517", "{name} is a {found}, not a {wanted}")
+UNSIZED: Final = Entry("E0518", "{name} has no size; give it [size_is] or [string]")
+TYPE_TOO_DEEP: Final = Entry("E0519", "{type} is nested more than {limit} deep")
+FUNCTION_VALUE: Final = Entry("E0520", "{name} is a function, which has no form on the wire")
+
+# 06: operations
+NO_DIRECTION: Final = Entry("W0601", "{name} has no direction; [in] is taken")
+OUT_NOT_POINTER: Final = Entry("E0602", "the [out] parameter {name} needs a pointer or an array")
+OUT_NOT_REF: Final = Entry("E0603", "the [out] parameter {name} cannot be [{kind}]; add [in] or another pointer")
+OUT_UNSIZED: Final = Entry("E0604", "the [out] array {name} needs a size from an [in] parameter")
+TOO_MANY_HANDLES: Final = Entry("E0605", "{operation} has more than one binding handle")
+NOT_AN_OPERATION: Final = Entry("E0606", "{name} is neither an operation nor a type")
+
+# 07: interfaces
+NO_UUID: Final = Entry("E0701", "the interface {name} has no uuid")
+BAD_UUID: Final = Entry("E0702", "{text} is not a uuid")
+BAD_VERSION: Final = Entry("E0703", "{text} is not a version; write major.minor, each at most 65535")
+NAMELESS_INTERFACE: Final = Entry(
+    "W0704", "operations outside an interface go to the interface {name} with a zero uuid"
+)
+LOCAL_INTERFACE: Final = Entry("W0705", "{name} is local: its operations have no stub")
+UNKNOWN_BASE: Final = Entry("E0706", "{name} derives from the unknown interface {base}")
+
+# 09: outside the width
+UNSUPPORTED: Final = Entry("E0901", "{what} is not supported")
+UNSUPPORTED_ATTRIBUTE: Final = Entry("E0902", "the attribute [{name}] is not supported")
+MULTIDIMENSIONAL: Final = Entry("E0903", "{name}: arrays of more than one dimension must have fixed bounds")
+ARRAY_OF_STRINGS: Final = Entry("E0904", "{name} is an array of strings; use an array of pointers to strings")
+BIT_FIELD: Final = Entry("E0905", "{name} is a bit-field, which has no form on the wire")
+ANONYMOUS_MEMBER: Final = Entry("E0906", "a member without a name is not supported")
+
+CATALOGUE: Final[dict[str, Entry]] = {
+    entry.code: entry for entry in list(globals().values()) if isinstance(entry, Entry)
+}
+"""All entries by code."""

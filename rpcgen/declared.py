@@ -1,0 +1,198 @@
+"""Declarations: a declarator and attributes laid over a type give the shape of what is declared.
+
+This file holds the rules on where an attribute lands (MIDL; C706 4.2.18-4.2.20): pointer classes on the outermost
+pointer, size slots from the outside in, [string] on the innermost level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from . import catalogue, model, tree
+from .attributes import AttributeSet, Position, expression
+from .diagnostics import Span, problem
+from .scopes import Binding
+from .shapes import CHARACTERS, MAX_LEVELS, Broken, Count, Draft, Level, Shape, Special
+
+MAX_BOUND: Final = 1 << 31
+KINDS: Final[tuple[model.PointerKind, ...]] = ("ref", "unique", "ptr")
+_COUNTS: Final = (("size_is", 0), ("max_is", 1), ("length_is", 0), ("last_is", 1), ("first_is", 0))
+
+
+def declare(binding: Binding, shape: Shape, declarator: tree.Declarator) -> Shape:
+    """The type of a declarator: its levels stand outside those of `shape`."""
+    levels: list[Level] = []
+    for level in declarator.levels:
+        match level:
+            case tree.Star():
+                levels.append(Level(True, default=binding.pointer_default))
+            case tree.Bound():
+                levels.append(Level(False, bound=_bound(binding, level)))
+            case tree.Parameters():
+                return Shape(Special.FUNCTION)
+    if len(levels) + len(shape.levels) > MAX_LEVELS:
+        raise problem(catalogue.DECLARATOR_TOO_DEEP, declarator.span, limit=MAX_LEVELS)
+    return replace(shape, levels=(*levels, *shape.levels))
+
+
+def apply(
+    binding: Binding, shape: Shape, attributes: AttributeSet, *, name: str, span: Span, position: Position
+) -> Shape:
+    """The shape with its attributes on the levels where they belong; Problem when there is none for one."""
+    if isinstance(shape.base, Broken):
+        return shape
+    shape = _context_handle(binding, shape, attributes, name, span)
+    shape = _pointer_kind(shape, attributes, position)
+    for attribute, plus in _COUNTS:
+        if attribute in attributes:
+            shape = _count(shape, attributes.by_name[attribute], plus, name)
+    shape = _string(shape, attributes)
+    shape = _range(binding, shape, attributes)
+    return _switch(binding, shape, attributes)
+
+
+def _bound(binding: Binding, bound: tree.Bound) -> int | None:
+    if bound.low is not None and binding.integer(bound.low) != 0:
+        raise problem(catalogue.UNSUPPORTED, bound.span, what="a lower bound other than 0")
+    if bound.high is None:
+        return None
+    count = binding.integer(bound.high) + (bound.low is not None)
+    if not 1 <= count < MAX_BOUND:
+        raise problem(catalogue.BAD_BOUND, bound.span, limit=MAX_BOUND - 1, value=count)
+    return count
+
+
+def _context_handle(binding: Binding, shape: Shape, attributes: AttributeSet, name: str, span: Span) -> Shape:
+    """The innermost pointer and what it points to are the handle (C706 4.2.16.6)."""
+    attribute = attributes.get("context_handle")
+    if attribute is None or (isinstance(shape.base, Draft) and shape.base.kind == "context"):
+        return shape
+    if not shape.levels or not shape.levels[-1].pointer:
+        raise problem(catalogue.BAD_CONTEXT_HANDLE, attribute.span)
+    handle = binding.draft("context", name, span)
+    binding.drafts.append(handle)
+    handle.definition = model.ContextType(key=handle.key, name=name)
+    return Shape(handle, shape.levels[:-1])
+
+
+def _pointer_kind(shape: Shape, attributes: AttributeSet, position: Position) -> Shape:
+    kinds: list[model.PointerKind] = [kind for kind in KINDS if kind in attributes]
+    kind = kinds[0] if kinds else None
+    if kind is None:
+        return shape
+    for index, level in enumerate(shape.levels):
+        if level.pointer:
+            return _replaced(shape, index, replace(level, explicit=kind))
+    if shape.levels and position == "parameter":
+        # An array parameter is a pointer to its first item (C706 4.2.20.4).
+        return replace(shape, levels=(Level(True, explicit=kind), *shape.levels)) if kind != "ref" else shape
+    raise problem(catalogue.NO_POINTER, attributes.by_name[kind].span, name=kind)
+
+
+def _count(shape: Shape, attribute: tree.Attribute, plus: int, name: str) -> Shape:
+    field = {"s": "size", "m": "size", "l": "length", "f": "first"}[attribute.name[0]]
+    offset = 1 if _wrapped(shape) else 0
+    for index, slot in enumerate(attribute.slots or (), offset):
+        if slot is None:
+            continue
+        if index >= len(shape.levels):
+            raise problem(catalogue.TOO_MANY_SLOTS, attribute.span, name=attribute.name, declared=name)
+        level = shape.levels[index]
+        if field == "size" and not level.pointer and level.bound is not None:
+            raise problem(catalogue.SIZE_ON_FIXED, attribute.span, name=attribute.name)
+        count = Count(expression(attribute, slot), plus, attribute.name)
+        if field == "size":
+            level = replace(level, size=count)
+        elif field == "length":
+            level = replace(level, length=count)
+        else:
+            level = replace(level, first=count)
+        if field != "size" and level.pointer and level.size is None:
+            raise problem(catalogue.LENGTH_WITHOUT_SIZE, attribute.span, name=attribute.name)
+        shape = _replaced(shape, index, level)
+    return shape
+
+
+def _wrapped(shape: Shape) -> bool:
+    """A pointer that `_pointer_kind` put around an array parameter: slots count from the array."""
+    first = shape.levels[0] if shape.levels else None
+    return (
+        first is not None
+        and first.pointer
+        and first.explicit is not None
+        and first.default is None
+        and len(shape.levels) > 1
+        and not shape.levels[1].pointer
+        and shape.levels[1].bound is None
+    )
+
+
+def _string(shape: Shape, attributes: AttributeSet) -> Shape:
+    attribute = attributes.get("string")
+    if attribute is None:
+        return shape
+    characters = isinstance(shape.base, model.Scalar) and shape.base.word in CHARACTERS
+    if not shape.levels or not characters:
+        raise problem(catalogue.BAD_STRING, attribute.span)
+    return _replaced(shape, len(shape.levels) - 1, replace(shape.levels[-1], string=True))
+
+
+def _range(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
+    attribute = attributes.get("range")
+    if attribute is None:
+        return shape
+    lowest, highest = (binding.integer(expression(attribute, slot)) for slot in attribute.slots or ())
+    if lowest > highest:
+        raise problem(catalogue.BAD_RANGE, attribute.span, lowest=lowest, highest=highest)
+    for index, level in enumerate(shape.levels):
+        if level.size is not None or level.string or (not level.pointer and level.bound is None):
+            return _replaced(shape, index, replace(level, limits=(lowest, highest)))
+    enumeration = isinstance(shape.base, Draft) and shape.base.kind == "enum"
+    if not enumeration and not (isinstance(shape.base, model.Scalar) and shape.base.word not in ("Float", "Double")):
+        raise problem(catalogue.RANGE_TARGET, attribute.span)
+    return replace(shape, limits=(lowest, highest))
+
+
+def _switch(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
+    attribute = attributes.get("switch_is")
+    if attribute is not None:
+        if not isinstance(shape.base, Draft) or shape.base.kind != "union":
+            raise problem(catalogue.SWITCH_WITHOUT_UNION, attribute.span)
+        shape = replace(shape, switch=expression(attribute, attribute.slots[0] if attribute.slots else None))
+    tag = attributes.get("switch_type")
+    return shape if tag is None else replace(shape, switch_type=tag_type(binding, tag))
+
+
+def tag_type(binding: Binding, attribute: tree.Attribute) -> model.Scalar | model.Defined:
+    """The type in switch_type(...)."""
+    slot = attribute.slots[0] if attribute.slots else None
+    match slot:
+        case tree.Words() | tree.Tagged():
+            shape = binding.shape_of(slot)
+        case tree.Name(span, name):
+            shape = binding.shape_of(tree.Named(span, name))
+        case _:
+            raise problem(catalogue.ATTRIBUTE_ARGUMENTS, attribute.span, name=attribute.name, wanted="a type")
+    return tag_of(shape, attribute.span)
+
+
+_TAGS: Final = frozenset(
+    ("Boolean", "Byte", "Char", "WChar", "Small", "USmall", "Short", "UShort", "Long", "ULong", "Hyper", "UHyper")
+)
+
+
+def tag_of(shape: Shape, span: Span) -> model.Scalar | model.Defined:
+    """The type as the tag of a union; Problem when it cannot be one (C706 4.2.14.2)."""
+    if not shape.levels:
+        if isinstance(shape.base, model.Scalar) and shape.base.word in _TAGS:
+            return shape.base
+        if isinstance(shape.base, Draft) and shape.base.kind == "enum":
+            return model.Defined(key=shape.base.key)
+    raise problem(catalogue.BAD_TAG, span, type=shape.spoken())
+
+
+def _replaced(shape: Shape, index: int, level: Level) -> Shape:
+    levels = list(shape.levels)
+    levels[index] = level
+    return replace(shape, levels=tuple(levels))

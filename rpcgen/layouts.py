@@ -1,0 +1,146 @@
+"""Layouts: model types in the words of `lrpc.runtime.ndr.layout`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from . import model
+from .printer import Group, Infix, Part, Prefixed, call, display, flat, quoted
+
+_POINTERS: Final = {"ref": "rpc.RefPtr", "unique": "rpc.UniquePtr", "ptr": "rpc.FullPtr"}
+_PYTHON: Final = {"+": (4, "+"), "-": (4, "-"), "*": (5, "*"), "/": (5, "//"), "%": (5, "%"), "<<": (3, "<<"),
+                  ">>": (3, ">>"), "&": (2, "&"), "^": (1, "^"), "|": (0, "|")}  # fmt: skip
+"""Python's operators for C's, with how tightly they bind."""
+_REVERSIBLE: Final = frozenset("+-*/")
+
+SiblingNames = Mapping[str, str]
+"""IDL names of fields or parameters to their Python names."""
+
+
+class Layouts:
+    """Prints layouts; `names` maps a definition's key to its layout's name. Knows what is printed already."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self._printed: set[str] = set()
+        self.forward: set[str] = set()
+        """Definitions that were named before they were printed."""
+
+    def printed(self, key: str) -> None:
+        """From here on the definition may be named directly."""
+        self._printed.add(key)
+
+    def of(self, type_: model.Type, siblings: SiblingNames) -> Part:
+        """The layout of a type whose expressions name `siblings`."""
+        match type_:
+            case model.Scalar(word=word):
+                return f"rpc.{word}"
+            case model.Guid():
+                return "rpc.GUID"
+            case model.Defined(key=key):
+                return self._named(key)
+            case model.Ranged(target=target, lowest=lowest, highest=highest):
+                return call("rpc.Range", self.of(target, siblings), str(lowest), str(highest))
+            case model.Pointer(pointer=kind, target=target):
+                return call(_POINTERS[kind], self._target(target, siblings))
+            case model.Array():
+                return self._array(type_, siblings)
+            case model.String():
+                return self._string(type_, siblings)
+            case model.Selected(union=union, switch=switch):
+                return call("rpc.SwitchIs", self._named(union.key), expression(switch, siblings))
+
+    def _named(self, key: str) -> str:
+        if key not in self._printed:
+            self.forward.add(key)
+        return self._names[key]
+
+    def _target(self, target: model.Type, siblings: SiblingNames) -> Part:
+        before = set(self.forward)
+        self.forward = set()
+        layout = self.of(target, siblings)
+        late = bool(self.forward)
+        self.forward |= before
+        return Prefixed("lambda: ", layout) if late else layout
+
+    def _array(self, array: model.Array, siblings: SiblingNames) -> Part:
+        items: list[Part] = [self.of(array.element, siblings)]
+        varying = array.length is not None or array.first is not None
+        if array.bound is not None:
+            items.append(str(array.bound))
+        elif array.size is not None or varying:
+            items.append("None" if array.size is None else expression(array.size, siblings))
+        if varying:
+            items.append("0" if array.length is None else expression(array.length, siblings))
+        if array.first is not None:
+            items.append(expression(array.first, siblings))
+        kind = ("Varying" if varying else "Fixed") if array.bound is not None else "Conformant" + "Varying" * varying
+        return Group(f"rpc.{kind}Array(", (*items, *_limits(array.limits if array.bound is None else None)))
+
+    def _string(self, string: model.String, siblings: SiblingNames) -> Part:
+        items: list[Part] = [f"rpc.{string.unit}"]
+        if string.bound is not None:
+            items.append(f"bound={string.bound}")
+        if string.size is not None:
+            items.append(f"size={expression(string.size, siblings)}")
+        return Group("rpc.String(", (*items, *_limits(string.limits)))
+
+    # Definitions
+
+    def structure(self, factory: str, members: list[tuple[str, model.Type]], siblings: SiblingNames) -> Part:
+        """A structure; `members` are Python names and types."""
+        fields = [Infix(quoted(name), "/", self.of(type_, siblings)) for name, type_ in members]
+        return call("rpc.Struct", factory, *fields)
+
+    def union(self, union: model.UnionType) -> Part:
+        """A non-encapsulated union."""
+        arms = [
+            Prefixed(f"{case.value}: ", "None" if case.type is None else self.of(case.type, {})) for case in union.cases
+        ]
+        items: list[Part] = [self.of(union.tag, {}), display(arms, "{}")]
+        if union.default is not None:
+            items.append("None" if union.default.type is None else self.of(union.default.type, {}))
+        if union.ms_union:
+            items.append("ms_union=True")
+        return Group("rpc.Union(", tuple(items))
+
+
+def _limits(limits: tuple[int, int] | None) -> tuple[Part, ...]:
+    return () if limits is None else (f"limits=({limits[0]}, {limits[1]})",)
+
+
+def expression(found: model.Expression, siblings: SiblingNames) -> str:
+    """A correlation expression."""
+    return _bound(found, siblings)[0]
+
+
+def _bound(found: model.Expression, siblings: SiblingNames) -> tuple[str, int]:
+    """The text and how tightly it binds."""
+    match found:
+        case model.Number(value=value):
+            return str(value), 9 if value >= 0 else 6
+        case model.Sibling(name=name):
+            return _sibling(siblings.get(name, name)), 9
+        case model.Present(name=name):
+            return f"rpc.present({_sibling(siblings.get(name, name))})", 9
+        case model.When(condition=condition, then=then, otherwise=otherwise):
+            texts = ", ".join(expression(part, siblings) for part in (condition, then, otherwise))
+            return f"rpc.when({texts})", 9
+        case model.Binary():
+            return _binary(found, siblings)
+
+
+def _binary(found: model.Binary, siblings: SiblingNames) -> tuple[str, int]:
+    (left, left_binds), (right, right_binds) = _bound(found.left, siblings), _bound(found.right, siblings)
+    fits = not isinstance(found.left, model.Number) or found.operator in _REVERSIBLE
+    if found.operator not in _PYTHON or not fits:
+        return flat(call("rpc.compare", quoted(found.operator), left, right)), 9
+    binds, operator = _PYTHON[found.operator]
+    left = left if left_binds >= binds else f"({left})"
+    right = right if right_binds > binds else f"({right})"
+    return f"{left} {operator} {right}", binds
+
+
+def _sibling(name: str) -> str:
+    return f'rpc.this["{name}"]' if name.startswith("_") else f"rpc.this.{name}"

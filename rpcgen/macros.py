@@ -1,0 +1,191 @@
+"""Macros: their definition and their expansion (C 6.10.3).
+
+Rule: expansion is bounded by the words it produces and by how deep arguments nest, whatever the text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from . import catalogue
+from .diagnostics import Span, problem
+from .words import MAX_WORDS, Word
+
+MAX_PRODUCED: Final = 100_000
+MAX_ARGUMENT_DEPTH: Final = 40
+MAX_CHAIN: Final = 200
+"""Macros that expand into one another."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What one compilation may still do. `words` are read, `produced` come out of macros, `characters` are scanned."""
+
+    words: int = MAX_WORDS
+    produced: int = MAX_PRODUCED
+    characters: int = 32 << 20
+
+    def produce(self, words: list[Word], at: Span) -> None:
+        """Count words that a macro produced, long ones more; Problem when there is no budget left."""
+        self.produced -= 1 + sum(1 + (len(word.text) >> 6) for word in words)
+        if self.produced < 0:
+            raise problem(catalogue.MACRO_BUDGET, at, limit=MAX_PRODUCED)
+
+    def read(self, at: Span) -> None:
+        """Count a word that was read."""
+        self.words -= 1
+        if self.words < 0:
+            raise problem(catalogue.TOO_MANY_TOKENS, at, limit=MAX_WORDS)
+
+    def scan(self, length: int, at: Span) -> None:
+        """Count the characters of a file that is included."""
+        self.characters -= length
+        if self.characters < 0:
+            raise problem(catalogue.TOO_MANY_TOKENS, at, limit=MAX_WORDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """#define: `parameters` is None for an object-like macro."""
+
+    name: str
+    parameters: tuple[str, ...] | None
+    body: tuple[Word, ...]
+
+    def same(self, other: Macro) -> bool:
+        """A second definition that changes nothing."""
+        mine, theirs = ([word.text for word in macro.body] for macro in (self, other))
+        return self.parameters == other.parameters and mine == theirs
+
+
+Macros = dict[str, Macro]
+
+
+def define(at: Span, rest: list[Word]) -> Macro:
+    """The macro of `#define rest`; Problem when it has no form."""
+    if not rest or not rest[0].is_name:
+        raise problem(catalogue.BAD_DIRECTIVE, at, directive="define", reason="a name is expected")
+    name, body = rest[0].text, rest[1:]
+    if not body or body[0].text != "(" or body[0].spaced:
+        return Macro(name, None, tuple(body))
+    texts = [word.text for word in body]
+    if ")" not in texts:
+        raise problem(catalogue.BAD_DIRECTIVE, at, directive="define", reason="`)` is expected")
+    end = texts.index(")")
+    names = tuple(text for text in texts[1:end] if text != ",")
+    commas = texts[1:end].count(",")
+    if len(set(names)) != len(names) or commas != max(0, len(names) - 1):
+        raise problem(catalogue.BAD_DIRECTIVE, at, directive="define", reason="the parameters are not a list of names")
+    return Macro(name, names, tuple(body[end + 1 :]))
+
+
+def expand(words: list[Word], macros: Macros, budget: Budget) -> list[Word]:
+    """The words with every macro expanded."""
+    return _Expansion(macros, budget).run(words, 0) if macros else words
+
+
+@dataclass(slots=True)
+class _Expansion:
+    macros: Macros
+    budget: Budget
+
+    def run(self, words: list[Word], depth: int) -> list[Word]:
+        out: list[Word] = []
+        stack = words[::-1]
+        while stack:
+            word = stack.pop()
+            macro = self.macros.get(word.text)
+            if macro is None or word.text in word.hidden:
+                out.append(word)
+            elif macro.parameters is None:
+                self._push(stack, self._object(macro, word), word)
+            elif stack and stack[-1].text == "(":
+                self._push(stack, self._function(macro, word, stack, depth), word)
+            else:
+                out.append(word)
+        return out
+
+    def _push(self, stack: list[Word], words: list[Word], use: Word) -> None:
+        self.budget.produce(words, use.span)
+        if len(use.hidden) > MAX_CHAIN:
+            raise problem(catalogue.MACRO_BUDGET, use.span, limit=MAX_PRODUCED)
+        stack += words[::-1]
+
+    def _object(self, macro: Macro, use: Word) -> list[Word]:
+        hidden = use.hidden | {macro.name}
+        return _pasted([Word(w.text, use.span, w.spaced or not i, hidden) for i, w in enumerate(macro.body)])
+
+    def _function(self, macro: Macro, use: Word, stack: list[Word], depth: int) -> list[Word]:
+        if depth > MAX_ARGUMENT_DEPTH:
+            raise problem(catalogue.MACRO_BUDGET, use.span, limit=MAX_PRODUCED)
+        parameters = macro.parameters or ()
+        arguments = _arguments(use, stack)
+        if not parameters and arguments == [[]]:
+            arguments = []
+        if len(arguments) != len(parameters):
+            words = {"name": macro.name, "wanted": len(parameters), "given": len(arguments)}
+            raise problem(catalogue.MACRO_ARGUMENTS, use.span, **words)
+        raw = dict(zip(parameters, arguments, strict=True))
+        full = {name: self.run(list(argument), depth + 1) for name, argument in raw.items()}
+        return self._substituted(macro, use, raw, full)
+
+    def _substituted(
+        self, macro: Macro, use: Word, raw: dict[str, list[Word]], full: dict[str, list[Word]]
+    ) -> list[Word]:
+        hidden = use.hidden | {macro.name}
+        out: list[Word] = []
+        self.budget.produce([word for argument in full.values() for word in argument], use.span)
+        texts = [word.text for word in macro.body] + [""]
+        for index, word in enumerate(macro.body):
+            before = texts[index - 1] if index else ""
+            if word.text == "#" and texts[index + 1] in raw:
+                continue
+            if before == "#" and word.text in raw:
+                out.append(Word(_quoted(raw[word.text]), use.span, True, hidden))
+            elif word.text in raw:
+                chosen = (raw if "##" in (before, texts[index + 1]) else full)[word.text]
+                self.budget.produce(chosen, use.span)
+                out += [Word(w.text, use.span, w.spaced or not i, w.hidden | hidden) for i, w in enumerate(chosen)]
+            else:
+                out.append(Word(word.text, use.span, word.spaced, hidden))
+        return _pasted(out)
+
+
+def _arguments(use: Word, stack: list[Word]) -> list[list[Word]]:
+    """Takes `(a, b)` off the stack."""
+    stack.pop()
+    arguments: list[list[Word]] = [[]]
+    depth = 0
+    while stack:
+        word = stack.pop()
+        if word.text == ")" and not depth:
+            return arguments
+        if word.text == "," and not depth:
+            arguments.append([])
+            continue
+        depth += (word.text == "(") - (word.text == ")")
+        arguments[-1].append(word)
+    raise problem(catalogue.UNTERMINATED, use.span, what="macro call")
+
+
+def _quoted(words: list[Word]) -> str:
+    text = "".join((" " if word.spaced and index else "") + word.text for index, word in enumerate(words))
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _pasted(words: list[Word]) -> list[Word]:
+    """Joins the two sides of each `##`."""
+    out: list[Word] = []
+    paste = False
+    for word in words:
+        if word.text == "##":
+            paste = bool(out)
+        elif paste:
+            left = out.pop()
+            out.append(Word(left.text + word.text, left.span, left.spaced, left.hidden))
+            paste = False
+        else:
+            out.append(word)
+    return out

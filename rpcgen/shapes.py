@@ -1,0 +1,193 @@
+"""Shapes: a declared type flattened to its levels, before attributes have decided what the wire sees.
+
+`[size_is(n)] PBYTE *p` is one list of levels, outermost first, whether a star was written here or in a
+typedef; attributes land on levels by the rules of IDL. Counterpart: `lowering.py` makes model types of them.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from . import catalogue, model, tree
+from .diagnostics import Diagnostic, Source, Span, diagnose, problem
+
+MAX_LEVELS: Final = 16
+MAX_TYPE_DEPTH: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The expression of size_is and its kin; `plus` is 1 for max_is and last_is."""
+
+    expression: tree.Expr
+    plus: int
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A pointer or an array. `default` is the pointer_default where it was written."""
+
+    pointer: bool
+    explicit: model.PointerKind | None = None
+    default: model.PointerKind | None = None
+    bound: int | None = None
+    size: Count | None = None
+    length: Count | None = None
+    first: Count | None = None
+    string: bool = False
+    limits: tuple[int, int] | None = None
+
+
+class Special(enum.Enum):
+    """Bases that have no form on the wire."""
+
+    VOID = "void"
+    HANDLE = "handle_t"
+    FUNCTION = "a function"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A type whose declaration failed; `problems` is empty when they are already reported."""
+
+    problems: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """A definition while its parts come in."""
+
+    key: str
+    kind: Literal["struct", "union", "switch_union", "enum", "context"]
+    name: str
+    span: Span
+    file: Source
+    problems: list[Diagnostic]
+    definition: model.Definition | None = None
+    begun: bool = False
+    guid: bool = False
+    """A structure that is a UUID by its name and its form."""
+    cases: list[model.Case] = field(default_factory=list[model.Case])
+    default: model.Default | None = None
+    tag: model.Scalar | model.Defined | None = None
+    ms_union: bool = False
+    values: list[tuple[tree.Expr, int]] = field(default_factory=list[tuple[tree.Expr, int]])
+    """The case labels of a union whose tag is not known yet."""
+
+
+Base = model.Scalar | model.Guid | Draft | Special | Broken
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A type as declared: levels from the outermost, and what is at the bottom."""
+
+    base: Base
+    levels: tuple[Level, ...] = ()
+    limits: tuple[int, int] | None = None
+    """[range] of the base."""
+    switch: tree.Expr | None = None
+    switch_type: model.Scalar | model.Defined | None = None
+
+    def spoken(self) -> str:
+        """For diagnostics."""
+        if self.levels:
+            return "a pointer" if self.levels[0].pointer else "an array"
+        match self.base:
+            case Draft(name=name, kind=kind):
+                return f"{kind.replace('_', ' ')} {name}"
+            case model.Scalar(word=word):
+                return word
+            case Special():
+                return self.base.value
+            case _:
+                return "a GUID"
+
+
+INTEGERS: Final = frozenset(
+    ("Boolean", "Byte", "Char", "WChar", "Small", "USmall", "Short", "UShort", "Long", "ULong", "Hyper", "UHyper",
+     "Int3264", "UInt3264", "ErrorStatus", "NtStatus", "HResult")
+)  # fmt: skip
+CHARACTERS: Final = frozenset(("Char", "WChar", "Byte"))
+
+RANGES: Final[dict[str, tuple[int, int]]] = {
+    "Boolean": (0, 1),
+    **dict.fromkeys(("Byte", "Char", "USmall"), (0, 0xFF)),
+    **dict.fromkeys(("WChar", "UShort"), (0, 0xFFFF)),
+    **dict.fromkeys(("ULong", "ErrorStatus", "NtStatus", "HResult"), (0, 0xFFFF_FFFF)),
+    "UHyper": (0, (1 << 64) - 1),
+    "UInt3264": (0, (1 << 64) - 1),
+    "Small": (-0x80, 0x7F),
+    "Short": (-0x8000, 0x7FFF),
+    "Long": (-0x8000_0000, 0x7FFF_FFFF),
+    "Hyper": (-(1 << 63), (1 << 63) - 1),
+    "Int3264": (-(1 << 63), (1 << 63) - 1),
+}
+"""Lowest and highest value of each integer of the vocabulary."""
+
+SIZES: Final[dict[str, int]] = {
+    **dict.fromkeys(("Boolean", "Byte", "Char", "Small", "USmall"), 1),
+    **dict.fromkeys(("Short", "UShort", "WChar"), 2),
+    **dict.fromkeys(("Long", "ULong", "Float", "ErrorStatus", "NtStatus", "HResult"), 4),
+    **dict.fromkeys(("Hyper", "UHyper", "Double", "Int3264", "UInt3264"), 8),
+}
+"""sizeof in C on a 64-bit machine."""
+
+_WHOLE: Final[dict[tuple[str, ...], str]] = {
+    ("boolean",): "Boolean",
+    ("byte",): "Byte",
+    ("wchar_t",): "WChar",
+    ("float",): "Float",
+    ("double",): "Double",
+    ("error_status_t",): "ErrorStatus",
+}
+_INTEGER: Final[dict[tuple[str, ...], str]] = {
+    (): "Long",
+    ("int",): "Long",
+    ("long",): "Long",
+    ("int", "long"): "Long",
+    ("__int32",): "Long",
+    ("short",): "Short",
+    ("int", "short"): "Short",
+    ("__int16",): "Short",
+    ("small",): "Small",
+    ("int", "small"): "Small",
+    ("__int8",): "Small",
+    ("hyper",): "Hyper",
+    ("hyper", "int"): "Hyper",
+    ("__int64",): "Hyper",
+    ("long", "long"): "Hyper",
+    ("int", "long", "long"): "Hyper",
+    ("__int3264",): "Int3264",
+}
+
+
+def base_of(words: tree.Words, report: list[Diagnostic]) -> model.Scalar | Special:
+    """The base type that C's words name; Problem when they name none."""
+    signs = [word for word in words.words if word in ("signed", "unsigned")]
+    rest = tuple(sorted(word for word in words.words if word not in ("signed", "unsigned")))
+    if rest in (("void",), ("handle_t",)) and not signs:
+        return Special(rest[0])
+    if len(signs) > 1:
+        raise problem(catalogue.BAD_TYPE_WORDS, words.span, words=" ".join(words.words))
+    if rest in _WHOLE:
+        if signs:
+            report.append(diagnose(catalogue.ODD_TYPE_WORDS, words.span, words=" ".join(words.words)))
+        return model.Scalar(word=_WHOLE[rest])
+    unsigned = signs == ["unsigned"]
+    if rest in (("char",), ("char", "int")):
+        return model.Scalar(word="Small" if signs == ["signed"] else "Char")
+    word = _INTEGER.get(rest)
+    if word is None:
+        raise problem(catalogue.BAD_TYPE_WORDS, words.span, words=" ".join(words.words))
+    return model.Scalar(word=f"U{word}" if unsigned else word)
+
+
+def is_integer(base: Base) -> bool:
+    """Can it count or select?"""
+    if isinstance(base, Draft):
+        return base.kind == "enum"
+    return isinstance(base, model.Scalar) and base.word in INTEGERS

@@ -1,0 +1,78 @@
+"""Stubs pass mypy --strict, and callers see precise types."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+GOOD = Path(__file__).parent / "good"
+ROOT = Path(__file__).resolve().parents[2]
+USE = """
+from __future__ import annotations
+
+from typing_extensions import assert_type
+
+import calc
+
+
+class Adder(calc.Calculator):
+    def Add(self, a: int, b: int) -> int:
+        return a + b
+
+    def Divide(self, a: int, b: int) -> calc.DivideResult:
+        return calc.DivideResult(a // b, a % b)
+
+    def Open(self, name: str) -> object:
+        return name
+
+    def Close(self, tally: object) -> object:
+        return None
+
+    def Echo(self, data: object, *, n: int = 0) -> bytes:
+        return b""
+
+
+async def calls(client: calc.CalculatorClient, other: calc.AsyncCalculatorClient) -> None:
+    assert_type(client.Add(1, 2), int)
+    assert_type(client.Divide(1, 2), calc.DivideResult)
+    assert_type(client.Divide(1, 2).quotient, int)
+    assert_type(client.Echo(b"12"), bytes)
+    assert_type(client.Echo(bytearray(2), n=2), bytes)
+    assert_type(await other.Add(1, 2), int)
+    calc.Record(a=1, b=2.0, name=None)
+"""
+
+
+def checked(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
+    """mypy --strict over files of a folder that holds every golden stub."""
+    for stub in GOOD.glob("*.py"):
+        shutil.copy(stub, folder)
+    (folder / "use.py").write_text(USE, encoding="utf-8")
+    (folder / "mypy.ini").write_text(f"[mypy]\nstrict = true\nmypy_path = {ROOT / '.path'}\n", encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--config-file",
+        "mypy.ini",
+        "--cache-dir",
+        "cache",
+        "--follow-imports=silent",
+    ]
+    return subprocess.run([*command, *names], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_golden_stubs_and_their_callers_pass_mypy_strict(tmp_path: Path) -> None:
+    result = checked(tmp_path, "calc.py", "kinds.py", "import_a.py", "use.py")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_wrong_argument_is_a_type_error(tmp_path: Path) -> None:
+    (tmp_path / "wrong.py").write_text(
+        "import calc\n\n\ndef f(client: calc.CalculatorClient) -> None:\n    client.Add('1', 2)\n", encoding="utf-8"
+    )
+    result = checked(tmp_path, "wrong.py")
+    assert result.returncode == 1
+    assert "wrong.py:5" in result.stdout
