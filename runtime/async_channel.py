@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from .call import remaining
-from .channel import settled
+from .channel import dropped, settled
 from .ndr.layout import Encoding
 from .status import ConnectionLost, DeadlineExceeded, Ran, RpcError
 from .stub import Octets, Reply
 from .wire import Arrival, Outcome, Wire
+
+MAX_CALLS: Final = 64
+"""Calls in flight on one connection; servers refuse more, so they wait here."""
+BURST: Final = 64
+"""Messages taken before other tasks have their turn."""
 
 
 class AsyncioChannel:
@@ -26,19 +32,21 @@ class AsyncioChannel:
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self._sending = asyncio.Lock()
+        self._room = asyncio.Semaphore(MAX_CALLS)
         self._broken: RpcError | None = None
         self._loop.add_reader(wire.fileno(), self._readable)
 
     async def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """Send a request and wait for its response; a cancelled caller abandons its call."""
+        future: asyncio.Future[Outcome] | None = None
         try:
-            async with asyncio.timeout(remaining(self._timeout)):
+            async with asyncio.timeout(remaining(self._timeout)), self._room:
                 future = await self._send(opnum, parts)
                 return settled(await future)
         except TimeoutError as error:
             if isinstance(error, DeadlineExceeded):
                 raise
-            raise DeadlineExceeded("no answer in time") from error
+            raise DeadlineExceeded("no answer in time", ran=Ran.UNKNOWN if future else Ran.NO) from error
 
     async def close(self) -> None:
         """Give up the connection; calls that wait fail."""
@@ -53,11 +61,12 @@ class AsyncioChannel:
             self._waiting[message.key] = future
             future.add_done_callback(lambda done: self._forget(message.key, done))
             try:
-                for _ in self._wire.sending(message):
+                for _ in self._wire.transmitting(message):
                     await self._writable()
             except RpcError as error:
-                future.cancel()
-                self._break(error)
+                del self._waiting[message.key]
+                if error.ran is not Ran.NO or isinstance(error, ConnectionLost):
+                    self._break(error)
                 raise
             except asyncio.CancelledError:  # perhaps in the middle of a message: nothing sensible can follow
                 self._break(ConnectionLost("a call was cancelled while it was sent"))
@@ -74,7 +83,10 @@ class AsyncioChannel:
 
     def _readable(self) -> None:
         try:
-            while (arrivals := self._wire.receive_now()) is not None:
+            for _ in range(BURST):
+                arrivals = self._wire.receive_now()
+                if arrivals is None:
+                    return
                 self._deliver(arrivals)
         except RpcError as error:
             self._break(error)
@@ -84,11 +96,17 @@ class AsyncioChannel:
             future = self._waiting.pop(key, None)
             if future is not None and not future.done():
                 future.set_result(outcome)
+            else:
+                dropped(outcome)
 
     def _forget(self, key: int, future: asyncio.Future[Outcome]) -> None:
-        """A caller that was cancelled or ran out of time abandons its call."""
+        """A caller that was cancelled or ran out of time abandons its call, unless another one is half sent."""
         if future.cancelled() and self._waiting.pop(key, None) is not None and self._broken is None:
-            self._wire.abandon(key)
+            try:
+                if not self._sending.locked():
+                    self._wire.abandon(key)
+            except RpcError as error:
+                self._break(error)
 
     def _break(self, error: RpcError) -> None:
         if self._broken is None:
@@ -98,7 +116,7 @@ class AsyncioChannel:
         waiting, self._waiting = self._waiting, {}
         for future in waiting.values():
             if not future.done():
-                future.set_result(error)
+                future.set_result(ConnectionLost(str(error)))
 
 
 def _ready(future: asyncio.Future[None]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import logging
 from types import TracebackType
+from typing import Final
 
 from ..transports import errors as transport
 from . import dispatch
@@ -14,9 +15,26 @@ from .call import Limits, set_caller
 from .endpoints import Endpoint
 from .server import Serving
 from .session import Answer, Call, Ended, Session
-from .status import Fault
+from .status import NCA_CANCEL, CallCancelled, Ran
 
 logger = logging.getLogger("lrpc.server")
+
+
+BURST: Final = 64
+"""Messages taken from one connection before the others have their turn."""
+
+
+class _Client:
+    """What the loop keeps of a connection."""
+
+    def __init__(self, context: contextvars.Context) -> None:
+        self.context = context
+        self.hurry: asyncio.TimerHandle | None = None
+        self.sending = asyncio.Lock()
+        self.running = 0
+        self.paused = False
+        self.over = False
+        """Nothing more will come; the connection ends with the last call that runs."""
 
 
 class AsyncServer(Serving):
@@ -33,6 +51,7 @@ class AsyncServer(Serving):
     def __init__(self, *, limits: Limits | None = None) -> None:
         super().__init__(limits=limits)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._clients: dict[Session, _Client] = {}
         self._stopped = asyncio.Event()
 
     async def listen(self, binding: str, *, security: str | None = None) -> StringBinding:
@@ -57,13 +76,23 @@ class AsyncServer(Serving):
         for endpoint in self._endpoints:
             loop.remove_reader(endpoint.listener.fileno())
             endpoint.listener.close()
+        for session, client in list(self._clients.items()):
+            if client.running:
+                self._pause(session, client)
+            else:
+                self._end(session)
+        await self._drain(grace)
+        for session in list(self._sessions):
+            self._end(session)
+
+    async def _drain(self, grace: float) -> None:
         tasks = {task for task in self._tasks if task is not asyncio.current_task()}
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace)
             for task in late:
                 task.cancel()
-        for session in list(self._sessions):
-            self._end(session)
+            if late:
+                await asyncio.wait(late, timeout=1)
 
     async def __aenter__(self) -> AsyncServer:
         return self
@@ -88,55 +117,92 @@ class AsyncServer(Serving):
             session.close()
             return
         loop = asyncio.get_running_loop()
-        context = contextvars.copy_context()
-        context.run(set_caller, session.caller)
-        loop.add_reader(session.fileno(), self._readable, session, context)
-        loop.call_later(self.limits.handshake, self._hurry, session)
+        client = self._clients[session] = _Client(contextvars.copy_context())
+        client.context.run(set_caller, session.caller)
+        loop.add_reader(session.fileno(), self._readable, session, client)
+        client.hurry = loop.call_later(self.limits.handshake, self._hurry, session)
 
     def _hurry(self, session: Session) -> None:
         if session in self._sessions and not session.bound:
             logger.info("%s: the handshake took too long", session.caller)
             self._end(session)
 
-    def _readable(self, session: Session, context: contextvars.Context) -> None:
+    def _readable(self, session: Session, client: _Client) -> None:
         try:
-            while session in self._sessions and (calls := session.receive_now()) is not None:
+            for _ in range(BURST):
+                if client.running >= self.limits.max_calls:
+                    self._pause(session, client)
+                    return
+                calls = session.receive_now()
+                if calls is None:
+                    return
                 for call in calls:
-                    self._sessions[session] += 1
-                    task = asyncio.get_running_loop().create_task(self._run(session, call), context=context)
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
+                    self._begin(session, client, call)
         except Ended as end:
             logger.debug("%s: %s", session.caller, end)
-            self._end(session)
+            self._finish(session, client)
 
-    async def _run(self, session: Session, call: Call) -> None:
+    def _begin(self, session: Session, client: _Client, call: Call) -> None:
+        client.running += 1
+        task = asyncio.get_running_loop().create_task(self._run(session, client, call), context=client.context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, session: Session, client: _Client, call: Call) -> None:
         try:
-            answer = await _answer_async(call, session)
-            for _ in session.answering(call, answer):
-                await _room(session)
+            if session not in self._sessions:  # it ended before the call began
+                return
+            answer = await _answer(session, call)
+            async with client.sending:
+                for _ in session.answering(call, answer):
+                    await _room(session)
         except Ended as end:
             logger.debug("%s: %s", session.caller, end)
-            self._end(session)
+            client.over = True
         finally:
-            if session in self._sessions:
-                self._sessions[session] -= 1
+            client.running -= 1
+            if client.over:
+                self._finish(session, client)
+            else:
+                self._resume(session, client)
+
+    def _finish(self, session: Session, client: _Client) -> None:
+        """End a connection once its calls have: a client may have closed its half only, and what they use stays."""
+        client.over = True
+        if not client.running:
+            self._end(session)
+        elif session in self._sessions and not client.paused:
+            self._pause(session, client)
+
+    def _pause(self, session: Session, client: _Client) -> None:
+        """Read no more of a client until some of its calls have ended."""
+        client.paused = True
+        asyncio.get_running_loop().remove_reader(session.fileno())
+
+    def _resume(self, session: Session, client: _Client) -> None:
+        if client.paused and session in self._sessions and not self._stopped.is_set():
+            client.paused = False
+            asyncio.get_running_loop().add_reader(session.fileno(), self._readable, session, client)
 
     def _end(self, session: Session) -> None:
-        if session in self._sessions:
+        client = self._clients.pop(session, None)
+        if client is not None:
             asyncio.get_running_loop().remove_reader(session.fileno())
+            if client.hurry is not None:
+                client.hurry.cancel()
             self._dismiss(session)
             session.end()
 
 
-async def _answer_async(call: Call, session: Session) -> Answer:
-    method = call.method
-    if isinstance(method, Fault):
-        return method
+async def _answer(session: Session, call: Call) -> Answer:
+    """Run a call. A method that lets a cancellation out which was not its task's has failed like any other."""
     try:
-        return await dispatch.serve_async(method, call.stub, call.encoding, session.contexts)
-    except Fault as fault:
-        return fault
+        return await dispatch.answer_async(call.method, call.stub, call.encoding, session.contexts)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return CallCancelled(NCA_CANCEL, ran=Ran.YES)
 
 
 async def _room(session: Session) -> None:

@@ -86,7 +86,7 @@ def _endpoint(protocol: str, endpoint: str, whole: str) -> str:
     if (
         protocol == NCACN_IP_TCP
         and endpoint
-        and not (endpoint.isascii() and endpoint.isdigit() and int(endpoint) < 65536)
+        and not (endpoint.isascii() and endpoint.isdigit() and len(endpoint) <= 5 and int(endpoint) < 65536)
     ):
         raise InvalidBinding(f"{whole!r}: {endpoint!r} is no TCP port")
     if "\0" in endpoint:

@@ -37,6 +37,8 @@ class Limits:
     """Interfaces bound on one connection."""
     max_connections: int = 256
     """Connections at once, for each user."""
+    max_calls: int = 64
+    """Calls that run at once on one connection; what comes beyond waits, or is refused over the network."""
     max_contexts: int = 1024
     """Context handles open in one association."""
     handshake: float = 10.0

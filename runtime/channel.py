@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 from .call import remaining
 from .ndr.layout import Encoding
-from .status import ConnectionLost, DeadlineExceeded, Ran, RpcError
+from .status import ConnectionLost, DeadlineExceeded, ProtocolError, Ran, RpcError
 from .stub import Octets, Reply
-from .wire import Outcome, Wire
+from .wire import Arrival, Outcome, Wire
 
 
 class _Slot:
@@ -24,7 +24,8 @@ class _Slot:
 
     def __init__(self) -> None:
         self.outcome: Outcome | None = None
-        self.wake: threading.Lock | None = None
+        self.wake = threading.Lock()
+        self.wake.acquire()
 
 
 def settled(outcome: Outcome) -> Reply:
@@ -34,6 +35,12 @@ def settled(outcome: Outcome) -> Reply:
     return outcome
 
 
+def dropped(outcome: Outcome) -> None:
+    """Nobody waits for this outcome any more: give back the memory that it is in."""
+    if not isinstance(outcome, RpcError) and outcome[2] is not None:
+        outcome[2]()
+
+
 class BlockingChannel:
     """Calls that block. timeout: seconds that a call may take, unless `deadline` says less."""
 
@@ -41,7 +48,7 @@ class BlockingChannel:
         self.encoding: Encoding = wire.encoding
         self._wire = wire
         self._timeout = timeout
-        self._sending = threading.Lock()
+        self._sending = wire.sending
         self._reading = threading.Lock()
         self._waiting: dict[int, _Slot] = {}
         self._broken: RpcError | None = None
@@ -49,102 +56,141 @@ class BlockingChannel:
     def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """Send a request and wait for its response."""
         timeout = remaining(self._timeout)
-        slot = _Slot()
-        with self._sending:
+        if self._waiting or not self._reading.acquire(False):
+            return self._together(opnum, parts, timeout)
+        try:  # nobody else is here: no slot and no clock
             if self._broken is not None:
-                raise ConnectionLost(f"the connection had ended before: {self._broken}", ran=Ran.NO)
-            message = self._wire.compose(opnum, parts)
-            self._waiting[message.key] = slot
-            try:
-                self._wire.send(message, timeout)
-            except RpcError as error:
-                del self._waiting[message.key]
-                self._break(error)
-                raise
-        if self._reading.acquire(blocking=False):
-            return settled(self._lead(message.key, slot, timeout, None))
-        return settled(self._follow(message.key, slot, time.monotonic() + timeout))
-
-    def close(self) -> None:
-        """Give up the connection; calls that wait fail."""
-        self._break(ConnectionLost("the client closed the connection"))
-
-    def _lead(self, key: int, slot: _Slot, timeout: float, until: float | None) -> Outcome:
-        """Read, with the reading lock held, until the own outcome is there."""
-        try:
-            arrivals = self._wire.receive(timeout)
-            while True:
-                for arrived, outcome in arrivals:
-                    if arrived == key:
-                        slot.outcome = outcome
-                    else:
-                        self._deliver(arrived, outcome)
-                if slot.outcome is not None:
-                    self._waiting.pop(key, None)
-                    return slot.outcome
-                until = until or time.monotonic() + timeout
-                arrivals = self._wire.receive(max(until - time.monotonic(), 0.001))
-        except DeadlineExceeded:
-            self._abandon(key)
-            raise
+                raise self._over()
+            key, arrived = self._wire.exchange(opnum, parts, timeout)
+            return arrived if isinstance(arrived, tuple) else settled(self._read(key, None, timeout, arrived))
         except RpcError as error:
-            self._break(error)
-            raise
-        except BaseException:  # KeyboardInterrupt: the answer may still come, to nobody
-            self._abandon(key)
+            self._weigh(error)
             raise
         finally:
             self._reading.release()
             if self._waiting:
                 self._promote()
 
+    def close(self) -> None:
+        """Give up the connection; calls that wait fail."""
+        self._break(ConnectionLost("the client closed the connection"))
+
+    # Sharing
+
+    def _together(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Reply:
+        """A call while other threads have theirs."""
+        until, slot, key = time.monotonic() + timeout, _Slot(), 0
+        if not self._sending.acquire(timeout=timeout):
+            raise DeadlineExceeded("another call was still being sent", ran=Ran.NO)
+        try:
+            if self._broken is not None:
+                raise self._over()
+            message = self._wire.compose(opnum, parts)
+            key = message.key
+            self._waiting[key] = slot
+            self._wire.send(message, until - time.monotonic())
+        except RpcError as error:
+            self._waiting.pop(key, None)
+            self._weigh(error)
+            raise
+        finally:
+            self._sending.release()
+        return settled(self._follow(key, slot, until))
+
     def _follow(self, key: int, slot: _Slot, until: float) -> Outcome:
         """Wait for the outcome or for the turn to read."""
-        slot.wake = threading.Lock()
-        slot.wake.acquire()
-        while slot.outcome is None:
-            if self._reading.acquire(blocking=False):
-                if slot.outcome is not None:
-                    self._reading.release()
-                    self._promote()
-                    break
-                return self._lead(key, slot, max(until - time.monotonic(), 0.001), until)
-            if not slot.wake.acquire(timeout=max(until - time.monotonic(), 0)) and slot.outcome is None:
-                self._abandon(key)
-                raise DeadlineExceeded("no answer in time")
-        self._waiting.pop(key, None)
-        return slot.outcome
+        try:
+            while slot.outcome is None:
+                left = max(until - time.monotonic(), 0.001)
+                if self._reading.acquire(False):
+                    try:
+                        return slot.outcome or self._read(key, slot, left, [])
+                    finally:
+                        self._reading.release()
+                elif not slot.wake.acquire(timeout=left) and slot.outcome is None:
+                    self._abandon(key)
+                    raise DeadlineExceeded("no answer in time")
+            return slot.outcome
+        finally:
+            self._waiting.pop(key, None)
+            if self._waiting:
+                self._promote()
+
+    def _read(self, key: int, slot: _Slot | None, timeout: float, arrived: list[Arrival]) -> Outcome:
+        """With the reading lock held: read until the outcome of `key` is there, and hand to others what is theirs."""
+        until = time.monotonic() + timeout
+        try:
+            while (outcome := self._sort(key, arrived)) is None:
+                if slot is not None and slot.outcome is not None:
+                    return slot.outcome
+                left = until - time.monotonic()
+                if left <= 0:  # whatever it is that keeps arriving
+                    raise DeadlineExceeded("no answer in time")
+                arrived = self._wire.receive(left)
+            return outcome
+        except (DeadlineExceeded, KeyboardInterrupt):  # the answer may still come, to nobody
+            self._abandon(key)
+            raise
+        except RpcError as error:
+            self._break(error)
+            raise
+
+    def _sort(self, key: int, arrivals: list[Arrival]) -> Outcome | None:
+        """Hand outcomes to those who wait; the one of `key` is returned."""
+        own: Outcome | None = None
+        for arrived, outcome in arrivals:
+            if arrived == key:
+                own = outcome
+            else:
+                self._deliver(arrived, outcome)
+        return own
 
     def _deliver(self, key: int, outcome: Outcome) -> None:
         slot = self._waiting.pop(key, None)
         if slot is not None:
             slot.outcome = outcome
             _wake(slot)
+        else:
+            dropped(outcome)
 
     def _promote(self) -> None:
         """Wake one that waits, to read in its turn."""
         for slot in list(self._waiting.values()):
-            if slot.wake is not None:
-                _wake(slot)
-                return
+            _wake(slot)
+            return
+
+    # Failing
+
+    def _over(self) -> ConnectionLost:
+        return ConnectionLost(f"the connection had ended before: {self._broken}", ran=Ran.NO)
+
+    def _weigh(self, error: RpcError) -> None:
+        """A connection survives a call that was late, that a fault answered, or that never left."""
+        if isinstance(error, ConnectionLost | ProtocolError):
+            self._break(error)
 
     def _abandon(self, key: int) -> None:
-        if self._waiting.pop(key, None) is not None:
-            with self._sending:
-                self._wire.abandon(key)
+        """Tell the server, unless that would have to wait for a call that is being sent."""
+        if not self._sending.acquire(False):
+            return
+        try:
+            self._wire.abandon(key)
+        except RpcError as error:
+            self._break(error)
+        finally:
+            self._sending.release()
 
     def _break(self, error: RpcError) -> None:
         """The connection is over: everybody who waits learns why."""
         self._broken = self._broken or error
         self._wire.close()
         for key in list(self._waiting):
-            self._deliver(key, type(error)(*error.args, ran=error.ran) if isinstance(error, ConnectionLost) else error)
+            self._deliver(key, ConnectionLost(str(error)))
 
 
 def _wake(slot: _Slot) -> None:
-    wake = slot.wake
-    if wake is not None and wake.locked():
+    if slot.wake.locked():
         try:
-            wake.release()
-        except RuntimeError:  # somebody else woke it first
+            slot.wake.release()
+        except RuntimeError:  # another thread woke it first
             return

@@ -7,21 +7,23 @@ The transport is chosen by `locate.py`; what was chosen, why, and what was tried
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Generic, TypeVar, overload
 from uuid import UUID
 
 from .binding import StringBinding
-from .call import DEFAULT_TIMEOUT, Limits
+from .call import DEFAULT_TIMEOUT, Limits, remaining
 from .channel import BlockingChannel
 from .endpoints import open_wire
 from .locate import candidates
-from .status import RpcError, ServerUnavailable
+from .status import DeadlineExceeded, Ran, RpcError, ServerUnavailable
 from .stub import AsyncClient, Client, Interface
 from .wire import Wire
 
 if TYPE_CHECKING:
+    import asyncio
     from types import TracebackType
 
 logger = logging.getLogger("lrpc.connect")
@@ -71,7 +73,7 @@ def connect(
     """
     bounds = limits or Limits()
     if issubclass(client, AsyncClient):
-        return Connecting(cast("type[A]", client), target, timeout, object, bounds)
+        return Connecting(client, target, timeout, object, bounds)
     wire, info = reach(client.interface, target, timeout, object, bounds)
     return client(BlockingChannel(wire, timeout), info)
 
@@ -103,8 +105,19 @@ class Connecting(Generic[A]):
 
         from .async_channel import AsyncioChannel
 
-        wire, info = await asyncio.to_thread(reach, *self._arguments)
+        reaching = asyncio.ensure_future(asyncio.to_thread(reach, *self._arguments))
+        try:
+            wire, info = await asyncio.shield(reaching)
+        except asyncio.CancelledError:
+            reaching.add_done_callback(_unwanted)
+            raise
         return self._client(AsyncioChannel(wire, self._timeout), info)
+
+
+def _unwanted(reaching: asyncio.Future[tuple[Wire, ConnectionInfo]]) -> None:
+    """Nobody waits for this connection any more."""
+    if not reaching.cancelled() and reaching.exception() is None:
+        reaching.result()[0].close()
 
 
 def reach(
@@ -112,21 +125,28 @@ def reach(
 ) -> tuple[Wire, ConnectionInfo]:
     """A wire with `interface` bound, to the first candidate that answers, and how it was chosen."""
     tried: list[str] = []
+    until = time.monotonic() + remaining(timeout)
 
     def opener(binding: StringBinding, timeout: float) -> Wire:
         return open_wire(binding, timeout, limits)
 
+    def left() -> float:
+        seconds = until - time.monotonic()
+        if seconds <= 0:
+            raise DeadlineExceeded(f"connecting to {target!r} took too long", ran=Ran.NO)
+        return seconds
+
     try:
-        for candidate in candidates(target, interface, opener, timeout):
+        for candidate in candidates(target, interface, opener, left()):
             binding = candidate.binding
             if object is not None:
                 binding = StringBinding(binding.protocol, binding.address, binding.endpoint, object, binding.options)
             try:
-                wire = opener(binding, timeout)
+                wire = opener(binding, left())
             except ServerUnavailable as error:
                 tried.append(str(error))
                 continue
-            _bind(wire, interface, timeout)
+            _bind(wire, interface, left)
             info = ConnectionInfo(binding, candidate.reason, tuple(tried))
             logger.info("%s: %s", interface.name, info)
             return wire, info
@@ -135,9 +155,9 @@ def reach(
     raise ServerUnavailable(f"no server at {target!r}: {'; '.join(tried)}")
 
 
-def _bind(wire: Wire, interface: Interface, timeout: float) -> None:
+def _bind(wire: Wire, interface: Interface, left: Callable[[], float]) -> None:
     try:
-        wire.bind(interface, timeout)
+        wire.bind(interface, left())
     except RpcError:
         wire.close()
         raise

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from .status import NCA_CONTEXT_MISMATCH, NCA_REMOTE_NO_MEMORY, ContextMismatch, Fault
+from .status import NCA_CONTEXT_MISMATCH, NCA_REMOTE_NO_MEMORY, ContextMismatch, Fault, Ran
 
 logger = logging.getLogger("lrpc.contexts")
 
@@ -36,6 +36,7 @@ class ContextTable:
         self._new_uuid = new_uuid
         self._limit = limit
         self._contexts: dict[UUID, _Context] = {}
+        self._over = False
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -45,38 +46,49 @@ class ContextTable:
         """The object of a handle. ContextMismatch when it is null, unknown, closed, or made as something else."""
         context = None if wire is None else self._contexts.get(wire[1])
         if context is None or context.interface != interface or context.type != type:
-            raise ContextMismatch(NCA_CONTEXT_MISMATCH, f"no such {type} here")
+            raise ContextMismatch(NCA_CONTEXT_MISMATCH, f"no such {type} here", ran=Ran.NO)
         return context.value
 
     def store(self, value: Any, interface: UUID, type: str, known: Wire | None = None) -> Wire | None:
-        """The handle for an object that a method returned; None closes the handle `known` that it came in as."""
+        """The handle for an object that a method returned; None closes the handle `known` that it came in as.
+
+        An object that finds no room, or whose client is gone by now, is closed at once; Fault says so.
+        """
         with self._lock:
             if value is None:
                 if known is not None:
                     self._contexts.pop(known[1], None)
                 return None
-            uuid = known[1] if known is not None and known[1] in self._contexts else self._room()
-            self._contexts[uuid] = _Context(value, interface, type)
-            return 0, uuid
-
-    def _room(self) -> UUID:
-        if len(self._contexts) >= self._limit:
-            logger.warning("an association reached its limit of %d context handles", self._limit)
-            raise Fault(NCA_REMOTE_NO_MEMORY, f"more than {self._limit} context handles in one association")
-        return self._new_uuid()
+            if known is not None and known[1] in self._contexts:
+                uuid = known[1]
+            elif len(self._contexts) < self._limit and not self._over:
+                uuid = self._new_uuid()
+            else:
+                uuid = None
+            if uuid is not None:
+                self._contexts[uuid] = _Context(value, interface, type)
+                return 0, uuid
+        _close(value, type)
+        logger.warning("a %s found no room among the %d context handles of an association", type, self._limit)
+        raise Fault(NCA_REMOTE_NO_MEMORY, f"more than {self._limit} context handles in one association", ran=Ran.YES)
 
     def run_down(self) -> int:
         """The client is gone: close what it left open, each object once. Says how many there were."""
         with self._lock:
+            self._over = True
             left, self._contexts = list(self._contexts.values()), {}
         for context in left:
-            try:
-                close = getattr(context.value, "close", None)
-                if close is not None:
-                    close()
-            except Exception:  # one object that fails to close must not keep the others open
-                logger.exception("rundown of a %s failed", context.type)
+            _close(context.value, context.type)
         return len(left)
+
+
+def _close(value: Any, type: str) -> None:
+    try:
+        close = getattr(value, "close", None)
+        if close is not None:
+            close()
+    except Exception:  # one object that fails to close must not keep the others open
+        logger.exception("rundown of a %s failed", type)
 
 
 class AssociationGroup:

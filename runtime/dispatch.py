@@ -99,28 +99,28 @@ class Registry:
 
     def offers(self, uuid: UUID, version: tuple[int, int], endpoint: str) -> bool:
         """Is the interface served there? Minor versions are upwards compatible (C706 6.1.2)."""
-        return any(
-            found.interface.uuid == uuid
+        return bool(self._serving(uuid, version, endpoint))
+
+    def find(self, uuid: UUID, version: tuple[int, int], opnum: int, object: UUID | None, endpoint: str) -> Method:
+        """The method of a call. A Fault when there is none; an object that nobody registered has the default one."""
+        serving = self._serving(uuid, version, endpoint)
+        for wanted in (object, None):
+            for found in serving:
+                if found.object == wanted:
+                    return _method(found, opnum)
+        if serving:
+            raise Fault(UNSUPPORTED_TYPE, ran=Ran.NO)
+        raise UnknownInterface(NCA_UNKNOWN_IF, ran=Ran.NO)
+
+    def _serving(self, uuid: UUID, version: tuple[int, int], endpoint: str) -> list[Registration]:
+        return [
+            found
+            for found in self._registrations
+            if found.interface.uuid == uuid
             and found.interface.version[0] == version[0]
             and found.interface.version[1] >= version[1]
             and found.at(endpoint)
-            for found in self._registrations
-        )
-
-    def find(self, uuid: UUID, opnum: int, object: UUID | None, endpoint: str) -> Method:
-        """The method of a call. A Fault when there is none; an object that nobody registered has the default one."""
-        default = None
-        for found in self._registrations:
-            if found.interface.uuid == uuid and found.at(endpoint):
-                if found.object == object:
-                    return _method(found, opnum)
-                if found.object is None:
-                    default = found
-        if default is not None:
-            return _method(default, opnum)
-        if any(found.interface.uuid == uuid and found.at(endpoint) for found in self._registrations):
-            raise Fault(UNSUPPORTED_TYPE, ran=Ran.NO)
-        raise UnknownInterface(NCA_UNKNOWN_IF, ran=Ran.NO)
+        ]
 
 
 def _method(registration: Registration, opnum: int) -> Method:
@@ -148,9 +148,41 @@ def serve(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTab
     given = _decoded(method, stub, encoding)
     try:
         result = _invoke(method, given, contexts)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return _failed(method, given, error, encoding, contexts)
     return _answered(method, given, result, encoding, contexts)
+
+
+def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callable[[Octets], list[Octets] | Fault]:
+    """`answer` for one method of one client. A plain operation in NDR gets a function with nothing left to look up."""
+    operation, function, octets, items = method.operation, method.function, method.octets, method.items
+    if encoding is not Encoding.NDR or not operation.plain:
+        return lambda stub: answer(method, stub, encoding, contexts)
+    request, response = operation.ndr
+    decode, encode = request.decode, response.encode
+
+    def run(stub: Octets) -> list[Octets] | Fault:
+        try:
+            given = decode(stub, (), octets, items)
+        except NdrError as error:
+            return _refused(operation, error)
+        try:
+            result = function(*given)
+        except (Exception, SystemExit) as error:
+            return _failure(method, given, error, contexts)
+        try:
+            return encode((result,), given)
+        except NdrError as error:
+            return _unfit(operation, error)
+
+    return run
+
+
+def _failure(method: Method, given: Values, error: BaseException, contexts: ContextTable) -> list[Octets] | Fault:
+    try:
+        return _failed(method, given, error, Encoding.NDR, contexts)
+    except Fault as fault:
+        return fault
 
 
 async def serve_async(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
@@ -158,9 +190,31 @@ async def serve_async(method: Method, stub: Octets, encoding: Encoding, contexts
     given = _decoded(method, stub, encoding)
     try:
         result = await _invoke(method, given, contexts)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return _failed(method, given, error, encoding, contexts)
     return _answered(method, given, result, encoding, contexts)
+
+
+def answer(method: Method | Fault, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets] | Fault:
+    """What a call to a blocking method is answered with."""
+    if isinstance(method, Fault):
+        return method
+    try:
+        return serve(method, stub, encoding, contexts)
+    except Fault as fault:
+        return fault
+
+
+async def answer_async(
+    method: Method | Fault, stub: Octets, encoding: Encoding, contexts: ContextTable
+) -> list[Octets] | Fault:
+    """What a call to an asyncio method is answered with."""
+    if isinstance(method, Fault):
+        return method
+    try:
+        return await serve_async(method, stub, encoding, contexts)
+    except Fault as fault:
+        return fault
 
 
 def _decoded(method: Method, stub: Octets, encoding: Encoding) -> Values:
@@ -169,8 +223,17 @@ def _decoded(method: Method, stub: Octets, encoding: Encoding) -> Values:
     try:
         return operation.codecs(encoding).request.decode(stub, octets=method.octets, items=method.items)
     except NdrError as error:
-        logger.info("%s: refused stub data: %s", operation.name, error)
-        raise Fault(error.status, f"{operation.name}: {error}", ran=Ran.NO) from error
+        raise _refused(operation, error) from error
+
+
+def _refused(operation: Operation[Any], error: NdrError) -> Fault:
+    logger.info("%s: refused stub data: %s", operation.name, error)
+    return Fault(error.status, f"{operation.name}: {error}", ran=Ran.NO)
+
+
+def _unfit(operation: Operation[Any], error: NdrError) -> Fault:
+    logger.error("%s returned what its response cannot hold: %s", operation.name, error)
+    return Fault(NCA_UNSPECIFIED, f"{operation.name}: {error}", ran=Ran.YES)
 
 
 def _invoke(method: Method, given: Values, contexts: ContextTable) -> Any:
@@ -221,8 +284,7 @@ def _encoded(method: Method, given: Values, outs: Values, encoding: Encoding) ->
     try:
         return method.operation.codecs(encoding).response.encode(outs, given)
     except NdrError as error:
-        logger.error("%s returned what its response cannot hold: %s", method.operation.name, error)
-        raise Fault(NCA_UNSPECIFIED, f"{method.operation.name}: {error}", ran=Ran.YES) from error
+        raise _unfit(method.operation, error) from error
 
 
 def _stored(method: Method, given: Values, outs: Values, contexts: ContextTable) -> Values:
@@ -239,7 +301,7 @@ def _stored(method: Method, given: Values, outs: Values, contexts: ContextTable)
 
 
 def _failed(
-    method: Method, given: Values, error: Exception, encoding: Encoding, contexts: ContextTable
+    method: Method, given: Values, error: BaseException, encoding: Encoding, contexts: ContextTable
 ) -> list[Octets]:
     """What a method that raised answers: its status beside the other results, or a fault."""
     operation = method.operation
@@ -256,8 +318,13 @@ def _failed(
 
 def _beside(method: Method, given: Values, result: Any, contexts: ContextTable) -> Values:
     """The [out] values that a failure carries."""
-    count = len(method.operation.outward)
-    outs = (result,) if count == 1 else tuple(result)[:count]
+    operation = method.operation
+    count = len(operation.outward)
+    several = isinstance(result, tuple) and (count > 1 or not operation.hidden)  # perhaps with the status as well
+    outs: Values = (result if several else (result,))[:count]
+    if len(outs) != count:
+        logger.error("%s failed with %r beside its status, where %d results belong", operation.name, result, count)
+        raise Fault(NCA_UNSPECIFIED, f"{operation.name} failed in a way that it must not", ran=Ran.YES)
     return _stored(method, given, outs, contexts) if method.operation.handles else outs
 
 

@@ -27,7 +27,7 @@ def open_wire(binding: StringBinding, timeout: float, limits: Limits) -> Wire:
     """Connect to a full string binding. ServerUnavailable, AccessDenied or InvalidBinding when that fails."""
     try:
         if binding.protocol == NCALRPC:
-            return LrpcWire(_local(binding, alpc.connect, binding.endpoint, timeout), binding.object)
+            return LrpcWire(_local(binding, alpc.connect, binding.endpoint, timeout), limits, binding.object)
         return PduWire(_connected(binding, timeout), limits, binding.object)
     except transport.TransportError as error:
         raise _unreached(binding, error) from error

@@ -20,8 +20,7 @@ from .binding import StringBinding
 from .call import Limits, set_caller
 from .dispatch import Registry
 from .endpoints import Endpoint
-from .session import Answer, Call, Ended, Session
-from .status import Fault
+from .session import Ended, Session
 from .stub import Interface
 
 logger = logging.getLogger("lrpc.server")
@@ -39,8 +38,7 @@ class Serving:
         self.limits = limits or Limits()
         self._registry = Registry(self.limits.max_items)
         self._endpoints: list[Endpoint] = []
-        self._sessions: dict[Session, int] = {}
-        """Who is connected, with the number of its calls that run."""
+        self._sessions: set[Session] = set()
         self._users: Counter[object] = Counter()
 
     def register(
@@ -79,11 +77,11 @@ class Serving:
             logger.warning("%s has %d connections, its limit", user, self._users[user])
             return False
         self._users[user] += 1
-        self._sessions[session] = 0
+        self._sessions.add(session)
         return True
 
     def _dismiss(self, session: Session) -> None:
-        del self._sessions[session]
+        self._sessions.discard(session)
         user = _user(session)
         self._users[user] -= 1
         if not self._users[user]:
@@ -140,22 +138,25 @@ class Server(Serving):
             self.stop()
 
     def stop(self, grace: float = 5.0) -> None:
-        """Take no more connections, let calls that run end for `grace` seconds, then end all connections."""
+        """Take no more connections and calls, let those that run end for `grace` seconds, then end all connections."""
         self._stopping.set()
         until = time.monotonic() + grace
         for endpoint in self._endpoints:
             endpoint.listener.close()
-        with self._lock:
-            idle = [session for session, running in self._sessions.items() if not running]
-        for session in idle:
-            session.close()
+        self._all(lambda session: session.drain())
         self._join(until)
-        with self._lock:
-            late = list(self._sessions)
-        for session in late:
-            logger.warning("a call of %s still runs after %.1f s", session.caller, grace)
-            session.close()
+        self._all(self._give_up)
         self._join(time.monotonic() + 1)
+
+    def _all(self, action: Callable[[Session], None]) -> None:
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            action(session)
+
+    def _give_up(self, session: Session) -> None:
+        logger.warning("a call of %s still runs", session.caller)
+        session.close()
 
     def __enter__(self) -> Server:
         return self
@@ -166,8 +167,8 @@ class Server(Serving):
     def _spawn(self, target: Callable[..., None], *arguments: Any) -> None:
         thread = threading.Thread(target=self._thread, args=(target, arguments), name="lrpc", daemon=True)
         with self._lock:
+            thread.start()
             self._threads.add(thread)
-        thread.start()
 
     def _thread(self, target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         try:
@@ -195,43 +196,30 @@ class Server(Serving):
             session = endpoint.session(connection, patient=True)
             with self._lock:
                 admitted = not self._stopping.is_set() and self._admit(session)
-            if admitted:
-                self._spawn(self._serve, session)
-            else:
+            if not admitted:
                 session.close()
+                continue
+            try:
+                self._spawn(self._serve, session)
+            except RuntimeError as error:  # the machine has no more threads
+                logger.warning("%s: %s", session.caller, error)
+                with self._lock:
+                    self._dismiss(session)
+                session.end()
 
     def _serve(self, session: Session) -> None:
         set_caller(session.caller)
+        until = time.monotonic() + self.limits.handshake
         try:
-            self._greet(session)
-            while not self._stopping.is_set():
-                for call in session.receive(None):
-                    self._sessions[session] = 1
-                    session.answer(call, _answer(call, session))
-                    self._sessions[session] = 0
+            while not session.bound:
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise Ended("the handshake took too long")
+                session.serve_next(left)
+            session.serve()
         except Ended as end:
             logger.debug("%s: %s", session.caller, end)
         finally:
             with self._lock:
                 self._dismiss(session)
             session.end()
-
-    def _greet(self, session: Session) -> None:
-        """Wait for the client to bind, but not for ever."""
-        until = time.monotonic() + self.limits.handshake
-        while not session.bound:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise Ended("the handshake took too long")
-            for call in session.receive(left):
-                session.answer(call, _answer(call, session))
-
-
-def _answer(call: Call, session: Session) -> Answer:
-    method = call.method
-    if isinstance(method, Fault):
-        return method
-    try:
-        return dispatch.serve(method, call.stub, call.encoding, session.contexts)
-    except Fault as fault:
-        return fault

@@ -10,14 +10,14 @@ Rule: the end of a connection, whatever its reason, is `Ended`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 from uuid import UUID, uuid4
 
 from ..transports import alpc
 from ..transports import errors as transport
 from ..transports.seam import Connection, Peer
-from . import ncacn, ncalrpc
+from . import dispatch, ncacn, ncalrpc, plain
 from .call import Caller, Limits
 from .contexts import AssociationGroup, AssociationGroups, ContextTable
 from .dispatch import Method, Registry
@@ -30,6 +30,10 @@ logger = logging.getLogger("lrpc.server")
 
 SEND_TIMEOUT = 10.0
 """Seconds that a client may leave its answers unread."""
+
+
+MAX_BEHIND = 1 << 16
+"""Octets that may wait behind an answer that a client does not read."""
 
 
 class Ended(Exception):
@@ -58,8 +62,12 @@ class Session(Protocol):
     bound: bool
     """The client has an interface: it is no longer in its handshake."""
 
-    def receive(self, timeout: float | None) -> list[Call]:
-        """The calls that come next, perhaps none."""
+    def serve_next(self, timeout: float | None) -> None:
+        """Wait for what comes next and serve it: blocking methods only."""
+        ...
+
+    def serve(self) -> None:
+        """`serve_next` until the connection ends."""
         ...
 
     def receive_now(self) -> list[Call] | None:
@@ -81,6 +89,10 @@ class Session(Protocol):
 
     def fileno(self) -> int:
         """Readable when something has come."""
+        ...
+
+    def drain(self) -> None:
+        """Take no more calls; those that have come are still served. From any thread."""
         ...
 
     def close(self) -> None:
@@ -111,22 +123,70 @@ class LrpcSession:
         self._endpoint = endpoint
         self._limits = limits
         self._association = ncalrpc.ServerAssociation(limits.max_bindings)
-        self._methods: dict[tuple[UUID, int, UUID | None], Method] = {}
+        self._methods: dict[tuple[ncalrpc.SyntaxId, int], Method] = {}
+        self._runners: dict[tuple[int, int], Callable[[Octets], Answer]] = {}
+        """What serves plain calls, by binding id and opnum."""
 
-    def receive(self, timeout: float | None) -> list[Call]:
-        """The next call, or none when the message was something else."""
+    def serve_next(self, timeout: float | None) -> None:
+        """Wait for a message and serve it."""
         try:
-            return self._understood(self._port.receive_message(timeout))
+            self._serve_message(self._port.receive_message(timeout))
         except transport.TransportError as error:
             raise Ended(str(error)) from error
+
+    def serve(self) -> None:
+        """Serve messages until the client is gone; replying to a plain call and waiting for the next are one step."""
+        port = self._port
+        try:
+            frame = port.receive_frame()
+            while True:
+                reply = self._plain_reply(frame)
+                if reply:
+                    frame = port.send_wait_receive(reply, SEND_TIMEOUT, None)
+                    continue
+                if reply is None:
+                    self._serve_message(port.understood(frame))
+                frame = port.receive_frame()
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def _serve_message(self, message: alpc.PortMessage) -> None:
+        for call in self._understood(message):
+            self.answer(call, dispatch.answer(call.method, call.stub, call.encoding, self.contexts))
+
+    def _plain_reply(self, frame: bytes) -> bytes | None:
+        """Serve a plain call: the frame of its reply, empty when that was not plain and is on its way already.
+
+        None when the frame is anything else; nothing has happened then.
+        """
+        call = plain.read_request(frame)
+        if call is None:
+            return None
+        message_id, call_id, binding_id, opnum, stub = call
+        run = self._runners.get((binding_id, opnum)) or self._runner(binding_id, opnum)
+        if run is None:
+            return None
+        answer = run(stub)
+        if type(answer) is list and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE:
+            return plain.response(self._port.client_id, message_id, call_id, answer[0])
+        self._reply(message_id, *self._composed(call_id, answer))
+        return b""
+
+    def _runner(self, binding_id: int, opnum: int) -> Callable[[Octets], Answer] | None:
+        binding = self._association.binding(binding_id)
+        method = None if binding is None else self._method(binding[0], opnum, None)
+        if binding is None or not isinstance(method, Method) or self._limits.max_local_request < ncalrpc.INLINE:
+            return None
+        run = self._runners[binding_id, opnum] = dispatch.runner(method, _encoding(binding[1]), self.contexts)
+        return run
 
     def receive_now(self) -> list[Call] | None:
         """The next call, if a message is there."""
         try:
             message = self._port.receive_message_now()
+            return None if message is None else self._understood(message)
         except transport.TransportError as error:
             raise Ended(str(error)) from error
-        return None if message is None else self._understood(message)
 
     def _understood(self, message: alpc.PortMessage) -> list[Call]:
         if message.type == alpc.LPC_PORT_CLOSED:
@@ -144,18 +204,25 @@ class LrpcSession:
         return []
 
     def _call(self, message: alpc.PortMessage, event: ncalrpc.RequestReceived) -> Call:
-        encoding = Encoding.NDR if event.syntax is ncalrpc.TransferSyntax.NDR else Encoding.NDR64
+        encoding = _encoding(event.syntax)
         if len(event.stub) > self._limits.max_local_request:
             logger.warning("a request of %d octets exceeds max_local_request", len(event.stub))
             return Call(event.call_id, 0, Fault(5, "the request is too large", ran=Ran.NO), b"", encoding, message)
-        key = event.interface.uuid, event.opnum, event.object
-        method: Method | Fault | None = self._methods.get(key)
-        if method is None:
-            try:
-                method = self._methods[key] = self._registry.find(*key, self._endpoint)
-            except Fault as fault:
-                method = Fault(_LOCAL.get(fault.status, fault.status), str(fault), ran=Ran.NO)
+        method = self._method(event.interface, event.opnum, event.object)
         return Call(event.call_id, 0, method, event.stub, encoding, message)
+
+    def _method(self, interface: ncalrpc.SyntaxId, opnum: int, object: UUID | None) -> Method | Fault:
+        method = None if object else self._methods.get((interface, opnum))
+        if method is not None:
+            return method
+        uuid, *version = interface
+        try:
+            found = self._registry.find(uuid, (version[0], version[1]), opnum, object, self._endpoint)
+        except Fault as fault:
+            return Fault(_LOCAL.get(fault.status, fault.status), str(fault), ran=Ran.NO)
+        if object is None:  # objects are a client's to name, and so without end
+            self._methods[interface, opnum] = found
+        return found
 
     def _bind(self, message: alpc.PortMessage, event: ncalrpc.BindRequested) -> None:
         uuid, major, minor = event.bind.interface
@@ -171,17 +238,19 @@ class LrpcSession:
 
     def answer(self, call: Call, answer: Answer) -> None:
         """Reply to the message of a call."""
-        data, view = self._composed(call, answer)
         assert call.message is not None
+        self._reply(call.message.message_id, *self._composed(call.key, answer))
+
+    def _reply(self, message_id: int, data: bytes, view: alpc.View | None) -> None:
         try:
-            self._port.send_message(data, call.message.message_id, alpc.LPC_REPLY, view, SEND_TIMEOUT)
+            self._port.send_message(data, message_id, alpc.LPC_REPLY, view, SEND_TIMEOUT)
         except transport.TransportError as error:
             self._discard(view)
             raise Ended(str(error)) from error
 
     def answering(self, call: Call, answer: Answer) -> Iterator[None]:
         """Reply without waiting; yields whenever there is no room."""
-        data, view = self._composed(call, answer)
+        data, view = self._composed(call.key, answer)
         assert call.message is not None
         try:
             while not self._port.send_message_now(data, call.message.message_id, alpc.LPC_REPLY, view):
@@ -194,10 +263,10 @@ class LrpcSession:
         if view is not None:
             self._port.discard(view)
 
-    def _composed(self, call: Call, answer: Answer) -> tuple[bytes, alpc.View | None]:
+    def _composed(self, call_id: int, answer: Answer) -> tuple[bytes, alpc.View | None]:
         if isinstance(answer, Fault):
             return self._association.fault(answer.status, did_not_execute=answer.ran is Ran.NO), None
-        data, parts, size = self._association.respond(call.key, answer)
+        data, parts, size = self._association.respond(call_id, answer)
         if parts is None:
             return data, None
         try:
@@ -210,6 +279,10 @@ class LrpcSession:
         """The port's descriptor."""
         return self._port.fileno()
 
+    def drain(self) -> None:
+        """Take no more calls."""
+        self._port.drain()
+
     def close(self) -> None:
         """Close the port."""
         self._port.close()
@@ -218,6 +291,10 @@ class LrpcSession:
         """Run down what the client left."""
         self.close()
         self.contexts.run_down()
+
+
+def _encoding(syntax: ncalrpc.TransferSyntax) -> Encoding:
+    return Encoding.NDR if syntax is ncalrpc.TransferSyntax.NDR else Encoding.NDR64
 
 
 _LOCAL = {0x1C010003: RPC_S_UNKNOWN_IF, 0x1C010002: RPC_S_PROCNUM_OUT_OF_RANGE}
@@ -243,6 +320,9 @@ class PduSession:
         self._patient = patient
         self._groups = groups
         self._group: AssociationGroup | None = None
+        self._half_sent = False
+        self._behind = b""
+        """What the engine says while an answer is half sent: it goes behind."""
         self.bound = False
         self._connection = connection
         self._registry = registry
@@ -250,16 +330,24 @@ class PduSession:
         self._association = ncacn.ServerAssociation(
             secondary_address=secondary_address,
             group_id=self._join,
-            limits=ncacn.Limits(max_request=limits.max_request, max_contexts=limits.max_bindings),
+            limits=ncacn.Limits(
+                max_request=limits.max_request, max_contexts=limits.max_bindings, max_calls=limits.max_calls
+            ),
             transport_max_fragment=PIPE_FRAGMENT if connection.message_mode else TCP_FRAGMENT,
         )
 
-    def receive(self, timeout: float | None) -> list[Call]:
-        """The calls in what comes next."""
+    def serve_next(self, timeout: float | None) -> None:
+        """Wait for octets and serve the calls in them."""
         try:
-            return self._understood(self._connection.receive(timeout))
+            for call in self._understood(self._connection.receive(timeout)):
+                self.answer(call, dispatch.answer(call.method, call.stub, call.encoding, self.contexts))
         except transport.TransportError as error:
             raise Ended(str(error)) from error
+
+    def serve(self) -> None:
+        """`serve_next` until the client is gone."""
+        while True:
+            self.serve_next(None)
 
     def receive_now(self) -> list[Call] | None:
         """The calls in what is there."""
@@ -296,11 +384,15 @@ class PduSession:
         """Send what the engine says by itself; without patience a client that leaves no room for it is done with."""
         if self._patient:
             self._connection.send(octets, SEND_TIMEOUT)
-        elif self._connection.send_now(octets) != len(octets):
+        elif self._half_sent and len(self._behind) < MAX_BEHIND:
+            self._behind += octets
+        elif self._half_sent or self._connection.send_now(octets) != len(octets):
             raise Ended("the client does not read its answers")
 
     def _join(self, asked: int) -> int | None:
-        self._group = self._groups.join(asked, self.caller.uid)
+        caller = self.caller
+        owner = caller.address.rpartition(":")[0] if caller.uid is None else caller.uid
+        self._group = self._groups.join(asked, owner)
         return None if self._group is None else self._group.id
 
     @property
@@ -322,9 +414,10 @@ class PduSession:
         encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
         if context.transfer == ncacn.NDR64:
             encoding = Encoding.NDR64
+        uuid, major, minor = context.abstract
         method: Method | Fault
         try:
-            method = self._registry.find(context.abstract.uuid, event.opnum, event.object, self._endpoint)
+            method = self._registry.find(uuid, (major, minor), event.opnum, event.object, self._endpoint)
         except Fault as fault:
             method = fault
         return Call(event.call_id, event.context_id, method, event.stub, encoding)
@@ -341,13 +434,20 @@ class PduSession:
         """The same without waiting; yields whenever there is no room."""
         try:
             for piece in self._composed(call, answer):
-                rest = memoryview(piece)
-                while rest:
-                    rest = rest[self._connection.send_now(rest) :]
-                    if rest:
-                        yield
+                yield from self._sending(piece)
+                while self._behind:
+                    behind, self._behind = self._behind, b""
+                    yield from self._sending(behind)
         except transport.TransportError as error:
             raise Ended(str(error)) from error
+
+    def _sending(self, octets: bytes) -> Iterator[None]:
+        rest = memoryview(octets)
+        while rest:
+            rest = rest[self._connection.send_now(rest) :]
+            self._half_sent = bool(rest)
+            if rest:
+                yield
 
     def _composed(self, call: Call, answer: Answer) -> Sequence[bytes]:
         try:
@@ -363,6 +463,10 @@ class PduSession:
     def fileno(self) -> int:
         """The connection's descriptor."""
         return self._connection.fileno()
+
+    def drain(self) -> None:
+        """Take no more calls."""
+        self._connection.drain()
 
     def close(self) -> None:
         """Close the connection."""

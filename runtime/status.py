@@ -216,9 +216,10 @@ _CLASSES: Final[dict[int, type[Fault]]] = {
 
 NEVER_RAN: Final = frozenset(
     (RPC_S_UNKNOWN_IF, NCA_UNKNOWN_IF, RPC_S_PROCNUM_OUT_OF_RANGE, NCA_OP_RNG_ERROR, RPC_S_SERVER_TOO_BUSY,
-     NCA_SERVER_TOO_BUSY, 1727, RPC_X_BAD_STUB_DATA, NCA_PROTO_ERROR, 0x1C00000C)
+     NCA_SERVER_TOO_BUSY, 1727, 0x1C00000C)
 )  # fmt: skip
-"""Faults that a server sends before the method is entered."""
+"""Faults that a server sends before the method is entered. Bad stub data is none of them: it may be the results
+that a server could not write; nor is a protocol error, which may name a call that runs."""
 
 _WIN32: Final[dict[int, str]] = {
     0: "ERROR_SUCCESS",

@@ -172,8 +172,8 @@ class Operation(Generic[R]):
 
     @cached_property
     def plain(self) -> bool:
-        """One result, no status, no context handle: the shortest way."""
-        return len(self.response.fields) == 1 and self.family is None and not self.handles
+        """One result, no status, no context handle, nothing to fill in: the shortest way."""
+        return len(self.response.fields) == 1 and self.family is None and not self.handles and not self.keywords
 
     @cached_property
     def handles(self) -> bool:
@@ -203,6 +203,11 @@ class Operation(Generic[R]):
             if known[count] is AUTO:
                 known[count] = inverse.value(items_in(values[place], array))
         return tuple(known)
+
+    @cached_property
+    def ndr(self) -> Codecs:
+        """The codecs for NDR 2.0 in little-endian, which nearly every call uses."""
+        return self.codecs(Encoding.NDR)
 
     def codecs(self, encoding: Encoding) -> Codecs:
         """The compiled codecs for an encoding."""
@@ -272,12 +277,8 @@ class AsyncContract(abc.ABC):
 # What calls
 
 
-class Reply(NamedTuple):
-    """The stub of a response; `release` gives back the shared memory that it is in, if it is."""
-
-    stub: Octets
-    encoding: Encoding
-    release: Callable[[], None] | None = None
+Reply: TypeAlias = tuple[Octets, Encoding, Callable[[], None] | None]
+"""The stub of a response, what it is written in, and what gives back the shared memory that it is in, if it is."""
 
 
 class Channel(Protocol):
@@ -361,23 +362,31 @@ class _Calls:
     _encoding: Encoding
 
     def _encode(self, operation: Operation[Any], values: tuple[Any, ...]) -> list[Octets]:
-        if operation.handles:
-            values = self._given(operation, values)
         try:
-            return operation.codecs(self._encoding).request.encode(values)
+            codecs = operation.ndr if self._encoding is Encoding.NDR else operation.codecs(self._encoding)
+            return codecs.request.encode(values)
         except NdrError as error:
             raise ArgumentError(f"{operation.name}: {error}") from error
 
-    def _decode(self, operation: Operation[R], values: tuple[Any, ...], reply: Reply) -> R:
+    def _decode(self, operation: Operation[Any], values: tuple[Any, ...], reply: Reply) -> tuple[Any, ...]:
+        stub, encoding, release = reply
         try:
-            outs = operation.codecs(reply.encoding).response.decode(reply.stub, values)
+            codecs = operation.ndr if encoding is Encoding.NDR else operation.codecs(encoding)
+            return codecs.response.decode(stub, values)
         except NdrError as error:
             raise BadStubData(f"{operation.name}: {error}") from error
         finally:
-            if reply.release is not None:
-                reply.release()
-        if operation.plain:
-            return outs[0]  # type: ignore[no-any-return]
+            if release is not None:
+                release()
+
+    def _prepared(self, operation: Operation[Any], values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The values as NDR takes them: counts filled in, context handles by their octets."""
+        if operation.keywords:
+            values = self._fill(operation, values)
+        return self._given(operation, values) if operation.handles else values
+
+    def _shaped(self, operation: Operation[R], values: tuple[Any, ...], outs: tuple[Any, ...]) -> R:
+        """The result as the caller takes it."""
         return operation.shape(self._taken(operation, values, outs) if operation.handles else outs)
 
     def _fill(self, operation: Operation[Any], values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -433,10 +442,26 @@ class Client(_Calls):
         self.connection = connection
 
     def _call(self, operation: Operation[R], *values: Any) -> R:
-        if operation.keywords:
-            values = self._fill(operation, values)
-        reply = self._channel.call(operation.opnum, self._encode(operation, values))
-        return self._decode(operation, values, reply)
+        if operation.plain and self._encoding is Encoding.NDR:
+            return self._call_plain(operation, values)
+        sent = self._prepared(operation, values)
+        reply = self._channel.call(operation.opnum, self._encode(operation, sent))
+        return self._shaped(operation, values, self._decode(operation, sent, reply))
+
+    def _call_plain(self, operation: Operation[R], values: tuple[Any, ...]) -> R:
+        """`_call` in the shortest way: nothing but values in, one value out."""
+        request, response = operation.ndr
+        try:
+            parts = request.encode(values)
+        except NdrError as error:
+            raise ArgumentError(f"{operation.name}: {error}") from error
+        reply = self._channel.call(operation.opnum, parts)
+        if reply[2] is None and reply[1] is Encoding.NDR:
+            try:
+                return response.decode(reply[0], values)[0]  # type: ignore[no-any-return]
+            except NdrError as error:
+                raise BadStubData(f"{operation.name}: {error}") from error
+        return self._decode(operation, values, reply)[0]  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """Give up the connection; the server runs down the context handles that are left."""
@@ -461,10 +486,9 @@ class AsyncClient(_Calls):
         self.connection = connection
 
     async def _call(self, operation: Operation[R], *values: Any) -> R:
-        if operation.keywords:
-            values = self._fill(operation, values)
-        reply = await self._channel.call(operation.opnum, self._encode(operation, values))
-        return self._decode(operation, values, reply)
+        sent = self._prepared(operation, values)
+        reply = await self._channel.call(operation.opnum, self._encode(operation, sent))
+        return self._shaped(operation, values, self._decode(operation, sent, reply))
 
     async def close(self) -> None:
         """Give up the connection; the server runs down the context handles that are left."""

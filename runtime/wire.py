@@ -8,6 +8,8 @@ Rule: what a wire raises is of `status.py`; errors of the engines and transports
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Protocol
@@ -16,7 +18,7 @@ from uuid import UUID
 from ..transports import alpc
 from ..transports import errors as transport
 from ..transports.seam import Connection
-from . import ncacn, ncalrpc
+from . import ncacn, ncalrpc, plain
 from .call import Limits
 from .ndr.layout import Encoding
 from .status import (
@@ -52,6 +54,8 @@ class Wire(Protocol):
     """What a channel needs of an engine on a transport."""
 
     encoding: Encoding
+    sending: threading.Lock
+    """Held over `compose` and `send`."""
 
     def bind(self, interface: Interface, timeout: float) -> None:
         """Ask for an interface. BindRefused when the server does not grant it."""
@@ -65,8 +69,13 @@ class Wire(Protocol):
         """Send it whole."""
         ...
 
-    def sending(self, message: Message) -> Iterator[None]:
+    def transmitting(self, message: Message) -> Iterator[None]:
         """Send it without waiting; yields whenever there is no room."""
+        ...
+
+    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]]:
+        """Send a call and receive what arrives next: its reply by itself, or whatever else it is. Abandons it if
+        that fails."""
         ...
 
     def receive(self, timeout: float) -> list[Arrival]:
@@ -92,26 +101,28 @@ class Wire(Protocol):
 
 def lost(error: transport.TransportError, *, sent: bool = True) -> RpcError:
     """The error of a call whose transport failed; `sent`: the server may have the request."""
-    ran = Ran.UNKNOWN if sent else Ran.NO
+    ran = Ran.UNKNOWN if sent and error.sent else Ran.NO
     if isinstance(error, transport.TimedOut):
         return DeadlineExceeded(str(error), ran=ran)
     if isinstance(error, transport.BadFrame):
         return ProtocolError(str(error), ran=ran)
     if isinstance(error, transport.QuotaExceeded | transport.MessageTooLong | transport.ResourcesExhausted):
-        return RpcError(str(error), ran=Ran.NO)
+        return RpcError(str(error), ran=ran)
     return ConnectionLost(str(error), ran=ran)
 
 
 class LrpcWire:
     """LRPC through an ALPC port. A call's key is its call id, which its messages carry as message id too."""
 
-    def __init__(self, port: alpc.CommunicationPort, object: UUID | None = None) -> None:
+    def __init__(self, port: alpc.CommunicationPort, limits: Limits, object: UUID | None = None) -> None:
         self.encoding = Encoding.NDR
+        self.sending = threading.Lock()
         self.port = port
+        self._client_id = port.client_id
+        self._max_response = limits.max_response
         self._object = object
         self._association = ncalrpc.ClientAssociation()
         self._binding_id = 0
-        self._abandoned: set[int] = set()
 
     def bind(self, interface: Interface, timeout: float) -> None:
         """Ask for an interface, in NDR 2.0: the shorter of the two."""
@@ -132,9 +143,11 @@ class LrpcWire:
 
     def compose(self, opnum: int, parts: Sequence[Octets]) -> Message:
         """A request; one that is large goes into a view of the port's section."""
-        data, in_view, size = self._association.request(self._binding_id, opnum, parts, self._object)
-        view = None if in_view is None else fill(self.port, in_view, size)
-        return Message(self._association.call_id, (data,), view)
+        return self._composed(self._association.next_call_id(), opnum, parts)
+
+    def _composed(self, key: int, opnum: int, parts: Sequence[Octets]) -> Message:
+        data, in_view, size = self._association.request(key, self._binding_id, opnum, parts, self._object)
+        return Message(key, (data,), None if in_view is None else fill(self.port, in_view, size))
 
     def send(self, message: Message, timeout: float) -> None:
         """Send it whole."""
@@ -144,7 +157,28 @@ class LrpcWire:
             self._unsent(message)
             raise lost(error, sent=False) from error
 
-    def sending(self, message: Message) -> Iterator[None]:
+    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]]:
+        """Send a call and receive what arrives next, in the shortest way where the call allows it."""
+        key = self._association.next_call_id()
+        try:
+            if self._object is not None or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE:
+                self.send(self._composed(key, opnum, parts), timeout)
+                return key, self._arrived(self.port.receive_message(timeout))
+            frame = plain.request(self._client_id, key, self._binding_id, opnum, parts[0])
+            answer = self.port.send_wait_receive(frame, timeout, timeout)
+            stub = plain.read_response(answer, key)
+            if stub is not None:
+                return key, (stub, self.encoding, None)
+            return key, self._arrived(self.port.understood(answer, timeout))
+        except transport.TransportError as error:
+            if error.sent:
+                self.abandon(key)
+            raise lost(error) from error
+        except KeyboardInterrupt:
+            self.abandon(key)
+            raise
+
+    def transmitting(self, message: Message) -> Iterator[None]:
         """Send it without waiting; yields whenever there is no room."""
         try:
             while not self.port.send_message_now(message.pieces[0], message.key, alpc.LPC_REQUEST, message.view):
@@ -181,21 +215,17 @@ class LrpcWire:
         event = self._association.receive(message.data, message.view)
         release = None if message.view is None else partial(self.port.release, message)
         key = message.message_id
-        if key in self._abandoned:
-            self._abandoned.discard(key)
-            if release is not None:
-                release()
-            return []
         if isinstance(event, ncalrpc.ResponseReceived) and event.call_id == key:
-            return [(key, Reply(event.stub, self.encoding, release))]
+            if len(event.stub) > self._max_response:
+                raise ProtocolError(f"a response of {len(event.stub)} octets, the most is {self._max_response}")
+            return [(key, (event.stub, self.encoding, release))]
         if isinstance(event, ncalrpc.FaultReceived):
             return [(key, fault(event.status, did_not_execute=event.did_not_execute))]
         reason = event.reason if isinstance(event, ncalrpc.Failed) else f"an answer that was not asked for: {event}"
         raise ProtocolError(reason)
 
     def abandon(self, key: int) -> None:
-        """Drop what still comes of a call."""
-        self._abandoned.add(key)
+        """Nothing to do: an answer that nobody waits for is dropped by the channel."""
 
     def fileno(self) -> int:
         """The port's descriptor."""
@@ -224,21 +254,28 @@ class PduWire:
 
     def __init__(self, connection: Connection, limits: Limits, object: UUID | None = None) -> None:
         self.encoding = Encoding.NDR
+        self.sending = threading.Lock()
         self.connection = connection
         self._object = object
         fragment = PIPE_FRAGMENT if connection.message_mode else TCP_FRAGMENT
         bounds = ncacn.Limits(max_response=limits.max_response)
         self._association = ncacn.ClientAssociation(limits=bounds, max_fragment=fragment)
+        self._engine = threading.Lock()
+        """Over the association, which takes one thread at a time: one may send while another receives."""
 
     def bind(self, interface: Interface, timeout: float) -> None:
         """Ask for an interface in NDR 2.0."""
         syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
+        until = time.monotonic() + timeout
         try:
             self.connection.send(self._association.bind([ncacn.ContextRequest(0, syntax, [ncacn.NDR])]), timeout)
-            while not (events := self._read(timeout)):
-                continue
+            while not (events := self._read(until - time.monotonic())):
+                if time.monotonic() > until:
+                    raise DeadlineExceeded("the answer to a bind does not end", ran=Ran.NO)
         except transport.TransportError as error:
             raise lost(error, sent=False) from error
+        except ConnectionLost as error:
+            raise ConnectionLost(str(error), ran=Ran.NO) from None
         event = events[0]
         if isinstance(event, ncacn.BindRefused):
             raise _refused(event)
@@ -251,13 +288,15 @@ class PduWire:
         octets = self.connection.receive(timeout)
         if not octets:
             raise ConnectionLost("the server closed the connection")
-        return self._association.receive_data(octets)
+        with self._engine:
+            return self._association.receive_data(octets)
 
     def compose(self, opnum: int, parts: Sequence[Octets]) -> Message:
         """A request in as many fragments as it takes."""
-        key = self._association.next_call_id()
         try:
-            pieces = self._association.request(key, 0, opnum, list(parts), object=self._object)
+            with self._engine:
+                key = self._association.next_call_id()
+                pieces = self._association.request(key, 0, opnum, list(parts), object=self._object)
         except ncacn.StateError as error:
             raise ServerTooBusy(0x1C010014, str(error), ran=Ran.NO) from error
         return Message(key, pieces if self.connection.message_mode else (b"".join(pieces),))
@@ -268,9 +307,10 @@ class PduWire:
             for piece in message.pieces:
                 self.connection.send(piece, timeout)
         except transport.TransportError as error:
+            self.connection.close()  # part of the call may have gone: nothing sensible can follow
             raise lost(error) from error
 
-    def sending(self, message: Message) -> Iterator[None]:
+    def transmitting(self, message: Message) -> Iterator[None]:
         """Send it without waiting; yields whenever there is no room."""
         try:
             for piece in message.pieces:
@@ -282,6 +322,21 @@ class PduWire:
                         yield
         except transport.TransportError as error:
             raise lost(error) from error
+
+    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]]:
+        """Send a call and receive what arrives next."""
+        with self.sending:
+            message = self.compose(opnum, parts)
+            self.send(message, timeout)
+        try:
+            arrived = self.receive(timeout)
+        except (DeadlineExceeded, KeyboardInterrupt):
+            with self.sending:
+                self.abandon(message.key)
+            raise
+        if len(arrived) == 1 and arrived[0][0] == message.key and type(arrived[0][1]) is tuple:
+            return message.key, arrived[0][1]
+        return message.key, arrived
 
     def receive(self, timeout: float) -> list[Arrival]:
         """What arrives next."""
@@ -300,14 +355,16 @@ class PduWire:
             return None
         if not octets:
             raise ConnectionLost("the server closed the connection")
-        return self._arrived(self._association.receive_data(octets))
+        with self._engine:
+            events = self._association.receive_data(octets)
+        return self._arrived(events)
 
     def _arrived(self, events: list[ncacn.Event]) -> list[Arrival]:
         arrivals: list[Arrival] = []
         for event in events:
             if isinstance(event, ncacn.ResponseReceived):
                 encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
-                arrivals.append((event.call_id, Reply(event.stub, encoding)))
+                arrivals.append((event.call_id, (event.stub, encoding, None)))
             elif isinstance(event, ncacn.FaultReceived):
                 arrivals.append((event.call_id, fault(event.status, did_not_execute=event.did_not_execute)))
             elif isinstance(event, ncacn.ConnectionFailed):
@@ -316,9 +373,14 @@ class PduWire:
 
     def abandon(self, key: int) -> None:
         """Tell the server that nobody waits, if there is room to tell it; drop what still comes."""
-        octets = self._association.orphan(key)
-        if octets and self.connection.send_now(octets) not in (0, len(octets)):
-            self.close()  # a PDU cut short: nothing sensible can follow
+        with self._engine:
+            octets = self._association.orphan(key)
+        try:
+            taken = self.connection.send_now(octets) if octets else 0
+        except transport.TransportError as error:
+            raise lost(error) from error
+        if 0 < taken < len(octets):  # a PDU cut short: nothing sensible can follow
+            raise ConnectionLost("the server does not read what it is sent")
 
     def fileno(self) -> int:
         """The connection's descriptor."""

@@ -6,6 +6,7 @@ Who drives them: `runtime/channel.py` and `runtime/server.py`. The sister protoc
 """
 
 from .association import (
+    INLINE,
     BindRequested,
     Bound,
     ClientAssociation,
@@ -20,6 +21,7 @@ from .association import (
 from .messages import SyntaxId, TransferSyntax
 
 __all__ = [
+    "INLINE",
     "BindRequested",
     "Bound",
     "ClientAssociation",

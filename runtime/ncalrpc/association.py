@@ -10,17 +10,29 @@ States and what may happen in them stand in TRANSITIONS.
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from . import messages
-from .messages import Bind, FaultFlag, MessageError, MessageType, RequestFlag, SyntaxId, TransferSyntax
+from .messages import (
+    REQUEST_SIZE,
+    RESPONSE_SIZE,
+    Bind,
+    FaultFlag,
+    MessageError,
+    MessageType,
+    RequestFlag,
+    SyntaxId,
+    TransferSyntax,
+)
 
 Octets = bytes | bytearray | memoryview
 
-INLINE: Final = 16 * 1024
-"""Stubs up to this size travel in the message: below it copying is cheaper than the section's bookkeeping."""
+INLINE: Final = 65_495 - messages.REQUEST_SIZE
+"""Stubs up to this size travel in the message, as many as an ALPC message takes: copying them is cheaper than the
+section's bookkeeping (13.6 us against 18 at 65,000 octets)."""
 MAX_BINDINGS: Final = 32
 """Bindings on one port: presentation contexts have the same limit."""
 
@@ -144,7 +156,7 @@ class ClientAssociation(_Association):
         super().__init__()
         self._binding: Bind | None = None
         self._bindings = 0
-        self._calls = 0
+        self._call_ids = itertools.count(1)  # threads may draw from it at the same time
 
     def bind(self, interface: SyntaxId, syntaxes: TransferSyntax = TransferSyntax.NDR | TransferSyntax.NDR64) -> bytes:
         """The message that asks for an interface. One at a time: wait for Bound before the next."""
@@ -153,21 +165,21 @@ class ClientAssociation(_Association):
         self._binding = Bind(0, interface, syntaxes, first, first + 1)
         return self._binding.pack()
 
-    def request(self, binding_id: int, opnum: int, parts: Sequence[Octets], uuid: UUID | None = None) -> Outgoing:
-        """The message of a call; `call_id` says how its response is known."""
-        self._calls = self._calls + 1 & 0xFFFFFFFF or 1
+    def next_call_id(self) -> int:
+        """How the response of the next call will be known: 1 to 2^32 - 1."""
+        return next(self._call_ids) & 0xFFFFFFFF or self.next_call_id()
+
+    def request(
+        self, call_id: int, binding_id: int, opnum: int, parts: Sequence[Octets], uuid: UUID | None = None
+    ) -> Outgoing:
+        """The message of a call."""
         size = sum(map(len, parts))
         if size <= INLINE:
-            header = messages.pack_request(self._calls, binding_id, opnum, uuid)
+            header = messages.pack_request(call_id, binding_id, opnum, uuid)
             return Outgoing(b"".join((header, *parts)), None, 0)
         flags = RequestFlag.VIEW_PRESENT | RequestFlag.VIEW_NOT_SECURE
-        header = messages.pack_request(self._calls, binding_id, opnum, uuid, flags)
+        header = messages.pack_request(call_id, binding_id, opnum, uuid, flags)
         return Outgoing(header + messages.pack_large(size), parts, size)
-
-    @property
-    def call_id(self) -> int:
-        """The id of the latest request."""
-        return self._calls
 
     def receive(self, data: bytes, view: memoryview | None = None) -> ClientEvent:
         """What a message from the server means."""
@@ -202,8 +214,8 @@ class ClientAssociation(_Association):
 def _response(data: bytes, view: memoryview | None) -> ResponseReceived:
     flags, call_id = messages.parse_response(data)
     if flags & RequestFlag.VIEW_PRESENT:
-        return ResponseReceived(call_id, messages.large_stub(data, messages.RESPONSE_SIZE, view))
-    return ResponseReceived(call_id, data[messages.RESPONSE_SIZE :])
+        return ResponseReceived(call_id, messages.large_stub(data, RESPONSE_SIZE, view))
+    return ResponseReceived(call_id, data[RESPONSE_SIZE:])
 
 
 class ServerAssociation(_Association):
@@ -229,15 +241,19 @@ class ServerAssociation(_Association):
         except MessageError as error:
             return self._fail(error)
 
+    def binding(self, binding_id: int) -> tuple[SyntaxId, TransferSyntax] | None:
+        """What a binding id stands for; None when it was never granted."""
+        return self._bindings.get(binding_id)
+
     def _request(self, data: bytes, view: memoryview | None) -> RequestReceived | UnboundRequest:
         flags, call_id, binding_id, opnum, uuid = messages.parse_request(data)
         binding = self._bindings.get(binding_id)
         if binding is None:
             return UnboundRequest(call_id)
         if flags & RequestFlag.VIEW_PRESENT:
-            stub: Octets = messages.large_stub(data, messages.REQUEST_SIZE, view)
+            stub: Octets = messages.large_stub(data, REQUEST_SIZE, view)
             return RequestReceived(call_id, *binding, opnum, uuid, stub, True)
-        return RequestReceived(call_id, *binding, opnum, uuid, data[messages.REQUEST_SIZE :], False)
+        return RequestReceived(call_id, *binding, opnum, uuid, data[REQUEST_SIZE:], False)
 
     def accept(self, event: BindRequested, preferred: TransferSyntax = TransferSyntax.NDR) -> bytes:
         """Grant the interface, in the preferred syntax if the client offers it."""

@@ -64,13 +64,16 @@ class SyntaxId(NamedTuple):
 
 _BIND: Final = struct.Struct("<I4xI16sHHIhhh2xII4xqI4x")
 _REQUEST: Final = struct.Struct("<I4xIIII24x16s")
-_RESPONSE: Final = struct.Struct("<I4xII8x")
+PLAIN_REQUEST: Final = struct.Struct("<I4xIIII40x")
+"""A request whose flags ask for no object: type, flags, call id, binding id, opnum."""
+RESPONSE: Final = struct.Struct("<I4xII8x")
+"""Type, flags, call id."""
 _FAULT: Final = struct.Struct("<I4xII")
 _LARGE: Final = struct.Struct("<I4x")
 _WORD: Final = struct.Struct("<I")
 
 REQUEST_SIZE: Final = _REQUEST.size
-RESPONSE_SIZE: Final = _RESPONSE.size
+RESPONSE_SIZE: Final = RESPONSE.size
 NO_OBJECT: Final = bytes(16)
 
 
@@ -123,14 +126,14 @@ def parse_request(data: bytes) -> tuple[int, int, int, int, UUID | None]:
 
 def pack_response(call_id: int, flags: int = 0) -> bytes:
     """The 24 octets in front of the stub data of a response."""
-    return _RESPONSE.pack(MessageType.RESPONSE, flags, call_id)
+    return RESPONSE.pack(MessageType.RESPONSE, flags, call_id)
 
 
 def parse_response(data: bytes) -> tuple[int, int]:
     """(flags, call id)."""
     if len(data) < RESPONSE_SIZE:
         raise MessageError(f"a Response of {len(data)} octets, {RESPONSE_SIZE} needed")
-    _, flags, call_id = _RESPONSE.unpack_from(data)
+    _, flags, call_id = RESPONSE.unpack_from(data)
     return flags, call_id
 
 
