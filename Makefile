@@ -1,0 +1,65 @@
+# Each word makes what it needs in .venv; nothing but Python 3.11+ and make has to be there.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DEBIAN := tshark
+
+.PHONY: help demo test coverage check format interop bench stubs clean
+
+help:                 ## these words
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+
+demo: $(VENV)/.install ## serve the registry, walk it over three transports
+	$(BIN)/python -m examples.registry.demo
+
+test: $(VENV)/.test   ## every test that needs no foreign peer
+	$(BIN)/python -m pytest -q
+
+coverage: $(VENV)/.test ## branch coverage of the protocols and of NDR, at least 90 %
+	$(BIN)/python -m pytest -q --cov=lrpc.runtime.ndr --cov=lrpc.runtime.ncacn --cov=lrpc.runtime.ncalrpc \
+		--cov-branch --cov-report=term --cov-fail-under=90 tests/runtime
+
+check: $(VENV)/.check ## style, types (mypy and pyright, strict), and who may import whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/python -m pytest -q tests/test_imports.py
+
+format: $(VENV)/.check ## put the style right
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+interop: $(VENV)/.interop ## real peers: impacket's clients, Wireshark's dissector
+	$(BIN)/python -m pytest -q -m interop tests/interop
+
+bench: $(VENV)/.install ## ratios in one run, pinned to one processor and to two
+	$(BIN)/python -m benchmarks --pin both
+
+stubs: $(VENV)/.test ## generate runtime/interfaces/ and the golden stubs anew
+	$(BIN)/python -m tests.rpcgen.regenerate
+
+clean:                ## take away what was made here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+
+$(VENV)/.venv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lrpc needs Python 3.11 or later")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.install: pyproject.toml $(VENV)/.venv
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.test: pyproject.toml $(VENV)/.install
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+$(VENV)/.check: pyproject.toml $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --editable '.[test,check]'
+	touch $@
+
+$(VENV)/.interop: pyproject.toml $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --editable '.[test,interop]'
+	command -v tshark >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); }
+	touch $@

@@ -1,0 +1,36 @@
+"""`python -m benchmarks [--pin same|diff|both]`: prints ratios, what they are held to, and how noisy it was.
+
+The exit status is 0 whatever the figures: a benchmark informs, tests judge.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+
+from . import codec, local_call
+from .measure import Row, pin
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--pin", choices=("same", "diff", "both"), default="both")
+    ways = ("same", "diff") if (chosen := parser.parse_args().pin) == "both" else (chosen,)
+    processors = os.sched_getaffinity(0)
+    rows: list[Row] = []
+    for which in ways:
+        os.sched_setaffinity(0, processors)
+        rows += local_call.run(which)
+    os.sched_setaffinity(0, processors)
+    pin("same", 0)
+    rows += codec.run()
+    print(f"{platform.machine()}, {len(processors)} processors, Python {platform.python_version()}")
+    print(f"{'ratio':>7}  {'goal':<13} {'':<4} {'ours':>9} {'theirs':>10}  noise  work")
+    for row in rows:
+        verdict = "met" if row.met else "MISS"
+        print(f"{row.ratio:7.2f}  {row.goal:<13} {verdict:<4} {row.ours:>9} {row.theirs:>10}  {row.noise:4.0%}  {row.work}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""What the tests with hostile peers share: a live server that must survive, and servers that lie."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import lrpc
+import pytest
+from lrpc.transports import alpc, pipe, tcp
+from lrpc.transports.errors import TimedOut, TransportError
+
+WATCHDOG = 20.0
+
+
+def _load(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+shared = _load(Path(__file__).parents[1] / "runtime" / "conftest.py", "hostile_shared")
+own_namespace = shared.own_namespace
+binding_for = shared.binding_for
+calculator = shared.calculator
+clients_of = shared.clients_of
+face = shared.face
+hosts = shared.hosts
+threads = shared.threads
+transport = shared.transport
+until = shared.until
+
+
+class Victim:
+    """A server that must go on serving others, and keep nothing of those who misbehave."""
+
+    def __init__(self, host: Any, clients: Any, binding: str) -> None:
+        self.host = host
+        self.world = host.world
+        self.binding = binding
+        self._clients = clients
+        self._watcher = clients(binding)
+        self.check()
+        self.descriptors, self.threads = self._baseline()
+
+    def _baseline(self) -> tuple[int, int]:
+        return len(os.listdir("/proc/self/fd")), threading.active_count()
+
+    def connect(self) -> Any:
+        """A connection below the protocol."""
+        found = lrpc.StringBinding.parse(self.binding)
+        if found.protocol == "ncacn_ip_tcp":
+            return tcp.connect((found.address, int(found.endpoint)), WATCHDOG)
+        return {"ncalrpc": alpc, "ncacn_np": pipe}[found.protocol].connect(found.endpoint, WATCHDOG)  # type: ignore[attr-defined]
+
+    def client(self, **options: Any) -> Any:
+        return self._clients(self.binding, **options)
+
+    def check(self) -> None:
+        """Others are served: a client that was there before, and a new one."""
+        assert self._watcher.Add(2, 3) == 5
+        with lrpc.connect(shared._calculator.CalculatorClient, self.binding, timeout=WATCHDOG) as fresh:
+            assert fresh.Add(3, 4) == 7
+
+    def settled(self) -> bool:
+        """Nothing is left of anybody but the client that watches."""
+        descriptors, threads = self._baseline()
+        return (
+            len(self.host.server._sessions) == 1 and descriptors <= self.descriptors and threads <= self.threads
+        )
+
+    def survives(self) -> None:
+        self.check()
+        shared.wait_until(self.settled)
+
+
+@pytest.fixture
+def victims(hosts: Any, clients_of: Any, binding_for: Any) -> Callable[..., Victim]:
+    def make(face: str, transport: str, **limits: Any) -> Victim:
+        host = hosts(face, limits=lrpc.Limits(**limits))
+        host.server.register(host.service)
+        return Victim(host, clients_of("blocking"), str(host.listen(binding_for(transport))))
+
+    return make
+
+
+@pytest.fixture
+def victim(victims: Callable[..., Victim], face: str, transport: str) -> Victim:
+    return victims(face, transport)
+
+
+def drained(connection: Any) -> bytes:
+    """What comes until the other end closes."""
+    octets = b""
+    try:
+        while more := connection.receive(WATCHDOG):
+            octets += more
+    except TimedOut:
+        raise AssertionError("the server neither answers nor closes") from None
+    except TransportError:
+        return octets
+    return octets
+
+
+@pytest.fixture
+def drain() -> Callable[[Any], bytes]:
+    return drained
+
+
+def mutants(original: bytes, count: int, seed: int) -> Iterator[bytes]:
+    """The original with something wrong with it: the same ones in every run."""
+    source = random.Random(seed)
+    for _ in range(count):
+        octets = bytearray(original)
+        for _ in range(source.choice((1, 1, 1, 2, 5))):
+            at = source.randrange(len(octets) + 1)
+            kind = source.randrange(5)
+            if kind == 0 and at < len(octets):
+                octets[at] ^= 1 << source.randrange(8)
+            elif kind == 1 and at < len(octets):
+                octets[at] = source.choice((0, 1, 0x7F, 0x80, 0xFF))
+            elif kind == 2:
+                octets[at:at] = source.randbytes(source.randrange(1, 9))
+            elif kind == 3:
+                del octets[at : at + source.randrange(1, 9)]
+            elif kind == 4:
+                width = source.choice((2, 4))
+                value = source.choice((0, 1, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)) & (1 << 8 * width) - 1
+                octets[at : at + width] = value.to_bytes(width, "little")
+        yield bytes(octets)
+
+
+@pytest.fixture
+def mutate() -> Callable[..., Iterator[bytes]]:
+    return mutants
+
+
+class Liar:
+    """A server that runs one script for each client: `script(connection)`, in a thread."""
+
+    def __init__(self, protocol: str, binding: str, script: Callable[[Any], object]) -> None:
+        endpoint = lrpc.StringBinding.parse(binding).endpoint
+        self._script = script
+        self._open: list[Any] = []
+        if protocol == "ncacn_ip_tcp":
+            self._listener: Any = tcp.listen()
+            host, port = tcp.parse_address(self._listener.address)
+            self.binding = f"ncacn_ip_tcp:{host}[{port}]"
+        else:
+            self._listener = alpc.listen(endpoint)
+            self.binding = binding
+        self._thread = threading.Thread(target=self._accept)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection = self._listener.accept(None)
+            except TransportError:
+                return
+            self._open.append(connection)
+            try:
+                self._script(connection)
+            except TransportError:  # the client had enough
+                continue
+
+    def close(self) -> None:
+        self._listener.close()
+        for connection in self._open:
+            connection.close()
+        self._thread.join(WATCHDOG)
+
+
+@pytest.fixture
+def liars(binding_for: Any) -> Iterator[Callable[[str, Callable[[Any], object]], Liar]]:
+    made: list[Liar] = []
+
+    def make(protocol: str, script: Callable[[Any], object]) -> Liar:
+        made.append(Liar(protocol, binding_for(protocol), script))
+        return made[-1]
+
+    yield make
+    for liar in made:
+        liar.close()

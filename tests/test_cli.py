@@ -1,0 +1,451 @@
+"""The `lrpc` command: each verb with good and bad input, what goes to which stream, and the exit status."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import lrpc
+from lrpc import cli
+
+IDL = """\
+[uuid(0e6d7e1c-94f5-4a36-8b41-3b3cf32a9e31), version(1.0)]
+interface Calculator
+{
+    typedef struct { long a; double b; [string, unique] wchar_t *name; } Record;
+    typedef union switch (short t) u { case 1: byte b; case 2: hyper h; } Either;
+    typedef [context_handle] void *TALLY;
+
+    long Add([in] long a, [in] long b);
+    void Divide([in] long a, [in] long b, [out] long *quotient, [out] long *remainder);
+    error_status_t Open([in, string] wchar_t *name, [out] TALLY *tally);
+    error_status_t Close([in, out] TALLY *tally);
+    error_status_t Search([in] long n, [out] long *needed);
+    void Echo([in] long n, [in, size_is(n)] byte data[], [out, size_is(n)] byte back[]);
+}
+"""
+SERVICE = """\
+import lrpc
+from calc import Calculator
+
+class Tally:
+    pass
+
+class Service(Calculator):
+    def Add(self, a, b): return a + b
+    def Divide(self, a, b):
+        if b == 0: raise lrpc.Fault(0x1C000001)
+        return divmod(a, b)
+    def Open(self, name):
+        if name == "bad": raise lrpc.StatusError(2)
+        return Tally()
+    def Close(self, tally): return None
+    def Search(self, n): raise lrpc.StatusError(234, n + 1)
+    def Echo(self, data, *, n): return data
+"""
+BAD = "interface Broken { long }\n"
+PACKAGE = str(Path(lrpc.__file__).absolute().parents[1])
+
+
+class Ran(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A current folder with the files, and a namespace of its own."""
+    monkeypatch.chdir(tmp_path)
+    names = tmp_path / "names"
+    names.mkdir(mode=0o700)
+    monkeypatch.setenv("LRPC_NAMESPACE", str(names))
+    Path("calc.idl").write_text(IDL)
+    Path("bad.idl").write_text(BAD)
+    Path("service.py").write_text(SERVICE)
+    level = logging.getLogger("lrpc.rpcgen").level
+    yield tmp_path
+    logging.getLogger("lrpc.rpcgen").setLevel(level)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command in this process."""
+
+    def run(*arguments: str, stdin: str = "") -> Ran:
+        monkeypatch.setattr(sys, "argv", ["lrpc", *arguments])
+        monkeypatch.setattr(sys, "stdin", StringIO(stdin))
+        try:
+            cli.main()
+            status: object = 0
+        except SystemExit as end:
+            status = end.code or 0
+        captured = capsys.readouterr()
+        assert isinstance(status, int)
+        assert "Traceback" not in captured.err
+        return Ran(status, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def served() -> Iterator[str]:
+    """A service in a process of its own, started by `lrpc serve`."""
+    subprocess.run([sys.executable, "-m", "lrpc.cli", "gen", "calc.idl"], env=_environment(), check=True)
+    listen = ["-l", "ncalrpc:[calc]", "-l", r"ncacn_np:[\pipe\calc]", "-l", "ncacn_ip_tcp:127.0.0.1[0]"]
+    command = [sys.executable, "-m", "lrpc.cli", "serve", "service:Service", *listen]
+    with subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().rstrip() for _ in range(3)]
+        assert lines[:2] == ["ncalrpc:[calc]", r"ncacn_np:[\pipe\calc]"]
+        yield lines[2]
+        process.terminate()
+        rest = process.communicate()[0]
+    assert (process.returncode, rest) == (0, "")
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": PACKAGE, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+# The whole
+
+
+def test_version_is_that_of_the_package(run: Run) -> None:
+    assert run("--version") == Ran(0, f"lrpc {lrpc.__version__}\n", "")
+
+
+def test_help_lists_verbs_and_exit_statuses(run: Run) -> None:
+    shown = run("--help")
+    assert shown.status == 0
+    for word in ("gen", "check", "serve", "call", "ping", "pack", "unpack", "demo", "Exit status:"):
+        assert word in shown.out
+
+
+@pytest.mark.parametrize("verb", ["gen", "check", "serve", "call", "ping", "pack", "unpack", "demo"])
+def test_help_of_each_verb_has_an_example(run: Run, verb: str) -> None:
+    shown = run(verb, "--help")
+    assert shown.status == 0
+    assert f"\n  lrpc {verb}" in shown.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["gen"], ["call", "calc"], ["check", "--format", "xml", "calc.idl"], ["gen", "--what"]]
+)
+def test_wrong_command_line_is_status_2(run: Run, arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.status == 2
+    assert result.err.startswith("Usage: lrpc")
+
+
+def test_command_starts_without_the_compiler_and_asyncio() -> None:
+    program = (
+        "import sys, lrpc.cli; print([m for m in ('lark', 'pydantic', 'asyncio', 'rich.console') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=_environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+# gen, check
+
+
+def test_gen_writes_the_stub_beside_the_idl(run: Run) -> None:
+    assert run("gen", "calc.idl") == Ran(0, "calc.py\n", "")
+    assert "class CalculatorClient(rpc.Client, Calculator):" in Path("calc.py").read_text()
+
+
+def test_gen_writes_into_a_folder(run: Run) -> None:
+    assert run("gen", "calc.idl", "-o", "stubs") == Ran(0, "stubs/calc.py\n", "")
+    assert Path("stubs/calc.py").is_file()
+
+
+def test_gen_takes_macros_and_folders_for_imports(run: Run) -> None:
+    Path("inc").mkdir()
+    Path("inc/size.idl").write_text("typedef struct { long x[SIZE]; } Row;\n")
+    Path("main.idl").write_text('import "size.idl";\ntypedef struct { Row row; } Table;\n')
+    assert run("gen", "main.idl").status == 1
+    assert run("gen", "main.idl", "-I", "inc", "-D", "SIZE=4").status == 0
+    header = Path("main.py").read_text().partition("\n")[0]
+    assert header.endswith("run: lrpc gen main.idl -I inc -D SIZE=4")
+
+
+def test_gen_check_fails_until_the_stub_is_up_to_date(run: Run) -> None:
+    missing = run("gen", "--check", "calc.idl")
+    assert (missing.status, missing.out) == (1, "")
+    assert missing.err == "lrpc: calc.py is not what calc.idl says; run: lrpc gen calc.idl\n"
+    assert not Path("calc.py").exists()
+    run("gen", "calc.idl")
+    assert run("gen", "--check", "calc.idl") == Ran(0, "", "")
+    Path("calc.idl").write_text(IDL.replace("long a", "short a"))
+    assert run("gen", "--check", "calc.idl").status == 1
+
+
+def test_gen_of_bad_idl_writes_nothing_and_writes_the_others(run: Run) -> None:
+    result = run("gen", "bad.idl", "calc.idl")
+    assert (result.status, result.out) == (1, "calc.py\n")
+    assert result.err.startswith("bad.idl:1:25: error E")
+    assert not Path("bad.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "reason"),
+    [
+        (["calc.idl", "sub/calc.idl", "-o", "x"], 2, "same stub"),
+        (["calc.idl", "-D", "1x"], 2, "NAME=VALUE"),
+        (["missing.idl"], 1, "cannot find missing.idl"),
+        (["calc.idl", "-o", "calc.idl/x"], 1, "Not a directory"),
+    ],
+)
+def test_gen_says_what_is_wrong(run: Run, arguments: list[str], status: int, reason: str) -> None:
+    result = run("gen", *arguments)
+    assert result.status == status
+    assert reason in result.err
+
+
+def test_check_is_silent_about_good_idl(run: Run) -> None:
+    assert run("check", "calc.idl") == Ran(0, "", "")
+
+
+def test_check_prints_diagnostics_of_all_files(run: Run) -> None:
+    result = run("check", "bad.idl", "calc.idl", "missing.idl")
+    assert (result.status, result.err) == (1, "")
+    assert "bad.idl:1:25: error" in result.out
+    assert "cannot find missing.idl" in result.out
+
+
+def test_check_only_warns_of_what_is_no_error(run: Run) -> None:
+    Path("loose.idl").write_text("void Loose([in] long a);\n")
+    result = run("check", "loose.idl")
+    assert result.status == 0
+    assert "warning W" in result.out
+
+
+def test_check_prints_json(run: Run) -> None:
+    result = run("check", "--format", "json", "bad.idl")
+    [found] = json.loads(result.out)
+    assert result.status == 1
+    assert (found["file"], found["line"], found["column"], found["severity"]) == ("bad.idl", 1, 25, "error")
+    assert set(found) == {"file", "line", "column", "length", "severity", "code", "message", "notes"}
+    assert run("check", "--format", "json", "calc.idl").out == "[]\n"
+
+
+# serve, call, ping
+
+
+def test_call_prints_results_over_every_transport(run: Run, served: str) -> None:
+    for target in ("calc", "ncalrpc:[calc]", r"ncacn_np:[\pipe\calc]", served):
+        result = run("call", target, "Calculator.Add", '{"a": 2, "b": 3}', "--idl", "calc.idl")
+        assert result == Ran(0, '{"__return__": 5}\n', "")
+
+
+def test_call_results_and_failures(run: Run, served: str) -> None:
+    def call(*arguments: str) -> Ran:
+        return run("call", "calc", *arguments, "--idl", "calc.idl", "--timeout", "20")
+
+    assert call("Divide", '{"a": 7, "b": 2}').out == '{"quotient": 3, "remainder": 1}\n'
+    assert call("Echo", '{"data": [1, 2]}').out == '{"back": [1, 2]}\n'
+    assert call("Close", '{"tally": null}').out == '{"tally": null}\n'
+
+    opened = call("Open", '{"name": "x"}')
+    assert set(json.loads(opened.out)["tally"]) == {"attributes", "uuid"}
+    mismatch = call("Close", opened.out)
+    assert (mismatch.status, mismatch.out) == (4, "")
+    assert mismatch.err == "lrpc: nca_s_fault_context_mismatch (0x1c00001a) (the call ran: no)\n"
+
+    assert call("Open", '{"name": "bad"}').err == "lrpc: ERROR_FILE_NOT_FOUND (2) (the call ran: yes)\n"
+    assert call("Open", '{"name": "bad"}').status == 3
+    more = call("Search", '{"n": 5}')
+    assert (more.status, more.out) == (3, '{"needed": 6}\n')
+    fault = call("Divide", '{"a": 7, "b": 0}')
+    assert fault.status == 4
+    assert "nca_s_fault_int_div_by_zero (0x1c000001)" in fault.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "reason"),
+    [
+        (["calc", "Calculator.Ad", "{}"], 2, "there is Calculator.Add"),
+        (["calc", "Add", "{"], 2, "this is no JSON"),
+        (["calc", "Add", "[" * 100_000], 2, "nested too deeply"),
+        (["nosuch:[calc]", "Add", '{"a": 1, "b": 2}'], 2, "nosuch"),
+        (["ncalrpc:[nobody]", "Add", '{"a": 1, "b": 2}'], 4, "ServerUnavailable: "),
+        (["nobody", "Add", "{}", "--timeout", "2"], 4, "(the call ran: no)"),
+        (["calc", "Add", "{}", "--timeout", "0"], 2, "--timeout"),
+    ],
+)
+def test_call_says_what_is_wrong(run: Run, arguments: list[str], status: int, reason: str) -> None:
+    result = run("call", *arguments, "--idl", "calc.idl")
+    assert (result.status, result.out) == (status, "")
+    assert reason in result.err
+
+
+def test_call_with_bad_idl_shows_the_diagnostics(run: Run) -> None:
+    result = run("call", "calc", "Add", "--idl", "bad.idl")
+    assert result.status == 1
+    assert "bad.idl:1:25: error" in result.err
+
+
+def test_call_with_arguments_that_do_not_fit_is_status_2(run: Run, served: str) -> None:
+    result = run("call", "calc", "Add", '{"a": 1}', "--idl", "calc.idl")
+    assert result == Ran(2, "", "lrpc: Add: b: is missing\n")
+
+
+def test_ping_tells_the_choice(run: Run, served: str) -> None:
+    result = run("ping", "calc", "-v", "--idl", "calc.idl", "--count", "2")
+    chosen, *answers = result.out.splitlines()
+    assert result.status == 0
+    assert chosen == "chose ncalrpc:[calc]: same machine: it has an ALPC port of this name"
+    assert len(answers) == 2
+    assert all(line.startswith("ncalrpc:[calc] connected in ") for line in answers)
+
+
+def test_ping_without_idl_asks_only_who_is_there(run: Run, served: str) -> None:
+    result = run("ping", served)
+    assert result.status == 0
+    assert result.out.startswith(f"{served} connected in ")
+    assert "refused" not in result.out
+
+
+def test_ping_fails_for_an_interface_that_is_not_there(run: Run, served: str) -> None:
+    Path("other.idl").write_text(IDL.replace("9e31", "9e32"))
+    result = run("ping", "calc", "--idl", "other.idl")
+    assert result.status == 4
+    assert "; refused: Calculator" in result.out
+
+
+def test_ping_fails_where_nobody_is(run: Run) -> None:
+    result = run("ping", "ncalrpc:[nobody]", "-v")
+    assert (result.status, result.out) == (4, "")
+    assert "OBJECT_NAME_NOT_FOUND" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "reason"),
+    [
+        (["nothing"], 1, "module:Class"),
+        (["no_such_module:X"], 1, "ModuleNotFoundError"),
+        (["json:loads"], 1, "no generated interface"),
+    ],
+)
+def test_serve_says_what_is_wrong(run: Run, arguments: list[str], status: int, reason: str) -> None:
+    result = run("serve", *arguments, "--listen", "ncalrpc:[x]")
+    assert (result.status, result.out) == (status, "")
+    assert reason in result.err
+
+
+@pytest.mark.parametrize(
+    ("binding", "status", "reason"),
+    [
+        ("ncalrpc", 2, "no protocol sequence"),
+        ("ncalrpc:", 4, "needs an endpoint"),
+        ("ncacn_ip_tcp:[x]", 2, "no TCP port"),
+    ],
+)
+def test_serve_refuses_a_bad_binding(run: Run, binding: str, status: int, reason: str) -> None:
+    run("gen", "calc.idl")
+    command = [sys.executable, "-m", "lrpc.cli", "serve", "service:Service", "--listen", binding]
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# pack, unpack
+
+RECORD = '{"a": 1, "b": 2.5, "name": "x"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "options", "octets"),
+    [
+        ("Record", RECORD, [], "0100000000000000000000000000044000000200020000000000000002000000" + "78000000"),
+        ("Calculator.Add", '{"a": 2, "b": 3}', [], "0200000003000000"),
+        ("Add", '{"a": 2, "b": 3}', ["--order", "big"], "0000000200000003"),
+        ("Add", '{"__return__": 5}', ["--direction", "out"], "05000000"),
+        ("Either", '{"t": 1, "u": 17}', [], "010011"),
+        ("Echo", '{"n": 1, "data": [9]}', ["--syntax", "ndr64"], "01000000000000000100000000000000" + "09"),
+        ("Echo", '{"back": [9]}', ["--direction", "out", "--given", '{"data": [0]}'], "0100000009"),
+        ("TALLY", "null", [], "00" * 20),
+    ],
+)
+def test_pack_and_unpack_are_each_others_inverse(
+    run: Run, name: str, data: str, options: list[str], octets: str
+) -> None:
+    assert run("pack", "calc.idl", name, data, *options) == Ran(0, f"{octets}\n", "")
+    assert run("pack", "calc.idl", name, *options, stdin=data) == Ran(0, f"{octets}\n", "")
+    for result in (
+        run("unpack", "calc.idl", name, octets, *options),
+        run("unpack", "calc.idl", name, "-", *options, stdin=octets.upper() + "\n"),
+    ):
+        assert (result.status, json.loads(result.out), result.err) == (0, json.loads(data), "")
+
+
+def test_unpack_notes_octets_behind_the_value(run: Run) -> None:
+    result = run("unpack", "calc.idl", "Add", "0200000003000000ffff")
+    assert result == Ran(0, '{"a": 2, "b": 3}\n', "lrpc: note: 2 octets follow the value\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "reason"),
+    [
+        (["pack", "calc.idl", "Add", "{}"], 1, "a: is missing"),
+        (["pack", "calc.idl", "Add", "nonsense"], 2, "this is no JSON"),
+        (["pack", "calc.idl", "Nothing", "{}"], 2, "'Nothing' is not a type or operation here"),
+        (["pack", "missing.idl", "Add", "{}"], 1, "cannot find missing.idl"),
+        (["pack", "calc.idl", "Add", "{}", "--syntax", "ndr64", "--order", "big"], 2, "NDR64 is little-endian"),
+        (["pack", "calc.idl", "Echo", '{"back": [1]}', "--direction", "out"], 1, "(--given)"),
+        (["unpack", "calc.idl", "Add", "02"], 1, "a: long takes 4 octets"),
+        (["unpack", "calc.idl", "Add", "0x"], 2, "HEX"),
+        (["unpack", "calc.idl", "Add", "é"], 2, "HEX"),
+        (["unpack", "calc.idl", "Either", "070011"], 1, "7"),
+    ],
+)
+def test_pack_and_unpack_say_what_is_wrong(run: Run, arguments: list[str], status: int, reason: str) -> None:
+    result = run(*arguments)
+    assert (result.status, result.out) == (status, "")
+    assert reason in result.err
+
+
+# Streams
+
+
+def test_demo_is_a_table_of_tabs_when_piped() -> None:
+    command = [sys.executable, "-m", "lrpc.cli", "demo", "--calls", "5"]
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=True)
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert rows[0] == ["asked for", "connected to", "because", "µs a call"]
+    assert [row[0].partition(":")[0] for row in rows[1:]] == ["calc", "ncalrpc", "ncacn_np", "ncacn_ip_tcp"]
+
+
+def test_terminal_gets_a_drawn_table() -> None:
+    program = (
+        "import pty, os, sys\n"
+        "status = pty.spawn([sys.executable, '-m', 'lrpc.cli', 'demo', '--calls', '5'])\n"
+        "sys.exit(os.waitstatus_to_exitcode(status))\n"
+    )
+    environment = _environment() | {"TERM": "xterm", "COLUMNS": "120"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=True
+    )
+    assert "┃" in done.stdout.decode()
+    assert "ncacn_np:[\\pipe\\calc]" in done.stdout.decode()
+
+
+def test_reader_that_goes_away_is_no_traceback() -> None:
+    command = f"{sys.executable} -m lrpc.cli check bad.idl missing.idl | true"
+    done = subprocess.run(["sh", "-c", command], env=_environment(), capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
