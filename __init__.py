@@ -42,6 +42,7 @@ from lrpc.runtime.status import (
 )
 
 if TYPE_CHECKING:
+    from lrpc.rpcgen import IdlError
     from lrpc.rpcgen.load import load
     from lrpc.runtime.async_server import AsyncServer
 
@@ -60,6 +61,7 @@ __all__ = [
     "ContextMismatch",
     "DeadlineExceeded",
     "Fault",
+    "IdlError",
     "InvalidBinding",
     "Limits",
     "ListenError",
@@ -92,4 +94,8 @@ def __getattr__(name: str) -> Any:
         from lrpc.rpcgen.load import load
 
         return load
+    if name == "IdlError":
+        from lrpc.rpcgen import IdlError
+
+        return IdlError
     raise AttributeError(f"module 'lrpc' has no attribute {name!r}")

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO
 
 import typer
 
@@ -27,7 +27,6 @@ from .runtime.status import ArgumentError, Fault, InvalidBinding, ListenError, R
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from .rpcgen import Diagnostic
     from .rpcgen.stub_file import StubFile
     from .runtime.ping import Pong
 
@@ -145,7 +144,7 @@ def gen(
 
 
 def _write_stub(path: str, stub: StubFile, command: str) -> bool:
-    _show_diagnostics(stub.compilation.diagnostics, sys.stderr)
+    _print_lines(stub.compilation.diagnostics, sys.stderr)
     if stub.text is None:
         return False
     stub.write()
@@ -154,7 +153,7 @@ def _write_stub(path: str, stub: StubFile, command: str) -> bool:
 
 
 def _check_stub(path: str, stub: StubFile, command: str) -> bool:
-    _show_diagnostics(stub.compilation.errors, sys.stderr)
+    _print_lines(stub.compilation.errors, sys.stderr)
     if stub.text is not None and not stub.current:
         _complain(f"{stub.path} is not what {path} says; run: {command}")
     return stub.text is not None and stub.current
@@ -182,14 +181,9 @@ def check(
     if format is Format.JSON:
         _print_json([diagnostic.as_json() for diagnostic in diagnostics])
     else:
-        _show_diagnostics(diagnostics, sys.stdout)
+        _print_lines(diagnostics, sys.stdout)
     if any(compilation.errors for compilation in found):
         raise typer.Exit(FAILED)
-
-
-def _show_diagnostics(diagnostics: Iterable[Diagnostic], stream: Any) -> None:
-    for diagnostic in diagnostics:
-        print(diagnostic, file=stream)
 
 
 def _macros(defines: Sequence[str] | None) -> dict[str, str]:
@@ -346,7 +340,7 @@ def pack(
     """
     from .runtime import by_name
 
-    form = by_name.Form(_encoding(syntax, order), direction.value, _given(given))
+    form = by_name.Form(_encoding(syntax, order), direction.value, None if given is None else _json(given, "--given"))
     target = by_name.find(_load(idl, search), name)
     print(by_name.pack(target, _json(_or_stdin(data), "JSON"), form).hex())
 
@@ -372,7 +366,7 @@ def unpack(
     """
     from .runtime import by_name
 
-    form = by_name.Form(_encoding(syntax, order), direction.value, _given(given))
+    form = by_name.Form(_encoding(syntax, order), direction.value, None if given is None else _json(given, "--given"))
     target = by_name.find(_load(idl, search), name)
     try:
         stub = bytes.fromhex(_or_stdin(octets))
@@ -390,10 +384,6 @@ def _encoding(syntax: Syntax, order: Order) -> Encoding:
     if order is Order.BIG:
         raise typer.BadParameter("NDR64 is little-endian", param_hint="--order")
     return Encoding.NDR64
-
-
-def _given(text: str | None) -> Any:
-    return None if text is None else _json(text, "--given")
 
 
 # Input and output
@@ -416,6 +406,11 @@ def _json(text: str, hint: str) -> Any:
 
 def _or_stdin(text: str | None) -> str:
     return sys.stdin.read() if text in (None, "-") else text
+
+
+def _print_lines(things: Iterable[object], stream: TextIO) -> None:
+    for thing in things:
+        print(thing, file=stream)
 
 
 def _print_json(data: Any) -> None:

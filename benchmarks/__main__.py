@@ -29,7 +29,8 @@ def main() -> None:
     print(f"{'ratio':>7}  {'goal':<13} {'':<4} {'ours':>9} {'theirs':>10}  noise  work")
     for row in rows:
         verdict = "met" if row.met else "MISS"
-        print(f"{row.ratio:7.2f}  {row.goal:<13} {verdict:<4} {row.ours:>9} {row.theirs:>10}  {row.noise:4.0%}  {row.work}")
+        figures = f"{row.ratio:7.2f}  {row.goal:<13} {verdict:<4} {row.ours:>9} {row.theirs:>10}"
+        print(f"{figures}  {row.noise:4.0%}  {row.work}")
 
 
 if __name__ == "__main__":

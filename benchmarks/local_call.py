@@ -102,9 +102,7 @@ def _small(client: Any, pickler: Any, bare: socket.socket, which: str) -> list[R
         bare.send(message)
         bare.recv(65536)
 
-    timings = compare(
-        {"lrpc": lambda: client.Add(2, 3), "pickle": pickled, "bare": ping}, each=1000, rounds=30
-    )
+    timings = compare({"lrpc": lambda: client.Add(2, 3), "pickle": pickled, "bare": ping}, each=1000, rounds=30)
     ours, pickles, floor = timings["lrpc"], timings["pickle"], timings["bare"]
     us = f"{ours.best * 1e6:.1f} us"
     return [

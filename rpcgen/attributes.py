@@ -54,6 +54,7 @@ HONOURED: Final[dict[str, frozenset[Position]]] = {
     "handle": frozenset(("typedef",)),
     "range": frozenset(("parameter", "field", "typedef")),
     "v1_enum": frozenset(("typedef", "type")),
+    "disable_consistency_check": frozenset(("parameter", "field")),
 }
 """Attributes that decide something, and where they do."""
 
@@ -67,7 +68,7 @@ _IGNORED = """
     ms_conf_struct auto_handle implicit_handle explicit_handle code nocode strict_context_handle async_uuid
     type_strict_context_handle context_handle_serialize context_handle_noserialize idempotent message async notify
     notify_flag enable_allocate input_sync no_injected_text propget propput propputref id helpstring helpcontext vararg
-    restricted hidden source retval optional defaultvalue lcid bindable disable_consistency_check annotation proxy heap
+    restricted hidden source retval optional defaultvalue lcid bindable annotation proxy heap
     allocate optimize comm_status fault_status public helper dual oleautomation odl nonextensible readonly uidefault
     force_allocate in_line out_of_line encode decode byte_count
 """

@@ -49,6 +49,7 @@ def apply(
             shape = _count(shape, attributes.by_name[attribute], plus, name)
     shape = _string(shape, attributes)
     shape = _range(binding, shape, attributes)
+    shape = _lenient(shape, attributes)
     return _switch(binding, shape, attributes)
 
 
@@ -152,6 +153,15 @@ def _range(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
     if not enumeration and not (isinstance(shape.base, model.Scalar) and shape.base.word not in ("Float", "Double")):
         raise problem(catalogue.RANGE_TARGET, attribute.span)
     return replace(shape, limits=(lowest, highest))
+
+
+def _lenient(shape: Shape, attributes: AttributeSet) -> Shape:
+    """[disable_consistency_check] lands on the pointer that has the size."""
+    if "disable_consistency_check" in attributes:
+        for index, level in enumerate(shape.levels):
+            if level.pointer and level.size is not None:
+                return _replaced(shape, index, replace(level, lenient=True))
+    return shape
 
 
 def _switch(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:

@@ -42,8 +42,8 @@ class Layouts:
                 return self._named(key)
             case model.Ranged(target=target, lowest=lowest, highest=highest):
                 return call("rpc.Range", self.of(target, siblings), str(lowest), str(highest))
-            case model.Pointer(pointer=kind, target=target):
-                return call(_POINTERS[kind], self._target(target, siblings))
+            case model.Pointer(pointer=kind, target=target, lenient=lenient):
+                return call(_POINTERS[kind], self._target(target, siblings), *(["lenient=True"] if lenient else []))
             case model.Array():
                 return self._array(type_, siblings)
             case model.String():

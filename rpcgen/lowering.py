@@ -123,7 +123,7 @@ class Lowering:
             pointee = self._array(level, inner)
         if not level.pointer:
             return pointee
-        return model.Pointer(pointer=self._kind(level, first=first), target=pointee)
+        return model.Pointer(pointer=self._kind(level, first=first), target=pointee, lenient=level.lenient)
 
     def _kind(self, level: Level, *, first: bool) -> model.PointerKind:
         if level.explicit is not None:

@@ -102,6 +102,8 @@ class Pointer(Node):
     kind: Literal["pointer"] = "pointer"
     pointer: PointerKind
     target: Type
+    lenient: bool = False
+    """[disable_consistency_check]: it may be null beside a size that is not 0."""
 
 
 class Array(Node):

@@ -39,6 +39,8 @@ class Level:
     first: Count | None = None
     string: bool = False
     limits: tuple[int, int] | None = None
+    lenient: bool = False
+    """[disable_consistency_check]: a null pointer may stand beside a size that is not 0."""
 
 
 class Special(enum.Enum):

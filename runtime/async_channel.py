@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from .call import remaining
-from .channel import dropped, settled
+from .channel import dropped, ended, settled
 from .ndr.layout import Encoding
 from .status import ConnectionLost, DeadlineExceeded, Ran, RpcError
 from .stub import Octets, Reply
@@ -34,7 +34,9 @@ class AsyncioChannel:
         self._sending = asyncio.Lock()
         self._room = asyncio.Semaphore(MAX_CALLS)
         self._broken: RpcError | None = None
-        self._loop.add_reader(wire.fileno(), self._readable)
+        self._descriptor = wire.fileno()
+        self._room_to_send: asyncio.Future[None] | None = None
+        self._loop.add_reader(self._descriptor, self._readable)
 
     async def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """Send a request and wait for its response; a cancelled caller abandons its call."""
@@ -64,7 +66,7 @@ class AsyncioChannel:
                 for _ in self._wire.transmitting(message):
                     await self._writable()
             except RpcError as error:
-                del self._waiting[message.key]
+                self._waiting.pop(message.key, None)
                 if error.ran is not Ran.NO or isinstance(error, ConnectionLost):
                     self._break(error)
                 raise
@@ -74,12 +76,14 @@ class AsyncioChannel:
             return future
 
     async def _writable(self) -> None:
-        ready: asyncio.Future[None] = self._loop.create_future()
-        self._loop.add_writer(self._wire.fileno(), _ready, ready)
+        ready = self._room_to_send = self._loop.create_future()
+        self._loop.add_writer(self._descriptor, _ready, ready)
         try:
             await ready
         finally:
-            self._loop.remove_writer(self._wire.fileno())
+            self._room_to_send = None
+            if self._broken is None:
+                self._loop.remove_writer(self._descriptor)
 
     def _readable(self) -> None:
         try:
@@ -111,12 +115,15 @@ class AsyncioChannel:
     def _break(self, error: RpcError) -> None:
         if self._broken is None:
             self._broken = error
-            self._loop.remove_reader(self._wire.fileno())
+            self._loop.remove_reader(self._descriptor)
+            if self._room_to_send is not None:
+                self._loop.remove_writer(self._descriptor)
+                _ready(self._room_to_send)
             self._wire.close()
         waiting, self._waiting = self._waiting, {}
         for future in waiting.values():
             if not future.done():
-                future.set_result(ConnectionLost(str(error)))
+                future.set_result(ended(error))
 
 
 def _ready(future: asyncio.Future[None]) -> None:

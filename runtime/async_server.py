@@ -14,7 +14,7 @@ from .binding import StringBinding
 from .call import Limits, set_caller
 from .endpoints import Endpoint
 from .server import Serving
-from .session import Answer, Call, Ended, Session
+from .session import SEND_TIMEOUT, Answer, Call, Ended, Session
 from .status import NCA_CANCEL, CallCancelled, Ran
 
 logger = logging.getLogger("lrpc.server")
@@ -27,8 +27,10 @@ BURST: Final = 64
 class _Client:
     """What the loop keeps of a connection."""
 
-    def __init__(self, context: contextvars.Context) -> None:
+    def __init__(self, context: contextvars.Context, descriptor: int) -> None:
         self.context = context
+        self.descriptor = descriptor
+        """What the loop knows it by, also when the session has closed itself."""
         self.hurry: asyncio.TimerHandle | None = None
         self.sending = asyncio.Lock()
         self.running = 0
@@ -117,9 +119,9 @@ class AsyncServer(Serving):
             session.close()
             return
         loop = asyncio.get_running_loop()
-        client = self._clients[session] = _Client(contextvars.copy_context())
+        client = self._clients[session] = _Client(contextvars.copy_context(), session.fileno())
         client.context.run(set_caller, session.caller)
-        loop.add_reader(session.fileno(), self._readable, session, client)
+        loop.add_reader(client.descriptor, self._readable, session, client)
         client.hurry = loop.call_later(self.limits.handshake, self._hurry, session)
 
     def _hurry(self, session: Session) -> None:
@@ -171,23 +173,23 @@ class AsyncServer(Serving):
         client.over = True
         if not client.running:
             self._end(session)
-        elif session in self._sessions and not client.paused:
+        elif session in self._sessions:
             self._pause(session, client)
 
     def _pause(self, session: Session, client: _Client) -> None:
         """Read no more of a client until some of its calls have ended."""
         client.paused = True
-        asyncio.get_running_loop().remove_reader(session.fileno())
+        asyncio.get_running_loop().remove_reader(client.descriptor)
 
     def _resume(self, session: Session, client: _Client) -> None:
         if client.paused and session in self._sessions and not self._stopped.is_set():
             client.paused = False
-            asyncio.get_running_loop().add_reader(session.fileno(), self._readable, session, client)
+            asyncio.get_running_loop().add_reader(client.descriptor, self._readable, session, client)
 
     def _end(self, session: Session) -> None:
         client = self._clients.pop(session, None)
         if client is not None:
-            asyncio.get_running_loop().remove_reader(session.fileno())
+            asyncio.get_running_loop().remove_reader(client.descriptor)
             if client.hurry is not None:
                 client.hurry.cancel()
             self._dismiss(session)
@@ -214,7 +216,10 @@ async def _room(session: Session) -> None:
     ready: asyncio.Future[None] = loop.create_future()
     loop.add_writer(descriptor, _ready, ready)
     try:
-        await ready
+        async with asyncio.timeout(SEND_TIMEOUT):
+            await ready
+    except TimeoutError:
+        raise Ended("the client leaves its answers unread") from None
     finally:
         loop.remove_writer(descriptor)
 

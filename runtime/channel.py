@@ -41,6 +41,12 @@ def dropped(outcome: Outcome) -> None:
         outcome[2]()
 
 
+def ended(error: RpcError) -> RpcError:
+    """What the end of a connection means to a call that waits: it may have run, whatever the error says of another."""
+    kind = ProtocolError if isinstance(error, ProtocolError) else ConnectionLost
+    return kind(str(error))
+
+
 class BlockingChannel:
     """Calls that block. timeout: seconds that a call may take, unless `deadline` says less."""
 
@@ -185,7 +191,7 @@ class BlockingChannel:
         self._broken = self._broken or error
         self._wire.close()
         for key in list(self._waiting):
-            self._deliver(key, ConnectionLost(str(error)))
+            self._deliver(key, ended(error))
 
 
 def _wake(slot: _Slot) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from ..transports import alpc, memory, pipe, tcp
+from ..transports import alpc, memory, pipe, security, tcp
 from ..transports import errors as transport
 from ..transports.seam import Connection, Listener
 from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding, pipe_name
@@ -62,14 +62,14 @@ class Endpoint:
     asked: the binding as the server's owner wrote it. binding: what clients connect to, with the real TCP port.
     """
 
-    def __init__(self, asked: StringBinding, security: str | None, registry: Registry, limits: Limits) -> None:
+    def __init__(self, asked: StringBinding, descriptor: str | None, registry: Registry, limits: Limits) -> None:
         self.asked = str(asked)
         self._registry = registry
         self._limits = limits
         self._groups = AssociationGroups(lambda: ContextTable(uuid4, limits.max_contexts))
         try:
-            self.listener: Listener = _listen(asked, security)
-        except transport.TransportError as error:
+            self.listener: Listener = _listen(asked, descriptor)
+        except (transport.TransportError, security.SddlError) as error:
             raise ListenError(f"{asked}: {error}") from error
         self.binding = _actual(asked, self.listener)
 
@@ -92,14 +92,14 @@ class Endpoint:
         )
 
 
-def _listen(binding: StringBinding, security: str | None) -> Any:
+def _listen(binding: StringBinding, descriptor: str | None) -> Any:
     if not binding.endpoint:
         raise ListenError(f"{binding}: a server needs an endpoint, as in {binding.protocol}:[name]")
     if binding.protocol == NCALRPC:
-        return alpc.listen(binding.endpoint, security=security)
+        return alpc.listen(binding.endpoint, security=descriptor)
     if binding.protocol == NCACN_NP:
-        return pipe.listen(pipe_name(binding.endpoint), security=security)
-    if security is not None:
+        return pipe.listen(pipe_name(binding.endpoint), security=descriptor)
+    if descriptor is not None:
         raise ListenError(f"{binding}: {binding.protocol} has no security descriptor")
     if binding.protocol == NCACN_IP_TCP:
         return tcp.listen((binding.address or LOOPBACK, int(binding.endpoint)))

@@ -98,8 +98,11 @@ class Fault(RpcError):
     status: the code, unsigned 32 bits. name: as the field writes it.
     """
 
-    def __init__(self, status: int, message: str = "", *, ran: Ran | None = None) -> None:
-        self.status = status & 0xFFFFFFFF
+    default: int = 0x1C000012
+    """The status of one that is raised without."""
+
+    def __init__(self, status: int | None = None, message: str = "", *, ran: Ran | None = None) -> None:
+        self.status = (self.default if status is None else status) & 0xFFFFFFFF
         self.name = fault_name(self.status)
         super().__init__(message or f"{self.name} ({self.status:#010x})", ran=ran)
 
@@ -107,33 +110,49 @@ class Fault(RpcError):
 class AccessDenied(Fault):
     """The caller may not do that."""
 
+    default = 0x00000005
+
 
 class UnknownInterface(Fault):
     """The server does not have the interface on this endpoint."""
+
+    default = 0x1C010003
 
 
 class OperationOutOfRange(Fault):
     """The interface has no operation of this number."""
 
+    default = 0x1C010002
+
 
 class RefusedStubData(Fault):
     """The server could not read the arguments."""
+
+    default = 0x6F7
 
 
 class ContextMismatch(Fault):
     """A context handle is not, or no longer, valid where it was used."""
 
+    default = 0x1C00001A
+
 
 class ObjectNotFound(Fault):
     """The server has no object of that UUID."""
+
+    default = 0x1C000024
 
 
 class ServerTooBusy(Fault):
     """The server takes no more calls now."""
 
+    default = 0x1C010014
+
 
 class CallCancelled(Fault):
     """The call was cancelled."""
+
+    default = 0x1C00000D
 
 
 # Faults (C706 appendix E; Win32 codes where Windows uses them)

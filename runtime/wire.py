@@ -279,6 +279,8 @@ class PduWire:
         event = events[0]
         if isinstance(event, ncacn.BindRefused):
             raise _refused(event)
+        if isinstance(event, ncacn.ConnectionFailed):
+            raise ProtocolError(f"no answer to a bind: {event.reason}", ran=Ran.NO)
         if not isinstance(event, ncacn.BindAnswered):
             raise ProtocolError(f"a bind was answered by {event}", ran=Ran.NO)
         if not event.results[0].accepted:

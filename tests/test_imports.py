@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import lrpc
 import pytest
+
+import lrpc
 
 PACKAGE = Path(lrpc.__file__).parent
 FOLDERS = ("rpcgen", "runtime", "transports")
-WORLD = frozenset({"socket", "asyncio", "threading", "select", "selectors", "time", "random", "os", "subprocess", "ssl"})
+WORLD = frozenset(
+    {"socket", "asyncio", "threading", "select", "selectors", "time", "random", "os", "subprocess", "ssl"}
+)
 
 # The floors, from the ground; a module imports from lower floors, or from its own where that makes no circle.
 FLOORS: tuple[frozenset[str], ...] = (
@@ -26,7 +29,16 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.contexts", "runtime.ncacn", "runtime.ncalrpc"}),
     frozenset({"runtime.call"}),
     frozenset({"runtime.stub"}),
-    frozenset({"runtime.plain", "runtime.wire", "runtime.dispatch", "runtime.session", "runtime.channel", "runtime.async_channel"}),
+    frozenset(
+        {
+            "runtime.plain",
+            "runtime.wire",
+            "runtime.dispatch",
+            "runtime.session",
+            "runtime.channel",
+            "runtime.async_channel",
+        }
+    ),
     frozenset({"runtime.interfaces", "runtime.by_name"}),
     frozenset({"runtime.locate", "runtime.endpoints"}),
     frozenset({"runtime.connect", "runtime.server", "runtime.async_server"}),
@@ -154,7 +166,9 @@ def test_engines_know_nothing_of_the_world(folder: str) -> None:
         f"{found.module}:{found.line} imports {found.target}"
         for found in IMPORTS
         if within(found.module, folder)
-        and (found.target.partition(".")[0] in WORLD or (found.target == "uuid" and {"uuid1", "uuid4"} & {*found.names}))
+        and (
+            found.target.partition(".")[0] in WORLD or (found.target == "uuid" and {"uuid1", "uuid4"} & {*found.names})
+        )
     ]
     assert worldly == []
 

@@ -904,7 +904,8 @@ _RPC_SECURITY_DESCRIPTOR = rpc.Struct(
     RPC_SECURITY_DESCRIPTOR,
     "lpSecurityDescriptor"
     / rpc.UniquePtr(
-        rpc.ConformantVaryingArray(rpc.Char, rpc.this.cbInSecurityDescriptor, rpc.this.cbOutSecurityDescriptor)
+        rpc.ConformantVaryingArray(rpc.Char, rpc.this.cbInSecurityDescriptor, rpc.this.cbOutSecurityDescriptor),
+        lenient=True,
     ),
     "cbInSecurityDescriptor" / rpc.ULong,
     "cbOutSecurityDescriptor" / rpc.ULong,

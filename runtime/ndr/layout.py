@@ -364,12 +364,14 @@ class String(Layout):
 class Pointer(Layout):
     """A pointer; `target` may be a function that gives the layout, for types that contain themselves.
 
-    A top-level [ref] pointer has no word: the parameter is its target.
+    A top-level [ref] pointer has no word: the parameter is its target. lenient: [disable_consistency_check], a null
+    pointer may stand beside a size that is not 0 (MS-RPCE 3.1.1.5.3.3).
     """
 
-    def __init__(self, target: Layout | Callable[[], Layout]) -> None:
+    def __init__(self, target: Layout | Callable[[], Layout], *, lenient: bool = False) -> None:
         super().__init__()
         self._target = target
+        self.lenient = lenient
 
     @property
     def target(self) -> Layout:

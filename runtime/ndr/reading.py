@@ -33,6 +33,7 @@ from .layout import (
     Range,
     RefPtr,
     Scalar,
+    Status,
     String,
     Struct,
     SwitchIs,
@@ -57,6 +58,9 @@ class Reading(ReadingArrays):
 
     def _write(self, parameters: Parameters, outer: Parameters) -> None:
         self.lines.append("def decode(buf, octets, q, ins):")
+        if parameters.fields and all(type(field.layout) in (Scalar, Status) for field in parameters.fields):
+            self._flat(parameters)
+            return
         self.line("end = len(buf); o = 0; full = {}")
         if not self.recursive:
             self._body(parameters, outer)
@@ -67,6 +71,13 @@ class Reading(ReadingArrays):
         while self.pending:
             self._function(*self.pending.pop())
         self.line("return run(whole(o), q)")
+
+    def _flat(self, parameters: Parameters) -> None:
+        """Scalars only: what unpack gives is the tuple of their values."""
+        for field in parameters.fields:
+            self.scalars(field.layout)
+        text, _, _ = self.take_run()
+        self.line(f"return {self.packed('unpack_from', text)}(buf)")
 
     def _body(self, parameters: Parameters, outer: Parameters) -> None:
         self.enter((*outer.fields, *parameters.fields), reply=bool(outer.fields))
@@ -193,7 +204,7 @@ class Reading(ReadingArrays):
         self.known = agreed(before, self.known)
         with self.block("else:"):
             self.line(f"{value} = None")
-            self.nothing_read(start, pointer.target, NULL)
+            self.nothing_read(start, pointer.target, ABSENT if pointer.lenient else NULL)
         return value
 
     def _shared(self, pointer: FullPtr, raw: str, value: str, start: int) -> None:

@@ -120,9 +120,13 @@ class ReadingFields(Source):
         if expression is None or not (scope.foreign or expression.names() <= scope.fields.keys()):
             return  # a sibling that travels in the other direction, and its value was not given
         if scope.loops or scope.foreign:
-            self.line(f"{scope.many}.append(({self._key(expression)}, {seen}))")
+            self._collect(expression, seen)
         else:
             scope.waiting.append(Correlation(layout, expression, seen))
+
+    def _collect(self, expression: Expression, seen: str) -> None:
+        """A count goes to the list, for an expression that a loop, an arm or a function may meet again."""
+        self.line(f"{self.scope.many}.append(({self._key(expression)}, {seen}))")
 
     def enter(self, fields: Sequence[Field], *, reply: bool = False) -> Scope:
         """Make `fields` the siblings; gives the scope that was, to be set again when they are checked."""
@@ -147,10 +151,9 @@ class ReadingFields(Source):
         """On this way through the code nothing correlated since `start` was read; `count` for `layout` itself."""
         scope = self.scope
         sizes = _sizes(layout)
-        if scope.loops or scope.foreign:
-            if count == NULL:
-                for expression in sizes:
-                    self.correlate(layout, expression, NULL)
+        if scope.loops or scope.foreign or id(layout) in self.recursive:
+            for expression in sizes if count == NULL else ():
+                self._collect(expression, NULL)
             return
         for waiting in scope.waiting[start:]:
             own = waiting.owner is layout and any(waiting.expression is size for size in sizes)

@@ -376,7 +376,7 @@ class Reader:
         if isinstance(layout, RefPtr):
             status = RPC_X_NULL_REF_POINTER
             raise self._bad("a null [ref] pointer", place, rule="C706 14.3.12.1", status=status)
-        for said in counts_of(layout.target) if not place.reply else ():
+        for said in counts_of(layout.target) if not (place.reply or layout.lenient) else ():
             self.checks.append(NullCheck(said, 0, "a null pointer", place, self.position))
         return None
 

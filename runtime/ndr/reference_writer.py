@@ -322,7 +322,7 @@ class Writer:
     def _null(self, layout: Pointer, place: Place) -> None:
         if isinstance(layout, RefPtr):
             raise _bad("a null [ref] pointer", place, "C706 14.3.12.1", RPC_X_NULL_REF_POINTER)
-        for said in counts_of(layout.target) if not place.reply else ():
+        for said in counts_of(layout.target) if not (place.reply or layout.lenient) else ():
             size = place.size_of_nothing(said)
             if size:
                 raise _bad(f"a null pointer to {size} items", place, "MS-RPCE 3.1.1.5.3")

@@ -302,9 +302,10 @@ class Writing(WritingArrays):
         with self.saying(f"if {referent.value} is not None:"):
             self.settle(pointer.target, referent.target)
             self.say("pass")
-        with self.saying("else:"):
-            self.settle_null(pointer.target)
-            self.say("pass")
+        if not pointer.lenient:
+            with self.saying("else:"):
+                self.settle_null(pointer.target)
+                self.say("pass")
 
     def _referent(self, pointer: Pointer, referent: Referent) -> None:
         value, number = referent.value, referent.number

@@ -42,7 +42,8 @@ class WritingArrays(WritingFields, ABC):
         self.say(f"{data} = {self._data(array, value)}")
         unit = self._unit(array)
         self.say(f"{count} = len({data}){f' // {unit}' if unit > 1 else ''}")
-        rows = self.load("None") if shape.has_pointers(element) else ""
+        one_by_one = shape.fixed_size(array, self.encoding) is None
+        rows = self.load("None") if one_by_one and shape.has_pointers(element) else ""
         return Items(data, count, self.new("m"), "0" if array.first is None else self.new("f"), rows)
 
     def _data(self, array: Array, value: str) -> str:

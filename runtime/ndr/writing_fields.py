@@ -87,6 +87,8 @@ def names(prepared: Prepared) -> list[str]:
             return [name for part in prepared for name in names(part)]
         case Record():
             return names(prepared.parts)
+        case Items() if prepared.rows:  # its part is known inside of loops only
+            return names([prepared.data, prepared.count, prepared.maximum, prepared.first, prepared.rows])
         case Items() | Text() | Referent() | Choice():
             return [name for slot in dataclasses.fields(prepared) for name in names(getattr(prepared, slot.name))]
         case _:

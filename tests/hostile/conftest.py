@@ -12,8 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import lrpc
 import pytest
+
+import lrpc
 from lrpc.transports import alpc, pipe, tcp
 from lrpc.transports.errors import TimedOut, TransportError
 
@@ -75,13 +76,26 @@ class Victim:
     def settled(self) -> bool:
         """Nothing is left of anybody but the client that watches."""
         descriptors, threads = self._baseline()
-        return (
-            len(self.host.server._sessions) == 1 and descriptors <= self.descriptors and threads <= self.threads
-        )
+        return len(self.host.server._sessions) == 1 and descriptors <= self.descriptors and threads <= self.threads
 
     def survives(self) -> None:
         self.check()
-        shared.wait_until(self.settled)
+        try:
+            shared.wait_until(self.settled)
+        except AssertionError:
+            sessions, (descriptors, threads) = len(self.host.server._sessions), self._baseline()
+            left = [link for entry in os.scandir("/proc/self/fd") if (link := _target(entry.path))]
+            raise AssertionError(
+                f"{sessions} sessions, {descriptors} descriptors where {self.descriptors} were, {threads} threads "
+                f"where {self.threads} were: {left} {threading.enumerate()}"
+            ) from None
+
+
+def _target(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:  # the descriptor that looks
+        return ""
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import random
 import struct
 from typing import Any
 
-import lrpc
 import pytest
+
+import lrpc
 from lrpc.runtime.status import RPC_X_BAD_STUB_DATA, Ran
 from lrpc.runtime.stub import Client
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
 from lrpc.runtime import ncacn
 from lrpc.transports.errors import TransportError
 
@@ -143,9 +144,7 @@ def test_other_protocols_are_shown_out(victim: Any, name: str, drain: Any) -> No
 
 
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 23, 25, 5841, 65535])
-def test_a_length_that_lies_does_no_harm(
-    victim: Any, conversation: tuple[bytes, bytes], size: int, drain: Any
-) -> None:
+def test_a_length_that_lies_does_no_harm(victim: Any, conversation: tuple[bytes, bytes], size: int, drain: Any) -> None:
     connection = victim.connect()
     send(connection, conversation[0], request(1, STUB, size=size))
     victim.check()

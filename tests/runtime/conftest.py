@@ -16,8 +16,9 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
-import lrpc
 import pytest
+
+import lrpc
 
 WATCHDOG = 20.0
 """Seconds after which a wait counts as a hang."""

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-import lrpc
 import pytest
+
+import lrpc
 from lrpc.runtime.status import NCA_UNSPECIFIED, Ran
 
 WATCHDOG = 20.0
@@ -156,9 +157,7 @@ def test_a_status_that_means_failure_carries_the_results(connect: Any, binding: 
     assert caught.value.ran is Ran.YES
 
 
-def test_an_nt_status_is_a_result_unless_it_means_failure(
-    connect: Any, binding: str, calculator: ModuleType
-) -> None:
+def test_an_nt_status_is_a_result_unless_it_means_failure(connect: Any, binding: str, calculator: ModuleType) -> None:
     client = connect(binding)
     assert client.Inspect(0x103) == calculator.InspectResult(7, 0x103)
     with pytest.raises(lrpc.StatusError) as caught:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import lrpc
 import pytest
+
+import lrpc
 from lrpc.runtime.status import Ran
 
 
@@ -40,9 +41,7 @@ async def _within(seconds: float, call: Any) -> Any:
         return await call
 
 
-def test_a_deadline_that_has_passed_sends_nothing(
-    connect: Any, binding: str, world: Any, client_face: str
-) -> None:
+def test_a_deadline_that_has_passed_sends_nothing(connect: Any, binding: str, world: Any, client_face: str) -> None:
     client = connect(binding)
     with pytest.raises(lrpc.DeadlineExceeded) as caught:
         if connect.loop is None:
@@ -55,7 +54,9 @@ def test_a_deadline_that_has_passed_sends_nothing(
     assert world.entered.empty()
 
 
-def test_a_cancelled_call_leaves_its_client_usable(hosts: Any, clients_of: Any, transport: str, binding_for: Any) -> None:
+def test_a_cancelled_call_leaves_its_client_usable(
+    hosts: Any, clients_of: Any, transport: str, binding_for: Any
+) -> None:
     host, clients = hosts("asyncio"), clients_of("asyncio")
     host.server.register(host.service)
     client = clients(host.listen(binding_for(transport)))

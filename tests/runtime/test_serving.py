@@ -6,11 +6,11 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
 from typing import Any
 
-import lrpc
 import pytest
+
+import lrpc
 from lrpc.runtime.status import Ran
 from lrpc.transports import alpc, memory, pipe, tcp
 

@@ -7,8 +7,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import lrpc
 import pytest
+
+import lrpc
 from lrpc.runtime.status import Ran
 
 WATCHDOG = 20.0

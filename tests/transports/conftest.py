@@ -13,8 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import lrpc
 import pytest
+
+import lrpc
 from lrpc.transports import alpc, memory, pipe, tcp
 from lrpc.transports.seam import Connection, Listener
 

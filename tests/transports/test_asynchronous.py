@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
 from lrpc.transports import memory, tcp
 from lrpc.transports.asynchronous import AsyncConnection, AsyncListener
 from lrpc.transports.errors import BadFrame, Disconnected

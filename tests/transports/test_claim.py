@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from lrpc.transports import claim as claim_module
 from lrpc.transports.claim import Claim
 from lrpc.transports.errors import AccessDenied, NameCollision, NameInvalid, TransportError, TypeMismatch

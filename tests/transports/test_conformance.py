@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
 from lrpc.transports.errors import ConnectFailed, Disconnected, MessageTooLong, NameCollision, TimedOut
 from lrpc.transports.seam import Connection
 

@@ -4,6 +4,7 @@ import errno
 import socket
 
 import pytest
+
 from lrpc.transports import errors
 from lrpc.transports.errors import TransportError, from_os_error
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from lrpc.transports import memory
 from lrpc.transports.errors import ConnectionRefused, NameNotFound, TimedOut
 

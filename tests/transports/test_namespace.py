@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lrpc.transports import namespace
 from lrpc.transports.errors import AccessDenied, NameInvalid, NameNotFound, ServerSidMismatch, TypeMismatch
 from lrpc.transports.namespace import Namespace, components_of, file_key, roots

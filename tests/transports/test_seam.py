@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import lrpc.transports
 import pytest
+
+import lrpc.transports
 from lrpc.transports import memory, pipe, seam, tcp, unix
 from lrpc.transports.alpc import CommunicationPort, ConnectionPort
 

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from lrpc.transports import sockets
 from lrpc.transports.errors import Disconnected, ResourcesExhausted, TimedOut, TransportError
 from lrpc.transports.sockets import Acceptor, TimedSocket, after_failed_receive, timeval

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from lrpc.transports import tcp
 from lrpc.transports.errors import (
     ConnectFailed,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from lrpc.transports import unix
 from lrpc.transports.errors import BadFrame, NameNotFound, NotSupported, ResourcesExhausted, TimedOut
 from lrpc.transports.namespace import Namespace

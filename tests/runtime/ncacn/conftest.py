@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from lrpc.runtime import ncacn
 from lrpc.runtime.ncacn import NDR, NDR64, SyntaxId, bind_pdu, feature_syntax, pdu
 from lrpc.runtime.ncacn.header import AuthTrailer

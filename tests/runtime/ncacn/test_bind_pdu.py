@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from lrpc.runtime.ncacn import NDR, ContextRequest, ContextResult, PduError, SyntaxId, bind_pdu, feature_syntax, pdu
 
 

@@ -6,10 +6,11 @@ import ast
 import random
 from pathlib import Path
 
-import lrpc.runtime.ncacn
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+import lrpc.runtime.ncacn
 from lrpc.runtime.ncacn import (
     NDR,
     BindRequested,

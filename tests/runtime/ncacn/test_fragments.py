@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lrpc.runtime.ncacn import FaultStatus, Limits, PduError
 from lrpc.runtime.ncacn.fragments import Assembly, agreed_fragment, cut, joined, room
 from lrpc.runtime.ncacn.pdu import Request

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from lrpc.runtime.ncacn import PduError, pdu
 from lrpc.runtime.ncacn.header import AuthTrailer, Cursor, Header
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from lrpc.runtime.ncacn import PacketType, PduError
 from lrpc.runtime.ncacn.inbox import Inbox
 

@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 
 import pytest
+
 from lrpc.runtime.ncacn import Limits, limits
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
+
 from lrpc.runtime.ncacn import (
     NDR,
     NDR64,

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from lrpc.runtime.ncacn import PacketType, PduError, StateError, pdu
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from lrpc.runtime.ncacn import PacketType, PduError, StateError
 from lrpc.runtime.ncacn.states import CLIENT_TRANSITIONS, SERVER_TRANSITIONS, State, StateMachine
 

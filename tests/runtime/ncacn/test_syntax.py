@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lrpc.runtime.ncacn import NDR, NDR64, SyntaxId, feature_syntax
 
 NDR_OCTETS = {

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
+
 from lrpc.runtime import ncalrpc
 from lrpc.runtime.ncalrpc import SyntaxId
 
@@ -141,7 +142,9 @@ def bound_pair(
 @pytest.fixture(scope="session")
 def kit() -> SimpleNamespace:
     """The octets and functions above."""
-    return SimpleNamespace(INTERFACE=INTERFACE, OTHER=OTHER, OBJECT=OBJECT, bound_pair=bound_pair, octets=octets, **GOLDEN)
+    return SimpleNamespace(
+        INTERFACE=INTERFACE, OTHER=OTHER, OBJECT=OBJECT, bound_pair=bound_pair, octets=octets, **GOLDEN
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from lrpc.runtime import ncalrpc
 from lrpc.runtime.ncalrpc import (
     BindRequested,

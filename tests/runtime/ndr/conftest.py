@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
 from lrpc.runtime.ndr.layout import Encoding, Layout
 
 

@@ -10,6 +10,7 @@ import enum
 from typing import Any
 
 from hypothesis import strategies as st
+
 from lrpc.runtime.ndr.expression import this
 from lrpc.runtime.ndr.layout import (
     GUID,

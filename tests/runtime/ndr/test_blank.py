@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
+
 from lrpc.runtime.ndr.blank import LONGEST, blank
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import this

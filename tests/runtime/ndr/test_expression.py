@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import (
     OPERATORS,

@@ -5,6 +5,7 @@ import struct
 
 import construct
 import pytest
+
 from lrpc.runtime.ndr import layout as words
 from lrpc.runtime.ndr.expression import Number, this
 from lrpc.runtime.ndr.layout import (

@@ -6,6 +6,7 @@ import json
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from lrpc.runtime.ndr.blank import blank
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.json_form import from_json, to_json

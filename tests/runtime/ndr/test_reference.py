@@ -6,6 +6,7 @@ import io
 
 import construct
 import pytest
+
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import this
 from lrpc.runtime.ndr.layout import (

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from lrpc.runtime.ndr import reference_reader
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import this

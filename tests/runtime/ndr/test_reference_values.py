@@ -4,6 +4,7 @@ import enum
 from types import SimpleNamespace
 
 import pytest
+
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import this
 from lrpc.runtime.ndr.layout import (

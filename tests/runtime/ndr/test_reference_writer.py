@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import this
 from lrpc.runtime.ndr.layout import (

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from lrpc.transports.alpc import CommunicationPort
 from lrpc.transports.seam import Peer
 

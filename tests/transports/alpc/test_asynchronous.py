@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
+
 from lrpc.transports.alpc import LPC_DATAGRAM, LPC_PORT_CLOSED, LPC_REPLY, CommunicationPort
 from lrpc.transports.alpc.asynchronous import AsyncPort
 from lrpc.transports.errors import BadFrame, Disconnected, MessageTooLong

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from lrpc.transports import alpc, pipe, unix
 from lrpc.transports.alpc import CommunicationPort, ConnectionPort, PortAttributes, connection
 from lrpc.transports.alpc import message as wire

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from lrpc.transports.alpc import message as wire
 from lrpc.transports.alpc.message import ViewAttribute, pack, unpack
 from lrpc.transports.errors import BadFrame

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from lrpc.transports.alpc import (
     LPC_CANCELED,
     LPC_DATAGRAM,

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lrpc.transports.alpc import section as section_module
 from lrpc.transports.alpc.message import ViewAttribute
 from lrpc.transports.alpc.section import PAGE, WARM_SIZE, IncomingSection, OutgoingSection, View

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from lrpc.transports.alpc import (
     LPC_DATAGRAM,
     LPC_PORT_CLOSED,

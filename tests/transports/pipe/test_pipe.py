@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from lrpc.transports import pipe, unix
 from lrpc.transports.errors import (
     AccessDenied,

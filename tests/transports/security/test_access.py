@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from lrpc.transports.seam import Peer
 from lrpc.transports.security import (
     PIPE_CONNECT,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from lrpc.transports.errors import ServerSidMismatch
 from lrpc.transports.seam import Peer
 from lrpc.transports.security import (

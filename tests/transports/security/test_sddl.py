@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from lrpc.transports.security import Ace, SddlError, SecurityDescriptor, Sid
 from lrpc.transports.security.sid import ADMINISTRATORS, EVERYONE, LOCAL_SYSTEM
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lrpc.transports.security import Sid, SidError
 from lrpc.transports.security.sid import ANONYMOUS, EVERYONE, LOCAL_SYSTEM
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from lrpc.transports.seam import Peer
 from lrpc.transports.security import Sid, Token
 from lrpc.transports.security.sid import ADMINISTRATORS, ANONYMOUS, AUTHENTICATED_USERS, EVERYONE, LOCAL_SYSTEM
