@@ -125,6 +125,8 @@ def main() -> int:
         with service(folder, *bindings) as addresses:
             walks = [walked(binding) for binding in (name, *addresses)]
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=150)  # nobody's window: room for whole bindings
     console.print(summary(walks[0].tree), comparison(walks))
     return 0 if all(row.tree == walks[0].tree for row in walks) else 1
 

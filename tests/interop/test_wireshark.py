@@ -153,9 +153,10 @@ def converse_as_impacket(dce: Any) -> set[int]:
     rrp.hBaseRegDeleteValue(dce, created, "long")
     rrp.hBaseRegFlushKey(dce, created)
     rrp.hBaseRegGetVersion(dce, created)
+    rrp.hBaseRegGetKeySecurity(dce, created, 4)
     rrp.hBaseRegCloseKey(dce, created)
     rrp.hBaseRegDeleteKey(dce, machine, "SOFTWARE\\Seen")
-    return {2, 5, 6, 7, 8, 9, 10, 11, 15, 16, 17, 22, 26}
+    return {2, 5, 6, 7, 8, 9, 10, 11, 12, 15, 16, 17, 22, 26}
 
 
 def test_conversation_with_impacket_has_no_malformed_packet(

@@ -319,7 +319,8 @@ class Kinds:
         return draw(depth)
 
     def to(self, layout: Layout) -> Pointer:
-        return self.chance.choice((UniquePtr, UniquePtr, RefPtr, FullPtr))(layout)
+        kind = self.chance.choice((UniquePtr, UniquePtr, RefPtr, FullPtr))
+        return kind(layout, lenient=self.chance.random() < 0.1)
 
     def pointee(self, pointer: Pointer, value: Any) -> Any:
         return None if not value and not isinstance(pointer, RefPtr) and self.chance.random() < 0.5 else value

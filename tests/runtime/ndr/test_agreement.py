@@ -113,6 +113,22 @@ def in_a_circle(value: Any) -> bool:
     return "..." in repr(value)
 
 
+def shares(value: Any) -> bool:
+    """Is something in two places? The codec holds both against their siblings, the reference reader the first."""
+    met: set[int] = set()
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, list) or dataclasses.is_dataclass(inner):
+            if id(inner) in met:
+                return True
+            met.add(id(inner))
+            waiting.extend(
+                inner if isinstance(inner, list) else [getattr(inner, f.name) for f in dataclasses.fields(inner)]
+            )
+    return False
+
+
 def check_values(chance: random.Random) -> None:
     """Both write the same octets and read the value back, in all encodings."""
     parameters, outer, values, given = drawn(chance)
@@ -143,7 +159,7 @@ def check_wrong_values(chance: random.Random) -> None:
         for _ in range(6):
             wrong = spoiled(values, chance)
             ours, theirs = pair.encoded(wrong) if isinstance(wrong, list) and len(wrong) == len(values) else (0, 0)
-            assert ours == theirs, wrong
+            assert ours == theirs or (ours is None and shares(wrong)), wrong
 
 
 @pytest.mark.parametrize("check", [check_values, check_damage, check_wrong_values])
