@@ -445,8 +445,9 @@ def _complain(text: str) -> None:
 
 def main() -> None:
     """The console script: runs a verb, and turns what it raises into a line and an exit status."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="backslashreplace")
     logging.getLogger("lrpc.rpcgen").setLevel(logging.ERROR)  # `lrpc check` is for warnings
     try:
         app(prog_name="lrpc")

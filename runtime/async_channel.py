@@ -49,6 +49,8 @@ class AsyncioChannel:
             if isinstance(error, DeadlineExceeded):
                 raise
             raise DeadlineExceeded("no answer in time", ran=Ran.UNKNOWN if future else Ran.NO) from error
+        finally:
+            future = None  # its result may be the error that is raised: no circle
 
     async def close(self) -> None:
         """Give up the connection; calls that wait fail."""

@@ -36,7 +36,7 @@ class StringBinding:
     endpoint: str = ""
     """Port name, pipe name or TCP port; empty when the endpoint mapper is to be asked."""
     object: UUID | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def parse(cls, text: str) -> StringBinding:

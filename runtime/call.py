@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ def set_caller(current: Caller) -> None:
 
 
 @contextmanager
-def deadline(seconds: float) -> Iterator[None]:
+def deadline(seconds: float) -> Generator[None, None, None]:
     """Bound all calls inside to `seconds` from now. An outer deadline that ends earlier still holds."""
     outer, wanted = _deadline.get(), time.monotonic() + seconds
     token = _deadline.set(wanted if outer is None else min(outer, wanted))

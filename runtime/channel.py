@@ -31,7 +31,10 @@ class _Slot:
 def settled(outcome: Outcome) -> Reply:
     """The response of a call, or its error."""
     if isinstance(outcome, RpcError):
-        raise outcome
+        try:
+            raise outcome
+        finally:
+            del outcome  # or the error's traceback would hold the error, and what its frames hold, in a circle
     return outcome
 
 
@@ -70,6 +73,7 @@ class BlockingChannel:
             key, arrived = self._wire.exchange(opnum, parts, timeout)
             return arrived if isinstance(arrived, tuple) else settled(self._read(key, None, timeout, arrived))
         except RpcError as error:
+            arrived = []  # of which the error is one: no circle
             self._weigh(error)
             raise
         finally:
@@ -118,6 +122,7 @@ class BlockingChannel:
                     raise DeadlineExceeded("no answer in time")
             return slot.outcome
         finally:
+            slot.outcome = None
             self._waiting.pop(key, None)
             if self._waiting:
                 self._promote()

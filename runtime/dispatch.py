@@ -274,8 +274,9 @@ def _outs(operation: Operation[Any], result: Any) -> Values:
         return (result,)
     if count == 0 and result is None:
         return ()
-    if isinstance(result, tuple) and len(result) == count:
-        return result
+    outs: Values | None = result  # if the method keeps to its signature
+    if isinstance(outs, tuple) and len(outs) == count:
+        return outs
     logger.error("%s returned %r where %d results belong", operation.name, result, count)
     raise Fault(NCA_UNSPECIFIED, f"{operation.name} returned what it must not", ran=Ran.YES)
 
@@ -320,8 +321,10 @@ def _beside(method: Method, given: Values, result: Any, contexts: ContextTable) 
     """The [out] values that a failure carries."""
     operation = method.operation
     count = len(operation.outward)
-    several = isinstance(result, tuple) and (count > 1 or not operation.hidden)  # perhaps with the status as well
-    outs: Values = (result if several else (result,))[:count]
+    outs: Values | None = result  # if there are several, perhaps with the status as well
+    if not isinstance(outs, tuple) or (count <= 1 and operation.hidden):
+        outs = (result,)
+    outs = outs[:count]
     if len(outs) != count:
         logger.error("%s failed with %r beside its status, where %d results belong", operation.name, result, count)
         raise Fault(NCA_UNSPECIFIED, f"{operation.name} failed in a way that it must not", ran=Ran.YES)

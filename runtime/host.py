@@ -45,10 +45,14 @@ def implementation(words: str) -> Any:
     if found is None:
         raise Unservable(f"module {module_name} has no {name}")
     if inspect.isabstract(found):
-        raise Unservable(f"{name} does not implement {', '.join(sorted(found.__abstractmethods__))}")
+        raise Unservable(f"{name} does not implement {_missing(found)}")
     if not interfaces_of(served):
         raise Unservable(f"{name} implements no generated interface")
     return served
+
+
+def _missing(abstract: Any) -> str:
+    return ", ".join(sorted(abstract.__abstractmethods__))
 
 
 def _place(error: Exception) -> str:

@@ -66,23 +66,25 @@ def _bound(binding: StringBinding, interface: Interface, opener: Opener, timeout
             return
     if binding.protocol != NCACN_IP_TCP:
         raise InvalidBinding(f"{binding}: no endpoint, and {interface.name} has none of its own for {binding.protocol}")
-    yield from _mapped(binding.address or "127.0.0.1", interface, opener, timeout)
+    yield from _mapped(binding, interface, opener, timeout)
 
 
 def _local(name: str, interface: Interface, opener: Opener, timeout: float) -> Iterator[Candidate]:
     yield Candidate(StringBinding(NCALRPC, "", name), "same machine: it has an ALPC port of this name")
     yield Candidate(StringBinding(NCACN_NP, "", rf"\pipe\{name}"), "same machine: no ALPC port, but a named pipe")
-    yield from _mapped("127.0.0.1", interface, opener, timeout)
+    yield from _mapped(StringBinding(NCACN_IP_TCP), interface, opener, timeout)
 
 
 def _remote(host: str, interface: Interface, opener: Opener, timeout: float) -> Iterator[Candidate]:
-    yield from _mapped(host, interface, opener, timeout)
+    yield from _mapped(StringBinding(NCACN_IP_TCP, host), interface, opener, timeout)
 
 
-def _mapped(host: str, interface: Interface, opener: Opener, timeout: float) -> Iterator[Candidate]:
+def _mapped(binding: StringBinding, interface: Interface, opener: Opener, timeout: float) -> Iterator[Candidate]:
+    host = binding.address or "127.0.0.1"
     mapper = StringBinding(NCACN_IP_TCP, host, EPMAPPER_PORT)
     for port in mapped_ports(mapper, interface, opener, timeout):
-        yield Candidate(StringBinding(NCACN_IP_TCP, host, str(port)), f"the endpoint mapper of {host} knows the port")
+        found = StringBinding(NCACN_IP_TCP, host, str(port), binding.object, binding.options)
+        yield Candidate(found, f"the endpoint mapper of {host} knows the port")
 
 
 def mapped_ports(mapper: StringBinding, interface: Interface, opener: Opener, timeout: float) -> list[int]:
@@ -152,7 +154,7 @@ def is_local(host: str) -> bool:
         return True
     try:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)
-    except OSError:
+    except (OSError, UnicodeError):  # no such host, or no host name at all
         return False
     return any(_is_own(family, address) for family, _, _, _, address in found)
 

@@ -18,8 +18,10 @@ _REQUEST: Final = struct.Struct(FRAME.format + messages.PLAIN_REQUEST.format[1:]
 _RESPONSE: Final = struct.Struct(FRAME.format + messages.RESPONSE.format[1:])
 _pack_request = _REQUEST.pack
 _pack_response = _RESPONSE.pack
-_read_request = _REQUEST.unpack_from
-_read_response = _RESPONSE.unpack_from
+# What is read leaves out what nobody asks for: who the sender says it is, and the attributes it had room for.
+_READ: Final = FRAME.format.replace("16s", "16x").replace("II", "4xI")
+_read_request = struct.Struct(_READ + messages.PLAIN_REQUEST.format[1:]).unpack_from
+_read_response = struct.Struct(_READ + messages.RESPONSE.format[1:]).unpack_from
 
 Octets = bytes | bytearray | memoryview
 
@@ -44,7 +46,7 @@ def read_response(frame: bytes, call_id: int) -> bytes | None:
     length = len(frame)
     if length < RESPONSE_SIZE:
         return None
-    size, total, kind, _, message_id, _, valid, type_, flags, answered = _read_response(frame)
+    size, total, kind, message_id, valid, type_, flags, answered = _read_response(frame)
     if (
         message_id == call_id == answered
         and kind == LPC_REPLY
@@ -62,7 +64,7 @@ def read_request(frame: bytes) -> tuple[int, int, int, int, bytes] | None:
     length = len(frame)
     if length < REQUEST_SIZE:
         return None
-    size, total, kind, _, message_id, _, valid, type_, flags, call_id, binding_id, opnum = _read_request(frame)
+    size, total, kind, message_id, valid, type_, flags, call_id, binding_id, opnum = _read_request(frame)
     if (
         kind == LPC_REQUEST
         and not (valid or type_ or flags)

@@ -442,26 +442,23 @@ class Client(_Calls):
         self.connection = connection
 
     def _call(self, operation: Operation[R], *values: Any) -> R:
-        if operation.plain and self._encoding is Encoding.NDR:
-            return self._call_plain(operation, values)
-        sent = self._prepared(operation, values)
-        reply = self._channel.call(operation.opnum, self._encode(operation, sent))
-        return self._shaped(operation, values, self._decode(operation, sent, reply))
-
-    def _call_plain(self, operation: Operation[R], values: tuple[Any, ...]) -> R:
-        """`_call` in the shortest way: nothing but values in, one value out."""
+        if not operation.plain or self._encoding is not Encoding.NDR:
+            sent = self._prepared(operation, values)
+            reply = self._channel.call(operation.opnum, self._encode(operation, sent))
+            return self._shaped(operation, values, self._decode(operation, sent, reply))
+        # The shortest way, step for step: nothing but values in, one value out.
         request, response = operation.ndr
         try:
             parts = request.encode(values)
         except NdrError as error:
             raise ArgumentError(f"{operation.name}: {error}") from error
-        reply = self._channel.call(operation.opnum, parts)
-        if reply[2] is None and reply[1] is Encoding.NDR:
-            try:
-                return response.decode(reply[0], values)[0]  # type: ignore[no-any-return]
-            except NdrError as error:
-                raise BadStubData(f"{operation.name}: {error}") from error
-        return self._decode(operation, values, reply)[0]  # type: ignore[no-any-return]
+        reply = stub, encoding, release = self._channel.call(operation.opnum, parts)
+        if release is not None or encoding is not Encoding.NDR:
+            return self._decode(operation, values, reply)[0]  # type: ignore[no-any-return]
+        try:
+            return response.decode(stub, values)[0]  # type: ignore[no-any-return]
+        except NdrError as error:
+            raise BadStubData(f"{operation.name}: {error}") from error
 
     def close(self) -> None:
         """Give up the connection; the server runs down the context handles that are left."""

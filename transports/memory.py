@@ -127,8 +127,8 @@ class _Queue(Generic[T]):
 class MemoryConnection:
     """One end of a pair of queues; keeps `seam.Connection`."""
 
-    message_mode: Final = True
-    max_message: Final = MAX_MESSAGE
+    message_mode: bool = True
+    max_message: int = MAX_MESSAGE
 
     def __init__(self, incoming: _Queue[bytes], outgoing: _Queue[bytes], address: str) -> None:
         self._incoming = incoming

@@ -33,6 +33,8 @@ def connect(address: Address, timeout: float | None = 30.0) -> TcpConnection:
         connected = socket.create_connection((host or LOOPBACK, port), timeout)
     except OSError as error:
         raise from_os_error(error, f"connecting to {format_address(host, port)}") from error
+    except UnicodeError as error:  # of the IDNA codec
+        raise NameInvalid(f"{host!r} is no host name: {error}") from error
     if connected.getsockname() == connected.getpeername():  # a port that nobody held may connect to itself
         connected.close()
         raise ConnectionRefused(f"connecting to {format_address(host, port)}")
@@ -47,6 +49,8 @@ def listen(address: Address = (LOOPBACK, 0)) -> TcpListener:
         listening = socket.create_server((host or LOOPBACK, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise from_os_error(error, f"listening on {format_address(host, port)}") from error
+    except UnicodeError as error:
+        raise NameInvalid(f"{host!r} is no host name: {error}") from error
     return TcpListener(listening)
 
 
@@ -72,8 +76,8 @@ def format_address(host: str, port: int) -> str:
 class TcpConnection:
     """A connected stream; keeps `seam.Connection`."""
 
-    message_mode: Final = False
-    max_message: Final = 0
+    message_mode: bool = False
+    max_message: int = 0
 
     def __init__(self, connected: socket.socket) -> None:
         self._timed = TimedSocket(connected)

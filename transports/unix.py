@@ -77,7 +77,7 @@ def _groups_of(connected: socket.socket) -> tuple[int, ...] | None:
 class PacketConnection:
     """A message-mode connection over a connected SEQPACKET socket; keeps `seam.Connection`."""
 
-    message_mode: Final = True
+    message_mode: bool = True
 
     def __init__(self, connected: socket.socket, peer: Peer, max_message: int) -> None:
         self._timed = TimedSocket(connected)

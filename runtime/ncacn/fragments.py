@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from .constants import MIN_FRAGMENT, STUB_UNIT, FaultStatus, Order, PacketType
@@ -13,7 +13,7 @@ from .errors import PduError
 from .limits import Limits
 
 Octets: TypeAlias = bytes | bytearray | memoryview
-Stub: TypeAlias = Octets | Sequence[Octets]
+Stub: TypeAlias = Octets | list[Octets] | tuple[Octets, ...]
 """A stub to send: one buffer, or several that follow one another."""
 
 

@@ -11,6 +11,7 @@ import codecs
 import sys
 from array import array
 from collections.abc import Callable, Generator, Mapping, Sequence
+from copy import copy
 from enum import Enum
 from functools import cache, lru_cache
 from struct import pack, unpack
@@ -57,10 +58,11 @@ class Codec:
 
         Raises NdrError when a value does not fit its layout or contradicts a sibling.
         """
-        if self._encode is None:
-            self._encode = Writing(self.parameters, self.outer, self.encoding).compile("encode", _SUPPORT)
+        encode = self._encode
+        if encode is None:
+            encode = self._encode = Writing(self.parameters, self.outer, self.encoding).compile("encode", _SUPPORT)
         try:
-            return self._encode(values, outer)
+            return encode(values, outer)
         except Exception as failure:
             raise self._explained_value(values, outer, failure) from failure
 
@@ -71,10 +73,11 @@ class Codec:
 
         Raises NdrError when the octets do not fit the layout.
         """
-        if self._decode is None:
-            self._decode = Reading(self.parameters, self.outer, self.encoding).compile("decode", _SUPPORT)
+        decode = self._decode
+        if decode is None:
+            decode = self._decode = Reading(self.parameters, self.outer, self.encoding).compile("decode", _SUPPORT)
         try:
-            return self._decode(stub, octets, [items, MAX_DEPTH], outer)
+            return decode(stub, octets, [items, MAX_DEPTH], outer)
         except Exception as failure:
             raise self._explained_stub(stub, outer, failure) from failure
 
@@ -116,7 +119,8 @@ def _named(parameters: Parameters, values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _as_ndr_error(failure: Exception) -> NdrError:
-    return failure if isinstance(failure, NdrError) else NdrError(f"{type(failure).__name__}: {failure}")
+    # A fresh one: an error that is its own cause would keep the stub, and the shared memory under it, alive.
+    return copy(failure) if isinstance(failure, NdrError) else NdrError(f"{type(failure).__name__}: {failure}")
 
 
 # What generated code calls
@@ -136,7 +140,7 @@ def _exact(product: int, divisor: int) -> int:
     return product // divisor
 
 
-def _as_octets(value: Any) -> Octets:
+def _as_octets(value: Octets | list[Any] | tuple[Any, ...]) -> Octets:
     if isinstance(value, list | tuple):
         return bytes(value)
     view = memoryview(value)
@@ -149,7 +153,7 @@ def _as_text(value: Any) -> str:
     return value
 
 
-def _as_items(value: Any) -> list[Any]:
+def _as_items(value: str | Mapping[Any, Any] | Sequence[Any]) -> list[Any]:
     if isinstance(value, str | Mapping):
         raise TypeError(f"an array takes a list, not {type(value).__name__}")
     return list(value)
@@ -158,7 +162,7 @@ def _as_items(value: Any) -> list[Any]:
 _FOREIGN: Final = ">" if sys.byteorder == "little" else "<"
 
 
-def _as_numbers(value: Any, code: str, order: str) -> Octets:
+def _as_numbers(value: Sequence[Any], code: str, order: str) -> Octets:
     """The octets of an array of numbers; a buffer of the same type is taken as it is."""
     if not isinstance(value, list):
         view = memoryview(value) if isinstance(value, bytes | bytearray | memoryview | array) else None

@@ -47,7 +47,7 @@ from .layout import (
     shared,
 )
 from .reference_rules import Place, Steps, octets_each, parameters_place, settle, shape, unreadable
-from .reference_values import brief, correlated_last, determined, elements, has_identity, member
+from .reference_values import brief, correlated_last, determined, elements, has_identity, is_mapping, member
 
 _ALIAS: Final = "alias of "
 _SID_FIELDS: Final = {"Revision", "SubAuthorityCount", "IdentifierAuthority", "SubAuthority"}
@@ -237,7 +237,7 @@ class _FromJson:
             if known is None or known[0] != kind:
                 raise NdrError(f"no {layout.target!r} at {path!r} so far", path=place.path)
             return known[1]
-        if isinstance(data, Mapping) and set(data) == {"text"} and not isinstance(layout.target, Struct):
+        if is_mapping(data) and set(data) == {"text"} and not isinstance(layout.target, Struct):
             data = data["text"]
         value = shared((yield self.value(layout.target, data, place.deeper())))
         self.met[place.path] = kind, value
@@ -358,7 +358,7 @@ def _with_sid(layout: Struct, data: dict[str, Any]) -> dict[str, Any]:
     if {field.name for field in layout.fields} != _SID_FIELDS:
         return data
     authority, rest = data["IdentifierAuthority"], data["SubAuthority"]
-    if isinstance(authority, dict):
+    if is_mapping(authority):
         [authority] = authority.values()
     if len(authority) != 6 or data.get("SubAuthorityCount", len(rest)) != len(rest):
         return data
@@ -369,7 +369,7 @@ def _with_sid(layout: Struct, data: dict[str, Any]) -> dict[str, Any]:
 
 def _without_sid(layout: Struct, data: Any, place: Place) -> Any:
     """The members of {"sid": text}."""
-    if {field.name for field in layout.fields} != _SID_FIELDS or not isinstance(data, Mapping) or set(data) != {"sid"}:
+    if {field.name for field in layout.fields} != _SID_FIELDS or not is_mapping(data) or set(data) != {"sid"}:
         return data
     match = _SID.fullmatch(_typed(data["sid"], str, "SID", place.field("sid")))
     number = int(match[2], 16 if match[2].startswith("0x") else 10) if match else 1 << 48

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import construct  # type: ignore[import-untyped]
 
@@ -45,7 +45,7 @@ class Auto(int):
         return "AUTO"
 
 
-AUTO: Final[int] = Auto(-1)
+AUTO: Final[int] = Auto(-(1 << 70))  # fits no integer of the wire: one that nothing fills in is an error
 
 
 class Layout(construct.Construct):  # type: ignore[misc]
@@ -59,7 +59,14 @@ class Layout(construct.Construct):  # type: ignore[misc]
         super().__init__()
         self.flagbuildnone = True
 
-    def __rtruediv__(self, name: str) -> Field:
+    if TYPE_CHECKING:  # construct has no types of its own
+
+        def parse(self, data: bytes, **contextkw: Any) -> Any: ...
+
+        def build(self, obj: Any, **contextkw: Any) -> bytes: ...
+
+    # A Field stays data, where construct's own answer, a Renamed, would parse by itself.
+    def __rtruediv__(self, name: str) -> Field:  # pyright: ignore[reportIncompatibleMethodOverride]
         return Field(name, self)
 
     def __repr__(self) -> str:

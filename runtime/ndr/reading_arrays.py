@@ -46,14 +46,12 @@ def names(raw: Raw) -> list[str]:
     match raw:
         case str():
             return [raw]
-        case list():
-            return [name for part in raw for name in names(part)]
         case Items():
             return [name for name in (raw.items, raw.maximum, raw.offset, raw.actual) if name is not None]
         case Text():
             return [name for name in (raw.text, raw.maximum) if name is not None]
         case _:
-            return []
+            return [name for part in raw for name in names(part)]
 
 
 class ReadingArrays(ReadingFields, ABC):

@@ -449,10 +449,11 @@ def _list_of(parts: list[Any]) -> Steps:
 
 def _put(holder: Any, name: Any, value: Any, place: Place) -> None:
     """Close a circle of full pointers."""
+    kind = type(holder).__name__
     try:
         if isinstance(name, int) or isinstance(holder, dict):
             holder[name] = value
         else:
             setattr(holder, name, value)
     except (AttributeError, TypeError) as error:
-        raise NdrError(f"a circle through an unchangeable {type(holder).__name__}", path=place.path) from error
+        raise NdrError(f"a circle through an unchangeable {kind}", path=place.path) from error

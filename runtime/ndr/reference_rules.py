@@ -128,7 +128,7 @@ class Place:
 
 def parameters_place(path: str, values: Mapping[str, object], outer: Mapping[str, object] | None) -> Place:
     """The place of parameters; `outer` holds the values of the other direction, nothing for a request."""
-    siblings = ChainMap({}, values, outer) if outer else values  # type: ignore[arg-type]
+    siblings = ChainMap[str, object]({}, values, outer) if outer else values  # type: ignore[arg-type]
     return Place(path, siblings, reply=bool(outer))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from .errors import NdrError
 from .expression import invert
@@ -22,10 +22,19 @@ def brief(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:36]} ..."
 
 
+def is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    """Is it a mapping, of anything?"""
+    return isinstance(value, Mapping)
+
+
+def _is_list(value: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    return isinstance(value, list | tuple)
+
+
 def member(value: Any, name: str, path: str) -> Any:
     """The member `name` of a dataclass, any object with attributes, or a mapping."""
     try:
-        return value[name] if isinstance(value, Mapping) else getattr(value, name)
+        return value[name] if is_mapping(value) else getattr(value, name)
     except (KeyError, AttributeError):
         raise NdrError(f"{brief(value)} has no {name}", path=path) from None
 
@@ -81,7 +90,7 @@ def elements(element: Layout, value: Any, encoding: Encoding, path: str) -> byte
     try:
         if each == 2 and isinstance(value, str):
             return encoded(value, WChar, encoding, path)
-        if each == 1 and not isinstance(value, list | tuple):
+        if each == 1 and not _is_list(value):
             return memoryview(value).cast("B").tobytes()
         if each == 1:
             return bytes(value)

@@ -111,6 +111,7 @@ class Writer:
         if array is None:
             return
         for name in names:
+            assert isinstance(layout, Struct)
             values = members(layout.fields, value, place.path)
             layout, value, place = layout.fields[-1].layout, values[name], place.inside(values).field(name)
         self._count(self._extent(array, value, place).maximum, place, "maximum count", "C706 14.3.7.1")
@@ -377,7 +378,7 @@ def _fits(extent: Extent, place: Place) -> None:
 
 def _in_turn(parts: list[Any]) -> Any:
     """The deferred steps of several parts, in order; None when there are none."""
-    deferred = [part for part in parts if isinstance(part, Generator)]
+    deferred: list[Steps] = [part for part in parts if isinstance(part, Generator)]
     return _each(deferred) if deferred else None
 
 

@@ -7,7 +7,7 @@ run and become one `struct.Struct`; every line of code first empties the run, so
 from __future__ import annotations
 
 import struct
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,7 +40,7 @@ class Source:
         self.format = ""
         self.arguments: list[str] = []
         self.size = 0
-        self._indent = 1
+        self._indent: int = 1
         self._serial = 0
         self._formats: dict[str, str] = {}
 
@@ -61,7 +61,7 @@ class Source:
         self.lines.append("    " * self._indent + text)
 
     @contextmanager
-    def block(self, header: str) -> Iterator[None]:
+    def block(self, header: str) -> Generator[None, None, None]:
         """An indented block."""
         self.line(header)
         self._indent += 1

@@ -63,8 +63,9 @@ class WritingArrays(WritingFields, ABC):
         element = array.element
         if element is WChar:
             return 2
-        plain = isinstance(element, Scalar) and (shape.is_octets(element) or shape.is_plain(element))
-        return element.size(self.encoding) if plain and shape.fixed_size(array, self.encoding) is None else 1
+        if not isinstance(element, Scalar) or shape.fixed_size(array, self.encoding) is not None:
+            return 1
+        return element.size(self.encoding) if shape.is_octets(element) or shape.is_plain(element) else 1
 
     @property
     def _utf16(self) -> str:

@@ -6,7 +6,7 @@ Above it: `writing_arrays.py`, `writing.py`. Counterpart: `reading_fields.py`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -83,8 +83,8 @@ def names(prepared: Prepared) -> list[str]:
     match prepared:
         case str():
             return [prepared] if prepared.isidentifier() else []
-        case list():
-            return [name for part in prepared for name in names(part)]
+        case [*parts]:
+            return [name for part in parts for name in names(part)]
         case Record():
             return names(prepared.parts)
         case Items() if prepared.rows:  # its part is known inside of loops only
@@ -112,7 +112,7 @@ class WritingFields(Source):
         self.lines.append("    " * self._indent + text)
 
     @contextmanager
-    def saying(self, header: str) -> Iterator[None]:
+    def saying(self, header: str) -> Generator[None, None, None]:
         """A block of lines that write no octets."""
         self.say(header)
         self._indent += 1
@@ -154,7 +154,7 @@ class WritingFields(Source):
     # Siblings
 
     @contextmanager
-    def among(self, scope: Scope) -> Iterator[None]:
+    def among(self, scope: Scope) -> Generator[None, None, None]:
         """Correlations name the members of `scope`."""
         outer, self.scope = self.scope, scope
         yield

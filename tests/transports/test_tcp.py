@@ -76,6 +76,14 @@ def test_a_host_that_does_not_exist_is_a_name_not_found(monkeypatch: pytest.Monk
         tcp.listen("no-such-host.invalid:1")
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 70])
+def test_what_is_no_host_name_is_invalid(host: str) -> None:
+    with pytest.raises(NameInvalid, match="is no host name"):
+        tcp.connect((host, 1), WATCHDOG)
+    with pytest.raises(NameInvalid, match="is no host name"):
+        tcp.listen((host, 0))
+
+
 def test_a_taken_port_is_a_collision(listener: tcp.TcpListener) -> None:
     with pytest.raises(NameCollision):
         tcp.listen(listener.address)

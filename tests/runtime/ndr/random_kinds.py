@@ -158,7 +158,7 @@ class Kinds:
 
         if chance.random() < 0.5:
             return GUID, uuid
-        return ContextHandle("H"), lambda: chance.choice((None, (chance.randint(0, 9), uuid())))
+        return ContextHandle("H"), lambda: chance.choice((None, (chance.randint(1, 9), uuid())))
 
     def text(self, most: int) -> str:
         alphabet = "ab\u00e9\u20ac\ud800\U0001f600"
@@ -188,16 +188,7 @@ class Kinds:
     # Arrays
 
     def element(self, depth: int) -> Kind:
-        chance = self.chance
-        if chance.random() < 0.5:
-            layout = chance.choice((Byte, WChar, USmall, Short, Long, Hyper, Float, Boolean, ENUM16, ENUM32))
-            if layout in NUMBERS:
-                lowest, highest = NUMBERS[layout]
-                return layout, lambda: chance.randint(lowest, highest)
-            if layout is Boolean:
-                return layout, lambda: chance.random() < 0.5
-            return layout, lambda: 0.5 if layout is Float else chance.choice(list(layout.members))
-        return self.any(depth)
+        return self.scalar() if self.chance.random() < 0.5 else self.any(depth)
 
     def items(self, element: Kind, count: int) -> Any:
         """The value of an array."""

@@ -6,6 +6,7 @@ import dataclasses
 import struct
 
 import pytest
+
 from lrpc.runtime.ndr.compiler import compiled
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import compare, present, this, when

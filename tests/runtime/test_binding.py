@@ -1,0 +1,91 @@
+"""String bindings: read, written, and refused with a reason."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import lrpc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lrpc import StringBinding
+from lrpc.runtime.binding import PROTOCOL_SEQUENCES, pipe_name
+
+OBJECT = UUID("00112233-4455-6677-8899-aabbccddeeff")
+
+
+@pytest.mark.parametrize(
+    ("text", "binding"),
+    [
+        ("ncalrpc:[calc]", StringBinding("ncalrpc", "", "calc")),
+        ("NCALRPC:[calc]", StringBinding("ncalrpc", "", "calc")),
+        (r"ncacn_np:[\pipe\calc]", StringBinding("ncacn_np", "", r"\pipe\calc")),
+        (r"ncacn_np:\\server[\pipe\calc]", StringBinding("ncacn_np", r"\\server", r"\pipe\calc")),
+        ("ncacn_ip_tcp:host[135]", StringBinding("ncacn_ip_tcp", "host", "135")),
+        ("ncacn_ip_tcp:host", StringBinding("ncacn_ip_tcp", "host")),
+        ("ncacn_ip_tcp:host[]", StringBinding("ncacn_ip_tcp", "host")),
+        (r"ncacn_ip_tcp:\:\:1[135]", StringBinding("ncacn_ip_tcp", "::1", "135")),
+        ("memory:[x]", StringBinding("memory", "", "x")),
+        (f"{OBJECT}@ncalrpc:[calc]", StringBinding("ncalrpc", "", "calc", OBJECT)),
+        ("ncalrpc:[calc,Security=Impersonation]", StringBinding("ncalrpc", "", "calc", None, {"Security": "Impersonation"})),
+        ("ncalrpc:[endpoint=calc]", StringBinding("ncalrpc", "", "calc")),
+        ("ncalrpc:[,a=b]", StringBinding("ncalrpc", "", "", None, {"a": "b"})),
+        (r"ncalrpc:[a\]b\,c]", StringBinding("ncalrpc", "", "a]b,c")),
+    ],
+)  # fmt: skip
+def test_bindings_are_read(text: str, binding: StringBinding) -> None:
+    assert StringBinding.parse(text) == binding
+    assert StringBinding.parse(str(binding)) == binding
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no protocol sequence"),
+        ("calc", "no protocol sequence"),
+        ("ncadg_ip_udp:[1]", "is not one of"),
+        ("ncalrpc:[calc", "closes at the end"),
+        ("ncalrpc:[calc]x", "closes at the end"),
+        ("ncalrpc:[calc,other]", "neither the endpoint"),
+        ("not-a-uuid@ncalrpc:[calc]", "is no UUID"),
+        ("ncacn_ip_tcp:[65536]", "is no TCP port"),
+        ("ncacn_ip_tcp:[-1]", "is no TCP port"),
+        ("ncacn_ip_tcp:[http]", "is no TCP port"),
+        ("ncacn_ip_tcp:[²]", "is no TCP port"),
+        (f"ncacn_ip_tcp:[{'9' * 5000}]", "is no TCP port"),
+        ("ncalrpc:[a\0b]", "no NUL"),
+    ],
+)
+def test_what_is_no_binding_is_refused_with_a_reason(text: str, reason: str) -> None:
+    with pytest.raises(lrpc.InvalidBinding, match=reason):
+        StringBinding.parse(text)
+
+
+@pytest.mark.parametrize("endpoint", [r"\pipe\calc", r"\PIPE\calc", "/pipe/calc", r"\\pipe\\calc"])
+def test_a_pipe_is_known_by_its_endpoint(endpoint: str) -> None:
+    assert pipe_name(endpoint) == "calc"
+
+
+@pytest.mark.parametrize("endpoint", ["calc", r"\pipe", r"\pipe\a\b", r"\pip\calc", ""])
+def test_what_is_no_pipe_is_refused(endpoint: str) -> None:
+    with pytest.raises(lrpc.InvalidBinding, match="is no pipe"):
+        pipe_name(endpoint)
+
+
+NAMES = st.text(st.characters(exclude_characters="\\\0", exclude_categories=["Cs"]), max_size=12)
+
+
+@given(st.sampled_from(["ncalrpc", "ncacn_np", "memory"]), NAMES, NAMES, st.none() | st.uuids())
+def test_every_binding_comes_back(protocol: str, address: str, endpoint: str, uuid: UUID | None) -> None:
+    binding = StringBinding(protocol, address, endpoint, uuid)
+    assert StringBinding.parse(str(binding)) == binding
+
+
+@given(
+    st.text(max_size=30) | st.sampled_from(PROTOCOL_SEQUENCES).map(lambda name: f"{name}:[") | st.text("[]@:,=\\\0a1")
+)
+def test_any_text_is_a_binding_or_refused(text: str) -> None:
+    try:
+        StringBinding.parse(text)
+    except lrpc.InvalidBinding as error:
+        assert error.ran is lrpc.Ran.NO

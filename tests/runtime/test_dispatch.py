@@ -1,0 +1,267 @@
+"""From a stub to a method and back, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from types import ModuleType
+from typing import Any
+from uuid import UUID, uuid4
+
+import lrpc
+import pytest
+from lrpc.runtime import dispatch
+from lrpc.runtime import stub as rpc
+from lrpc.runtime.contexts import ContextTable
+from lrpc.runtime.dispatch import Method, Registry
+from lrpc.runtime.ndr.layout import Encoding
+from lrpc.runtime.status import NCA_UNSPECIFIED, Ran
+
+HERE, THERE = "ncalrpc:[here]", "ncalrpc:[there]"
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry(1 << 20)
+
+
+@pytest.fixture
+def contexts() -> ContextTable:
+    return ContextTable(uuid4, 10)
+
+
+def find(registry: Registry, calculator: ModuleType, opnum: int, object: UUID | None = None) -> Method:
+    return registry.find(calculator.CALCULATOR, (1, 2), opnum, object, HERE)
+
+
+def answered(method: Method, contexts: ContextTable, *values: Any, encoding: Encoding = Encoding.NDR) -> Any:
+    """The results of a call, or its fault."""
+    codecs = method.operation.codecs(encoding)
+    stub = b"".join(codecs.request.encode(values))
+    answer = dispatch.answer(method, stub, encoding, contexts)
+    return answer if isinstance(answer, lrpc.Fault) else codecs.response.decode(b"".join(answer), values)
+
+
+@pytest.fixture
+def service(registry: Registry, calculator: ModuleType) -> Any:
+    made = calculator.Service(calculator.World())
+    registry.register(made)
+    return made
+
+
+# Which method
+
+
+def test_an_object_answers_for_all_its_interfaces(registry: Registry, calculator: ModuleType) -> None:
+    class Both(calculator.Greeting, calculator.Service):  # type: ignore[misc,name-defined]
+        pass
+
+    both = Both()
+    assert {found.name for found in registry.register(both)} == {"Greeter", "Calculator"}
+    assert {found.name for found in registry.interfaces} == {"Greeter", "Calculator"}
+    assert dispatch.interfaces_of(both) == registry.interfaces
+
+
+def test_an_object_without_an_interface_is_refused(registry: Registry) -> None:
+    with pytest.raises(TypeError, match="implements no generated interface"):
+        registry.register(object())  # type: ignore[arg-type]
+
+
+def test_minor_versions_are_upwards_compatible(registry: Registry, service: Any, calculator: ModuleType) -> None:
+    offered = [(major, minor) for major in range(3) for minor in range(5)
+               if registry.offers(calculator.CALCULATOR, (major, minor), HERE)]  # fmt: skip
+    assert offered == [(1, 0), (1, 1), (1, 2)]
+
+
+def test_an_unknown_interface_did_not_run(registry: Registry, service: Any, calculator: ModuleType) -> None:
+    with pytest.raises(lrpc.UnknownInterface) as caught:
+        registry.find(UUID(int=1), (1, 0), 0, None, HERE)
+    assert caught.value.ran is Ran.NO
+    with pytest.raises(lrpc.OperationOutOfRange) as out:
+        find(registry, calculator, 99)
+    assert out.value.ran is Ran.NO
+
+
+def test_an_endpoint_that_was_not_named_has_nothing(registry: Registry, calculator: ModuleType) -> None:
+    registry.register(calculator.Greeting(), endpoints=[THERE])
+    assert registry.offers(calculator.GREETER, (1, 0), THERE)
+    assert not registry.offers(calculator.GREETER, (1, 0), HERE)
+    with pytest.raises(lrpc.UnknownInterface):
+        registry.find(calculator.GREETER, (1, 0), 0, None, HERE)
+
+
+def test_an_object_that_nobody_registered_has_the_default(registry: Registry, calculator: ModuleType) -> None:
+    def words(object: UUID | None) -> Any:
+        return registry.find(calculator.GREETER, (1, 0), 0, object, HERE).function("x")
+
+    registry.register(calculator.Greeting("one"), object=UUID(int=1))
+    with pytest.raises(lrpc.Fault) as caught:
+        words(None)
+    assert caught.value.status == dispatch.UNSUPPORTED_TYPE
+    registry.register(calculator.Greeting("any"))
+    assert [words(UUID(int=1)), words(UUID(int=2)), words(None)] == ["one x", "any x", "any x"]
+
+
+def test_a_server_takes_methods_of_its_own_face(calculator: ModuleType) -> None:
+    plain, awaited = calculator.Service(calculator.World()), calculator.AsyncService(calculator.World())
+    dispatch.check_face(plain, asynchronous=False)
+    dispatch.check_face(awaited, asynchronous=True)
+    with pytest.raises(TypeError, match="AsyncServer takes methods that are async def; Service"):
+        dispatch.check_face(plain, asynchronous=True)
+    with pytest.raises(TypeError, match="Server takes methods that are plain def; AsyncService"):
+        dispatch.check_face(awaited, asynchronous=False)
+
+
+# One call
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_a_call_is_served_in_every_encoding(
+    registry: Registry, service: Any, contexts: ContextTable, calculator: ModuleType, encoding: Encoding
+) -> None:
+    assert answered(find(registry, calculator, 0), contexts, 2, 3, encoding=encoding) == (5,)
+    assert answered(find(registry, calculator, 1), contexts, 7, 2, encoding=encoding) == (3, 1)
+    assert answered(find(registry, calculator, 5), contexts, 3, b"abc", encoding=encoding) == (b"abc",)
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_the_runner_of_a_method_answers_as_dispatch_does(
+    registry: Registry, service: Any, contexts: ContextTable, calculator: ModuleType, encoding: Encoding
+) -> None:
+    for opnum, values in ((0, (2, 3)), (1, (7, 2)), (12, ()), (11, ("bug",)), (11, ("exit",)), (11, ("none",))):
+        method = find(registry, calculator, opnum)
+        stub = b"".join(method.operation.codecs(encoding).request.encode(values))
+        whole, short = dispatch.answer(method, stub, encoding, contexts), dispatch.runner(method, encoding, contexts)(stub)
+        assert type(whole) is type(short)
+        if isinstance(whole, lrpc.Fault):
+            assert isinstance(short, lrpc.Fault)
+            assert (whole.status, whole.ran) == (short.status, short.ran)
+        else:
+            assert b"".join(whole) == b"".join(short)  # type: ignore[arg-type]
+    refused = dispatch.runner(find(registry, calculator, 0), encoding, contexts)(b"")
+    assert isinstance(refused, lrpc.Fault)
+    assert refused.ran is Ran.NO
+
+
+def test_a_fault_in_the_place_of_a_method_is_the_answer(contexts: ContextTable) -> None:
+    fault = lrpc.Fault(5)
+    assert dispatch.answer(fault, b"", Encoding.NDR, contexts) is fault
+    assert asyncio.run(dispatch.answer_async(fault, b"", Encoding.NDR, contexts)) is fault
+
+
+class Odd(rpc.Contract):
+    """Results and failures of every shape."""
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+    def Two(self) -> Any:
+        return self._given()
+
+    def NoneAtAll(self) -> Any:
+        return self._given()
+
+    def Status(self) -> Any:
+        return self._given()
+
+    def TwoAndStatus(self) -> Any:
+        return self._given()
+
+    def OneAndNt(self) -> Any:
+        return self._given()
+
+    def Kept(self, value: int) -> Any:
+        return self._given()
+
+    def _given(self) -> Any:
+        if isinstance(self.result, BaseException):
+            raise self.result
+        return self.result
+
+
+_LONG = [rpc.Out("a", rpc.Long), rpc.Out("b", rpc.Long)]
+ODD = {
+    "Two": rpc.Operation[Any](0, "Two", *_LONG),
+    "NoneAtAll": rpc.Operation[Any](1, "NoneAtAll"),
+    "Status": rpc.Operation[Any](2, "Status", returns=rpc.ErrorStatus),
+    "TwoAndStatus": rpc.Operation[Any](3, "TwoAndStatus", *_LONG, returns=rpc.ErrorStatus),
+    "OneAndNt": rpc.Operation[Any](4, "OneAndNt", _LONG[0], returns=rpc.NtStatus),
+    "Kept": rpc.Operation[Any](5, "Kept", rpc.InOut("value", rpc.Long), returns=rpc.ErrorStatus),
+}
+Odd.interface = rpc.Interface("Odd", UUID(int=77), (1, 0), tuple(ODD.values()))
+
+
+def odd(name: str, result: Any, contexts: ContextTable) -> Any:
+    registry = Registry(100)
+    registry.register(Odd(result))
+    method = registry.find(UUID(int=77), (1, 0), ODD[name].opnum, None, HERE)
+    return answered(method, contexts, *([6] if name == "Kept" else []))
+
+
+@pytest.mark.parametrize(
+    ("name", "result", "sent"),
+    [
+        ("Two", (1, 2), (1, 2)),
+        ("NoneAtAll", None, ()),
+        ("Status", None, (0,)),
+        ("TwoAndStatus", (1, 2), (1, 2, 0)),
+        ("OneAndNt", (1, 0x103), (1, 0x103)),
+        ("Kept", 9, (9, 0)),
+        # failures, with and without results beside them
+        ("Status", lrpc.StatusError(5), (5,)),
+        ("Status", lrpc.StatusError(5, "ignored"), (5,)),
+        ("TwoAndStatus", lrpc.StatusError(5), (0, 0, 5)),
+        ("TwoAndStatus", lrpc.StatusError(5, (1, 2)), (1, 2, 5)),
+        ("OneAndNt", lrpc.StatusError(0xC0000001, 8, family="ntstatus"), (8, 0xC0000001)),
+        ("OneAndNt", lrpc.StatusError(0xC0000001, (8, 0xC0000001), family="ntstatus"), (8, 0xC0000001)),
+        ("Kept", lrpc.StatusError(5), (6, 5)),
+        ("Kept", lrpc.StatusError(5, 7), (7, 5)),
+    ],
+)
+def test_results_of_every_shape_are_sent(name: str, result: Any, sent: tuple[Any, ...], contexts: ContextTable) -> None:
+    assert odd(name, result, contexts) == sent
+
+
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [
+        ("Two", 1), ("Two", (1,)), ("Two", (1, 2, 3)), ("Two", None), ("NoneAtAll", 1), ("Two", ("a", "b")),
+        ("TwoAndStatus", lrpc.StatusError(5, 1)), ("TwoAndStatus", lrpc.StatusError(5, (1,))),
+        ("TwoAndStatus", lrpc.StatusError(5, ("a", "b"))), ("TwoAndStatus", lrpc.StatusError(5, object())),
+    ],
+)  # fmt: skip
+def test_results_that_do_not_fit_are_a_fault(
+    name: str, result: Any, contexts: ContextTable, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault = odd(name, result, contexts)
+    assert isinstance(fault, lrpc.Fault)
+    assert (fault.status, fault.ran) == (NCA_UNSPECIFIED, Ran.YES)
+    assert name in caplog.text
+
+
+def test_a_status_of_an_operation_without_one_is_a_fault(contexts: ContextTable) -> None:
+    fault = odd("Two", lrpc.StatusError(87), contexts)
+    assert (fault.status, fault.ran) == (87, Ran.YES)
+    success = odd("OneAndNt", lrpc.StatusError(0x103, family="ntstatus"), contexts)
+    assert isinstance(success, lrpc.Fault)
+
+
+def test_byte_arrays_are_copied_unless_views_are_asked_for(
+    registry: Registry, contexts: ContextTable, calculator: ModuleType
+) -> None:
+    shared = bytearray(b"\x03\0\0\0\x03\0\0\0abc")
+    for views, kind in ((False, bytes), (True, memoryview)):
+        service = calculator.Service(calculator.World())
+        fresh = Registry(100)
+        fresh.register(service, views=views)
+        dispatch.answer(find(fresh, calculator, 5), memoryview(shared), Encoding.NDR, contexts)
+        assert service.world.data == [kind]
+
+
+def test_refused_arguments_are_logged_without_alarm(
+    registry: Registry, service: Any, contexts: ContextTable, calculator: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    fault = dispatch.answer(find(registry, calculator, 0), b"123", Encoding.NDR, contexts)
+    assert isinstance(fault, lrpc.RefusedStubData | lrpc.Fault)
+    assert [record.levelname for record in caplog.records] == ["INFO"]

@@ -1,0 +1,152 @@
+"""Endpoints: what can be listened on and connected to, and what is said when it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+import pytest
+
+from lrpc.runtime import endpoints
+from lrpc.runtime.binding import StringBinding
+from lrpc.runtime.call import Limits
+from lrpc.runtime.dispatch import Registry
+from lrpc.runtime.endpoints import Endpoint, open_wire
+from lrpc.runtime.session import LrpcSession, PduSession
+from lrpc.runtime.status import AccessDenied, InvalidBinding, ListenError, Ran, ServerUnavailable
+from lrpc.runtime.wire import LrpcWire, PduWire
+from lrpc.transports import errors as transport
+
+WATCHDOG = 20.0
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[..., Endpoint]]:
+    made: list[Endpoint] = []
+
+    def listen(binding: str, security: str | None = None) -> Endpoint:
+        made.append(Endpoint(StringBinding.parse(binding), security, Registry(1000), Limits()))
+        return made[-1]
+
+    yield listen
+    for endpoint in made:
+        endpoint.listener.close()
+
+
+def test_every_protocol_connects_to_what_listens(
+    listen: Callable[..., Endpoint], binding_for: Callable[[str], str], transport: str
+) -> None:
+    endpoint = listen(binding_for(transport))
+    wire = open_wire(endpoint.binding, WATCHDOG, Limits())
+    session = endpoint.session(endpoint.listener.accept(WATCHDOG), patient=True)
+    local = transport == "ncalrpc"
+    assert isinstance(wire, LrpcWire if local else PduWire)
+    assert isinstance(session, LrpcSession if local else PduSession)
+    assert session.caller.transport == transport
+    wire.close()
+    session.close()
+
+
+def test_an_endpoint_is_where_it_was_asked_for(
+    listen: Callable[..., Endpoint], binding_for: Callable[[str], str]
+) -> None:
+    asked = binding_for("ncalrpc")
+    endpoint = listen(asked)
+    assert (endpoint.asked, str(endpoint.binding), repr(endpoint)) == (asked, asked, f"<Endpoint {asked}>")
+
+
+def test_tcp_says_its_real_port_and_host(listen: Callable[..., Endpoint]) -> None:
+    endpoint = listen("ncacn_ip_tcp:[0]")
+    assert endpoint.asked == "ncacn_ip_tcp:[0]"
+    assert endpoint.binding.address == "127.0.0.1"
+    assert int(endpoint.binding.endpoint) > 0
+    assert listen("ncacn_ip_tcp:localhost[0]").binding.address == "localhost"
+
+
+@pytest.mark.parametrize(
+    ("binding", "security", "message"),
+    [
+        ("ncalrpc:", None, r"ncalrpc:: a server needs an endpoint, as in ncalrpc:\[name\]"),
+        ("ncacn_ip_tcp:127.0.0.1", None, "a server needs an endpoint"),
+        ("ncacn_ip_tcp:[0]", "D:", "ncacn_ip_tcp has no security descriptor"),
+        ("memory:[x]", "D:", "memory has no security descriptor"),
+        ("ncalrpc:[x]", "nonsense", r"ncalrpc:\[x\]: "),
+        (r"ncacn_np:[\pipe\x]", "nonsense", r"ncacn_np:\[.*\]: "),
+        ("ncalrpc:[a/b]", None, "OBJECT_NAME_INVALID"),
+        ("ncacn_ip_tcp:a..b[0]", None, "'a..b' is no host name"),
+    ],
+)
+def test_what_cannot_be_listened_on_is_refused(
+    listen: Callable[..., Endpoint], binding: str, security: str | None, message: str
+) -> None:
+    with pytest.raises(ListenError, match=message) as caught:
+        listen(binding, security)
+    assert caught.value.ran is Ran.NO
+
+
+def test_a_pipe_needs_the_name_of_a_pipe(listen: Callable[..., Endpoint]) -> None:
+    with pytest.raises(InvalidBinding, match="is no pipe"):
+        listen("ncacn_np:[calc]")
+
+
+def test_a_name_that_is_taken_is_refused(
+    listen: Callable[..., Endpoint], binding_for: Callable[[str], str], transport: str
+) -> None:
+    taken = str(listen(binding_for(transport)).binding)
+    with pytest.raises(ListenError, match="OBJECT_NAME_COLLISION"):
+        listen(taken)
+
+
+def test_where_nobody_listens_the_server_is_unavailable(
+    listen: Callable[..., Endpoint], binding_for: Callable[[str], str], transport: str
+) -> None:
+    endpoint = listen(binding_for(transport))
+    endpoint.listener.close()
+    with pytest.raises(ServerUnavailable) as caught:
+        open_wire(endpoint.binding, WATCHDOG, Limits())
+    assert str(caught.value).startswith(f"{endpoint.binding}: ")
+    assert caught.value.ran is Ran.NO
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("ncalrpc:far[calc]", "ncalrpc reaches this machine only"),
+        (r"ncacn_np:\\far[\pipe\calc]", "ncacn_np reaches this machine only"),
+        ("ncacn_np:[calc]", "is no pipe"),
+        ("ncalrpc:[a/b]", "OBJECT_NAME_INVALID"),
+        ("ncacn_ip_tcp:a..b[1]", "'a..b' is no host name"),
+    ],
+)
+def test_what_this_machine_cannot_reach_is_invalid(binding: str, message: str) -> None:
+    with pytest.raises(InvalidBinding, match=message):
+        open_wire(StringBinding.parse(binding), WATCHDOG, Limits())
+
+
+def test_a_dot_is_this_machine(listen: Callable[..., Endpoint], binding_for: Callable[[str], str]) -> None:
+    endpoint = listen(binding_for("ncacn_np"))
+    for address in (".", r"\\."):
+        open_wire(StringBinding("ncacn_np", address, endpoint.binding.endpoint), WATCHDOG, Limits()).close()
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (transport.AccessDenied("no"), AccessDenied),
+        (transport.NameInvalid("no"), InvalidBinding),
+        (transport.NameNotFound("no"), ServerUnavailable),
+        (transport.ServerSidMismatch("no"), ServerUnavailable),
+        (transport.TimedOut("no"), ServerUnavailable),
+    ],
+)
+def test_an_error_of_a_transport_becomes_one_of_a_call(
+    monkeypatch: pytest.MonkeyPatch, raised: transport.TransportError, kind: type[Exception]
+) -> None:
+    def fails(name: str, timeout: float) -> None:
+        raise raised
+
+    monkeypatch.setattr(endpoints.memory, "connect", fails)
+    with pytest.raises(kind, match=r"memory:\[x\]") as caught:
+        open_wire(StringBinding("memory", "", "x", UUID(int=1)), WATCHDOG, Limits())
+    assert caught.value.ran is Ran.NO  # type: ignore[attr-defined]
+    assert caught.value.__cause__ is raised

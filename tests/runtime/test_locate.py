@@ -1,0 +1,279 @@
+"""From a name to bindings: their order, their reasons, and what is said and heard of endpoint mappers."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import lrpc
+from lrpc.runtime import locate
+from lrpc.runtime.binding import StringBinding
+from lrpc.runtime.call import Limits
+from lrpc.runtime.endpoints import open_wire
+from lrpc.runtime.interfaces import epmapper
+from lrpc.runtime.locate import Candidate, candidates, is_local, map_tower, mapped_ports, tcp_port
+from lrpc.runtime.status import BindRefused, InvalidBinding, ServerUnavailable
+from lrpc.runtime.stub import Interface
+from lrpc.runtime.wire import Wire
+
+WATCHDOG = 20.0
+UNKNOWN = Interface("Unknown", UUID("12345678-1234-abcd-ef00-0123456789ab"), (1, 2), ())
+KNOWN = Interface(
+    "Known", UUID(int=7), (1, 0), (), endpoints=("ncalrpc:[known]", "ncacn_ip_tcp:[99]", "ncacn_np:[]", "ncacn_np:")
+)
+
+TOWER = bytes.fromhex(
+    "0500"  # five floors
+    "1300 0d 78563412 3412 cdab ef00 0123456789ab 0100  0200 0200"  # the interface, 1.2
+    "1300 0d 045d888a eb1c c911 9fe8 08002b104860 0200  0200 0000"  # NDR, 2.0
+    "0100 0b  0200 0000"  # the connection-oriented protocol
+    "0100 07  0200 0000"  # TCP, any port
+    "0100 09  0400 00000000"  # IP, any address
+)
+ANSWER = TOWER.replace(bytes.fromhex("0100 07 0200 0000"), bytes.fromhex("0100 07 0200 c001"))
+"""The same with port 0xC001."""
+
+
+def nobody(binding: StringBinding, timeout: float) -> Wire:
+    raise ServerUnavailable(f"nobody at {binding}")
+
+
+def never(binding: StringBinding, timeout: float) -> Wire:
+    raise AssertionError(f"{binding} was opened")
+
+
+def opener(binding: StringBinding, timeout: float) -> Wire:
+    return open_wire(binding, timeout, Limits())
+
+
+# Candidates
+
+
+def test_a_binding_with_an_endpoint_is_obeyed() -> None:
+    text = "ncacn_ip_tcp:host[135]"
+    [found] = candidates(text, KNOWN, never, 1)
+    assert found == Candidate(StringBinding.parse(text), "the string binding names the endpoint")
+
+
+def test_the_idl_names_an_endpoint_for_a_binding_without() -> None:
+    reason = "the endpoint is well known: the IDL names it"
+    assert list(candidates("ncalrpc:", KNOWN, never, 1)) == [(StringBinding("ncalrpc", "", "known"), reason)]
+    [found] = candidates(f"{UUID(int=9)}@ncacn_ip_tcp:host[a=b]", KNOWN, never, 1)
+    assert found == (StringBinding("ncacn_ip_tcp", "host", "99", UUID(int=9), {"a": "b"}), reason)
+
+
+@pytest.mark.parametrize(
+    ("target", "interface"), [("ncalrpc:", UNKNOWN), ("memory:", UNKNOWN), ("ncacn_np:", UNKNOWN), ("ncacn_np:", KNOWN)]
+)
+def test_a_binding_without_any_endpoint_is_invalid(target: str, interface: Interface) -> None:
+    with pytest.raises(InvalidBinding, match=f"{target} no endpoint, and {interface.name} has none of its own for"):
+        list(candidates(target, interface, never, 1))
+
+
+def test_a_service_of_this_machine_is_a_port_then_a_pipe_then_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[StringBinding] = []
+
+    def ports(mapper: StringBinding, *_: object) -> list[int]:
+        asked.append(mapper)
+        return [4000, 5000]
+
+    monkeypatch.setattr(locate, "mapped_ports", ports)
+    expected = [
+        ("ncalrpc:[calc]", "same machine: it has an ALPC port of this name"),
+        (r"ncacn_np:[\pipe\calc]", "same machine: no ALPC port, but a named pipe"),
+        ("ncacn_ip_tcp:127.0.0.1[4000]", "the endpoint mapper of 127.0.0.1 knows the port"),
+        ("ncacn_ip_tcp:127.0.0.1[5000]", "the endpoint mapper of 127.0.0.1 knows the port"),
+    ]
+    for target in ("calc", r"\\localhost\calc", "//./calc"):
+        found = [(str(one.binding), one.reason) for one in candidates(target, UNKNOWN, never, 1)]
+        assert found == expected
+    assert set(map(str, asked)) == {"ncacn_ip_tcp:127.0.0.1[135]"}
+
+
+def test_the_endpoint_mapper_is_asked_last() -> None:
+    found = candidates("calc", UNKNOWN, nobody, 1)
+    assert [next(found).binding.protocol for _ in range(2)] == ["ncalrpc", "ncacn_np"]
+    with pytest.raises(ServerUnavailable, match=r"the endpoint mapper does not answer: nobody at .*\[135\]"):
+        next(found)
+
+
+@pytest.mark.parametrize("target", [r"\\far\calc", "//far/calc", "ncacn_ip_tcp:far"])
+def test_a_service_of_another_machine_is_asked_of_its_endpoint_mapper(
+    monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    monkeypatch.setattr(locate, "is_local", lambda host: False)
+    monkeypatch.setattr(locate, "mapped_ports", lambda mapper, *_: [int(mapper.endpoint) + 1])
+    [found] = candidates(target, UNKNOWN, never, 1)
+    assert found == (StringBinding("ncacn_ip_tcp", "far", "136"), "the endpoint mapper of far knows the port")
+
+
+@pytest.mark.parametrize("target", ["", r"\calc", r"\\host", "host:x", "[calc]"])
+def test_what_is_no_target_is_an_invalid_binding(target: str) -> None:
+    with pytest.raises(InvalidBinding):
+        list(candidates(target, UNKNOWN, never, 1))
+
+
+# Towers
+
+
+def test_a_tower_asks_for_an_interface_over_tcp() -> None:
+    assert map_tower(UNKNOWN) == TOWER
+
+
+def test_a_tower_tells_its_port() -> None:
+    assert tcp_port(ANSWER) == 0xC001
+
+
+@pytest.mark.parametrize(
+    "tower",
+    [
+        b"",
+        b"\5",
+        TOWER,
+        ANSWER.replace(bytes.fromhex("0100 07 0200"), bytes.fromhex("0100 08 0200")),
+        bytes.fromhex("0100 0100 07 0100 c0"),
+        b"\xff" * 75,
+    ],
+)
+def test_a_tower_without_a_port_tells_none(tower: bytes) -> None:
+    assert tcp_port(tower) is None
+
+
+def test_a_tower_that_is_cut_tells_its_port_or_none() -> None:
+    end = ANSWER.index(bytes.fromhex("c001")) + 2
+    for size in range(len(ANSWER)):
+        assert tcp_port(ANSWER[:size]) == (0xC001 if size >= end else None)
+
+
+# This machine
+
+
+@pytest.mark.parametrize("host", ["", ".", "localhost", "127.0.0.1", "127.1.2.3"])
+def test_loopback_is_this_machine(host: str) -> None:
+    assert is_local(host)
+
+
+def test_its_own_name_is_this_machine_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "Mine")
+    assert is_local("mINE")
+
+
+def test_an_address_that_cannot_be_bound_is_another_machine() -> None:
+    assert not is_local("192.0.2.1")
+
+
+def test_an_unknown_host_is_not_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert not is_local("far")
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70, ".a"])
+def test_what_is_no_host_name_is_not_this_machine(host: str) -> None:
+    assert not is_local(host)
+
+
+# An endpoint mapper
+
+
+class More:
+    """What a lookup leaves at the mapper for who asks again."""
+
+
+class Mapper(epmapper.ept):
+    """Knows one interface at some ports."""
+
+    def __init__(self) -> None:
+        self.towers: list[bytes | None] = [ANSWER]
+        self.more: More | None = None
+        self.freed: list[object] = []
+        self.asked: list[tuple[object, ...]] = []
+
+    def ept_map(
+        self, object: UUID | None, map_tower: epmapper.twr_t | None, entry_handle: Any, max_towers: int
+    ) -> epmapper.ept_mapResult:
+        assert map_tower is not None
+        self.asked.append((object, map_tower.tower_octet_string, entry_handle, max_towers))
+        if map_tower.tower_octet_string != TOWER:
+            return epmapper.ept_mapResult(None, 0, [], locate.EPT_S_NOT_REGISTERED)
+        towers = [one if one is None else epmapper.twr_t(tower_octet_string=one) for one in self.towers]
+        return epmapper.ept_mapResult(self.more, len(towers), towers, 0)
+
+    def ept_lookup_handle_free(self, entry_handle: Any) -> epmapper.ept_lookup_handle_freeResult:
+        self.freed.append(entry_handle)
+        return epmapper.ept_lookup_handle_freeResult(None, 0)
+
+    def ept_insert(self, *_: Any, **__: Any) -> int:
+        raise lrpc.AccessDenied
+
+    def ept_delete(self, *_: Any, **__: Any) -> int:
+        raise lrpc.AccessDenied
+
+    def ept_lookup(self, *_: Any, **__: Any) -> epmapper.ept_lookupResult:
+        raise lrpc.AccessDenied
+
+    def ept_inq_object(self) -> epmapper.ept_inq_objectResult:
+        raise lrpc.AccessDenied
+
+    def ept_mgmt_delete(self, *_: Any, **__: Any) -> int:
+        raise lrpc.AccessDenied
+
+
+@pytest.fixture
+def mapper() -> Mapper:
+    return Mapper()
+
+
+@pytest.fixture
+def mapped_at(mapper: Mapper) -> Iterator[StringBinding]:
+    with lrpc.Server() as server:
+        server.register(mapper)
+        server.start()
+        yield server.listen("ncacn_ip_tcp:[0]")
+
+
+def test_an_endpoint_mapper_is_asked_for_ports(mapper: Mapper, mapped_at: StringBinding) -> None:
+    assert mapped_ports(mapped_at, UNKNOWN, opener, WATCHDOG) == [0xC001]
+    assert mapper.asked == [(None, TOWER, None, 16)]
+    assert mapper.freed == []
+
+
+def test_towers_that_are_null_or_without_port_are_passed_over(mapper: Mapper, mapped_at: StringBinding) -> None:
+    mapper.towers = [None, TOWER, ANSWER, b"", ANSWER.replace(b"\xc0\x01", b"\0\x63")]
+    assert mapped_ports(mapped_at, UNKNOWN, opener, WATCHDOG) == [0xC001, 99]
+
+
+def test_what_is_left_at_the_mapper_is_freed(mapper: Mapper, mapped_at: StringBinding) -> None:
+    mapper.more = More()
+    assert mapped_ports(mapped_at, UNKNOWN, opener, WATCHDOG) == [0xC001]
+    assert mapper.freed == [mapper.more]
+
+
+@pytest.mark.parametrize("towers", [[], [None], [TOWER]])
+def test_an_interface_without_ports_is_not_registered(
+    mapper: Mapper, mapped_at: StringBinding, towers: list[bytes | None]
+) -> None:
+    mapper.towers = towers
+    with pytest.raises(ServerUnavailable, match="Unknown is not registered for ncacn_ip_tcp"):
+        mapped_ports(mapped_at, UNKNOWN, opener, WATCHDOG)
+
+
+def test_an_interface_that_the_mapper_does_not_know_is_unavailable(mapped_at: StringBinding) -> None:
+    with pytest.raises(ServerUnavailable, match="Known is not registered for ncacn_ip_tcp"):
+        mapped_ports(mapped_at, KNOWN, opener, WATCHDOG)
+
+
+def test_a_server_that_is_no_mapper_refuses_and_the_connection_ends(
+    hosts: Callable[..., Any], until: Callable[..., None]
+) -> None:
+    host = hosts()
+    host.server.register(host.greeting())
+    with pytest.raises(BindRefused, match="ept"):
+        mapped_ports(host.listen("ncacn_ip_tcp:[0]"), UNKNOWN, opener, WATCHDOG)
+    until(lambda: not host.server._sessions)

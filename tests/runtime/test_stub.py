@@ -1,0 +1,141 @@
+"""What generated code stands on: operations, interfaces, handles, and clients on a channel of wax."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+from uuid import UUID
+
+import lrpc
+import pytest
+from lrpc.runtime import stub as rpc
+from lrpc.runtime.ndr.layout import Encoding
+from lrpc.runtime.status import Ran
+
+
+class Wax:
+    """A channel that keeps what is sent and gives what it was told to."""
+
+    encoding = Encoding.NDR
+
+    def __init__(self, reply: bytes = b"", encoding: Encoding = Encoding.NDR) -> None:
+        self.reply = reply
+        self.reply_encoding = encoding
+        self.sent: list[tuple[int, bytes]] = []
+        self.released = 0
+        self.closed = False
+
+    def call(self, opnum: int, parts: Sequence[rpc.Octets]) -> Any:
+        self.sent.append((opnum, b"".join(parts)))
+        return self.reply, self.reply_encoding, self._release
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _release(self) -> None:
+        self.released += 1
+
+
+def test_a_call_is_a_number_and_a_stub(calculator: ModuleType) -> None:
+    wax = Wax(b"\x05\0\0\0")
+    assert calculator.CalculatorClient(wax).Add(2, 3) == 5
+    assert wax.sent == [(0, b"\x02\0\0\0\x03\0\0\0")]
+    assert wax.released == 1
+
+
+def test_a_count_is_filled_in(calculator: ModuleType) -> None:
+    wax = Wax(b"\x03\0\0\0abc")
+    assert calculator.CalculatorClient(wax).Echo(b"abc") == b"abc"
+    assert wax.sent == [(5, b"\x03\0\0\0\x03\0\0\0abc")]
+
+
+def test_a_count_that_contradicts_is_refused(calculator: ModuleType) -> None:
+    wax = Wax()
+    with pytest.raises(lrpc.ArgumentError) as caught:
+        calculator.CalculatorClient(wax).Echo(b"abc", n=4)
+    assert caught.value.ran is Ran.NO
+    with pytest.raises(lrpc.ArgumentError):
+        calculator.CalculatorClient(wax).Sum(5)
+    assert wax.sent == []
+
+
+def test_a_server_of_the_other_byte_order_is_understood(calculator: ModuleType) -> None:
+    wax = Wax(b"\0\0\0\x05", Encoding.NDR_BIG)
+    assert calculator.CalculatorClient(wax).Add(2, 3) == 5
+
+
+@pytest.mark.parametrize("reply", [b"", b"\0", b"\x05\0\0"])
+def test_a_bad_answer_gives_its_memory_back(calculator: ModuleType, reply: bytes) -> None:
+    wax = Wax(reply)
+    with pytest.raises(lrpc.BadStubData, match="Add"):
+        calculator.CalculatorClient(wax).Add(2, 3)
+    assert wax.released == 1
+
+
+def test_a_client_closes_its_channel(calculator: ModuleType) -> None:
+    wax = Wax()
+    with calculator.CalculatorClient(wax, "connected") as client:
+        assert client.connection == "connected"
+    assert wax.closed
+
+
+def test_a_handle_that_is_none_is_no_argument(calculator: ModuleType) -> None:
+    client = calculator.CalculatorClient(Wax())
+    for wrong in (None, 5, "handle"):
+        with pytest.raises(lrpc.ArgumentError, match="takes a context handle"):
+            client.Count(wrong)
+
+
+def test_a_null_handle_may_go_in_and_out(calculator: ModuleType) -> None:
+    wax = Wax(bytes(24))
+    assert calculator.CalculatorClient(wax).Close(None) is None
+    assert wax.sent == [(3, bytes(20))]
+
+
+def test_a_handle_without_a_closing_operation_is_only_forgotten() -> None:
+    handle = rpc.Handle((0, UUID(int=1)), "T", None, None)
+    assert not handle.closed
+    handle.close()
+    assert handle.closed
+
+
+def test_the_same_handle_comes_back_from_in_out(calculator: ModuleType) -> None:
+    wire = bytes(4) + UUID(int=5).bytes_le
+    wax = Wax(wire + bytes(4))
+    client = calculator.CalculatorClient(wax)
+    handle = client.Open("x")
+    assert client.Close(handle) is handle
+    assert not handle.closed
+
+
+def test_an_operation_knows_its_parameters(calculator: ModuleType) -> None:
+    operation = calculator.Calculator.interface.operation("Echo")
+    assert [parameter.name for parameter in operation.inward] == ["n", "data"]
+    assert [parameter.name for parameter in operation.outward] == ["back"]
+    assert operation.keywords == ("n",)
+    assert repr(operation) == "<operation 5 Echo>"
+    assert operation.codecs(Encoding.NDR64) is operation.codecs(Encoding.NDR64)
+
+
+def test_an_interface_knows_its_operations(calculator: ModuleType) -> None:
+    interface = calculator.Calculator.interface
+    assert interface.by_opnum[0] is interface.operation("Add")
+    assert repr(interface) == f"<interface Calculator {interface.uuid} v1.2>"
+    with pytest.raises(KeyError):
+        interface.operation("Subtract")
+
+
+def test_a_method_may_have_another_name_in_python() -> None:
+    operation: Any = rpc.Operation(0, "from", python="from_")
+    assert (operation.name, operation.method) == ("from", "from_")
+
+
+def test_contracts_are_abstract(calculator: ModuleType) -> None:
+    for contract in (calculator.Calculator, calculator.AsyncCalculator):
+        with pytest.raises(TypeError, match="abstract"):
+            contract()
+
+
+def test_everything_that_stubs_use_is_exported() -> None:
+    assert all(hasattr(rpc, name) for name in rpc.__all__)
