@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, overload
 from uuid import UUID
 
 from .binding import StringBinding
-from .call import DEFAULT_TIMEOUT, Limits, remaining
+from .call import DEFAULT_TIMEOUT, Limits, deadline, remaining
 from .channel import BlockingChannel
 from .endpoints import open_wire
 from .locate import candidates
@@ -137,19 +137,22 @@ def reach(
         return seconds
 
     try:
-        for candidate in candidates(target, interface, opener, left()):
-            binding = candidate.binding
-            if object is not None:
-                binding = StringBinding(binding.protocol, binding.address, binding.endpoint, object, binding.options)
-            try:
-                wire = opener(binding, left())
-            except ServerUnavailable as error:
-                tried.append(str(error))
-                continue
-            _bind(wire, interface, left)
-            info = ConnectionInfo(binding, candidate.reason, tuple(tried))
-            logger.info("%s: %s", interface.name, info)
-            return wire, info
+        with deadline(timeout):  # the calls of the endpoint mapper count too
+            for candidate in candidates(target, interface, opener, left()):
+                binding = candidate.binding
+                if object is not None:
+                    binding = StringBinding(
+                        binding.protocol, binding.address, binding.endpoint, object, binding.options
+                    )
+                try:
+                    wire = opener(binding, left())
+                except ServerUnavailable as error:
+                    tried.append(str(error))
+                    continue
+                _bind(wire, interface, left)
+                info = ConnectionInfo(binding, candidate.reason, tuple(tried))
+                logger.info("%s: %s", interface.name, info)
+                return wire, info
     except ServerUnavailable as error:  # of the endpoint mapper, which is asked last
         tried.append(str(error))
     raise ServerUnavailable(f"no server at {target!r}: {'; '.join(tried)}")

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from .binding import NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding
+from .call import remaining
 from .channel import BlockingChannel
 from .status import InvalidBinding, RpcError, ServerUnavailable
 from .stub import Interface
@@ -88,15 +89,19 @@ def _mapped(binding: StringBinding, interface: Interface, opener: Opener, timeou
 
 
 def mapped_ports(mapper: StringBinding, interface: Interface, opener: Opener, timeout: float) -> list[int]:
-    """The TCP ports that an endpoint mapper knows for an interface. ServerUnavailable when it knows none."""
+    """The TCP ports that an endpoint mapper knows for an interface. ServerUnavailable when it knows none.
+
+    timeout: seconds that each step may take, unless `deadline` says less.
+    """
     from .interfaces import epmapper  # local calls have no use for it
 
+    left = remaining(timeout)
     try:
-        wire = opener(mapper, timeout)
+        wire = opener(mapper, left)
     except RpcError as error:
         raise ServerUnavailable(f"the endpoint mapper does not answer: {error}") from error
     try:
-        wire.bind(epmapper.ept.interface, timeout)
+        wire.bind(epmapper.ept.interface, remaining(timeout))
     except RpcError:
         wire.close()
         raise

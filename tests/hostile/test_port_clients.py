@@ -238,12 +238,12 @@ def test_a_view_changed_while_it_is_read_is_answered_or_refused(victim: Any, cal
     size = 100_000
     view = port.allocate(size + 8)
 
-    def change() -> None:
+    def change(buffer: memoryview) -> None:
         while not stop.is_set():
             for claimed in (size, 0xFFFFFFFF, 0, size):
-                view.buffer[0:8] = struct.pack("<II", claimed, claimed)
+                buffer[0:8] = struct.pack("<II", claimed, claimed)
 
-    changing = threading.Thread(target=change)
+    changing = threading.Thread(target=change, args=(view.buffer,))
     changing.start()
     outcomes = set()
     for call_id in range(1, 60):

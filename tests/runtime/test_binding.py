@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import lrpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import lrpc
 from lrpc import StringBinding
 from lrpc.runtime.binding import PROTOCOL_SEQUENCES, pipe_name
 

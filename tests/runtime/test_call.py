@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import threading
 
-import lrpc
 import pytest
+
+import lrpc
 from lrpc.runtime.call import DEFAULT_TIMEOUT, remaining, set_caller
 from lrpc.runtime.status import Ran
 

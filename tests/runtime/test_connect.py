@@ -12,8 +12,8 @@ from uuid import UUID
 import pytest
 
 import lrpc
+from lrpc.runtime import call, locate
 from lrpc.runtime import connect as connecting
-from lrpc.runtime import locate
 from lrpc.runtime.binding import StringBinding
 from lrpc.runtime.connect import ConnectionInfo, connect
 from lrpc.runtime.status import (
@@ -176,12 +176,17 @@ def test_all_candidates_share_the_time(client: Any, monkeypatch: pytest.MonkeyPa
         clock.now += 6
         raise ServerUnavailable("nobody")
 
-    monkeypatch.setattr(connecting, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    for module in (connecting, call):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now))
     monkeypatch.setattr(connecting, "open_wire", slow)
-    with pytest.raises(DeadlineExceeded, match="connecting to 'calc' took too long") as caught:
-        connect(client, "calc", timeout=12)
-    assert given[:2] == [12, 6]
-    assert caught.value.ran is Ran.NO
+    with pytest.raises(ServerUnavailable):
+        connect(client, "calc", timeout=20)
+    assert given == [20, 14, 8]  # the port, the pipe, the endpoint mapper
+    for timeout in (6, 12):
+        with pytest.raises(DeadlineExceeded) as caught:
+            connect(client, "calc", timeout=timeout)
+        assert caught.value.ran is Ran.NO
+    assert given[3:] == [6, 12, 6]
 
 
 def test_a_wire_that_cannot_be_bound_is_closed(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,9 @@ import itertools
 from typing import Any
 from uuid import UUID
 
-import lrpc
 import pytest
+
+import lrpc
 from lrpc.runtime.contexts import AssociationGroups, ContextTable
 from lrpc.runtime.status import Ran
 

@@ -8,8 +8,9 @@ from types import ModuleType
 from typing import Any
 from uuid import UUID, uuid4
 
-import lrpc
 import pytest
+
+import lrpc
 from lrpc.runtime import dispatch
 from lrpc.runtime import stub as rpc
 from lrpc.runtime.contexts import ContextTable
@@ -131,7 +132,10 @@ def test_the_runner_of_a_method_answers_as_dispatch_does(
     for opnum, values in ((0, (2, 3)), (1, (7, 2)), (12, ()), (11, ("bug",)), (11, ("exit",)), (11, ("none",))):
         method = find(registry, calculator, opnum)
         stub = b"".join(method.operation.codecs(encoding).request.encode(values))
-        whole, short = dispatch.answer(method, stub, encoding, contexts), dispatch.runner(method, encoding, contexts)(stub)
+        whole, short = (
+            dispatch.answer(method, stub, encoding, contexts),
+            dispatch.runner(method, encoding, contexts)(stub),
+        )
         assert type(whole) is type(short)
         if isinstance(whole, lrpc.Fault):
             assert isinstance(short, lrpc.Fault)

@@ -70,7 +70,7 @@ def test_the_idl_names_an_endpoint_for_a_binding_without() -> None:
     ("target", "interface"), [("ncalrpc:", UNKNOWN), ("memory:", UNKNOWN), ("ncacn_np:", UNKNOWN), ("ncacn_np:", KNOWN)]
 )
 def test_a_binding_without_any_endpoint_is_invalid(target: str, interface: Interface) -> None:
-    with pytest.raises(InvalidBinding, match=f"{target} no endpoint, and {interface.name} has none of its own for"):
+    with pytest.raises(InvalidBinding, match=f"{target}: no endpoint, and {interface.name} has none of its own for"):
         list(candidates(target, interface, never, 1))
 
 
@@ -109,6 +109,12 @@ def test_a_service_of_another_machine_is_asked_of_its_endpoint_mapper(
     monkeypatch.setattr(locate, "mapped_ports", lambda mapper, *_: [int(mapper.endpoint) + 1])
     [found] = candidates(target, UNKNOWN, never, 1)
     assert found == (StringBinding("ncacn_ip_tcp", "far", "136"), "the endpoint mapper of far knows the port")
+
+
+def test_a_mapped_binding_keeps_its_object_and_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locate, "mapped_ports", lambda *_: [136])
+    [found] = candidates(f"{UUID(int=9)}@ncacn_ip_tcp:far[a=b]", UNKNOWN, never, 1)
+    assert found.binding == StringBinding("ncacn_ip_tcp", "far", "136", UUID(int=9), {"a": "b"})
 
 
 @pytest.mark.parametrize("target", ["", r"\calc", r"\\host", "host:x", "[calc]"])

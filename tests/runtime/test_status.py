@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import lrpc
 import pytest
+
+import lrpc
 from lrpc.runtime import status
 from lrpc.runtime.status import Ran, fault, fault_name, is_failure, status_name
 

@@ -7,8 +7,9 @@ from types import ModuleType
 from typing import Any
 from uuid import UUID
 
-import lrpc
 import pytest
+
+import lrpc
 from lrpc.runtime import stub as rpc
 from lrpc.runtime.ndr.layout import Encoding
 from lrpc.runtime.status import Ran

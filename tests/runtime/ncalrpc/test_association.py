@@ -167,7 +167,7 @@ def test_a_bind_without_a_syntax_is_refused(kit: SimpleNamespace) -> None:
 
 
 def test_a_binding_id_stands_for_one_interface(kit: SimpleNamespace) -> None:
-    client, server, _ = kit.bound_pair()
+    _, server, _ = kit.bound_pair()
     again: Any = server.receive(kit.BIND)
     assert server.accept(again) == kit.BOUND
     thief: Any = server.receive(messages.Bind(0, kit.OTHER, TransferSyntax.NDR, 0, 1).pack())

@@ -1,0 +1,243 @@
+"""A wire shared by threads, with a wire of wax: turns, deadlines, and the end."""
+
+from __future__ import annotations
+
+import gc
+import queue
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+import lrpc
+from lrpc.runtime.channel import BlockingChannel, dropped, ended, settled
+from lrpc.runtime.ndr.layout import Encoding
+from lrpc.runtime.status import Ran
+from lrpc.runtime.wire import Message
+
+WATCHDOG = 20.0
+
+
+class WaxWire:
+    """What a channel sends lands in `sent`; what a test puts in `arriving` is received."""
+
+    encoding = Encoding.NDR
+
+    def __init__(self) -> None:
+        self.sending = threading.Lock()
+        self.sent: queue.Queue[tuple[int, bytes]] = queue.Queue()
+        self.arriving: queue.Queue[Any] = queue.Queue()
+        self.abandoned: list[int] = []
+        self.closed = False
+        self.failing: lrpc.RpcError | None = None
+        self._keys = iter(range(1, 1 << 30))
+
+    def compose(self, opnum: int, parts: Sequence[Any]) -> Message:
+        return Message(next(self._keys), (b"".join(parts),))
+
+    def send(self, message: Message, timeout: float) -> None:
+        if self.failing is not None:
+            raise self.failing
+        self.sent.put((message.key, bytes(message.pieces[0])))
+
+    def exchange(self, opnum: int, parts: Sequence[Any], timeout: float) -> Any:
+        message = self.compose(opnum, parts)
+        self.send(message, timeout)
+        try:
+            return message.key, self.receive(timeout)
+        except lrpc.DeadlineExceeded:
+            self.abandon(message.key)
+            raise
+
+    def receive(self, timeout: float) -> Any:
+        try:
+            arrived = self.arriving.get(timeout=max(timeout, 0.0))
+        except queue.Empty:
+            raise lrpc.DeadlineExceeded("nothing came") from None
+        if isinstance(arrived, lrpc.RpcError):
+            raise arrived
+        return arrived
+
+    def abandon(self, key: int) -> None:
+        self.abandoned.append(key)
+
+    def close(self) -> None:
+        self.closed = True
+        self.arriving.put(lrpc.ConnectionLost("closed"))
+
+    def transmitting(self, message: Message) -> Iterator[None]:
+        raise AssertionError("for asyncio")
+
+
+def reply(text: bytes, release: Any = None) -> Any:
+    return text, Encoding.NDR, release
+
+
+@pytest.fixture
+def wire() -> WaxWire:
+    return WaxWire()
+
+
+@pytest.fixture
+def channel(wire: WaxWire) -> BlockingChannel:
+    return BlockingChannel(wire, WATCHDOG)  # type: ignore[arg-type]
+
+
+def answer(wire: WaxWire, text: bytes, key: int | None = None) -> None:
+    wire.arriving.put([(key or wire.sent.get(timeout=WATCHDOG)[0], reply(text))])
+
+
+def test_a_call_gets_its_answer(channel: BlockingChannel, wire: WaxWire) -> None:
+    wire.arriving.put([(1, reply(b"answer"))])
+    assert channel.call(0, [b"que", b"stion"])[0] == b"answer"
+    assert wire.sent.get_nowait() == (1, b"question")
+
+
+def test_answers_are_handed_to_those_who_wait(
+    channel: BlockingChannel, wire: WaxWire, threads: ThreadPoolExecutor
+) -> None:
+    calls = [threads.submit(channel.call, 0, [bytes([number])]) for number in range(5)]
+    sent = [wire.sent.get(timeout=WATCHDOG) for _ in calls]
+    wire.arriving.put([(key, reply(text)) for key, text in reversed(sent)])
+    assert [call.result(WATCHDOG)[0] for call in calls] == [bytes([number]) for number in range(5)]
+
+
+def test_an_answer_that_nobody_waits_for_gives_its_memory_back(channel: BlockingChannel, wire: WaxWire) -> None:
+    released: list[int] = []
+    wire.arriving.put([(77, reply(b"late", lambda: released.append(77)))])
+    wire.arriving.put([(1, reply(b"mine"))])
+    assert channel.call(0, [b""])[0] == b"mine"
+    assert released == [77]
+
+
+def test_whatever_keeps_arriving_does_not_outlast_a_deadline(wire: WaxWire, threads: ThreadPoolExecutor) -> None:
+    channel = BlockingChannel(wire, 0.05)  # type: ignore[arg-type]
+    done = threading.Event()
+
+    def flood() -> None:
+        while not done.is_set():
+            if wire.arriving.qsize() < 100:
+                wire.arriving.put([(77, reply(b"noise"))])
+
+    flooding = threads.submit(flood)
+    with pytest.raises(lrpc.DeadlineExceeded) as caught:
+        channel.call(0, [b""])
+    done.set()
+    flooding.result(WATCHDOG)
+    assert caught.value.ran is Ran.UNKNOWN
+
+
+def test_a_call_that_never_left_leaves_the_connection(channel: BlockingChannel, wire: WaxWire) -> None:
+    wire.failing = lrpc.RpcError("no room", ran=Ran.NO)
+    with pytest.raises(lrpc.RpcError, match="no room"):
+        channel.call(0, [b""])
+    wire.failing = None
+    wire.arriving.put([(2, reply(b"answer"))])
+    assert channel.call(0, [b""])[0] == b"answer"
+    assert not wire.closed
+
+
+@pytest.mark.parametrize("error", [lrpc.ConnectionLost("gone", ran=Ran.NO), lrpc.ProtocolError("nonsense")])
+def test_what_ends_a_connection_ends_every_call(
+    channel: BlockingChannel, wire: WaxWire, threads: ThreadPoolExecutor, error: lrpc.RpcError
+) -> None:
+    calls = [threads.submit(channel.call, 0, [b""]) for _ in range(4)]
+    for _ in calls:
+        wire.sent.get(timeout=WATCHDOG)
+    wire.arriving.put(error)
+    errors = [call.exception(WATCHDOG) for call in calls]
+    assert {type(found) for found in errors} <= {type(error), lrpc.ConnectionLost}
+    assert sum(getattr(found, "ran", None) is Ran.UNKNOWN for found in errors) >= 3
+    assert wire.closed
+    with pytest.raises(lrpc.ConnectionLost, match="had ended before") as caught:
+        channel.call(0, [b""])
+    assert caught.value.ran is Ran.NO
+
+
+def test_a_fault_ends_its_call_only(channel: BlockingChannel, wire: WaxWire) -> None:
+    wire.arriving.put([(1, lrpc.Fault(5))])
+    with pytest.raises(lrpc.Fault):
+        channel.call(0, [b""])
+    wire.arriving.put([(2, reply(b"answer"))])
+    assert channel.call(0, [b""])[0] == b"answer"
+
+
+def test_a_call_waits_for_its_turn_to_send_no_longer_than_its_deadline(
+    wire: WaxWire, threads: ThreadPoolExecutor
+) -> None:
+    channel = BlockingChannel(wire, WATCHDOG)  # type: ignore[arg-type]
+    reading = threads.submit(channel.call, 0, [b"first"])
+    wire.sent.get(timeout=WATCHDOG)
+    with wire.sending, lrpc.deadline(0.02), pytest.raises(lrpc.DeadlineExceeded) as caught:
+        channel.call(0, [b"second"])
+    assert caught.value.ran is Ran.NO
+    assert wire.sent.empty()
+    wire.arriving.put([(1, reply(b"answer"))])
+    assert reading.result(WATCHDOG)[0] == b"answer"
+
+
+def test_a_follower_that_is_late_is_told_to_the_server(
+    channel: BlockingChannel, wire: WaxWire, threads: ThreadPoolExecutor
+) -> None:
+    leading = threads.submit(channel.call, 0, [b"leader"])
+    wire.sent.get(timeout=WATCHDOG)
+
+    def follow() -> Ran:
+        with lrpc.deadline(0.02), pytest.raises(lrpc.DeadlineExceeded) as caught:
+            channel.call(0, [b"follower"])
+        return caught.value.ran
+
+    assert threads.submit(follow).result(WATCHDOG) is Ran.UNKNOWN
+    assert wire.abandoned == [2]
+    wire.arriving.put([(2, reply(b"late")), (1, reply(b"answer"))])
+    assert leading.result(WATCHDOG)[0] == b"answer"
+
+
+def test_a_failed_call_leaves_no_circle_behind(channel: BlockingChannel, wire: WaxWire) -> None:
+    gc.disable()
+    try:
+        _refuse(wire)
+        holder = _Holder(b"stub")
+        gone = weakref.ref(holder)
+        for _ in range(2):
+            _fail(channel, holder)
+        del holder
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def _refuse(wire: WaxWire) -> None:
+    """Two calls, the second one after something else has come."""
+    for arrivals in ([(1, lrpc.Fault(5))], [(77, reply(b""))], [(2, lrpc.Fault(5))]):
+        wire.arriving.put(arrivals)
+
+
+class _Holder:
+    def __init__(self, stub: bytes) -> None:
+        self.stub = stub
+
+
+def _fail(channel: BlockingChannel, holder: _Holder) -> None:
+    try:
+        channel.call(0, [holder.stub])
+    except lrpc.Fault:
+        return
+    raise AssertionError("it did not fail")
+
+
+def test_outcomes_are_replies_or_raised() -> None:
+    assert settled(reply(b"x"))[0] == b"x"
+    with pytest.raises(lrpc.Fault):
+        settled(lrpc.Fault(5))
+    dropped(lrpc.Fault(5))
+    dropped(reply(b"x"))
+
+
+def test_the_end_of_a_connection_says_that_others_may_have_run() -> None:
+    assert ended(lrpc.ConnectionLost("x", ran=Ran.NO)).ran is Ran.UNKNOWN
+    assert isinstance(ended(lrpc.BadStubData("x")), lrpc.ProtocolError)
+    assert isinstance(ended(lrpc.DeadlineExceeded("x")), lrpc.ConnectionLost)

@@ -1,0 +1,117 @@
+"""What the blocking server has that its twin has not; the rest is in test_serving.py and test_calls.py."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+
+import lrpc
+
+
+@pytest.fixture
+def server(calculator: ModuleType) -> lrpc.Server:
+    made = lrpc.Server()
+    made.register(calculator.Service(calculator.World()))
+    return made
+
+
+def call(calculator: ModuleType, binding: object) -> int:
+    with lrpc.connect(calculator.CalculatorClient, str(binding)) as client:
+        return int(client.Add(1, 1))
+
+
+def test_a_server_serves_until_it_is_stopped(
+    server: lrpc.Server, calculator: ModuleType, binding_for: Callable[[str], str]
+) -> None:
+    binding = server.listen(binding_for("ncalrpc"))
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    assert call(calculator, binding) == 2
+    server.stop()
+    serving.join(20)
+    assert not serving.is_alive()
+
+
+def test_endpoints_may_come_before_and_after_starting(
+    server: lrpc.Server, calculator: ModuleType, binding_for: Callable[[str], str]
+) -> None:
+    with server:
+        before = server.listen(binding_for("ncalrpc"))
+        server.start()
+        server.start()
+        after = server.listen(binding_for("ncacn_ip_tcp"))
+        assert [call(calculator, binding) for binding in (before, after)] == [2, 2]
+        assert server.bindings == [before, after]
+        assert after.endpoint != "0"
+
+
+def test_a_server_that_never_started_stops(server: lrpc.Server, binding_for: Callable[[str], str]) -> None:
+    binding = binding_for("ncalrpc")
+    with server:
+        server.listen(binding)
+    with lrpc.Server() as other:
+        other.listen(binding)
+
+
+def test_an_interrupt_stops_serving(server: lrpc.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(timeout: float) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(server._stopping, "wait", interrupted)
+    server.serve_forever()
+    assert server._stopping.is_set()
+
+
+def test_a_server_takes_plain_methods_only(server: lrpc.Server, calculator: ModuleType) -> None:
+    with pytest.raises(TypeError, match="plain def"):
+        server.register(calculator.AsyncService(calculator.World()))
+
+
+@pytest.mark.parametrize("binding", ["ncalrpc:", "ncacn_np:[x]", "nothing", "ncacn_ip_tcp:host.invalid[0]"])
+def test_what_cannot_be_listened_on_is_refused(server: lrpc.Server, binding: str) -> None:
+    with pytest.raises((lrpc.ListenError, lrpc.InvalidBinding)) as caught:
+        server.listen(binding)
+    assert caught.value.ran is lrpc.Ran.NO
+    assert server.bindings == []
+
+
+def test_a_machine_without_threads_drops_a_client_and_goes_on(
+    server: lrpc.Server, calculator: ModuleType, binding_for: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server:
+        binding = server.listen(binding_for("ncalrpc"))
+        server.start()
+        start = threading.Thread.start
+        failures = iter([True])
+
+        def sometimes(thread: threading.Thread) -> None:
+            if next(failures, False):
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", sometimes)
+        with pytest.raises(lrpc.ConnectionLost) as caught:
+            call(calculator, binding)
+        assert caught.value.ran is lrpc.Ran.NO
+        assert call(calculator, binding) == 2
+
+
+def test_a_method_may_stop_its_server(calculator: ModuleType, binding_for: Callable[[str], str]) -> None:
+    server = lrpc.Server()
+
+    class Stopping(calculator.Service):  # type: ignore[misc,name-defined]
+        def Add(self, a: int, b: int) -> int:
+            server.stop(0.2)
+            return a + b
+
+    server.register(Stopping(calculator.World()))
+    binding = server.listen(binding_for("ncalrpc"))
+    server.start()
+    with lrpc.connect(calculator.CalculatorClient, str(binding)) as client:
+        try:
+            assert client.Add(1, 1) == 2
+        except lrpc.ConnectionLost as error:
+            assert error.ran is lrpc.Ran.UNKNOWN
