@@ -28,6 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.binding", "runtime.status"}),
     frozenset({"runtime.contexts", "runtime.ncacn", "runtime.ncalrpc"}),
     frozenset({"runtime.call"}),
+    frozenset({"runtime.operation"}),
     frozenset({"runtime.stub"}),
     frozenset(
         {

@@ -97,7 +97,8 @@ def test_names_come_from_all_tables() -> None:
     ("value", "family", "failed"),
     [
         (0, "win32", False), (1, "win32", True),
-        (0, "ntstatus", False), (0x103, "ntstatus", False), (0x80000005, "ntstatus", True), (0xC0000001, "ntstatus", True),
+        (0, "ntstatus", False), (0x103, "ntstatus", False), (0x80000005, "ntstatus", True),
+        (0xC0000001, "ntstatus", True),
         (1, "hresult", False), (0x80004005, "hresult", True),
     ],
 )  # fmt: skip

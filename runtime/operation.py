@@ -1,0 +1,214 @@
+"""What an interface is: its operations, their parameters and results, as a stub declares them.
+
+An operation knows its layouts and has its codecs made on first use; it sends nothing. Clients (`stub.py`) and
+servers (`dispatch.py`) work from it.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from uuid import UUID
+
+from .ndr.compiler import Codec, compiled
+from .ndr.expression import Inverse
+from .ndr.layout import AUTO, Array, ContextHandle, Encoding, Field, Layout, Parameters, Status
+from .ndr.siblings import counts_of, items_in
+from .status import StatusError, is_failure
+
+R = TypeVar("R")
+
+
+class Parameter(NamedTuple):
+    """A parameter: its name, its layout, which ways it travels, and whether its array determines it."""
+
+    name: str
+    layout: Layout
+    inward: bool
+    outward: bool
+    auto: bool = False
+
+
+def In(name: str, layout: Layout, *, auto: bool = False) -> Parameter:  # noqa: N802 -- a word of the vocabulary
+    """An [in] parameter; auto: a count that may be left out."""
+    return Parameter(name, layout, True, False, auto)
+
+
+def Out(name: str, layout: Layout) -> Parameter:  # noqa: N802
+    """An [out] parameter."""
+    return Parameter(name, layout, False, True)
+
+
+def InOut(name: str, layout: Layout, *, auto: bool = False) -> Parameter:  # noqa: N802
+    """An [in, out] parameter."""
+    return Parameter(name, layout, True, True, auto)
+
+
+class Codecs(NamedTuple):
+    """Both directions of an operation in one encoding."""
+
+    request: Codec
+    response: Codec
+
+
+class Operation(Generic[R]):
+    """An operation: number, name, parameters in IDL order, what it returns.
+
+    result: the NamedTuple of two or more results. python: the method's name where it differs from the IDL's.
+    """
+
+    def __init__(
+        self,
+        opnum: int,
+        name: str,
+        *parameters: Parameter,
+        returns: Layout | None = None,
+        result: type[Any] | None = None,
+        python: str | None = None,
+    ) -> None:
+        self.opnum = opnum
+        self.name = name
+        self.parameters = parameters
+        self.returns = returns
+        self.result = result
+        self.method = python or name
+        self._codecs: dict[Encoding, Codecs] = {}
+
+    def __repr__(self) -> str:
+        return f"<operation {self.opnum} {self.name}>"
+
+    @cached_property
+    def inward(self) -> tuple[Parameter, ...]:
+        """The parameters of a request."""
+        return tuple(parameter for parameter in self.parameters if parameter.inward)
+
+    @cached_property
+    def outward(self) -> tuple[Parameter, ...]:
+        """The parameters of a response, without what the operation returns."""
+        return tuple(parameter for parameter in self.parameters if parameter.outward)
+
+    @cached_property
+    def request(self) -> Parameters:
+        """The layout of a request's stub."""
+        return Parameters(*(Field(parameter.name, parameter.layout) for parameter in self.inward))
+
+    @cached_property
+    def response(self) -> Parameters:
+        """The layout of a response's stub."""
+        fields = [Field(parameter.name, parameter.layout) for parameter in self.outward]
+        return Parameters(*fields, *([Field("__return__", self.returns)] if self.returns is not None else []))
+
+    @cached_property
+    def family(self) -> str | None:
+        """The family of the status that it returns, None when it returns no status."""
+        return self.returns.family if isinstance(self.returns, Status) else None
+
+    @cached_property
+    def hidden(self) -> bool:
+        """The returned status is no result: it is 0 whenever the call gives one."""
+        return self.family == "win32"
+
+    @cached_property
+    def plain(self) -> bool:
+        """One result, no status, no context handle, nothing to fill in: the shortest way."""
+        return len(self.response.fields) == 1 and self.family is None and not self.handles and not self.keywords
+
+    @cached_property
+    def handles(self) -> bool:
+        """Does a context handle travel in either direction?"""
+        return any(isinstance(parameter.layout, ContextHandle) for parameter in self.parameters)
+
+    @cached_property
+    def keywords(self) -> tuple[str, ...]:
+        """The parameters that a method takes by keyword: counts that an array determines."""
+        return tuple(parameter.name for parameter in self.inward if parameter.auto)
+
+    @cached_property
+    def _determined(self) -> list[tuple[int, int, Array, Inverse]]:
+        """Which count is determined by which array: their places among the [in] values, the array, and how."""
+        places = {parameter.name: index for index, parameter in enumerate(self.inward) if parameter.auto}
+        found: list[tuple[int, int, Array, Inverse]] = []
+        for index, parameter in enumerate(self.inward):
+            for array, inverse in counts_of(parameter.layout):
+                if inverse.name in places:
+                    found.append((places[inverse.name], index, array, inverse))
+        return found
+
+    def filled(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The [in] values with the counts that were left out. NdrError when no count fits."""
+        known = list(values)
+        for count, place, array, inverse in self._determined:
+            if known[count] is AUTO:
+                known[count] = inverse.value(items_in(values[place], array))
+        return tuple(known)
+
+    @cached_property
+    def ndr(self) -> Codecs:
+        """The codecs for NDR 2.0 in little-endian, which nearly every call uses."""
+        return self.codecs(Encoding.NDR)
+
+    def codecs(self, encoding: Encoding) -> Codecs:
+        """The compiled codecs for an encoding."""
+        found = self._codecs.get(encoding)
+        if found is None:
+            request = compiled(self.request, Parameters(), encoding)
+            found = self._codecs[encoding] = Codecs(request, compiled(self.response, self.request, encoding))
+        return found
+
+    def shape(self, outs: Sequence[Any]) -> R:
+        """The result that a method gives, out of the values of a response. StatusError for a failure."""
+        results = outs[:-1] if self.hidden else outs
+        shaped: Any = results[0] if results else None
+        if self.result is not None:
+            shaped = self.result(*results)
+        if self.family is not None and is_failure(outs[-1], self.family):
+            raise StatusError(outs[-1], shaped, family=self.family)
+        return shaped  # type: ignore[no-any-return]
+
+
+class Interface:
+    """An interface: name, UUID, version, operations; endpoints: where the IDL says it is found."""
+
+    def __init__(
+        self,
+        name: str,
+        uuid: UUID,
+        version: tuple[int, int],
+        operations: tuple[Operation[Any], ...],
+        *,
+        endpoints: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        self.uuid = uuid
+        self.version = version
+        self.operations = operations
+        self.endpoints = endpoints
+
+    def __repr__(self) -> str:
+        return f"<interface {self.name} {self.uuid} v{self.version[0]}.{self.version[1]}>"
+
+    @cached_property
+    def by_opnum(self) -> dict[int, Operation[Any]]:
+        """The operations by number; numbers that are not used on the wire are missing."""
+        return {operation.opnum: operation for operation in self.operations}
+
+    def operation(self, name: str) -> Operation[Any]:
+        """The operation of an IDL name. KeyError when there is none."""
+        for operation in self.operations:
+            if operation.name == name:
+                return operation
+        raise KeyError(name)
+
+
+class Contract(abc.ABC):
+    """Base of the abstract classes that a blocking server implements and a blocking client is."""
+
+    interface: ClassVar[Interface]
+
+
+class AsyncContract(abc.ABC):
+    """Base of the abstract classes that an asyncio server implements and an asyncio client is."""
+
+    interface: ClassVar[Interface]

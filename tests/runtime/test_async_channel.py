@@ -1,0 +1,203 @@
+"""A wire shared by tasks, with a wire of wax; what only the loop can get wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+import lrpc
+from lrpc.runtime.async_channel import BURST, AsyncioChannel
+from lrpc.runtime.ndr.layout import Encoding
+from lrpc.runtime.status import Ran
+from lrpc.runtime.wire import Message
+
+
+class WaxWire:
+    """Readable whenever the test has put something there; takes what it is sent after `full` attempts."""
+
+    encoding = Encoding.NDR
+
+    def __init__(self) -> None:
+        self._reading, self._writing = os.pipe()
+        self.arriving: deque[Any] = deque()
+        self.sent: list[int] = []
+        self.abandoned: list[int] = []
+        self.full = 0
+        self.failing: lrpc.RpcError | None = None
+        self._keys = iter(range(1, 1 << 30))
+
+    def arrive(self, *arrivals: Any) -> None:
+        self.arriving.extend(arrivals)
+        os.write(self._writing, b"!" * len(arrivals))
+
+    def compose(self, opnum: int, parts: Sequence[Any]) -> Message:
+        return Message(next(self._keys), ())
+
+    def transmitting(self, message: Message) -> Iterator[None]:
+        while self.full:
+            self.full -= 1
+            yield
+        if self.failing is not None:
+            raise self.failing
+        self.sent.append(message.key)
+
+    def receive_now(self) -> Any:
+        if not self.arriving:
+            return None
+        os.read(self._reading, 1)
+        arrived = self.arriving.popleft()
+        if isinstance(arrived, lrpc.RpcError):
+            raise arrived
+        return arrived
+
+    def abandon(self, key: int) -> None:
+        self.abandoned.append(key)
+
+    def fileno(self) -> int:
+        return self._reading
+
+    def close(self) -> None:
+        os.close(self._reading)
+        os.close(self._writing)
+        self._reading = -1
+
+
+def run(script: Callable[[WaxWire, AsyncioChannel], Awaitable[None]]) -> None:
+    async def main() -> None:
+        wire = WaxWire()
+        channel = AsyncioChannel(wire, 20.0)  # type: ignore[arg-type]
+        await script(wire, channel)
+        await channel.close()
+
+    asyncio.run(main())
+
+
+def reply(text: bytes, release: Any = None) -> Any:
+    return text, Encoding.NDR, release
+
+
+async def started(channel: AsyncioChannel, count: int = 1) -> list[asyncio.Task[Any]]:
+    tasks = [asyncio.ensure_future(channel.call(0, [b""])) for _ in range(count)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return tasks
+
+
+def test_answers_find_their_tasks() -> None:
+    async def script(wire: WaxWire, channel: AsyncioChannel) -> None:
+        tasks = await started(channel, 5)
+        wire.arrive([(key, reply(b"%d" % key)) for key in reversed(wire.sent)])
+        assert [answer[0] for answer in await asyncio.gather(*tasks)] == [b"1", b"2", b"3", b"4", b"5"]
+
+    run(script)
+
+
+def test_an_answer_that_nobody_waits_for_gives_its_memory_back() -> None:
+    released: list[int] = []
+
+    async def script(wire: WaxWire, channel: AsyncioChannel) -> None:
+        [task] = await started(channel)
+        wire.arrive([(77, reply(b"", lambda: released.append(77)))], [(1, reply(b"x"))])
+        await task
+
+    run(script)
+    assert released == [77]
+
+
+def test_a_flood_leaves_the_loop_its_turns() -> None:
+    async def script(wire: WaxWire, channel: AsyncioChannel) -> None:
+        [task] = await started(channel)
+        wire.arrive(*[[(77, reply(b""))]] * (BURST * 3), [(1, reply(b"x"))])
+        turns = 0
+        while not task.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns >= 3
+
+    run(script)
+
+
+def test_a_cancelled_call_is_told_to_the_server() -> None:
+    async def script(wire: WaxWire, channel: AsyncioChannel) -> None:
+        one, two = await started(channel, 2)
+        one.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await one
+        await asyncio.sleep(0)
+        assert wire.abandoned == [1]
+        wire.arrive([(1, reply(b"late"))], [(2, reply(b"x"))])
+        assert (await two)[0] == b"x"
+
+    run(script)
+
+
+def test_a_call_cancelled_while_it_is_sent_ends_the_connection() -> None:
+    async def script(wire: WaxWire, channel: AsyncioChannel) -> None:
+        wire.full = 1 << 30
+        [task] = await started(channel)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with pytest.raises(lrpc.ConnectionLost, match="cancelled while it was sent") as caught:
+            await channel.call(0, [b""])
+        assert caught.value.ran is Ran.NO
+
+    run(script)
+
+
+def test_closing_ends_calls_that_wait_and_calls_that_are_sent() -> None:
+    async def script(wire: WaxWire, channel: AsyncioChannel) -> None:
+        [waiting] = await started(channel)
+        wire.full = 1 << 30
+        [sending] = await started(channel)
+        wire.full, wire.failing = 0, lrpc.ConnectionLost("closed", ran=Ran.NO)
+        await channel.close()
+        await channel.close()
+        for task in (waiting, sending):
+            with pytest.raises(lrpc.ConnectionLost):
+                await task
+
+    run(script)
+
+
+def test_a_call_that_never_left_leaves_the_connection() -> None:
+    async def script(wire: WaxWire, channel: AsyncioChannel) -> None:
+        wire.failing = lrpc.RpcError("no room", ran=Ran.NO)
+        with pytest.raises(lrpc.RpcError, match="no room"):
+            await channel.call(0, [b""])
+        wire.failing = None
+        [task] = await started(channel)
+        wire.arrive([(2, reply(b"x"))])
+        await task
+
+    run(script)
+
+
+def test_what_ends_a_connection_ends_every_call() -> None:
+    async def script(wire: WaxWire, channel: AsyncioChannel) -> None:
+        tasks = await started(channel, 3)
+        wire.arrive(lrpc.ProtocolError("nonsense", ran=Ran.NO))
+        for task in tasks:
+            with pytest.raises(lrpc.ProtocolError) as caught:
+                await task
+            assert caught.value.ran is Ran.UNKNOWN
+
+    run(script)
+
+
+def test_a_deadline_says_whether_the_call_left() -> None:
+    async def script(wire: WaxWire, channel: AsyncioChannel) -> None:
+        with lrpc.deadline(0.02), pytest.raises(lrpc.DeadlineExceeded) as caught:
+            await channel.call(0, [b""])
+        assert caught.value.ran is Ran.UNKNOWN
+        wire.full = 1 << 30
+        with lrpc.deadline(0.02), pytest.raises(lrpc.DeadlineExceeded) as caught:
+            await channel.call(0, [b""])
+        assert caught.value.ran is Ran.NO
+
+    run(script)
