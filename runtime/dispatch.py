@@ -14,6 +14,7 @@ from uuid import UUID
 
 from .contexts import ContextTable
 from .ndr.blank import blank
+from .ndr.compiler import MAX_DEPTH
 from .ndr.errors import NdrError
 from .ndr.layout import ContextHandle, Encoding
 from .status import (
@@ -159,21 +160,21 @@ def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callab
     if encoding is not Encoding.NDR or not operation.plain:
         return lambda stub: answer(method, stub, encoding, contexts)
     request, response = operation.ndr
-    decode, encode = request.decode, response.encode
+    decode, encode = request.decoder(), response.encoder()
 
     def run(stub: Octets) -> list[Octets] | Fault:
         try:
-            given = decode(stub, (), octets, items)
-        except NdrError as error:
-            return _refused(operation, error)
+            given = decode(stub, octets, [items, MAX_DEPTH], ())
+        except Exception as failure:
+            return _refused(operation, request.explained_stub(stub, (), failure))
         try:
             result = function(*given)
         except (Exception, SystemExit) as error:
             return _failure(method, given, error, contexts)
         try:
             return encode((result,), given)
-        except NdrError as error:
-            return _unfit(operation, error)
+        except Exception as failure:
+            return _unfit(operation, response.explained_value((result,), given, failure))
 
     return run
 

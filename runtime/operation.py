@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from .ndr.compiler import Codec, compiled
+from .ndr.compiler import Codec, Decoder, Encoder, compiled
 from .ndr.expression import Inverse
 from .ndr.layout import AUTO, Array, ContextHandle, Encoding, Field, Layout, Parameters, Status
 from .ndr.siblings import counts_of, items_in
@@ -148,6 +148,11 @@ class Operation(Generic[R]):
     def ndr(self) -> Codecs:
         """The codecs for NDR 2.0 in little-endian, which nearly every call uses."""
         return self.codecs(Encoding.NDR)
+
+    @cached_property
+    def straight(self) -> tuple[Encoder, Decoder]:
+        """The bare functions of a client in NDR 2.0, little-endian: of requests out, and of responses in."""
+        return self.ndr.request.encoder(), self.ndr.response.decoder()
 
     def codecs(self, encoding: Encoding) -> Codecs:
         """The compiled codecs for an encoding."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
-from .ndr.compiler import Octets
+from .ndr.compiler import MAX_DEPTH, MAX_ITEMS, Octets
 from .ndr.errors import NdrError
 from .ndr.expression import compare, present, this, when
 from .ndr.layout import (
@@ -243,17 +243,19 @@ class Client(_Calls):
             reply = self._channel.call(operation.opnum, self._encode(operation, sent))
             return self._shaped(operation, values, self._decode(operation, sent, reply))
         # The shortest way, step for step: nothing but values in, one value out.
-        request, response = operation.ndr
+        encode, decode = operation.straight
         try:
-            parts = request.encode(values)
-        except NdrError as error:
+            parts = encode(values, ())
+        except Exception as failure:
+            error = operation.ndr.request.explained_value(values, (), failure)
             raise ArgumentError(f"{operation.name}: {error}") from error
         reply = stub, encoding, release = self._channel.call(operation.opnum, parts)
         if release is not None or encoding is not Encoding.NDR:
             return self._decode(operation, values, reply)[0]  # type: ignore[no-any-return]
         try:
-            return response.decode(stub, values)[0]  # type: ignore[no-any-return]
-        except NdrError as error:
+            return decode(stub, bytes, [MAX_ITEMS, MAX_DEPTH], values)[0]  # type: ignore[no-any-return]
+        except Exception as failure:
+            error = operation.ndr.response.explained_stub(stub, values, failure)
             raise BadStubData(f"{operation.name}: {error}") from error
 
     def close(self) -> None:

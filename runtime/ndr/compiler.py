@@ -15,7 +15,7 @@ from copy import copy
 from enum import Enum
 from functools import cache, lru_cache
 from struct import pack, unpack
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 from uuid import UUID
 
 from .errors import RPC_X_BAD_STUB_DATA, NdrError
@@ -40,6 +40,9 @@ That reader takes up to 10 us an octet: a peer that sends nothing but failures g
 
 NOTHING: Final = Parameters()
 
+Encoder: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], list[Octets]]
+Decoder: TypeAlias = Callable[[Octets, Callable[[Any], Any], list[int], Sequence[Any]], tuple[Any, ...]]
+
 
 class Codec:
     """The functions that one direction of an operation needs, in one encoding."""
@@ -50,21 +53,19 @@ class Codec:
         self.parameters = parameters
         self.outer = outer
         self.encoding = encoding
-        self._encode: Callable[..., list[Octets]] | None = None
-        self._decode: Callable[..., tuple[Any, ...]] | None = None
+        self._encode: Encoder | None = None
+        self._decode: Decoder | None = None
 
     def encode(self, values: Sequence[Any], outer: Sequence[Any] = ()) -> list[Octets]:
         """The parts of the stub for the parameters' values in order; `outer`: the values of the other direction.
 
         Raises NdrError when a value does not fit its layout or contradicts a sibling.
         """
-        encode = self._encode
-        if encode is None:
-            encode = self._encode = Writing(self.parameters, self.outer, self.encoding).compile("encode", _SUPPORT)
+        encode = self._encode or self.encoder()
         try:
             return encode(values, outer)
         except Exception as failure:
-            raise self._explained_value(values, outer, failure) from failure
+            raise self.explained_value(values, outer, failure) from failure
 
     def decode(
         self, stub: Octets, outer: Sequence[Any] = (), octets: Callable[[Any], Any] = bytes, items: int = MAX_ITEMS
@@ -73,22 +74,36 @@ class Codec:
 
         Raises NdrError when the octets do not fit the layout.
         """
-        decode = self._decode
-        if decode is None:
-            decode = self._decode = Reading(self.parameters, self.outer, self.encoding).compile("decode", _SUPPORT)
+        decode = self._decode or self.decoder()
         try:
             return decode(stub, octets, [items, MAX_DEPTH], outer)
         except Exception as failure:
-            raise self._explained_stub(stub, outer, failure) from failure
+            raise self.explained_stub(stub, outer, failure) from failure
 
-    def _explained_value(self, values: Sequence[Any], outer: Sequence[Any], failure: Exception) -> NdrError:
+    def encoder(self) -> Encoder:
+        """The bare function `(values, outer)`, for callers who count steps: whatever it raises, `explained_value`."""
+        encode = self._encode
+        if encode is None:
+            encode = self._encode = Writing(self.parameters, self.outer, self.encoding).compile("encode", _SUPPORT)
+        return encode
+
+    def decoder(self) -> Decoder:
+        """The bare function `(stub, octets, [items, MAX_DEPTH], outer)`; whatever it raises, `explained_stub`."""
+        decode = self._decode
+        if decode is None:
+            decode = self._decode = Reading(self.parameters, self.outer, self.encoding).compile("decode", _SUPPORT)
+        return decode
+
+    def explained_value(self, values: Sequence[Any], outer: Sequence[Any], failure: Exception) -> NdrError:
+        """Why `encoder` failed: the field and the rule, as the reference finds them."""
         try:
             self.parameters.build(_named(self.parameters, values), encoding=self.encoding, outer=self._outer(outer))
         except Exception as found:  # whatever the reference reader says of the same values
             return _as_ndr_error(found)
         return _as_ndr_error(failure)
 
-    def _explained_stub(self, stub: Octets, outer: Sequence[Any], failure: Exception) -> NdrError:
+    def explained_stub(self, stub: Octets, outer: Sequence[Any], failure: Exception) -> NdrError:
+        """Why `decoder` failed: the field, the offset and the rule, as the reference finds them in a short stub."""
         if len(stub) <= EXPLAINED:
             try:
                 self.parameters.parse(bytes(stub), encoding=self.encoding, outer=self._outer(outer))

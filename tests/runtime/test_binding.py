@@ -28,7 +28,7 @@ OBJECT = UUID("00112233-4455-6677-8899-aabbccddeeff")
         (r"ncacn_ip_tcp:\:\:1[135]", StringBinding("ncacn_ip_tcp", "::1", "135")),
         ("memory:[x]", StringBinding("memory", "", "x")),
         (f"{OBJECT}@ncalrpc:[calc]", StringBinding("ncalrpc", "", "calc", OBJECT)),
-        ("ncalrpc:[calc,Security=Impersonation]", StringBinding("ncalrpc", "", "calc", None, {"Security": "Impersonation"})),
+        ("ncalrpc:[calc,Security=none]", StringBinding("ncalrpc", "", "calc", None, {"Security": "none"})),
         ("ncalrpc:[endpoint=calc]", StringBinding("ncalrpc", "", "calc")),
         ("ncalrpc:[,a=b]", StringBinding("ncalrpc", "", "", None, {"a": "b"})),
         (r"ncalrpc:[a\]b\,c]", StringBinding("ncalrpc", "", "a]b,c")),

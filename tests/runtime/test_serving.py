@@ -276,6 +276,7 @@ def test_a_server_killed_in_a_call_is_a_lost_connection(
         else:
             watcher.loop.run(_briefly(watcher.client))
     child.kill()
+    child.wait(WATCHDOG)  # until then its listener may still take connections
     error = call.exception(WATCHDOG)
     assert isinstance(error, lrpc.ConnectionLost)
     assert error.ran is Ran.UNKNOWN
