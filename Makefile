@@ -23,7 +23,7 @@ check: $(VENV)/.check ## style, types (mypy and pyright, strict), and who may im
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/pyright --project pyproject.toml
 	$(BIN)/python -m pytest -q tests/test_imports.py
 
 format: $(VENV)/.check ## put the style right
