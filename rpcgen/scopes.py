@@ -117,10 +117,6 @@ class Binding:
             return self.values.find(name.name)
         raise problem(catalogue.UNKNOWN_NAME, name.span, name=name.name)
 
-    def has_value(self, name: str) -> bool:
-        """Is the name a constant?"""
-        return any(name in scope for scope in self.values.chain)
-
     def define_value(self, name: str, value: constants.Value, span: Span) -> None:
         """A constant or enumerator."""
         check_name(name, span)
