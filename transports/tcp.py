@@ -35,10 +35,16 @@ def connect(address: Address, timeout: float | None = 30.0) -> TcpConnection:
         raise from_os_error(error, f"connecting to {format_address(host, port)}") from error
     except UnicodeError as error:  # of the IDNA codec
         raise NameInvalid(f"{host!r} is no host name: {error}") from error
-    if connected.getsockname() == connected.getpeername():  # a port that nobody held may connect to itself
+    try:
+        if connected.getsockname() == connected.getpeername():  # a port that nobody held may connect to itself
+            raise ConnectionRefused(f"connecting to {format_address(host, port)}")
+        return TcpConnection(connected)
+    except OSError as error:  # a listener that closed at this moment has reset it already
         connected.close()
-        raise ConnectionRefused(f"connecting to {format_address(host, port)}")
-    return TcpConnection(connected)
+        raise ConnectionRefused(f"connecting to {format_address(host, port)}: {error.strerror}") from error
+    except ConnectionRefused:
+        connected.close()
+        raise
 
 
 def listen(address: Address = (LOOPBACK, 0)) -> TcpListener:

@@ -155,6 +155,16 @@ def test_a_client_that_reset_before_it_was_accepted_is_accepted_as_ended(listene
     server.close()
 
 
+def test_a_connection_reset_at_once_is_refused(
+    monkeypatch: pytest.MonkeyPatch, open_descriptors: Callable[[], int]
+) -> None:
+    monkeypatch.setattr(tcp.socket, "create_connection", lambda address, timeout: socket.socket())
+    before = open_descriptors()
+    with pytest.raises(ConnectFailed):  # getpeername says ENOTCONN
+        tcp.connect("127.0.0.1:1")
+    assert open_descriptors() == before
+
+
 def test_a_connection_to_itself_is_none(monkeypatch: pytest.MonkeyPatch, open_descriptors: Callable[[], int]) -> None:
     class Narcissus(socket.socket):
         def getpeername(self) -> tuple[str, int]:
