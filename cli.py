@@ -27,7 +27,7 @@ from .runtime.status import ArgumentError, Fault, InvalidBinding, ListenError, R
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from .rpcgen.stub_file import StubFile
+    from .rpcgen.stubs.stub_file import StubFile
     from .runtime.ping import Pong
 
 FAILED: Final = 1
@@ -131,7 +131,7 @@ def gen(
     lrpc gen idl/*.idl -o stubs -I idl    writes stubs/*.py
     lrpc gen --check idl/*.idl            for continuous integration
     """
-    from .rpcgen.stub_file import Options, stub_file
+    from .rpcgen.stubs.stub_file import Options, stub_file
 
     options = Options(output, search or [], _macros(define), package)
     stubs = [stub_file(path, options) for path in files]
@@ -187,7 +187,7 @@ def check(
 
 
 def _macros(defines: Sequence[str] | None) -> dict[str, str]:
-    from .rpcgen.stub_file import defined
+    from .rpcgen.stubs.stub_file import defined
 
     try:
         return dict(map(defined, defines or ()))

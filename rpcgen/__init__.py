@@ -1,10 +1,8 @@
 """rpcgen: IDL text to Python stubs.
 
-The map. `source` finds and reads files; `preprocessor` (with `words` and `macros`) makes words of them and keeps
-their places; `parser` (with `grammar.lark` and `tree_builder`) makes the syntax `tree`; `passes` runs the
-compilation: `binder`, `definitions` and `operations` give names their meaning, by way of `shapes`, `declared` and
-`lowering`, and the result is the `model`; `emitter` prints the model as a stub. All complaints are `diagnostics`
-from the `catalogue`.
+The map. `source` finds and reads files; `syntax/` makes words of them, keeps their places, and makes the syntax tree;
+`passes` runs the compilation: `semantics/` gives names their meaning, and the result is the `model`; `stubs/`
+prints the model as Python. All complaints are `diagnostics` from the `catalogue`.
 
 Rule: no text of an IDL file reaches a stub except checked names and escaped literals.
 """
@@ -15,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .diagnostics import Diagnostic, Span
-from .emitter import generate
 from .model import Model
 from .passes import Unit, run
 from .source import Library, Reader, read_file
+from .stubs.emitter import generate
 
 __all__ = ["Compilation", "Diagnostic", "IdlError", "Model", "Reader", "Span", "compile_idl", "generate", "read_file"]
 

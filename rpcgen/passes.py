@@ -11,20 +11,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from . import catalogue, model, tree
-from .binder import Binder, nameless
-from .constants import evaluate
+from . import catalogue, model
 from .diagnostics import Diagnostic, Problem, Source, Span, diagnose, problem
-from .lowering import Lowering, Unusable
-from .macros import Budget
-from .operations import handles_closed
-from .parser import parse, parse_expression
-from .preprocessor import PREDEFINED, Preprocessor
-from .scopes import Binding, TooMany
-from .shapes import Draft
+from .semantics.binder import Binder, nameless
+from .semantics.constants import evaluate
+from .semantics.lowering import Lowering, Unusable
+from .semantics.operations import handles_closed
+from .semantics.scopes import Binding, TooMany
+from .semantics.shapes import Draft
 from .source import Library
+from .syntax import tree
+from .syntax.macros import Budget
+from .syntax.parser import parse, parse_expression
+from .syntax.preprocessor import PREDEFINED, Preprocessor
+from .syntax.words import scan
 from .walking import held, keys
-from .words import scan
 
 MAX_IMPORTS: Final = 48
 """Files that import one another in a chain."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from . import catalogue
-from .diagnostics import Source, Span, problem
+from .. import catalogue
+from ..diagnostics import Source, Span, problem
 
 MAX_WORDS: Final = 100_000
 """Words read in one compilation, imports included: four times the largest [MS-*] or [MC-*] file tried (22,066)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from . import model
+from .. import model
 from .annotations import Annotations
 from .layouts import Layouts
 from .naming import METHOD_WORDS, STUB_WORDS, TUPLE_WORDS, Names, words_of

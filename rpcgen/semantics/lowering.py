@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..runtime.ndr import expression as wire
-from . import catalogue, model
+from ...runtime.ndr import expression as wire
+from .. import catalogue, model
+from ..diagnostics import Span, problem
+from ..walking import held, keys
 from .correlations import Correlation, Siblings
 from .declared import tag_of
-from .diagnostics import Span, problem
 from .scopes import Binding
 from .shapes import MAX_TYPE_DEPTH, RANGES, Broken, Draft, Level, Shape, Special
-from .walking import held, keys
 
 
 class Unusable(Exception):

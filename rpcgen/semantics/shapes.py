@@ -10,8 +10,9 @@ import enum
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from . import catalogue, model, tree
-from .diagnostics import Diagnostic, Source, Span, diagnose, problem
+from .. import catalogue, model
+from ..diagnostics import Diagnostic, Source, Span, diagnose, problem
+from ..syntax import tree
 
 MAX_LEVELS: Final = 16
 MAX_TYPE_DEPTH: Final = 128

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import model
+from .. import model
 from .printer import Group, Infix, Part, Prefixed, call, display, flat, quoted
 
 _POINTERS: Final = {"ref": "rpc.RefPtr", "unique": "rpc.UniquePtr", "ptr": "rpc.FullPtr"}

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from . import catalogue, tree
-from .diagnostics import Diagnostic, diagnose, problem
+from .. import catalogue
+from ..diagnostics import Diagnostic, diagnose, problem
+from ..syntax import tree
 
 Position = Literal["interface", "operation", "parameter", "field", "arm", "typedef", "type", "enumerator"]
 _ALL: Final[frozenset[Position]] = frozenset(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .. import catalogue, model
+from ..diagnostics import Span, diagnose, problem
+from ..syntax import tree
 from . import attributes as attribute_table
-from . import catalogue, model, tree
 from .attributes import AttributeSet
 from .correlations import Neighbour, siblings_in
 from .declared import apply, declare, tag_of, tag_type
-from .diagnostics import Span, diagnose, problem
 from .lowering import Lowering, Unusable, complete, complete_union, determined, is_count
 from .scopes import Binding, check_name
 from .shapes import Broken, Draft, Shape

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from . import catalogue
-from .diagnostics import Span, problem
+from .. import catalogue
+from ..diagnostics import Span, problem
 
 MAX_DIGITS: Final = 40
 _SUFFIX: Final = re.compile(r"(?:[uU]?i64|[uUlL]*)$")

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import Compilation, compile_idl, generate
+from .. import Compilation, compile_idl, generate
 
 
 @dataclass(frozen=True, slots=True)

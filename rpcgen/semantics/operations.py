@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from .. import catalogue, model
+from ..diagnostics import Span, diagnose, problem
+from ..syntax import tree
 from . import attributes as attribute_table
-from . import catalogue, model, tree
 from .attributes import AttributeSet
 from .correlations import Neighbour, siblings_in
 from .declared import apply, declare
 from .definitions import selectors, shape_of
-from .diagnostics import Span, diagnose, problem
 from .lowering import Lowering, Unusable, determined, is_count
 from .scopes import Binding, check_name
 from .shapes import Broken, Draft, Shape, Special

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from . import catalogue, model, tree
+from .. import catalogue, model
+from ..diagnostics import Span, problem
+from ..syntax import tree
 from .attributes import AttributeSet, Position, expression
-from .diagnostics import Span, problem
 from .scopes import Binding
 from .shapes import CHARACTERS, MAX_LEVELS, Broken, Count, Draft, Level, Shape, Special
 

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from lark import Token, Transformer
 
-from . import catalogue, literals, tree
-from .diagnostics import Span, problem
+from .. import catalogue
+from ..diagnostics import Span, problem
+from . import literals, tree
 from .preprocessor import Text
 
 TEXT: Final[ContextVar[Text]] = ContextVar("TEXT")

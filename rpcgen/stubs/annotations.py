@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from . import model
+from .. import model
 
 MAX_UNION: Final = 80
 """Columns of the union of a union's arms; a longer one is Any, which reads better."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from . import model
+from .. import model
 from .annotations import Annotations, joined
 from .interface_emitter import InterfaceEmitter, InterfaceNames
 from .layouts import Layouts

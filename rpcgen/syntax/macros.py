@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from . import catalogue
-from .diagnostics import Span, problem
+from .. import catalogue
+from ..diagnostics import Span, problem
 from .words import MAX_WORDS, Word
 
 MAX_PRODUCED: Final = 100_000

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from . import catalogue, tree
-from .diagnostics import problem
+from .. import catalogue
+from ..diagnostics import problem
+from ..syntax import tree
 
 Value = int | float | str | None
 Names = Callable[[tree.Name], Value]

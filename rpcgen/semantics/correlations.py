@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import catalogue, constants, model, tree
-from .diagnostics import Span, problem
+from .. import catalogue, model
+from ..diagnostics import Span, problem
+from ..syntax import tree
+from . import constants
 from .scopes import Binding
 from .shapes import Broken, Count, Shape, is_integer
 

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from lrpc.rpcgen.printer import Infix, Prefixed, call, display, flat, lines, quoted
+from lrpc.rpcgen.stubs.printer import Infix, Prefixed, call, display, flat, lines, quoted
 
 
 def test_what_fits_stays_on_one_line() -> None:

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from . import catalogue
-from .diagnostics import Diagnostic, Problem, Source, Span, diagnose, problem
+from .. import catalogue
+from ..diagnostics import Diagnostic, Problem, Source, Span, diagnose, problem
 from .macros import Budget, Macro, Macros, define, expand
 from .words import Word, scan
 

@@ -12,12 +12,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from .. import catalogue, model
+from ..diagnostics import Source, diagnose, problem
+from ..syntax import tree
 from . import attributes as attribute_table
-from . import catalogue, model, tree
 from .attributes import AttributeSet
 from .declared import KINDS, apply, declare, tag_type
 from .definitions import shape_of
-from .diagnostics import Source, diagnose, problem
 from .lowering import complete_union
 from .operations import operation
 from .scopes import Binding, check_name

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Generic, Literal, TypeVar
 
-from . import catalogue, constants, model, tree
-from .diagnostics import Diagnostic, Problem, Source, Span, diagnose, problem
+from .. import catalogue, model
+from ..diagnostics import Diagnostic, Problem, Source, Span, diagnose, problem
+from ..syntax import tree
+from . import constants
 from .shapes import SIZES, Draft, Shape, Special, base_of
 
 T = TypeVar("T")

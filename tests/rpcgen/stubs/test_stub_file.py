@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lrpc.rpcgen.stub_file import Options, defined, stub_file, stub_path
+from lrpc.rpcgen.stubs.stub_file import Options, defined, stub_file, stub_path
 
 IDL = "typedef struct { long x[SIZE]; } Row;\n"
 

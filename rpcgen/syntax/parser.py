@@ -12,8 +12,9 @@ from typing import Any, Final, cast
 
 from lark import Lark, Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from . import catalogue, tree
-from .diagnostics import Diagnostic, Problem, Source, Span, diagnose
+from .. import catalogue
+from ..diagnostics import Diagnostic, Problem, Source, Span, diagnose
+from . import tree
 from .preprocessor import Text, join
 from .tree_builder import TEXT, TreeBuilder
 from .words import scan

@@ -1,0 +1,1 @@
+"""The model to Python text: layouts, annotations, classes, printed as by hand."""

@@ -1,0 +1,1 @@
+"""IDL text to a syntax tree: preprocessing, words, the grammar. Nothing here knows what a name means."""
