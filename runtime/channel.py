@@ -2,23 +2,36 @@
 
 The calling thread sends and receives itself. Threads that share a channel take turns at reading: the one that
 reads hands others their outcomes, and on leaving wakes one that still waits (leader and followers).
+
+Rule: nobody sleeps over sending, or waits for the turn to send, with the turn to read in hand or free to be had. A
+server that serves one call at a time reads nothing while it sends, so a client that only sends may wait for ever.
 """
 
 from __future__ import annotations
 
+import math
+import select
 import threading
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from .call import remaining
 from .ndr.layout import Encoding
 from .status import ConnectionLost, DeadlineExceeded, ProtocolError, Ran, RpcError
 from .stub import Octets, Reply
-from .wire import Arrival, Outcome, Wire
+from .wire import Arrival, Message, Outcome, Wire
+
+GLANCE: Final = 0.05
+"""Seconds that a sender without room waits before it looks whether the turn to read has become free."""
+FALSE_ROOM: Final = 0.001
+"""Seconds that it waits where room was promised and there was none: the descriptor of `memory` always promises."""
+MAX_LAST: Final = 1024
+"""Messages that are looked through for the answer to a call that could not be sent to its end."""
 
 
 class _Slot:
-    """A thread that waits for its outcome, or for its turn to read."""
+    """A call's outcome, and a thread that waits for it, or for its turn to read."""
 
     __slots__ = ("outcome", "wake")
 
@@ -70,22 +83,37 @@ class BlockingChannel:
         try:  # nobody else is here: no slot and no clock
             if self._broken is not None:
                 raise self._over()
-            key, arrived = self._wire.exchange(opnum, parts, timeout)
-            return arrived if isinstance(arrived, tuple) else settled(self._read(key, None, timeout, arrived))
+            exchanged = self._wire.exchange(opnum, parts, timeout)
+            if exchanged is not None:
+                key, arrived = exchanged
+                return arrived if isinstance(arrived, tuple) else settled(self._read(key, None, timeout, arrived))
+            if self._sending.acquire(False):
+                return settled(self._alone(opnum, parts, timeout))
         except RpcError as error:
-            arrived = []  # of which the error is one: no circle
+            exchanged = arrived = None  # of which the error is one: no circle
             self._weigh(error)
             raise
         finally:
             self._reading.release()
             if self._waiting:
                 self._promote()
+        return self._together(opnum, parts, timeout)  # somebody else is sending
 
     def close(self) -> None:
         """Give up the connection; calls that wait fail."""
         self._break(ConnectionLost("the client closed the connection"))
 
     # Sharing
+
+    def _alone(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Outcome:
+        """A call with both turns in hand; that to send is given back."""
+        slot = _Slot()
+        try:
+            message = self._wire.compose(opnum, parts)
+            left = self._transmit(message, slot, timeout, reading=True)
+        finally:
+            self._sending.release()
+        return slot.outcome or self._read(message.key, slot, left, [])
 
     def _together(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Reply:
         """A call while other threads have theirs."""
@@ -98,9 +126,10 @@ class BlockingChannel:
             message = self._wire.compose(opnum, parts)
             key = message.key
             self._waiting[key] = slot
-            self._wire.send(message, until - time.monotonic())
+            self._transmit(message, slot, until - time.monotonic(), reading=False)
         except RpcError as error:
             self._waiting.pop(key, None)
+            slot.outcome = None
             self._weigh(error)
             raise
         finally:
@@ -129,15 +158,15 @@ class BlockingChannel:
 
     def _read(self, key: int, slot: _Slot | None, timeout: float, arrived: list[Arrival]) -> Outcome:
         """With the reading lock held: read until the outcome of `key` is there, and hand to others what is theirs."""
-        until = time.monotonic() + timeout
+        until, left = time.monotonic() + timeout, timeout  # unchanged at first: a wait of another length is a call
         try:
-            while (outcome := self._sort(key, arrived)) is None:
+            while (outcome := self._sort(key, arrived) if arrived else None) is None:
                 if slot is not None and slot.outcome is not None:
                     return slot.outcome
-                left = until - time.monotonic()
                 if left <= 0:  # whatever it is that keeps arriving
                     raise DeadlineExceeded("no answer in time")
                 arrived = self._wire.receive(left)
+                left = until - time.monotonic()
             return outcome
         except (DeadlineExceeded, KeyboardInterrupt):  # the answer may still come, to nobody
             self._abandon(key)
@@ -170,6 +199,79 @@ class BlockingChannel:
             _wake(slot)
             return
 
+    # Sending
+
+    def _transmit(self, message: Message, slot: _Slot, timeout: float, *, reading: bool) -> float:
+        """With the turn to send, and perhaps (`reading`) that to read: send a call. The seconds that are left for it.
+
+        Whoever has no room takes what has come meanwhile. The outcome of this very call, a fault perhaps, goes to
+        `slot` and counts, whatever becomes of the sending.
+        """
+        until, gone, promised, turn = 0.0, 0, -1, reading
+        sending = self._wire.transmitting(message)
+        try:
+            for gone in sending:
+                until = until or time.monotonic() + timeout
+                turn = turn or self._reading.acquire(False)
+                promised = gone if self._room(turn, promised == gone, gone, until) else -1
+                if turn:
+                    self._take(message.key, slot, gone)
+            return until - time.monotonic() if until else timeout
+        except RpcError as error:
+            turn = turn or self._reading.acquire(False)
+            if turn and isinstance(error, ConnectionLost):
+                self._search(message.key, slot)
+            if gone:  # part of a call: nothing sensible can follow
+                self._break(error)
+            self._weigh(error)
+            if slot.outcome is None or isinstance(slot.outcome, ConnectionLost | ProtocolError):
+                raise
+            return 0.0
+        except BaseException:  # an interruption, perhaps in the middle of a message
+            self._break(ConnectionLost("a call was interrupted while it was sent"))
+            raise
+        finally:
+            sending.close()
+            if turn and not reading:
+                self._reading.release()
+                if self._waiting:
+                    self._promote()
+
+    def _room(self, turn: bool, lied: bool, gone: int, until: float) -> bool:
+        """Wait for room to send or, with the turn to read, for something to read; is there room?
+
+        lied: room was promised before and there was none.
+        """
+        left = until - time.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded("no room to send it in time", ran=_ran(gone))
+        events = (select.POLLIN if turn else 0) | (0 if lied else select.POLLOUT)
+        return bool(_ready(self._wire.fileno(), events, min(left, FALSE_ROOM if lied else GLANCE)) & select.POLLOUT)
+
+    def _take(self, key: int, slot: _Slot, gone: int) -> bool:
+        """With the turn to read: hand out what has come, if anything has."""
+        try:
+            arrivals = self._wire.receive_now()
+        except RpcError as error:
+            error.ran = _ran(gone)
+            raise
+        for arrived, outcome in arrivals or ():
+            if arrived == key and slot.outcome is None:
+                self._waiting.pop(key, None)
+                slot.outcome = outcome
+            else:
+                self._deliver(arrived, outcome)
+        return arrivals is not None
+
+    def _search(self, key: int, slot: _Slot) -> None:
+        """The server is gone: it may have said before why it would not take the call."""
+        try:
+            for _ in range(MAX_LAST):
+                if slot.outcome is not None or not self._take(key, slot, 0):
+                    return
+        except RpcError:  # the end, which is known
+            return
+
     # Failing
 
     def _over(self) -> ConnectionLost:
@@ -197,6 +299,20 @@ class BlockingChannel:
         self._wire.close()
         for key in list(self._waiting):
             self._deliver(key, ended(error))
+
+
+def _ran(gone: int) -> Ran:
+    """What a failure in the middle of sending means to the call, of which so many octets have gone."""
+    return Ran.UNKNOWN if gone else Ran.NO
+
+
+def _ready(descriptor: int, events: int, seconds: float) -> int:
+    """Which of `events` a descriptor has come to within `seconds`; a closed one has nothing to wait for."""
+    if descriptor < 0:
+        return 0
+    poll = select.poll()
+    poll.register(descriptor, events)
+    return next((ready for _, ready in poll.poll(math.ceil(seconds * 1000))), 0)
 
 
 def _wake(slot: _Slot) -> None:

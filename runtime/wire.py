@@ -3,14 +3,16 @@
 `LrpcWire` speaks LRPC through an ALPC port, `PduWire` the connection-oriented protocol through any other
 connection. `channel.py` shares a wire between callers; the server's side is `session.py`.
 
-Rule: what a wire raises is of `status.py`; errors of the engines and transports end here.
+Rules:
+- what a wire raises is of `status.py`; errors of the engines and transports end here;
+- no sleeping over a call that finds no room: the server may be stuck in sending, and reads on once it is read from.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
@@ -40,6 +42,8 @@ Arrival = tuple[int, Outcome]
 
 PIPE_FRAGMENT: Final = 4280
 TCP_FRAGMENT: Final = 5840
+PLAIN_SEND: Final = 0.001
+"""Seconds that a plain call may wait for room before it is sent the longer way. (Constant: setting it is a call.)"""
 
 
 class Message(NamedTuple):
@@ -55,7 +59,7 @@ class Wire(Protocol):
 
     encoding: Encoding
     sending: threading.Lock
-    """Held over `compose` and `send`."""
+    """Held over `compose` and `transmitting`."""
 
     def bind(self, interface: Interface, timeout: float) -> None:
         """Ask for an interface. BindRefused when the server does not grant it."""
@@ -65,17 +69,16 @@ class Wire(Protocol):
         """A call as a message."""
         ...
 
-    def send(self, message: Message, timeout: float) -> None:
-        """Send it whole."""
+    def transmitting(self, message: Message) -> Generator[int]:
+        """Send it without waiting; yields whenever there is no room: how many octets have gone.
+
+        Closed or failing before any has, it leaves the connection usable; afterwards there is but ending it.
+        """
         ...
 
-    def transmitting(self, message: Message) -> Iterator[None]:
-        """Send it without waiting; yields whenever there is no room."""
-        ...
-
-    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]]:
-        """Send a call and receive what arrives next: its reply by itself, or whatever else it is. Abandons it if
-        that fails."""
+    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]] | None:
+        """Send a call and receive what arrives next, where one step does both: its reply by itself, or whatever
+        else it is. None: that way is closed to this call, and nothing has happened. Abandons it if it fails."""
         ...
 
     def receive(self, timeout: float) -> list[Arrival]:
@@ -143,46 +146,32 @@ class LrpcWire:
 
     def compose(self, opnum: int, parts: Sequence[Octets]) -> Message:
         """A request; one that is large goes into a view of the port's section."""
-        return self._composed(self._association.next_call_id(), opnum, parts)
-
-    def _composed(self, key: int, opnum: int, parts: Sequence[Octets]) -> Message:
+        key = self._association.next_call_id()
         data, in_view, size = self._association.request(key, self._binding_id, opnum, parts, self._object)
         return Message(key, (data,), None if in_view is None else fill(self.port, in_view, size))
 
-    def send(self, message: Message, timeout: float) -> None:
-        """Send it whole."""
-        try:
-            self.port.send_message(message.pieces[0], message.key, alpc.LPC_REQUEST, message.view, timeout)
-        except transport.TransportError as error:
-            self._unsent(message)
-            raise lost(error, sent=False) from error
-
-    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]]:
-        """Send a call and receive what arrives next, in the shortest way where the call allows it."""
+    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]] | None:
+        """Send a plain call and receive what arrives next."""
+        if self._object is not None or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE:
+            return None
         key = self._association.next_call_id()
         try:
-            if self._object is not None or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE:
-                self.send(self._composed(key, opnum, parts), timeout)
-                return key, self._arrived(self.port.receive_message(timeout))
             frame = plain.request(self._client_id, key, self._binding_id, opnum, parts[0])
-            answer = self.port.send_wait_receive(frame, timeout, timeout)
+            answer = self.port.send_wait_receive(frame, PLAIN_SEND, timeout)
             stub = plain.read_response(answer, key)
             if stub is not None:
                 return key, (stub, self.encoding, None)
             return key, self._arrived(self.port.understood(answer, timeout))
         except transport.TransportError as error:
-            if error.sent:
-                self.abandon(key)
+            if isinstance(error, transport.TimedOut) and not error.sent:
+                return None
             raise lost(error) from error
-        except KeyboardInterrupt:
-            self.abandon(key)
-            raise
 
-    def transmitting(self, message: Message) -> Iterator[None]:
-        """Send it without waiting; yields whenever there is no room."""
+    def transmitting(self, message: Message) -> Generator[int]:
+        """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""
         try:
             while not self.port.send_message_now(message.pieces[0], message.key, alpc.LPC_REQUEST, message.view):
-                yield
+                yield 0
         except transport.TransportError as error:
             self._unsent(message)
             raise lost(error, sent=False) from error
@@ -303,42 +292,37 @@ class PduWire:
             raise ServerTooBusy(0x1C010014, str(error), ran=Ran.NO) from error
         return Message(key, pieces if self.connection.message_mode else (b"".join(pieces),))
 
-    def send(self, message: Message, timeout: float) -> None:
-        """Send it whole."""
-        try:
-            for piece in message.pieces:
-                self.connection.send(piece, timeout)
-        except transport.TransportError as error:
-            self.connection.close()  # part of the call may have gone: nothing sensible can follow
-            raise lost(error) from error
-
-    def transmitting(self, message: Message) -> Iterator[None]:
+    def transmitting(self, message: Message) -> Generator[int]:
         """Send it without waiting; yields whenever there is no room."""
+        gone = 0
         try:
             for piece in message.pieces:
-                rest = memoryview(piece)
+                taken = self.connection.send_now(piece)
+                gone += taken
+                rest = memoryview(piece)[taken:] if taken != len(piece) else b""
                 while rest:
+                    yield gone
                     taken = self.connection.send_now(rest)
+                    gone += taken
                     rest = rest[taken:]
-                    if rest:
-                        yield
         except transport.TransportError as error:
-            raise lost(error) from error
-
-    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]]:
-        """Send a call and receive what arrives next."""
-        with self.sending:
-            message = self.compose(opnum, parts)
-            self.send(message, timeout)
-        try:
-            arrived = self.receive(timeout)
-        except (DeadlineExceeded, KeyboardInterrupt):
-            with self.sending:
-                self.abandon(message.key)
+            if gone:  # part of a call: nothing sensible can follow
+                raise ConnectionLost(str(error)) from error
+            self._unsent(message)
+            raise lost(error, sent=False) from error
+        except GeneratorExit:
+            if not gone:
+                self._unsent(message)
             raise
-        if len(arrived) == 1 and arrived[0][0] == message.key and type(arrived[0][1]) is tuple:
-            return message.key, arrived[0][1]
-        return message.key, arrived
+
+    def _unsent(self, message: Message) -> None:
+        """The server will never hear of this call, nor has it to hear that it is given up."""
+        with self._engine:
+            self._association.orphan(message.key)
+
+    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]] | None:
+        """No step does both here."""
+        return None
 
     def receive(self, timeout: float) -> list[Arrival]:
         """What arrives next."""

@@ -1,4 +1,7 @@
-"""A wire shared by threads, with a wire of wax: turns, deadlines, and the end."""
+"""A wire shared by threads, with a wire of wax: turns, deadlines, and the end.
+
+What happens between sockets that are full is `test_channel_full.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import gc
 import queue
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -33,19 +36,26 @@ class WaxWire:
         self.abandoned: list[int] = []
         self.closed = False
         self.failing: lrpc.RpcError | None = None
+        self.full: list[int] = []
+        """How many octets have gone, each time that there is no room."""
+        self.long_way = False
         self._keys = iter(range(1, 1 << 30))
 
     def compose(self, opnum: int, parts: Sequence[Any]) -> Message:
         return Message(next(self._keys), (b"".join(parts),))
 
-    def send(self, message: Message, timeout: float) -> None:
+    def transmitting(self, message: Message) -> Generator[int]:
+        yield from self.full
         if self.failing is not None:
             raise self.failing
         self.sent.put((message.key, bytes(message.pieces[0])))
 
     def exchange(self, opnum: int, parts: Sequence[Any], timeout: float) -> Any:
+        if self.long_way:
+            return None
         message = self.compose(opnum, parts)
-        self.send(message, timeout)
+        for _ in self.transmitting(message):
+            return None
         try:
             return message.key, self.receive(timeout)
         except lrpc.DeadlineExceeded:
@@ -68,8 +78,14 @@ class WaxWire:
         self.closed = True
         self.arriving.put(lrpc.ConnectionLost("closed"))
 
-    def transmitting(self, message: Message) -> Iterator[None]:
-        raise AssertionError("for asyncio")
+    def receive_now(self) -> Any:
+        try:
+            return self.receive(0)
+        except lrpc.DeadlineExceeded:
+            return None
+
+    def fileno(self) -> int:
+        return -1
 
 
 def reply(text: bytes, release: Any = None) -> Any:
@@ -155,6 +171,74 @@ def test_what_ends_a_connection_ends_every_call(
     with pytest.raises(lrpc.ConnectionLost, match="had ended before") as caught:
         channel.call(0, [b""])
     assert caught.value.ran is Ran.NO
+
+
+@pytest.mark.parametrize(("gone", "ran"), [(0, Ran.NO), (10, Ran.UNKNOWN)])
+def test_a_connection_outlives_a_call_of_which_nothing_had_gone_in_time(
+    channel: BlockingChannel, wire: WaxWire, gone: int, ran: Ran
+) -> None:
+    wire.long_way, wire.full = True, [gone] * 1_000_000
+    with pytest.raises(lrpc.DeadlineExceeded) as caught, lrpc.deadline(0.02):
+        channel.call(0, [b""])
+    assert caught.value.ran is ran
+    assert wire.closed is bool(gone)
+    assert wire.sent.empty()
+    assert not wire.sending.locked()
+
+
+def test_what_comes_while_a_call_is_sent_goes_to_those_who_wait(
+    channel: BlockingChannel, wire: WaxWire, threads: ThreadPoolExecutor
+) -> None:
+    wire.long_way, wire.full = True, [0, 10, 10, 20]
+    released: list[int] = []
+    for arrivals in ([], [(77, reply(b"", lambda: released.append(77)))], [(1, reply(b"early"))], [(1, reply(b""))]):
+        wire.arriving.put(arrivals)
+    assert channel.call(0, [b"whole"])[0] == b"early"
+    assert wire.sent.get_nowait() == (1, b"whole")
+    assert released == [77]
+
+
+def test_an_outcome_counts_that_came_before_the_sending_failed(channel: BlockingChannel, wire: WaxWire) -> None:
+    wire.long_way, wire.full, wire.failing = True, [10], lrpc.ConnectionLost("reset")
+    wire.arriving.put([(1, lrpc.Fault(5))])
+    with pytest.raises(lrpc.Fault):
+        channel.call(0, [b""])
+    assert wire.closed
+
+
+def test_what_the_server_said_before_it_left_is_looked_for(channel: BlockingChannel, wire: WaxWire) -> None:
+    wire.long_way, wire.failing = True, lrpc.ConnectionLost("reset")
+    wire.arriving.put([(77, reply(b"noise"))])
+    wire.arriving.put([(1, lrpc.Fault(5))])
+    with pytest.raises(lrpc.Fault):
+        channel.call(0, [b""])
+    assert wire.closed
+
+
+@pytest.mark.parametrize(("gone", "ran"), [(0, Ran.NO), (10, Ran.UNKNOWN)])
+def test_an_end_that_comes_while_a_call_is_sent_is_its_end(
+    channel: BlockingChannel, wire: WaxWire, gone: int, ran: Ran
+) -> None:
+    wire.long_way, wire.full = True, [gone]
+    wire.arriving.put(lrpc.ConnectionLost("the server closed the connection"))
+    with pytest.raises(lrpc.ConnectionLost) as caught:
+        channel.call(0, [b""])
+    assert caught.value.ran is ran
+    assert wire.closed
+
+
+def test_an_interrupted_call_ends_the_connection_and_keeps_no_turn(channel: BlockingChannel, wire: WaxWire) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    wire.long_way, wire.full = True, [10]
+    wire.fileno = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        channel.call(0, [b""])
+    for _ in range(2):
+        with pytest.raises(lrpc.ConnectionLost, match="interrupted"):
+            channel.call(0, [b""])
+    assert not wire.sending.locked()
 
 
 def test_a_fault_ends_its_call_only(channel: BlockingChannel, wire: WaxWire) -> None:

@@ -40,6 +40,18 @@ def test_threads_with_large_calls_share_a_client(connect: Any, binding: str, thr
     assert all(threads.map(work, range(8)))
 
 
+def test_threads_with_calls_larger_than_a_buffer_share_a_client(
+    connect: Any, binding: str, threads: ThreadPoolExecutor
+) -> None:
+    client = connect(binding)
+
+    def work(number: int) -> bool:
+        sizes = (1 << 20, 0, 3 << 20, 100_000)
+        return all(client.Echo(bytes([number]) * size) == bytes([number]) * size for size in sizes)
+
+    assert all(threads.map(work, range(6)))
+
+
 @pytest.mark.parametrize("face", ["asyncio"], indirect=True)
 def test_a_slow_call_keeps_no_other_waiting(
     connect: Any, binding: str, threads: ThreadPoolExecutor, world: Any
