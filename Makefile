@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-DEBIAN := tshark
+DEBIAN := tshark gcc
 
-.PHONY: help demo test coverage check format interop bench stubs clean
+.PHONY: help demo test coverage check format interop bench corpus stubs clean
 
 help:                 ## these words
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -30,11 +30,14 @@ format: $(VENV)/.check ## put the style right
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-interop: $(VENV)/.interop ## real peers: impacket's clients, Wireshark's dissector
+interop: $(VENV)/.interop ## real peers: impacket's clients, Wireshark's dissector, a C compiler
 	$(BIN)/python -m pytest -q -m interop tests/interop
 
 bench: $(VENV)/.install ## ratios in one run, pinned to one processor and to two
 	$(BIN)/python -m benchmarks --pin both
+
+corpus: $(VENV)/.corpus ## real IDL files in bulk: what Debian has, and the folder that LRPC_CORPUS names
+	$(BIN)/python -m benchmarks.corpus $(VENV)/corpus
 
 stubs: $(VENV)/.test ## generate runtime/interfaces/ and the golden stubs anew
 	$(BIN)/python -m tests.rpcgen.regenerate
@@ -61,5 +64,9 @@ $(VENV)/.check: pyproject.toml $(VENV)/.test
 
 $(VENV)/.interop: pyproject.toml $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --editable '.[test,interop]'
-	command -v tshark >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); }
+	{ command -v tshark && command -v gcc; } >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); }
+	touch $@
+
+$(VENV)/.corpus: pyproject.toml $(VENV)/.check benchmarks/corpus_install.py
+	$(BIN)/python -m benchmarks.corpus_install $(VENV)/corpus
 	touch $@

@@ -43,6 +43,7 @@ from lrpc.runtime.status import (
 
 if TYPE_CHECKING:
     from lrpc.rpcgen import IdlError
+    from lrpc.rpcgen.import_hook import install_import_hook
     from lrpc.rpcgen.load import load
     from lrpc.runtime.async_server import AsyncServer
 
@@ -80,6 +81,7 @@ __all__ = [
     "caller",
     "connect",
     "deadline",
+    "install_import_hook",
     "load",
 ]
 
@@ -94,6 +96,10 @@ def __getattr__(name: str) -> Any:
         from lrpc.rpcgen.load import load
 
         return load
+    if name == "install_import_hook":
+        from lrpc.rpcgen.import_hook import install_import_hook
+
+        return install_import_hook
     if name == "IdlError":
         from lrpc.rpcgen import IdlError
 

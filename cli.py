@@ -1,4 +1,6 @@
-"""The `lrpc` command: a small function for each verb, and how results and failures are shown.
+"""The `lrpc` command: a small function for each verb, and how failures are shown.
+
+The verbs that read IDL are in `rpcgen/verbs.py`; here are those that serve, call and show octets.
 
 A verb asks a module for what it does, and prints it. What a verb alone needs is imported by the verb: the IDL
 compiler, asyncio and rich cost more than a call. Results go to stdout, in plain text or JSON when it is no
@@ -11,26 +13,27 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from . import __version__
+from .rpcgen import IdlError
+from .rpcgen.stubs.stub_file import Options
+from .rpcgen.terminal import complain, show_json, show_table
+from .rpcgen.verbs import FAILED, VERBS, IdlFile, compiling
 from .runtime.call import DEFAULT_TIMEOUT
 from .runtime.ndr.errors import NdrError
-from .runtime.ndr.layout import Encoding
 from .runtime.status import ArgumentError, Fault, InvalidBinding, ListenError, RpcError, StatusError
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from .rpcgen.stubs.stub_file import StubFile
+    from .runtime.by_name import Form
     from .runtime.ping import Pong
 
-FAILED: Final = 1
 USAGE: Final = 2
 STATUS: Final = 3
 RPC_FAILED: Final = 4
@@ -39,10 +42,11 @@ EXITS: Final = """\
 \b
 Exit status:
   0  it worked
-  1  the work failed: IDL with errors, a stub that is not up to date, data that does not fit
+  1  the work failed: IDL with errors, a file that is not up to date, data that does not fit
   2  the command line is wrong: options, names, JSON, a string binding
   3  the operation ran and returned a status that means failure
   4  the call failed: no server, a fault, a lost connection, a deadline
+ 10, 11, 12  lrpc diff: old and new differ on the wire, in source, in security
 """
 
 app = typer.Typer(
@@ -67,13 +71,6 @@ def lrpc(
     """MS-RPC for Python, local first: stubs from IDL, services, calls."""
 
 
-class Format(StrEnum):
-    """How diagnostics are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 class Syntax(StrEnum):
     """The transfer syntaxes."""
 
@@ -95,12 +92,8 @@ class Side(StrEnum):
     OUT = "out"
 
 
-Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="IDL files.", show_default=False)]
-Search = Annotated[list[str] | None, typer.Option("-I", metavar="DIR", help="A folder for imports; again for more.")]
-Defines = Annotated[list[str] | None, typer.Option("-D", metavar="NAME[=VALUE]", help="A macro; again for more.")]
 Idl = Annotated[str, typer.Option("--idl", metavar="FILE", help="The IDL file that has the interface.")]
 Seconds = Annotated[float, typer.Option("--timeout", metavar="S", min=0.001, help="Seconds that it may take.")]
-IdlFile = Annotated[str, typer.Argument(metavar="FILE.idl", help="The IDL file.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A type, Operation, or Interface.Operation.")]
 SyntaxOption = Annotated[Syntax, typer.Option(help="The transfer syntax.")]
 OrderOption = Annotated[Order, typer.Option(help="The order of octets; NDR64 is little.")]
@@ -110,90 +103,8 @@ Given = Annotated[
 ]
 
 
-# IDL
-
-
-@app.command()
-def gen(
-    files: Files,
-    output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="DIR", help="Where stubs go. [default: beside the IDL]")
-    ] = None,
-    search: Search = None,
-    define: Defines = None,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a stub is not up to date.")] = False,
-    package: Annotated[bool, typer.Option("--package", hidden=True)] = False,
-) -> None:
-    """Write the Python stub of each IDL file.
-
-    \b
-    lrpc gen calc.idl                     writes calc.py
-    lrpc gen idl/*.idl -o stubs -I idl    writes stubs/*.py
-    lrpc gen --check idl/*.idl            for continuous integration
-    """
-    from .rpcgen.stubs.stub_file import Options, stub_file
-
-    options = Options(output, search or [], _macros(define), package)
-    stubs = [stub_file(path, options) for path in files]
-    if len({stub.path for stub in stubs}) < len(stubs):
-        raise typer.BadParameter(f"several of these files have the same stub: {', '.join(files)}")
-    show = _check_stub if check else _write_stub
-    good = [show(path, stub, options.command(path)) for path, stub in zip(files, stubs, strict=True)]
-    if not all(good):
-        raise typer.Exit(FAILED)
-
-
-def _write_stub(path: str, stub: StubFile, command: str) -> bool:
-    _print_lines(stub.compilation.diagnostics, sys.stderr)
-    if stub.text is None:
-        return False
-    stub.write()
-    print(stub.path)
-    return True
-
-
-def _check_stub(path: str, stub: StubFile, command: str) -> bool:
-    _print_lines(stub.compilation.errors, sys.stderr)
-    if stub.text is not None and not stub.current:
-        _complain(f"{stub.path} is not what {path} says; run: {command}")
-    return stub.text is not None and stub.current
-
-
-@app.command()
-def check(
-    files: Files,
-    search: Search = None,
-    define: Defines = None,
-    format: Annotated[Format, typer.Option(help="How to print what is found.")] = Format.TEXT,
-) -> None:
-    """Say what is wrong with IDL files.
-
-    Exit status 1 for errors, 0 when there are only warnings.
-
-    \b
-    lrpc check calc.idl
-    lrpc check --format json idl/*.idl | jq '.[].message'
-    """
-    from .rpcgen import compile_idl
-
-    found = [compile_idl(path, search=search or [], defines=_macros(define)) for path in files]
-    diagnostics = [diagnostic for compilation in found for diagnostic in compilation.diagnostics]
-    if format is Format.JSON:
-        _print_json([diagnostic.as_json() for diagnostic in diagnostics])
-    else:
-        _print_lines(diagnostics, sys.stdout)
-    if any(compilation.errors for compilation in found):
-        raise typer.Exit(FAILED)
-
-
-def _macros(defines: Sequence[str] | None) -> dict[str, str]:
-    from .rpcgen.stubs.stub_file import defined
-
-    try:
-        return dict(map(defined, defines or ()))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="-D") from None
-
+for _verb in VERBS:
+    app.command()(_verb)
 
 # Servers and calls
 
@@ -223,14 +134,15 @@ def serve(
 
 
 @app.command()
+@compiling
 def call(
     target: Annotated[str, typer.Argument(metavar="BINDING", help="A string binding, or the name of a service.")],
     operation: Annotated[str, typer.Argument(metavar="INTERFACE.OPERATION", help="What to call.")],
     arguments: Annotated[str, typer.Argument(metavar="JSON", help="The arguments, by name.")] = "{}",
     *,
     idl: Idl,
-    search: Search = None,
     timeout: Seconds = DEFAULT_TIMEOUT,
+    options: Options,
 ) -> None:
     """Call an operation; results are JSON.
 
@@ -244,7 +156,7 @@ def call(
     from .runtime import by_name
     from .runtime.connect import connect
 
-    stub = _load(idl, search)
+    stub = _load(idl, options)
     found = by_name.find_operation(stub, operation)
     data = _json(arguments, "JSON")
     with connect(by_name.client_class(stub, found.interface), target, timeout=timeout) as client:
@@ -252,12 +164,13 @@ def call(
             result = by_name.call(client, found.operation, data)
         except StatusError as error:
             if error.result is not None:
-                _print_json(error.result)
+                show_json(error.result)
             raise
-    _print_json(result)
+    show_json(result)
 
 
 @app.command()
+@compiling
 def ping(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A string binding, or the name of a service.")],
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say why it was reached so.")] = False,
@@ -265,6 +178,8 @@ def ping(
     interface: Annotated[str | None, typer.Option(metavar="NAME", help="Which, when the file has several.")] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How often.")] = 1,
     timeout: Seconds = DEFAULT_TIMEOUT,
+    *,
+    options: Options,
 ) -> None:
     """Say whether a server is there, and how fast.
 
@@ -279,7 +194,7 @@ def ping(
     from .runtime.interfaces import mgmt
     from .runtime.ping import ping
 
-    asked = mgmt.mgmt.interface if idl is None else by_name.find_interface(_load(idl), interface)
+    asked = mgmt.mgmt.interface if idl is None else by_name.find_interface(_load(idl, options), interface)
     for number in range(count):
         pong = ping(target, asked, timeout)
         if verbose and number == 0:
@@ -315,13 +230,14 @@ def demo(
     cells = [
         (row.target, str(row.connection.binding), row.connection.reason, f"{row.seconds * 1e6:.1f}") for row in rows
     ]
-    _print_table(("asked for", "connected to", "because", "µs a call"), cells)
+    show_table(("asked for", "connected to", "because", "µs a call"), cells)
 
 
 # Octets
 
 
 @app.command()
+@compiling
 def pack(
     idl: IdlFile,
     name: Name,
@@ -330,7 +246,8 @@ def pack(
     order: OrderOption = Order.LITTLE,
     direction: SideOption = Side.IN,
     given: Given = None,
-    search: Search = None,
+    *,
+    options: Options,
 ) -> None:
     """Print the octets of a value in hexadecimal.
 
@@ -340,12 +257,13 @@ def pack(
     """
     from .runtime import by_name
 
-    form = by_name.Form(_encoding(syntax, order), direction.value, None if given is None else _json(given, "--given"))
-    target = by_name.find(_load(idl, search), name)
+    form = _form(syntax, order, direction, given)
+    target = by_name.find(_load(idl, options), name)
     print(by_name.pack(target, _json(_or_stdin(data), "JSON"), form).hex())
 
 
 @app.command()
+@compiling
 def unpack(
     idl: IdlFile,
     name: Name,
@@ -354,7 +272,8 @@ def unpack(
     order: OrderOption = Order.LITTLE,
     direction: SideOption = Side.IN,
     given: Given = None,
-    search: Search = None,
+    *,
+    options: Options,
 ) -> None:
     """Print the value of octets as JSON.
 
@@ -366,33 +285,35 @@ def unpack(
     """
     from .runtime import by_name
 
-    form = by_name.Form(_encoding(syntax, order), direction.value, None if given is None else _json(given, "--given"))
-    target = by_name.find(_load(idl, search), name)
+    form = _form(syntax, order, direction, given)
+    target = by_name.find(_load(idl, options), name)
     try:
         stub = bytes.fromhex(_or_stdin(octets))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="HEX") from None
     value, behind = by_name.unpack(target, stub, form)
-    _print_json(value)
+    show_json(value)
     if behind:
-        _complain(f"note: {behind} octets follow the value")
+        complain(f"note: {behind} octets follow the value")
 
 
-def _encoding(syntax: Syntax, order: Order) -> Encoding:
-    if syntax is Syntax.NDR:
-        return Encoding.NDR_BIG if order is Order.BIG else Encoding.NDR
-    if order is Order.BIG:
-        raise typer.BadParameter("NDR64 is little-endian", param_hint="--order")
-    return Encoding.NDR64
+def _form(syntax: Syntax, order: Order, direction: Side, given: str | None) -> Form:
+    from .runtime import by_name
+
+    try:
+        return by_name.form(syntax.value, order.value, direction.value, given and _json(given, "--given"))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--order") from None
 
 
 # Input and output
 
 
-def _load(path: str, search: Sequence[str] | None = None) -> ModuleType:
+def _load(path: str, options: Options) -> ModuleType:
     from .rpcgen.load import load
 
-    return load(Path(path), search=search or ())
+    how = options
+    return load(Path(path), search=how.search, defines=how.defines, dialect=how.dialect, cached=how.cached)
 
 
 def _json(text: str, hint: str) -> Any:
@@ -408,41 +329,6 @@ def _or_stdin(text: str | None) -> str:
     return sys.stdin.read() if text in (None, "-") else text
 
 
-def _print_lines(things: Iterable[object], stream: TextIO) -> None:
-    for thing in things:
-        print(thing, file=stream)
-
-
-def _print_json(data: Any) -> None:
-    if sys.stdout.isatty():
-        from rich.console import Console
-
-        Console().print_json(data=data)
-    else:
-        print(json.dumps(data))
-
-
-def _print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    if not sys.stdout.isatty():
-        for row in (headings, *rows):
-            print("\t".join(row))
-        return
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table()
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    Console().print(table)
-
-
-def _complain(text: str) -> None:
-    print(f"lrpc: {text}", file=sys.stderr)
-
-
 def main() -> None:
     """The console script: runs a verb, and turns what it raises into a line and an exit status."""
     out = sys.stdout
@@ -455,13 +341,13 @@ def main() -> None:
         status = _exit_status(error)
         if status is None:
             raise
-        _complain(_message(error))
+        complain(_message(error))
         sys.exit(status)
 
 
 def _exit_status(error: Exception) -> int | None:
     """What an exception that a user can bring about means; None for any other, which is a mistake in lrpc."""
-    from .rpcgen import IdlError
+    from .rpcgen.model_file import BadModel
     from .runtime.by_name import UnknownName
     from .runtime.host import Unservable
 
@@ -472,7 +358,7 @@ def _exit_status(error: Exception) -> int | None:
             return USAGE
         case RpcError():
             return RPC_FAILED
-        case NdrError() | IdlError() | Unservable() | OSError():
+        case NdrError() | IdlError() | BadModel() | Unservable() | OSError():
             return FAILED
         case _:
             return None

@@ -9,7 +9,7 @@ import argparse
 import os
 import platform
 
-from . import codec, local_call
+from . import codec, import_time, local_call
 from .measure import Row, pin
 
 
@@ -25,6 +25,7 @@ def main() -> None:
     os.sched_setaffinity(0, processors)
     pin("same", 0)
     rows += codec.run()
+    rows += import_time.run()
     print(f"{platform.machine()}, {len(processors)} processors, Python {platform.python_version()}")
     print(f"{'ratio':>7}  {'goal':<13} {'':<4} {'ours':>9} {'theirs':>10}  noise  work")
     for row in rows:

@@ -4,19 +4,24 @@ The map. `source` finds and reads files; `syntax/` makes words of them, keeps th
 `passes` runs the compilation: `semantics/` gives names their meaning, and the result is the `model`; `stubs/`
 prints the model as Python. All complaints are `diagnostics` from the `catalogue`.
 
-Rule: no text of an IDL file reaches a stub except checked names and escaped literals.
+`finished` answers from the `cache` what was compiled before.
+
+Rules: no text of an IDL file reaches a stub except checked names and escaped literals. Importing this loads neither
+lark nor pydantic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from .diagnostics import Diagnostic, Span
-from .model import Model
-from .passes import Unit, run
 from .source import Library, Reader, read_file
-from .stubs.emitter import generate
+
+if TYPE_CHECKING:
+    from .model import Model
+    from .stubs.emitter import generate
 
 __all__ = ["Compilation", "Diagnostic", "IdlError", "Model", "Reader", "Span", "compile_idl", "generate", "read_file"]
 
@@ -48,13 +53,30 @@ def compile_idl(
     reader: Reader = read_file,
     search: Sequence[str] = (),
     defines: Mapping[str, str] | None = None,
+    dialect: Literal["auto", "midl", "pidl"] = "auto",
 ) -> Compilation:
     """Compile an IDL file.
 
     path: its name, which `reader` is asked for. reader: gives the contents of a file, raises LookupError or
     FileNotFoundError for one that is not there; a dict of texts serves: `reader={"a.idl": text}.__getitem__`.
-    search: folders for imports and includes. defines: macros, as `-D` gives them. Never raises for bad IDL.
+    search: folders for imports and includes. defines: macros, as `-D` gives them. dialect: of the file's language,
+    `auto` takes Samba's when the file has what only that has. Never raises for bad IDL.
     """
-    unit = Unit(path, Library(reader, search), defines or {})
+    from .passes import Unit, run
+
+    unit = Unit(path, Library(reader, search), defines or {}, dialect)
     diagnostics = run(unit)
     return Compilation(unit.model, tuple(diagnostics))
+
+
+def __getattr__(name: str) -> Any:
+    """What an answer from the cache does not need: pydantic, lark."""
+    if name == "Model":
+        from .model import Model
+
+        return Model
+    if name == "generate":
+        from .stubs.emitter import generate
+
+        return generate
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

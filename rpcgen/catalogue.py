@@ -1,7 +1,7 @@
 """The catalogue of diagnostics: each has one entry here, and one failing example in the tests.
 
 Codes: 01 text and preprocessor, 02 syntax, 03 names and constants, 04 attributes, 05 types,
-06 operations, 07 interfaces, 09 IDL that exists and is outside what lrpc compiles.
+06 operations, 07 interfaces, 08 configuration files, 09 IDL that exists and is outside what lrpc compiles, 10 advice.
 E is an error, W a warning. A code is never given a second meaning.
 """
 
@@ -58,6 +58,7 @@ BAD_CONSTANT: Final = Entry("E0307", "a constant of type {type} cannot be {value
 ENUM_TOO_WIDE: Final = Entry("E0308", "{name} = {value} does not fit the enumeration ({lowest}..{highest})")
 RESERVED_NAME: Final = Entry("E0309", "the name {name} is reserved; names may not begin and end with two underscores")
 WORD_TOO_LONG: Final = Entry("E0310", "a word of {length} characters is too long ({limit})")
+UNTYPED_CONSTANT: Final = Entry("W0311", "the constant {name} of type {type} has no form in Python and is left out")
 
 # 04: attributes
 UNKNOWN_ATTRIBUTE: Final = Entry("W0401", "the attribute [{name}] is unknown and ignored")
@@ -77,7 +78,13 @@ RANGE_TARGET: Final = Entry("E0414", "[range] needs an integer, an array with a 
 SWITCH_WITHOUT_UNION: Final = Entry("E0415", "[switch_is] needs a union")
 BAD_CONTEXT_HANDLE: Final = Entry("E0416", "[context_handle] needs a pointer")
 BAD_EXPRESSION: Final = Entry("E0417", "{what} cannot stand in a size or a switch")
-SIZE_DIRECTION: Final = Entry("E0418", "{name} is not sent in the direction in which {array} needs it")
+SIZE_DIRECTION: Final = Entry("E0418", "{array} needs {name}, which does not travel in the same direction")
+IID_IS_TARGET: Final = Entry("E0419", "[iid_is] needs a pointer to void or to an interface")
+IID_IS_NAME: Final = Entry("E0420", "[iid_is] names an IID beside it, or a pointer to one; {found} is none")
+ODD_STRING: Final = Entry("W0421", "[string] on {type}: it is read as a string of {unit}")
+PIPE_RANGE: Final = Entry("W0423", "[range] bounds the chunks of a pipe, which is not checked")
+NO_EFFECT: Final = Entry("W0424", "[{name}] has no effect here: {why}")
+MIN_IS: Final = Entry("E0422", "[min_is]: the lowest index of an array is always 0")
 
 # 05: types
 VOID_VALUE: Final = Entry("E0501", "{name} has the type void")
@@ -86,7 +93,7 @@ INCOMPLETE: Final = Entry("E0503", "{type} is declared and never defined")
 SELF_CONTAINED: Final = Entry("E0504", "{type} contains itself; use a pointer")
 CONFORMANT_NOT_LAST: Final = Entry("E0505", "{name} has a size that varies and must be the last field")
 CONFORMANT_PLACE: Final = Entry("E0506", "{type} has a size that varies and cannot stand in {place} without a pointer")
-UNION_WITHOUT_SWITCH: Final = Entry("E0507", "the union {type} needs [switch_is]")
+UNION_WITHOUT_SWITCH: Final = Entry("E0507", "nothing says which arm of the union {type} is set; give it [switch_is]")
 UNION_WITHOUT_TAG: Final = Entry("E0508", "the union {type} needs [switch_type]")
 DUPLICATE_CASE: Final = Entry("E0509", "the case {value} appears twice")
 CASE_RANGE: Final = Entry("E0510", "the case {value} does not fit {type}")
@@ -100,6 +107,13 @@ TAG_KIND: Final = Entry("E0517", "{name} is a {found}, not a {wanted}")
 UNSIZED: Final = Entry("E0518", "{name} has no size; give it [size_is] or [string]")
 TYPE_TOO_DEEP: Final = Entry("E0519", "{type} is nested more than {limit} deep")
 FUNCTION_VALUE: Final = Entry("E0520", "{name} is a function, which has no form on the wire")
+ARM_MEMBERS: Final = Entry("E0521", "an arm of a union has one member, not {count}; give each a [case] of its own")
+NO_WIRE_FORM: Final = Entry("W0522", "{type} has no form on the wire and no class in the stub: {reason}")
+PIPE_PLACE: Final = Entry("E0523", "{name} is a pipe, which can be a parameter only")
+PIPE_ELEMENT: Final = Entry("E0524", "the items of the pipe {name} must have one size and hold no pointers")
+INTERFACE_VALUE: Final = Entry("E0525", "{name} is an interface; only a pointer to an interface travels")
+NO_AUTOMATION: Final = Entry("E0526", 'SAFEARRAY needs the types of automation; add import "oaut.idl";')
+EMPTY_STRUCT: Final = Entry("W0528", "{type} has no fields, which MIDL refuses; it takes nothing on the wire")
 
 # 06: operations
 NO_DIRECTION: Final = Entry("W0601", "{name} has no direction; [in] is taken")
@@ -108,24 +122,50 @@ OUT_NOT_REF: Final = Entry("E0603", "the [out] parameter {name} cannot be [{kind
 OUT_UNSIZED: Final = Entry("E0604", "the [out] array {name} needs a size from an [in] parameter")
 TOO_MANY_HANDLES: Final = Entry("E0605", "{operation} has more than one binding handle")
 NOT_AN_OPERATION: Final = Entry("E0606", "{name} is neither an operation nor a type")
+CALL_AS_UNKNOWN: Final = Entry("E0607", "{name} stands for {target}, but {interface} has no operation of that name")
+CALL_AS_REMOTE: Final = Entry("E0608", "{name} stands for {target}, which travels itself; make {target} [local]")
+CALL_AS_TWICE: Final = Entry("E0609", "{name} stands for {target}, for which {first} stands already")
+MAYBE_ANSWER: Final = Entry("E0610", "the [maybe] operation {name} has no answer, and so no {what}")
+PIPE_OPERATION: Final = Entry("E0611", "the pipe {name} cannot be a parameter of {what}")
+CALLBACK_CONTEXT: Final = Entry("E0612", "{name} is a context handle, which a [callback] operation cannot have")
+VARIABLE_ARGUMENTS: Final = Entry("E0613", "variable arguments do not travel; {name} may have them when it is [local]")
+PARTIAL_POINTER: Final = Entry("E0614", "[partial_ignore] needs an [in, out, unique] pointer, and {name} is none")
+STATUS_TYPE: Final = Entry("E0615", "[{attribute}] needs an error_status_t *, and {name} is none")
+OBJECT_HANDLE: Final = Entry("E0616", "{name} is a binding handle; an object is called through its pointer alone")
+NOT_HRESULT: Final = Entry("W0617", "{name} does not return HRESULT, as the operations of an object interface must")
 
 # 07: interfaces
-NO_UUID: Final = Entry("E0701", "the interface {name} has no uuid")
+NO_UUID: Final = Entry("W0701", "the interface {name} has no uuid and gets a zero one; add [uuid(...)], or [local]")
 BAD_UUID: Final = Entry("E0702", "{text} is not a uuid")
 BAD_VERSION: Final = Entry("E0703", "{text} is not a version; write major.minor, each at most 65535")
 NAMELESS_INTERFACE: Final = Entry(
     "W0704", "operations outside an interface go to the interface {name} with a zero uuid"
 )
 LOCAL_INTERFACE: Final = Entry("W0705", "{name} is local: its operations have no stub")
-UNKNOWN_BASE: Final = Entry("E0706", "{name} derives from the unknown interface {base}")
+UNKNOWN_BASE: Final = Entry("E0706", "{name} derives from the interface {base}, {why}; import the file that defines it")
+CIRCULAR_BASE: Final = Entry("E0707", "{name} derives from itself: {path}")
+OBJECT_ROOT: Final = Entry("W0709", "the object interface {name} has no base; object interfaces derive from IUnknown")
+OBJECT_VERSION: Final = Entry("W0710", "the version of the object interface {name} is ignored; its uuid says all")
+VARIABLE: Final = Entry("W0711", "{name} is a variable of C programs, which a stub does not have")
 
-# 09: outside the width
+# 08: configuration files
+NOT_CONFIGURED: Final = Entry("E0801", "the {what} {name} that is configured here does not exist in {where}")
+
+# 09: outside the width; E0903 and E0904 were refusals of arrays that are compiled now
+WINRT: Final = Entry(
+    "E0910", "this is WinRT IDL (`{word}`): its objects are not called by MS-RPC, and lrpc compiles none"
+)
 UNSUPPORTED: Final = Entry("E0901", "{what} is not supported")
 UNSUPPORTED_ATTRIBUTE: Final = Entry("E0902", "the attribute [{name}] is not supported")
-MULTIDIMENSIONAL: Final = Entry("E0903", "{name}: arrays of more than one dimension must have fixed bounds")
-ARRAY_OF_STRINGS: Final = Entry("E0904", "{name} is an array of strings; use an array of pointers to strings")
 BIT_FIELD: Final = Entry("E0905", "{name} is a bit-field, which has no form on the wire")
-ANONYMOUS_MEMBER: Final = Entry("E0906", "a member without a name is not supported")
+ANONYMOUS_MEMBER: Final = Entry("E0906", "a member without a name must be a structure or a union")
+
+# 10: advice of `lrpc lint`, on IDL that compiles
+UNUSED_TYPE: Final = Entry("W1001", "no operation uses {name}")
+UNBOUNDED: Final = Entry("W1002", "nothing but the size of a message bounds {name}; give it or its count [range]")
+NEVER_CLOSED: Final = Entry("W1003", "no operation closes a {name}; it lives until the client's connection ends")
+ENUM_NARROW: Final = Entry("W1004", "{name} = {value} does not fit the 16 bits of an enum; add [v1_enum]")
+RENAMED: Final = Entry("W1005", "{name} is a word of Python and is called {python} in the stub")
 
 CATALOGUE: Final[dict[str, Entry]] = {
     entry.code: entry for entry in list(globals().values()) if isinstance(entry, Entry)

@@ -1,32 +1,38 @@
 """Diagnostics: what the compiler says of IDL text, and where.
 
 A diagnostic is an entry of the catalogue, a span of source and the words for the entry's gaps. It
-prints as `file:line:column: error E0101: ...`, the source line and a caret. Nothing else leaves the
-compiler as a complaint: bad IDL raises no exception.
+prints as `file:line:column: error E0101: ...`, the way the compiler came to the file, the source line with
+the place marked, and its notes: related places. Nothing else leaves the compiler as a complaint: bad IDL raises
+no exception.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from .catalogue import Entry
 
 Severity = Literal["error", "warning"]
 MAX_SHOWN: Final = 160
 """Columns of a source line that are printed: a line of a megabyte is nobody's reading."""
+MAX_CHAIN: Final = 8
+"""Imports and macros that are named on the way to a place: the innermost ones."""
 
 
 class Source:
     """One file as text, decoded."""
 
-    __slots__ = ("_mark", "name", "stock", "text")
+    __slots__ = ("__weakref__", "_mark", "imported_from", "name", "stock", "text")
 
-    def __init__(self, name: str, text: str, *, stock: bool = False) -> None:
+    def __init__(self, name: str, text: str, *, stock: bool = False, imported_from: Span | None = None) -> None:
         self.name = name
         self.text = text
         self.stock = stock
         """True for a file of `idl/`."""
+        self.imported_from = imported_from
+        """Where the file was asked for first; None for the main file."""
         self._mark = (0, 1)
 
     def line(self, position: int) -> int:
@@ -41,8 +47,17 @@ class Source:
         return f"Source({self.name!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Expansion(NamedTuple):
+    """A macro that a word came out of."""
+
+    macro: str
+    span: Span
+    """Where the macro's definition has the word."""
+    outer: Expansion | None = None
+    """The macro whose text used this one."""
+
+
+class Span(NamedTuple):
     """Characters of a source: `start` and `length` count from the start of the file."""
 
     source: Source
@@ -52,6 +67,8 @@ class Span:
     """What `#line` added to the line number."""
     renamed: str | None = None
     """The file name that `#line` gave."""
+    expansion: Expansion | None = None
+    """The macro that was used at this place and that the word came out of."""
 
     @property
     def file(self) -> str:
@@ -81,6 +98,22 @@ class Span:
         return self.source.text.rfind("\n", 0, self.start) + 1
 
 
+class Note(NamedTuple):
+    """Something to know beside a complaint; `span` is the place it speaks of."""
+
+    message: str
+    span: Span | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """For programs."""
+        return {"message": self.message, **(_place(self.span) if self.span is not None else {})}
+
+    def __str__(self) -> str:
+        if self.span is None:
+            return f"    note: {self.message}"
+        return "\n".join([f"{_where(self.span)}: note: {self.message}", *_excerpt(self.span)])
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One complaint. `str()` is the printed form."""
@@ -88,7 +121,7 @@ class Diagnostic:
     entry: Entry
     span: Span
     message: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     @property
     def code(self) -> str:
@@ -100,18 +133,22 @@ class Diagnostic:
         """Errors stop the stub from being written; warnings do not."""
         return "error" if self.entry.code.startswith("E") else "warning"
 
+    @property
+    def chain(self) -> tuple[Span, ...]:
+        """How the compiler came to the file: the place that imports it, the place that imports that file ..."""
+        return tuple(_chain(self.span.source))
+
     def as_json(self) -> dict[str, object]:
         """For programs: what `lrpc check --format json` prints."""
-        at = self.span
-        place = {"file": at.file, "line": at.line, "column": at.column, "length": at.length}
-        said = {"severity": self.severity, "code": self.code, "message": self.message, "notes": list(self.notes)}
-        return {**place, **said}
+        said = {"severity": self.severity, "code": self.code, "message": self.message}
+        notes = [note.as_json() for note in (*self.notes, *_expansions(self.span))]
+        return {**_place(self.span), **said, "notes": notes, "imported_from": [_place(at) for at in self.chain]}
 
     def __str__(self) -> str:
-        at = self.span
-        head = f"{at.file}:{at.line}:{at.column}: {self.severity} {self.code}: {self.message}"
-        notes = [f"    note: {note}" for note in self.notes]
-        return "\n".join([head, *_excerpt(at), *notes])
+        head = f"{_where(self.span)}: {self.severity} {self.code}: {self.message}"
+        chain = [f"    in file imported from {_where(at)}" for at in self.chain]
+        notes = [str(note) for note in (*self.notes, *_expansions(self.span))]
+        return "\n".join([head, *chain, *_excerpt(self.span), *notes])
 
 
 class Problem(Exception):
@@ -122,19 +159,48 @@ class Problem(Exception):
         self.diagnostic = diagnostic
 
 
-def diagnose(entry: Entry, span: Span, /, *notes: str, **words: object) -> Diagnostic:
-    """The diagnostic of `entry` at `span`; `words` fill the gaps of its text."""
+def diagnose(entry: Entry, span: Span, /, *said: str, notes: Iterable[Note] = (), **words: object) -> Diagnostic:
+    """The diagnostic of `entry` at `span`; `words` fill the gaps of its text, `said` are notes without a place."""
     shown = {key: _plain(str(word)) for key, word in words.items()}
-    return Diagnostic(entry, span, entry.text.format(**shown), notes)
+    return Diagnostic(entry, span, entry.text.format(**shown), (*map(Note, said), *notes))
 
 
-def problem(entry: Entry, span: Span, /, *notes: str, **words: object) -> Problem:
+def problem(entry: Entry, span: Span, /, *said: str, notes: Iterable[Note] = (), **words: object) -> Problem:
     """The same, to be raised."""
-    return Problem(diagnose(entry, span, *notes, **words))
+    return Problem(diagnose(entry, span, *said, notes=notes, **words))
+
+
+def _where(at: Span) -> str:
+    return f"{_plain(at.file)}:{at.line}:{at.column}"
+
+
+def _place(at: Span) -> dict[str, object]:
+    return {"file": at.file, "line": at.line, "column": at.column, "length": at.length}
+
+
+def _chain(source: Source) -> Iterator[Span]:
+    at = source.imported_from
+    for _ in range(MAX_CHAIN):
+        if at is None:
+            return
+        yield at
+        at = at.source.imported_from
+
+
+def _expansions(at: Span) -> Iterator[Note]:
+    """The macros that a word came out of, the innermost first."""
+    expansion = at.expansion
+    for _ in range(MAX_CHAIN):
+        if expansion is None:
+            return
+        yield Note(f"while expanding the macro {expansion.macro}, defined here", expansion.span)
+        expansion = expansion.outer
 
 
 def _excerpt(at: Span) -> list[str]:
     text, offset = at.excerpt
+    if not at.source.text:
+        return []
     shown = _plain(text, keep_tabs=True)
     indent = "".join("\t" if letter == "\t" else " " for letter in shown[:offset])
     carets = "^" * max(1, min(at.length, len(shown) - offset))

@@ -11,12 +11,13 @@ import linecache
 import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Final
 
-from . import IdlError, Model, compile_idl, generate, read_file
-from .source import Reader
+from . import IdlError, Reader, read_file
+from .finished import finished
+from .stubs.stub_file import Options
 
 logger = logging.getLogger("lrpc.rpcgen")
 
@@ -26,23 +27,37 @@ _numbers = itertools.count(1)
 
 
 def load(
-    source: str | os.PathLike[str], *, search: Iterable[str | os.PathLike[str]] = (), name: str | None = None
+    source: str | os.PathLike[str],
+    *,
+    search: Iterable[str | os.PathLike[str]] = (),
+    defines: Mapping[str, str] | None = None,
+    dialect: str = "auto",
+    name: str | None = None,
+    cached: bool = True,
 ) -> ModuleType:
     """The stub of an IDL file, or of IDL text, as a module.
 
     source: a path, or text: a str with a line break or a brace that does not end in `.idl`. search: folders for
-    imports. name: the module's name in `sys.modules`, a private one unless given. Warnings go to the log.
+    imports. defines, dialect: as of `compile_idl`. name: the module's name in `sys.modules`, a private one unless
+    given. cached: False neither asks the cache of compiled files nor fills it. Warnings go to the log.
 
     Raises IdlError, with the diagnostics, for IDL that has errors or cannot be read; ValueError for the name of a
     module that is no stub.
     """
     path, reader = _source(source)
-    found = compile_idl(path, reader=reader, search=[os.fspath(folder) for folder in search])
-    if found.model is None:
+    folders = [os.fspath(folder) for folder in search]
+    options = Options(search=folders, defines=defines or {}, dialect=dialect, cached=cached)
+    return _module(stub_text(path, options, reader), path, name)
+
+
+def stub_text(path: str, options: Options, reader: Reader = read_file) -> str:
+    """The text of the stub of an IDL file; its warnings go to the log. Raises IdlError."""
+    found = finished(options.request(path), reader=reader, cached=options.cached)
+    if found.stub is None:
         raise IdlError(found.errors)
     for diagnostic in found.diagnostics:
         logger.warning("%s", diagnostic)
-    return _module(found.model, path, name)
+    return found.stub
 
 
 def _source(source: str | os.PathLike[str]) -> tuple[str, Reader]:
@@ -55,16 +70,19 @@ def _source(source: str | os.PathLike[str]) -> tuple[str, Reader]:
     return TEXT_NAME, read
 
 
-def _module(model: Model, path: str, name: str | None) -> ModuleType:
-    number = next(_numbers)
-    module = ModuleType(name or f"lrpc loaded {number}")
+def _module(text: str, path: str, name: str | None) -> ModuleType:
+    module = ModuleType(name or f"lrpc loaded {next(_numbers)}")
     standing = sys.modules.get(module.__name__)
     if standing is not None and not hasattr(standing, "__layouts__"):
         raise ValueError(f"{name!r} is a module that is no stub")
-    text = generate(model, source=path, command=f"lrpc gen {path}")
-    file = f"<stub {number} of {path}>"
+    sys.modules[module.__name__] = module
+    execute(text, path, module)
+    return module
+
+
+def execute(text: str, path: str, module: ModuleType) -> None:
+    """Run the stub of an IDL file as a module."""
+    file = f"<stub {next(_numbers)} of {path}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     module.__file__ = file
-    sys.modules[module.__name__] = module
     exec(compile(text, file, "exec", dont_inherit=True), module.__dict__)
-    return module

@@ -8,13 +8,48 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 
 class Node(BaseModel):
     """Base of the model's nodes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+def _place(span: Any) -> str | None:
+    return span if span is None or isinstance(span, str) else f"{span.file}:{span.line}:{span.column}"
+
+
+Place = Annotated[
+    Any,
+    PlainSerializer(_place, return_type=str | None, when_used="json"),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "null"}], "title": "file:line:column"}),
+]
+"""Where a declaration stands: a `diagnostics.Span`; in JSON, and in a model read from it, file:line:column."""
+
+
+class Attribute(Node):
+    """An attribute as written; `effect` says what it does to the stub.
+
+    honoured: something of the stub or the wire follows from it; none: it is known and changes neither;
+    unknown: nobody knows it.
+    """
+
+    name: str
+    arguments: tuple[str, ...] | None = None
+    """The text of each slot; None without parentheses."""
+    effect: Literal["honoured", "none", "unknown"] = "honoured"
+    span: Place = Field(default=None, repr=False)
+
+
+class Declared(Node):
+    """What has a name in the IDL: its documentation, its place and its attributes."""
+
+    doc: str = ""
+    """The comment before it (or behind it in its line), without the signs of a comment."""
+    attributes: tuple[Attribute, ...] = ()
+    span: Place = Field(default=None, repr=False)
 
 
 # Correlation expressions
@@ -136,40 +171,88 @@ class Selected(Node):
     switch: Expression
 
 
+class Dimension(Node):
+    """One dimension of a MultiArray: `bound` is None when it is conformant."""
+
+    bound: int | None = None
+    size: Expression | None = None
+    length: Expression | None = None
+    first: Expression | None = None
+
+
+class MultiArray(Node):
+    """An array that is conformant or varying in a dimension behind its first (C706 4.2.18)."""
+
+    kind: Literal["multi_array"] = "multi_array"
+    element: Type
+    dimensions: tuple[Dimension, ...]
+
+
+class Pipe(Node):
+    """pipe: a stream of elements. Only a parameter has this type."""
+
+    kind: Literal["pipe"] = "pipe"
+    element: Type
+
+
+class InterfacePointer(Node):
+    """What an interface pointer points to. `iid_is` is the name of the sibling that holds the IID, if one does."""
+
+    kind: Literal["interface"] = "interface"
+    name: str
+    iid: str | None = None
+    iid_is: str | None = None
+
+
+class Ignored(Node):
+    """An [ignore] pointer: a placeholder travels."""
+
+    kind: Literal["ignored"] = "ignored"
+
+
+class Converted(Node):
+    """A type of which another one travels: [transmit_as], [represent_as], [wire_marshal], [user_marshal].
+
+    `conversion` is the key of its ConversionType.
+    """
+
+    kind: Literal["converted"] = "converted"
+    conversion: str
+
+
 Type = Annotated[
-    Scalar | Guid | Defined | Ranged | Pointer | Array | String | Selected,
+    Scalar | Guid | Defined | Ranged | Pointer | Array | String | Selected
+    | MultiArray | Pipe | InterfacePointer | Ignored | Converted,
     Field(discriminator="kind"),
-]
+]  # fmt: skip
 
 # Definitions
 
 
-class Member(Node):
+class Member(Declared):
     """A field of a structure. `auto`: an array of the structure determines it."""
 
     name: str
     type: Type
     auto: bool = False
-    span: Any = Field(default=None, exclude=True, repr=False)
 
 
-class Case(Node):
+class Case(Declared):
     """A value of a union's tag, and what it selects; None carries nothing."""
 
     value: int
     name: str | None
     type: Type | None
-    span: Any = Field(default=None, exclude=True, repr=False)
 
 
-class Default(Node):
+class Default(Declared):
     """The arm for every other value of the tag."""
 
     name: str | None = None
     type: Type | None = None
 
 
-class Structure(Node):
+class Structure(Declared):
     """struct."""
 
     kind: Literal["struct"] = "struct"
@@ -178,7 +261,7 @@ class Structure(Node):
     members: tuple[Member, ...]
 
 
-class UnionType(Node):
+class UnionType(Declared):
     """A non-encapsulated union."""
 
     kind: Literal["union"] = "union"
@@ -190,7 +273,7 @@ class UnionType(Node):
     ms_union: bool = False
 
 
-class SwitchUnion(Node):
+class SwitchUnion(Declared):
     """An encapsulated union: a structure of `selector` and `member`."""
 
     kind: Literal["switch_union"] = "switch_union"
@@ -201,14 +284,14 @@ class SwitchUnion(Node):
     union: UnionType
 
 
-class Enumerator(Node):
+class Enumerator(Declared):
     """A name of an enumeration."""
 
     name: str
     value: int
 
 
-class Enumeration(Node):
+class Enumeration(Declared):
     """enum; `wide` is [v1_enum]."""
 
     kind: Literal["enum"] = "enum"
@@ -218,7 +301,7 @@ class Enumeration(Node):
     wide: bool = False
 
 
-class ContextType(Node):
+class ContextType(Declared):
     """A type of context handles; `closed_by` is the operation that ends one."""
 
     kind: Literal["context"] = "context"
@@ -227,17 +310,29 @@ class ContextType(Node):
     closed_by: str | None = None
 
 
-Definition = Annotated[Structure | UnionType | SwitchUnion | Enumeration | ContextType, Field(discriminator="kind")]
+class ConversionType(Declared):
+    """A type that the user's own code converts: values of `name` in Python, `wire` on the wire."""
+
+    kind: Literal["conversion"] = "conversion"
+    key: str
+    name: str
+    by: Literal["transmit_as", "represent_as", "wire_marshal", "user_marshal"]
+    wire: Type
 
 
-class Constant(Node):
+Definition = Annotated[
+    Structure | UnionType | SwitchUnion | Enumeration | ContextType | ConversionType, Field(discriminator="kind")
+]
+
+
+class Constant(Declared):
     """const."""
 
     name: str
-    value: bool | int | float | str | None
+    value: bool | int | float | str | tuple[bool | int | float | str | None, ...] | None
 
 
-class Alias(Node):
+class Alias(Declared):
     """A name of a type: a typedef or a tag."""
 
     name: str
@@ -247,60 +342,143 @@ class Alias(Node):
 # Operations
 
 
-class Parameter(Node):
-    """A parameter that travels; handle_t does not. `auto`: an [in] array determines it."""
+class Parameter(Declared):
+    """A parameter that travels; handle_t does not. `auto`: an [in] array determines it.
+
+    binding: [handle], the value also says which server is called. partial: [partial_ignore], a request carries only
+    whether the pointer is null. by_value: it was declared without a pointer.
+    """
 
     name: str
     type: Type
     is_in: bool
     is_out: bool
     auto: bool = False
-    by_value: bool = Field(default=False, exclude=True)
-    span: Any = Field(default=None, exclude=True, repr=False)
+    binding: bool = False
+    partial: bool = False
+    by_value: bool = False
 
 
-class Operation(Node):
-    """An operation; `returns` is None for void."""
+class Operation(Declared):
+    """An operation; `returns` is None for void. `number` is its opnum, that of the interface's callbacks counts apart.
+
+    local: it has a number and does not travel. call_as: the local operation whose place it takes on the wire.
+    handle: the name of its handle_t parameter. The rest are the attributes of these names.
+    """
 
     name: str
     number: int
     parameters: tuple[Parameter, ...]
     returns: Type | None = None
-    span: Any = Field(default=None, exclude=True, repr=False)
+    local: bool = False
+    call_as: str | None = None
+    handle: str | None = None
+    idempotent: bool = False
+    maybe: bool = False
+    broadcast: bool = False
 
 
-class Interface(Node):
-    """An interface and its operations."""
+class Binding(Node):
+    """How the clients of an interface are bound, as its IDL or ACF says: [auto_handle], [implicit_handle] ..."""
+
+    kind: Literal["auto", "implicit", "explicit"]
+    type: str | None = None
+    name: str | None = None
+
+
+class Interface(Declared):
+    """An interface. `operations` are its own; those of `base` come before them and have the lower numbers.
+
+    object: it is called through the object layer. local: nothing of it travels. imported: it stands in another
+    file and is here because one of this file derives from it.
+    """
 
     name: str
     uuid: str
     version: tuple[int, int]
     endpoints: tuple[str, ...] = ()
     operations: tuple[Operation, ...] = ()
+    callbacks: tuple[Operation, ...] = ()
+    base: str | None = None
+    object: bool = False
+    local: bool = False
+    imported: bool = False
+    pointer_default: PointerKind | None = None
+    binding: Binding | None = None
+
+
+# Type libraries: kept, without effect on the stub
+
+
+class Implemented(Declared):
+    """An interface that a coclass has."""
+
+    name: str
+    dispatch: bool = False
+    source: bool = False
+    default: bool = False
+
+
+class Coclass(Declared):
+    """coclass: a class of objects and its interfaces."""
+
+    name: str
+    uuid: str | None = None
+    interfaces: tuple[Implemented, ...] = ()
+
+
+class Dispinterface(Declared):
+    """dispinterface: what can be called through IDispatch; `interface` when it is another one's."""
+
+    name: str
+    uuid: str | None = None
+    interface: str | None = None
+    properties: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+
+
+class Module(Declared):
+    """module: constants and functions of a DLL; its constants stand in the model's, its functions do not travel."""
+
+    name: str
+    constants: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+
+
+class Library(Declared):
+    """library: what a type library holds, by name."""
+
+    name: str
+    uuid: str | None = None
+    version: tuple[int, int] = (0, 0)
+    imports: tuple[str, ...] = ()
+    """importlib."""
+    interfaces: tuple[str, ...] = ()
+    coclasses: tuple[str, ...] = ()
+    dispinterfaces: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
 
 
 class Model(Node):
     """All that a stub is made from. Definitions stand in the order in which they were completed."""
 
+    source: str = ""
+    """The file that was asked for."""
+    dialect: Literal["midl", "pidl"] = "midl"
+    doc: str = ""
+    """The comment at the head of the file."""
     interfaces: tuple[Interface, ...]
     definitions: tuple[Definition, ...]
     constants: tuple[Constant, ...]
     aliases: tuple[Alias, ...]
+    libraries: tuple[Library, ...] = ()
+    coclasses: tuple[Coclass, ...] = ()
+    dispinterfaces: tuple[Dispinterface, ...] = ()
+    modules: tuple[Module, ...] = ()
 
 
 for _node in (
-    Binary,
-    When,
-    Pointer,
-    Array,
-    String,
-    Selected,
-    Member,
-    Case,
-    Default,
-    Alias,
-    Parameter,
-    Operation,
-    Model,
-):
+    Binary, When, Pointer, Array, String, Selected, Dimension, MultiArray, Pipe, Member, Case, Default, ConversionType,
+    Alias, Parameter, Operation, Model,
+):  # fmt: skip
     _node.model_rebuild()

@@ -6,26 +6,36 @@ still have something to say. Only the last pass makes the model, and only of a u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+import gc
+import posixpath
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from . import catalogue, model
 from .diagnostics import Diagnostic, Problem, Source, Span, diagnose, problem
-from .semantics.binder import Binder, nameless
+from .semantics import configuration, inheritance
+from .semantics.attributes import read
+from .semantics.binder import Binder, Found, nameless
 from .semantics.constants import evaluate
+from .semantics.headers import uuid_of
 from .semantics.lowering import Lowering, Unusable
 from .semantics.operations import handles_closed
 from .semantics.scopes import Binding, TooMany
 from .semantics.shapes import Draft
+from .semantics.usage import left_out, spoken, stuck
 from .source import Library
 from .syntax import tree
+from .syntax.comments import doc_of_file
 from .syntax.macros import Budget
-from .syntax.parser import parse, parse_expression
-from .syntax.preprocessor import PREDEFINED, Preprocessor
-from .syntax.words import scan
+from .syntax.parser import parse, parse_acf, parse_expression
+from .syntax.preprocessor import Preprocessor
 from .walking import held, keys
+
+Dialect = Literal["auto", "midl", "pidl"]
+"""auto: pidl when the file has what only that dialect has, else midl."""
 
 MAX_IMPORTS: Final = 48
 """Files that import one another in a chain."""
@@ -38,10 +48,13 @@ class Unit:
     path: str
     library: Library
     defines: Mapping[str, str]
+    dialect: Dialect = "auto"
     budget: Budget = field(default_factory=Budget)
     files: list[tuple[Source, tree.File]] = field(default_factory=list[tuple[Source, tree.File]])
     """In the order of binding: imports first, the file that was asked for last."""
     binding: Binding | None = None
+    found: Found = field(default_factory=Found)
+    """What the files give beside names."""
     conformant: set[str] = field(default_factory=set[str])
     """Keys of structures that end in an array of varying size."""
     model: model.Model | None = None
@@ -58,6 +71,12 @@ class Unit:
         """The file that was asked for."""
         return self.files[-1][0]
 
+
+_PIDL: Final = re.compile(
+    r'uuid\s*\(\s*"|\bidl_types\.h\b|\b(?:u?int(?:8|16|32|3264)|dlong|udlong|DATA_BLOB)\b|'
+    r"\[\s*public\b|\bbitmap(?:8|16|32|64)bit\b|\bpyhelper\b|\bsubcontext\s*\("
+)
+"""What only the pidl dialect has; the names of its integers may be a typedef's, so that one of these is no proof."""
 
 Pass = Callable[[Unit], list[Diagnostic]]
 
@@ -77,10 +96,10 @@ def load(unit: Unit) -> list[Diagnostic]:
 def _load(unit: Unit, source: Source, seen: set[str], depth: int, diagnostics: list[Diagnostic]) -> None:
     seen.add(source.name)
     preprocessor = Preprocessor(unit.library.find, _condition, unit.budget)
-    for name, value in {**PREDEFINED, **unit.defines}.items():
-        preprocessor.define(name, [word for word in scan(Source("<define>", value)) if word is not None])
+    preprocessor.predefine(unit.defines)
     file, complaints = parse(preprocessor.run(source))
     diagnostics += [*preprocessor.diagnostics, *complaints]
+    _configure(unit, source, file, diagnostics)
     for text in _imports(file.items):
         if depth >= MAX_IMPORTS:
             raise problem(catalogue.INCLUDE_DEPTH, text.span, limit=MAX_IMPORTS)
@@ -93,18 +112,32 @@ def _load(unit: Unit, source: Source, seen: set[str], depth: int, diagnostics: l
     unit.files.append((source, file))
 
 
+def _configure(unit: Unit, source: Source, file: tree.File, diagnostics: list[Diagnostic]) -> None:
+    """Lay the ACF of a file over it: `x.acf` beside `x.idl`, if there is one."""
+    stem, ending = posixpath.splitext(source.name)
+    if source.stock or ending.lower() == ".acf":
+        return
+    beside = unit.library.beside(source, f"{posixpath.basename(stem)}.acf")
+    if beside is not None:
+        preprocessor = Preprocessor(unit.library.find, _condition, unit.budget)
+        preprocessor.predefine(unit.defines)
+        configured, complaints = parse_acf(preprocessor.run(beside))
+        diagnostics += [*preprocessor.diagnostics, *complaints]
+        configuration.merge(file, configured, diagnostics)
+
+
 def _imports(items: list[tree.Item] | tuple[tree.Item, ...]) -> Iterator[tree.Text]:
     for item in items:
         if isinstance(item, tree.Import):
             yield from item.files
-        elif isinstance(item, tree.Interface):
+        elif isinstance(item, (tree.Interface, tree.Library)):
             yield from _imports(item.items)
 
 
 def _condition(text: str, at: Span) -> int:
     """The value of #if: names that are no macros count as 0."""
     binding = Binding(Source(at.file, ""), main=True)
-    return evaluate(parse_expression(text, at), lambda name: 0, binding.size_of)
+    return evaluate(parse_expression(text, at), lambda name: 0, binding)
 
 
 # Binding
@@ -112,17 +145,29 @@ def _condition(text: str, at: Span) -> int:
 
 def bind(unit: Unit) -> list[Diagnostic]:
     """Give every name its meaning."""
-    binding = unit.bound
-    found: list[Diagnostic] = []
+    binding, state, found = unit.bound, unit.found, list[Diagnostic]()
+    for source, file in unit.files:
+        state.family.learn(source, file.items)
+        _name_interfaces(binding, file.items)
+    state.family.settle(unit.main)
     for source, file in unit.files:
         binding.file, binding.main = source, source is unit.main
         binding.report = found if binding.main else []
-        binder = Binder(binding)
+        binder = Binder(binding, state)
         with binding.inside(), suppress(TooMany):
             binder.items(file.items)
         if binder.loose.made:
             nameless(binding, source, binder.loose.made)
-    return found
+    return found + state.problems
+
+
+def _name_interfaces(binding: Binding, items: list[tree.Item]) -> None:
+    """Interfaces are types everywhere, also before they are defined."""
+    for name, attributes, _ in inheritance.names(items):
+        iid = None
+        with suppress(Problem):
+            iid = uuid_of(read(attributes, "interface", []).get("uuid"))
+        binding.interface(name, iid)
 
 
 # Checks
@@ -186,6 +231,8 @@ def varies(unit: Unit, type_: model.Type) -> bool:
     match type_:
         case model.Array(bound=bound) | model.String(bound=bound):
             return bound is None
+        case model.MultiArray(dimensions=dimensions):
+            return any(dimension.bound is None for dimension in dimensions)
         case model.Defined(key=key):
             return key in unit.conformant
         case _:
@@ -202,9 +249,14 @@ def check_values(unit: Unit) -> list[Diagnostic]:
 
 
 def _parameters(unit: Unit) -> Iterator[model.Parameter]:
+    for operation in _operations(unit):
+        yield from operation.parameters
+
+
+def _operations(unit: Unit) -> Iterator[model.Operation]:
     for interface in unit.bound.interfaces:
-        for operation in interface.operations:
-            yield from operation.parameters
+        yield from interface.operations
+        yield from interface.callbacks
 
 
 # Selecting
@@ -216,9 +268,12 @@ def select(unit: Unit) -> list[Diagnostic]:
     chosen = _reachable(unit, found)
     definitions = [draft.definition for draft in binding.drafts if draft.key in chosen and draft.definition]
     kept = [constant for constant, file in binding.made_constants if file is unit.main or not file.stock]
-    closing = _closing(unit)
+    closing, libraries = _closing(unit), unit.found.libraries
     unit.model = model.Model(
-        interfaces=tuple(binding.interfaces),
+        source=unit.main.name,
+        dialect=dialect_of(unit),
+        doc=doc_of_file(unit.main),
+        interfaces=tuple(inheritance.base_first(binding.interfaces)),
         definitions=tuple(
             definition.model_copy(update={"closed_by": closing.get(definition.key)})
             if isinstance(definition, model.ContextType)
@@ -227,67 +282,103 @@ def select(unit: Unit) -> list[Diagnostic]:
         ),
         constants=tuple({constant.name: constant for constant in kept}.values()),
         aliases=_aliases(unit, chosen),
+        libraries=tuple(libraries.libraries),
+        coclasses=tuple(libraries.coclasses),
+        dispinterfaces=tuple(libraries.dispinterfaces),
+        modules=tuple(libraries.modules),
     )
     return found
 
 
+def dialect_of(unit: Unit) -> Literal["midl", "pidl"]:
+    """The dialect of the main file: as asked for, or told by what only the one has."""
+    if unit.dialect != "auto":
+        return unit.dialect
+    return "pidl" if len({match[0] for match in _PIDL.finditer(unit.main.text)}) > 1 else "midl"
+
+
 def _reachable(unit: Unit, found: list[Diagnostic]) -> set[str]:
-    """Keys of definitions to be printed. Problems of imported ones are reported now that they are used."""
-    binding = unit.bound
-    todo: list[tuple[str, Span | None]] = []
-    for draft in binding.drafts:
-        exported = draft.kind == "enum" and not draft.file.stock and not draft.problems
-        if (draft.file is unit.main or exported) and not draft.guid:
-            todo.append((draft.key, draft.span))
-    for interface in binding.interfaces:
-        for operation in interface.operations:
-            types = [(parameter.type, parameter.span) for parameter in operation.parameters]
-            if operation.returns is not None:
-                types.append((operation.returns, operation.span))
-            todo += [(key, span) for type_, span in types for key in keys(type_)]
+    """Keys of definitions to be printed. What keeps a type from travelling is reported if something needs it to."""
     chosen: set[str] = set()
+    todo: list[tuple[str, Span | None]] = []
+    for operation in _operations(unit):
+        types = [(parameter.type, parameter.span) for parameter in operation.parameters]
+        if operation.returns is not None:
+            types.append((operation.returns, operation.span))
+        todo += [(key, span) for type_, span in types for key in keys(type_)]
     while todo:
         key, span = todo.pop()
         if key not in chosen:
             chosen.add(key)
-            todo += _used(binding.known[key], span, found)
-    return chosen
+            todo += _used(unit.bound.known[key], span, found)
+    return chosen | _kept(unit, chosen, found)
 
 
 def _used(draft: Draft, span: Span | None, found: list[Diagnostic]) -> list[tuple[str, Span | None]]:
     known = {id(diagnostic) for diagnostic in found}
-    found += [one for one in draft.problems if id(one) not in known and one.severity == "error"]
-    if draft.definition is None:
-        found.append(diagnose(catalogue.INCOMPLETE, span or draft.span, type=f"{draft.kind} {draft.name}"))
+    found += [one for one in _obstacles(draft, span) if id(one) not in known]
     return [(key, at or span) for type_, at in held(draft.definition) for key in keys(type_)]
+
+
+def _obstacles(draft: Draft, span: Span | None) -> list[Diagnostic]:
+    """Why a definition cannot travel."""
+    errors = [one for one in draft.problems if one.severity == "error"]
+    if draft.definition is None and not errors:
+        return [diagnose(catalogue.INCOMPLETE, span or draft.span, type=spoken(draft))]
+    return errors
+
+
+def _kept(unit: Unit, chosen: set[str], found: list[Diagnostic]) -> set[str]:
+    """Keys of definitions that nothing uses and that are printed all the same: those of the file that can travel."""
+    binding = unit.bound
+    reasons = stuck(binding.known)
+    kept: set[str] = set()
+    for draft in binding.drafts:
+        exported = draft.kind == "enum" and not draft.file.stock
+        wanted = draft.file is unit.main or exported
+        if wanted and not draft.guid and not draft.presented and draft.key not in reasons:
+            kept.add(draft.key)
+    kept = _closure(unit, kept)
+    found += left_out(binding.known.values(), reasons, chosen | kept, unit.main)
+    return kept
+
+
+def _closure(unit: Unit, wanted: set[str]) -> set[str]:
+    """The definitions that others need."""
+    closure, todo = set[str](), list(wanted)
+    while todo:
+        key = todo.pop()
+        if key not in closure:
+            closure.add(key)
+            todo += [inner for type_, _ in held(unit.bound.known[key].definition) for inner in keys(type_)]
+    return closure
 
 
 def _closing(unit: Unit) -> dict[str, str]:
     """For each context handle the one operation that closes it."""
     words = ("close", "free", "release", "delete", "end")
     closing: dict[str, list[str]] = {}
-    for interface in unit.bound.interfaces:
-        for operation in interface.operations:
-            key = handles_closed(operation)
-            if key is not None and any(word in operation.name.lower() for word in words):
-                closing.setdefault(key, []).append(operation.name)
+    for operation in _operations(unit):
+        key = handles_closed(operation)
+        if key is not None and any(word in operation.name.lower() for word in words):
+            closing.setdefault(key, []).append(operation.name)
     return {key: names[0] for key, names in closing.items() if len(names) == 1}
 
 
 def _aliases(unit: Unit, chosen: set[str]) -> tuple[model.Alias, ...]:
     """Every typedef and tag of the file, and those of the imported definitions that are printed."""
     found: dict[str, model.Alias] = {}
-    for name, shape, file in unit.bound.aliases:
+    for name, shape, file, span, attributes, doc in unit.bound.aliases:
         draft = shape.base if isinstance(shape.base, Draft) else None
         if file is not unit.main and (draft is None or draft.key not in chosen):
             continue
-        lowering = Lowering(unit.bound, name, Span(file, 0), {}, top=not shape.levels, loose=True)
+        lowering = Lowering(unit.bound, name, span, {}, top=not shape.levels, loose=True)
         try:
             type_ = lowering.type(shape)
         except (Unusable, Problem):
             continue
         if set(keys(type_)) <= chosen:
-            found[name] = model.Alias(name=name, type=type_)
+            found[name] = model.Alias(name=name, type=type_, doc=doc, attributes=attributes, span=span)
     return tuple(found.values())
 
 
@@ -297,6 +388,23 @@ PASSES: Final[tuple[Pass, ...]] = (load, bind, check_conformance, check_values, 
 
 def run(unit: Unit) -> list[Diagnostic]:
     """All passes; the model is there when none of them found an error."""
+    with _uncollected():
+        return _run(unit)
+
+
+@contextmanager
+def _uncollected() -> Generator[None]:
+    """No garbage collection: trees have no cycles worth finding, and looking takes three quarters of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _run(unit: Unit) -> list[Diagnostic]:
     diagnostics: list[Diagnostic] = []
     for step in PASSES:
         diagnostics += step(unit)

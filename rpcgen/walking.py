@@ -17,9 +17,11 @@ def held(definition: model.Definition | None) -> Iterator[tuple[model.Type, Span
             yield tag, None
             yield from ((case.type, case.span) for case in cases if case.type is not None)
             if default is not None and default.type is not None:
-                yield default.type, None
+                yield default.type, default.span
         case model.SwitchUnion(union=union):
             yield from held(union)
+        case model.ConversionType(wire=wire, span=span):
+            yield wire, span
         case _:
             pass
 
@@ -29,7 +31,11 @@ def keys(type_: model.Type) -> Iterator[str]:
     match type_:
         case model.Defined(key=key) | model.Selected(union=model.Defined(key=key)):
             yield key
-        case model.Ranged(target=inner) | model.Pointer(target=inner) | model.Array(element=inner):
+        case model.Converted(conversion=key):
+            yield key
+        case model.Ranged(target=inner) | model.Pointer(target=inner):
+            yield from keys(inner)
+        case model.Array(element=inner) | model.MultiArray(element=inner) | model.Pipe(element=inner):
             yield from keys(inner)
         case _:
             pass

@@ -109,6 +109,15 @@ class Form:
     given: Any = None
 
 
+def form(syntax: str, order: str, direction: Direction, given: Any = None) -> Form:
+    """The form of words: `ndr` or `ndr64`, `little` or `big`. ValueError when there is none of these words."""
+    if syntax == "ndr":
+        return Form(Encoding.NDR_BIG if order == "big" else Encoding.NDR, direction, given)
+    if order == "big":
+        raise ValueError("NDR64 is little-endian")
+    return Form(Encoding.NDR64, direction, given)
+
+
 def pack(target: Layout | Operation[Any], data: Any, form: Form) -> bytes:
     """The octets of a type's value, or of the stub of an operation. NdrError when the JSON does not fit."""
     if isinstance(target, Layout):

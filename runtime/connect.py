@@ -69,8 +69,10 @@ def connect(
     target: a string binding (`ncalrpc:[calc]`), the name of a local service (`calc`), or `\\host\name`. timeout:
     seconds that connecting, and later each call, may take. object: the object UUID that calls are for.
 
-    Raises InvalidBinding, ServerUnavailable, AccessDenied, BindRefused, DeadlineExceeded.
+    Raises InvalidBinding, ServerUnavailable, AccessDenied, BindRefused, DeadlineExceeded; TypeError for the client
+    of an interface of objects.
     """
+    client.interface.require_calls()
     bounds = limits or Limits()
     if issubclass(client, AsyncClient):
         return Connecting(client, target, timeout, object, bounds)

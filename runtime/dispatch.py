@@ -84,6 +84,7 @@ class Registry:
         octets = _as_it_is if views else bytes
         allowed = None if endpoints is None else frozenset(endpoints)
         for interface in interfaces:
+            interface.require_calls()
             methods = {
                 operation.opnum: Method(
                     operation, getattr(implementation, operation.method), interface.uuid, octets, self._items
@@ -297,7 +298,7 @@ def _stored(method: Method, given: Values, outs: Values, contexts: ContextTable)
         contexts.store(value, method.interface, parameter.layout.name, known.get(parameter.name))
         if isinstance(parameter.layout, ContextHandle)
         else value
-        for parameter, value in zip(operation.outward, outs, strict=False)
+        for parameter, value in zip(operation.given_back, outs, strict=False)
     ]
     return (*stored, *outs[len(stored) :])
 

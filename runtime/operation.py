@@ -14,7 +14,7 @@ from uuid import UUID
 
 from .ndr.compiler import Codec, Decoder, Encoder, compiled
 from .ndr.expression import Inverse
-from .ndr.layout import AUTO, Array, ContextHandle, Encoding, Field, Layout, Parameters, Status
+from .ndr.layout import AUTO, Array, ContextHandle, Encoding, Field, Layout, Mark, Parameters, Status
 from .ndr.siblings import counts_of, items_in
 from .status import StatusError, is_failure
 
@@ -22,13 +22,17 @@ R = TypeVar("R")
 
 
 class Parameter(NamedTuple):
-    """A parameter: its name, its layout, which ways it travels, and whether its array determines it."""
+    """A parameter: its name, its layout, which ways it travels, and whether its array determines it.
+
+    partial: [partial_ignore], a request carries only whether there is a value.
+    """
 
     name: str
     layout: Layout
     inward: bool
     outward: bool
     auto: bool = False
+    partial: bool = False
 
 
 def In(name: str, layout: Layout, *, auto: bool = False) -> Parameter:  # noqa: N802 -- a word of the vocabulary
@@ -41,9 +45,9 @@ def Out(name: str, layout: Layout) -> Parameter:  # noqa: N802
     return Parameter(name, layout, False, True)
 
 
-def InOut(name: str, layout: Layout, *, auto: bool = False) -> Parameter:  # noqa: N802
+def InOut(name: str, layout: Layout, *, auto: bool = False, partial: bool = False) -> Parameter:  # noqa: N802
     """An [in, out] parameter."""
-    return Parameter(name, layout, True, True, auto)
+    return Parameter(name, layout, True, True, auto, partial)
 
 
 class Codecs(NamedTuple):
@@ -57,6 +61,8 @@ class Operation(Generic[R]):
     """An operation: number, name, parameters in IDL order, what it returns.
 
     result: the NamedTuple of two or more results. python: the method's name where it differs from the IDL's.
+    idempotent, maybe, broadcast: the IDL says so (C706 4.2.22): it may run more than once; nobody answers it; it goes
+    to many servers. They are kept for who asks; a call is the same with them.
     """
 
     def __init__(
@@ -67,6 +73,9 @@ class Operation(Generic[R]):
         returns: Layout | None = None,
         result: type[Any] | None = None,
         python: str | None = None,
+        idempotent: bool = False,
+        maybe: bool = False,
+        broadcast: bool = False,
     ) -> None:
         self.opnum = opnum
         self.name = name
@@ -74,6 +83,9 @@ class Operation(Generic[R]):
         self.returns = returns
         self.result = result
         self.method = python or name
+        self.idempotent = idempotent
+        self.maybe = maybe
+        self.broadcast = broadcast
         self._codecs: dict[Encoding, Codecs] = {}
 
     def __repr__(self) -> str:
@@ -90,15 +102,19 @@ class Operation(Generic[R]):
         return tuple(parameter for parameter in self.parameters if parameter.outward)
 
     @cached_property
+    def given_back(self) -> tuple[Parameter, ...]:
+        """All of a response: the parameters, and what the operation returns as `__return__`."""
+        return self.outward if self.returns is None else (*self.outward, Out("__return__", self.returns))
+
+    @cached_property
     def request(self) -> Parameters:
         """The layout of a request's stub."""
-        return Parameters(*(Field(parameter.name, parameter.layout) for parameter in self.inward))
+        return Parameters(*(Field(found.name, Mark() if found.partial else found.layout) for found in self.inward))
 
     @cached_property
     def response(self) -> Parameters:
         """The layout of a response's stub."""
-        fields = [Field(parameter.name, parameter.layout) for parameter in self.outward]
-        return Parameters(*fields, *([Field("__return__", self.returns)] if self.returns is not None else []))
+        return Parameters(*(Field(found.name, found.layout) for found in self.given_back), pipes_first=True)
 
     @cached_property
     def family(self) -> str | None:
@@ -118,7 +134,7 @@ class Operation(Generic[R]):
     @cached_property
     def handles(self) -> bool:
         """Does a context handle travel in either direction?"""
-        return any(isinstance(parameter.layout, ContextHandle) for parameter in self.parameters)
+        return any(isinstance(found.layout, ContextHandle) for found in (*self.parameters, *self.given_back))
 
     @cached_property
     def keywords(self) -> tuple[str, ...]:
@@ -174,7 +190,11 @@ class Operation(Generic[R]):
 
 
 class Interface:
-    """An interface: name, UUID, version, operations; endpoints: where the IDL says it is found."""
+    """An interface: name, UUID, version, operations; endpoints: where the IDL says it is found.
+
+    operations: those of `base` come before its own and have the lower numbers. callbacks: what a server calls at its
+    client, numbered apart. object: it is an interface of objects, which the object layer calls.
+    """
 
     def __init__(
         self,
@@ -184,12 +204,18 @@ class Interface:
         operations: tuple[Operation[Any], ...],
         *,
         endpoints: tuple[str, ...] = (),
+        callbacks: tuple[Operation[Any], ...] = (),
+        base: Interface | None = None,
+        object: bool = False,
     ) -> None:
         self.name = name
         self.uuid = uuid
         self.version = version
-        self.operations = operations
+        self.operations: tuple[Operation[Any], ...] = operations if base is None else (*base.operations, *operations)
         self.endpoints = endpoints
+        self.callbacks = callbacks
+        self.base = base
+        self.object = object
 
     def __repr__(self) -> str:
         return f"<interface {self.name} {self.uuid} v{self.version[0]}.{self.version[1]}>"
@@ -200,11 +226,20 @@ class Interface:
         return {operation.opnum: operation for operation in self.operations}
 
     def operation(self, name: str) -> Operation[Any]:
-        """The operation of an IDL name. KeyError when there is none."""
-        for operation in self.operations:
-            if operation.name == name:
-                return operation
-        raise KeyError(name)
+        """The operation of an IDL name, its own before one of its base. KeyError when there is none."""
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Operation[Any]]:
+        return {operation.name: operation for operation in self.operations}
+
+    def require_calls(self) -> None:
+        """TypeError for an interface of objects: a binding is not enough to call one."""
+        if self.object:
+            raise TypeError(
+                f"{self.name} is an interface of objects: it is called and served through the object layer "
+                f"(lrpc.runtime.objects), not by lrpc.connect and Server.register"
+            )
 
 
 class Contract(abc.ABC):
@@ -217,3 +252,27 @@ class AsyncContract(abc.ABC):
     """Base of the abstract classes that an asyncio server implements and an asyncio client is."""
 
     interface: ClassVar[Interface]
+
+
+class IUnknown(Contract):
+    """The base of every interface of objects; its three methods never travel ([MS-DCOM] 3.1.1.5.8)."""
+
+
+class AsyncIUnknown(AsyncContract):
+    """IUnknown for asyncio."""
+
+
+class IDispatch(IUnknown):
+    """IDispatch where no file defines it: numbers 3 to 6 are its own ([MS-OAUT] 3.1.4)."""
+
+
+class AsyncIDispatch(AsyncIUnknown):
+    """IDispatch for asyncio."""
+
+
+IUnknown.interface = AsyncIUnknown.interface = Interface(
+    "IUnknown", UUID("00000000-0000-0000-c000-000000000046"), (0, 0), (), object=True
+)
+IDispatch.interface = AsyncIDispatch.interface = Interface(
+    "IDispatch", UUID("00020400-0000-0000-c000-000000000046"), (0, 0), (), base=IUnknown.interface, object=True
+)

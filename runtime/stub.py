@@ -6,10 +6,11 @@ its callers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
+from .classes import NamedTuple, dataclass
 from .ndr.compiler import MAX_DEPTH, MAX_ITEMS, Octets
 from .ndr.errors import NdrError
 from .ndr.expression import compare, present, this, when
@@ -18,12 +19,16 @@ from .ndr.layout import (
     GUID,
     NO_ARM,
     Array,
+    BitSet,
     Boolean,
     Byte,
     Char,
     ConformantArray,
     ConformantVaryingArray,
     ContextHandle,
+    Conversion,
+    Converted,
+    Dimension,
     Double,
     EncapsulatedUnion,
     Encoding,
@@ -34,10 +39,15 @@ from .ndr.layout import (
     FullPtr,
     HResult,
     Hyper,
+    Ignored,
     Int3264,
+    InterfacePtr,
     Layout,
     Long,
+    Mark,
+    MultiArray,
     NtStatus,
+    Pipe,
     Range,
     RefPtr,
     Short,
@@ -56,21 +66,40 @@ from .ndr.layout import (
     WChar,
     shared,
 )
-from .operation import AsyncContract, Contract, In, InOut, Interface, Operation, Out, Parameter
+from .operation import (
+    AsyncContract,
+    AsyncIDispatch,
+    AsyncIUnknown,
+    Contract,
+    IDispatch,
+    In,
+    InOut,
+    Interface,
+    IUnknown,
+    Operation,
+    Out,
+    Parameter,
+)
 from .status import ArgumentError, BadStubData, Ran
 
 __all__ = [
-    "AUTO", "GUID", "NO_ARM", "Array", "AsyncClient", "AsyncContract", "Boolean", "Byte", "Char", "Client",
-    "ConformantArray", "ConformantVaryingArray", "Context", "ContextHandle", "Contract", "Double",
-    "EncapsulatedUnion", "Enum", "ErrorStatus", "FixedArray", "Float", "FullPtr", "HResult", "Handle", "Hyper",
-    "In", "InOut", "Int3264", "Interface", "Layout", "Long", "NtStatus", "Octets", "Operation", "Out", "Range",
-    "RefPtr", "Short", "Small", "String", "Struct", "SwitchIs", "UHyper", "UInt3264", "ULong", "UShort", "USmall",
-    "Union", "UniquePtr", "VaryingArray", "WChar", "compare", "present", "shared", "this", "when",
+    "AUTO", "GUID", "NO_ARM", "Array", "AsyncClient", "AsyncContract", "AsyncIDispatch", "AsyncIUnknown", "BitSet",
+    "Boolean", "Byte", "Char", "Client", "ConformantArray", "ConformantVaryingArray", "Context", "ContextHandle",
+    "Contract", "Conversion", "Converted", "Dimension", "Double", "EncapsulatedUnion", "Enum", "ErrorStatus",
+    "FixedArray", "Float", "FullPtr", "HResult", "Handle", "Hyper", "IDispatch", "IUnknown", "Ignored", "In", "InOut",
+    "Int3264", "Interface", "InterfacePtr", "InterfaceRef", "Layout", "Long", "Mark", "MultiArray", "NamedTuple",
+    "NtStatus", "OctetStream", "Octets", "Operation", "Out", "Pipe", "Range", "RefPtr", "Short", "Small", "String",
+    "Struct", "SwitchIs", "UHyper", "UInt3264", "ULong", "UShort", "USmall", "Union", "UniquePtr", "VaryingArray",
+    "WChar", "compare", "dataclass", "present", "shared", "this", "when",
 ]  # fmt: skip
 
 R = TypeVar("R")
 Context: TypeAlias = Any
 """A context handle: a Handle at the client, the server's own object at the server."""
+OctetStream: TypeAlias = Octets | Iterable[Octets]
+"""What goes into a pipe of octets: all of them, or one buffer after the other. It comes out as bytes."""
+InterfaceRef: TypeAlias = bytes
+"""A reference to an object as it travels: an OBJREF ([MS-DCOM] 2.2.18)."""
 
 
 Reply: TypeAlias = tuple[Octets, Encoding, Callable[[], None] | None]
@@ -202,7 +231,7 @@ class _Calls:
         """Context handles as the caller takes them: the one that went in, if it is still the same."""
         given = {parameter.name: value for parameter, value in zip(operation.inward, values, strict=True)}
         taken = list(outs)
-        for index, parameter in enumerate(operation.outward):
+        for index, parameter in enumerate(operation.given_back):
             if isinstance(parameter.layout, ContextHandle):
                 taken[index] = self._handle(parameter.layout, outs[index], given.get(parameter.name))
         return taken

@@ -25,7 +25,7 @@ WORLD = frozenset(
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"transports"}),
     frozenset({"runtime.ndr"}),
-    frozenset({"runtime.binding", "runtime.status"}),
+    frozenset({"runtime.binding", "runtime.status", "runtime.classes"}),
     frozenset({"runtime.contexts", "runtime.ncacn", "runtime.ncalrpc"}),
     frozenset({"runtime.call"}),
     frozenset({"runtime.operation"}),

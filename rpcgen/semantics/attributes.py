@@ -1,6 +1,8 @@
-"""Attributes: which exist, where they may stand, and whether this compiler honours them.
+"""Attributes: which exist, where they decide something, where they are idle, and which are refused.
 
-One table; every list of attributes that the binder meets goes through `read`.
+One table; every list of attributes that the binder meets goes through `read`, and `kept` gives the model's form of it.
+An attribute is honoured (something of the stub or the wire follows from it), without effect (it is known and changes
+neither; `lrpc lint` says so), refused (it changes the wire in a way that lrpc does not make), or unknown.
 """
 
 from __future__ import annotations
@@ -8,16 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from .. import catalogue
+from .. import catalogue, model
 from ..diagnostics import Diagnostic, diagnose, problem
 from ..syntax import tree
 
-Position = Literal["interface", "operation", "parameter", "field", "arm", "typedef", "type", "enumerator"]
-_ALL: Final[frozenset[Position]] = frozenset(
-    ("interface", "operation", "parameter", "field", "arm", "typedef", "type", "enumerator")
-)
-_DATA: Final[frozenset[Position]] = frozenset(("parameter", "field", "arm", "typedef"))
-_RESULT: Final[frozenset[Position]] = _DATA.union(("operation",))
+Position = Literal[
+    "interface", "operation", "parameter", "field", "arm", "typedef", "type", "enumerator", "constant",
+    "library", "coclass", "member", "dispinterface", "module",
+]  # fmt: skip
 _SPOKEN: Final[dict[Position, str]] = {
     "interface": "an interface",
     "operation": "an operation",
@@ -27,61 +27,103 @@ _SPOKEN: Final[dict[Position, str]] = {
     "typedef": "a typedef",
     "type": "a type",
     "enumerator": "an enumerator",
+    "constant": "a constant",
+    "library": "a library",
+    "coclass": "a coclass",
+    "member": "an interface of a coclass",
+    "dispinterface": "a dispinterface",
+    "module": "a module",
 }
+_LETTERS: Final[dict[str, Position]] = {
+    "I": "interface", "O": "operation", "P": "parameter", "F": "field", "A": "arm", "T": "typedef", "S": "type",
+    "E": "enumerator", "K": "constant", "L": "library", "C": "coclass", "N": "member", "D": "dispinterface",
+    "M": "module",
+}  # fmt: skip
 
-HONOURED: Final[dict[str, frozenset[Position]]] = {
-    "uuid": frozenset(("interface",)),
-    "version": frozenset(("interface",)),
-    "endpoint": frozenset(("interface",)),
-    "pointer_default": frozenset(("interface",)),
-    "ms_union": frozenset(("interface", "typedef", "type")),
-    "local": frozenset(("interface", "operation")),
-    "in": frozenset(("parameter",)),
-    "out": frozenset(("parameter",)),
-    "ref": _RESULT,
-    "unique": _RESULT,
-    "ptr": _RESULT,
-    "string": _RESULT,
-    "size_is": _DATA,
-    "max_is": _DATA,
-    "length_is": _DATA,
-    "last_is": _DATA,
-    "first_is": _DATA,
-    "switch_type": frozenset(("typedef", "type", "field", "parameter")),
-    "switch_is": frozenset(("field", "parameter")),
-    "case": frozenset(("arm",)),
-    "default": frozenset(("arm",)),
-    "context_handle": frozenset(("parameter", "typedef", "operation")),
-    "handle": frozenset(("typedef",)),
-    "range": frozenset(("parameter", "field", "typedef")),
-    "v1_enum": frozenset(("typedef", "type")),
-    "disable_consistency_check": frozenset(("parameter", "field")),
-}
+_DECIDING: Final = """
+    uuid                      ILCD   OTSEM
+    version                   IL     TSCDM
+    endpoint                  I      -
+    pointer_default           I      -
+    object                    I      D
+    local                     IO     LCDM
+    ms_union                  ITSF   -
+    auto_handle               I      -
+    implicit_handle           I      -
+    explicit_handle           IO     -
+    idempotent                O      -
+    maybe                     O      -
+    broadcast                 O      -
+    callback                  O      -
+    call_as                   O      -
+    propget                   O      -
+    propput                   O      -
+    propputref                O      -
+    comm_status               PO     T
+    fault_status              PO     T
+    in                        P      -
+    out                       P      -
+    partial_ignore            P      -
+    ref                       PFATO  -
+    unique                    PFATO  -
+    ptr                       PFATO  -
+    string                    PFATO  -
+    size_is                   PFAT   -
+    max_is                    PFAT   -
+    min_is                    PFAT   -
+    length_is                 PFAT   -
+    last_is                   PFAT   -
+    first_is                  PFAT   -
+    iid_is                    PFA    -
+    ignore                    FA     -
+    range                     PFAT   -
+    switch_type               PFTS   -
+    switch_is                 PF     -
+    case                      A      -
+    default                   AN     ICD
+    source                    N      *
+    context_handle            PTO    -
+    context_handle_serialize  PTO    -
+    context_handle_noserialize PTO   -
+    handle                    TS     -
+    v1_enum                   TSPFA  -
+    transmit_as               TP     -
+    represent_as              TP     -
+    wire_marshal              T      -
+    user_marshal              T      -
+    disable_consistency_check PFAT   -
+"""
+"""Attributes that decide something: where they do, and where they are legal and say nothing ("*": anywhere else)."""
+
+_IDLE: Final = """
+    async_uuid ms_conf_struct code nocode strict_context_handle type_strict_context_handle encode decode exceptions
+    message async notify notify_flag enable_allocate input_sync no_injected_text reflect_deletions callable cstring
+    id helpstring helpcontext helpstringcontext helpstringdll helpfile custom entry vararg lcid retval optional
+    defaultvalue restricted hidden bindable defaultbind displaybind immediatebind requestedit readonly replaceable
+    uidefault defaultcollelem nonbrowsable usesgetlasterror propertyget dual oleautomation odl nonextensible proxy
+    appobject control licensed noncreatable aggregatable defaultvtable public predeclid dllname
+    heap allocate optimize byte_count annotation force_allocate in_line out_of_line binding_callout
+    helper deprecated agile
+"""
+
+_REFUSED: Final = "cs_char cs_stag cs_drtag cs_rtag system_handle v1_array v1_string v1_struct"
+
+
+def _places(letters: str) -> frozenset[Position]:
+    if letters == "*":
+        return frozenset(_SPOKEN)
+    return frozenset(_LETTERS[letter] for letter in letters if letter != "-")
+
+
+_ROWS: Final = [line.split() for line in _DECIDING.splitlines() if line.strip()]
+HONOURED: Final[dict[str, frozenset[Position]]] = {name: _places(deciding) for name, deciding, _ in _ROWS}
 """Attributes that decide something, and where they do."""
-
-SUPERFLUOUS: Final[dict[str, frozenset[Position]]] = {
-    "uuid": frozenset(("typedef", "type", "operation")),
-    "version": frozenset(("typedef", "type")),
-}
-"""Honoured attributes at places where they are legal and say nothing."""
-
-_IGNORED = """
-    ms_conf_struct auto_handle implicit_handle explicit_handle code nocode strict_context_handle async_uuid
-    type_strict_context_handle context_handle_serialize context_handle_noserialize idempotent message async notify
-    notify_flag enable_allocate input_sync no_injected_text propget propput propputref id helpstring helpcontext vararg
-    restricted hidden source retval optional defaultvalue lcid bindable annotation proxy heap
-    allocate optimize comm_status fault_status public helper dual oleautomation odl nonextensible readonly uidefault
-    force_allocate in_line out_of_line encode decode byte_count
-"""
-IGNORED: Final = frozenset(_IGNORED.split())
+SUPERFLUOUS: Final[dict[str, frozenset[Position]]] = {name: _places(idle) for name, _, idle in _ROWS}
+"""The same attributes at places where they are legal and say nothing."""
+IGNORED: Final = frozenset(_IDLE.split())
 """Known attributes without effect on the stub."""
-
-_UNSUPPORTED = """
-    object callback call_as broadcast maybe ignore partial_ignore transmit_as wire_marshal represent_as
-    user_marshal cs_char cs_stag cs_drtag cs_rtag system_handle v1_array v1_string v1_struct min_is iid_is
-"""
-UNSUPPORTED: Final = frozenset(_UNSUPPORTED.split())
-"""Known attributes that change the wire or the calls, in a way this compiler does not make."""
+UNSUPPORTED: Final = frozenset(_REFUSED.split())
+"""Known attributes that change the wire in a way that lrpc does not make."""
 
 EXCLUSIVE: Final = (
     ("ref", "unique"),
@@ -92,17 +134,42 @@ EXCLUSIVE: Final = (
     ("string", "first_is"),
     ("string", "length_is"),
     ("string", "last_is"),
+    ("implicit_handle", "auto_handle"),
+    ("explicit_handle", "auto_handle"),
+    ("explicit_handle", "implicit_handle"),
+    ("propget", "propput"),
+    ("propget", "propputref"),
+    ("propput", "propputref"),
+    ("transmit_as", "represent_as"),
+    ("transmit_as", "wire_marshal"),
+    ("transmit_as", "user_marshal"),
+    ("represent_as", "user_marshal"),
+    ("represent_as", "wire_marshal"),
+    ("wire_marshal", "user_marshal"),
+    ("context_handle", "transmit_as"),
+    ("context_handle", "wire_marshal"),
+    ("context_handle", "handle"),
+    ("callback", "call_as"),
+    ("callback", "local"),
+    ("call_as", "local"),
 )
+"""Pairs that exclude each other; the second one is dropped."""
+
 _SLOTS: Final[dict[str, tuple[int, int, str]]] = {
     "range": (2, 2, "two integers: range(lowest, highest)"),
     "switch_is": (1, 1, "an expression"),
+    "iid_is": (1, 1, "the name of the parameter or field that holds the IID"),
     "switch_type": (1, 1, "a type"),
     "pointer_default": (1, 1, "ref, unique or ptr"),
     "version": (1, 1, "a version"),
     "case": (1, 1 << 20, "values"),
     "endpoint": (1, 1 << 10, "strings"),
-    **dict.fromkeys(("size_is", "max_is", "length_is", "last_is", "first_is"), (1, 16, "an expression")),
+    "call_as": (1, 1, "the name of a local operation"),
+    **dict.fromkeys(("transmit_as", "represent_as", "wire_marshal", "user_marshal"), (1, 2, "a type")),
+    **dict.fromkeys(("size_is", "max_is", "min_is", "length_is", "last_is", "first_is"), (1, 16, "an expression")),
 }
+_SAME: Final = {"context_handle_serialize": "context_handle", "context_handle_noserialize": "context_handle"}
+"""Attributes that say another one and more that is of no effect here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +200,57 @@ class AttributeSet:
 
 
 def read(attributes: tree.Attributes, position: Position, report: list[Diagnostic]) -> AttributeSet:
-    """The honoured attributes; whatever else is wrong with the list goes to `report`."""
-    kept: dict[str, tree.Attribute] = {}
+    """The attributes that are honoured here; whatever is wrong with the list goes to `report`."""
+    found: dict[str, tree.Attribute] = {}
     for attribute in attributes:
         complaint = _complaint(attribute, position)
         if complaint is not None:
             report.append(complaint)
-            continue
-        if attribute.name in kept and attribute.name not in ("in", "out"):
-            report.append(diagnose(catalogue.REPEATED_ATTRIBUTE, attribute.span, name=attribute.name))
-        kept[attribute.name] = attribute
+        elif position in HONOURED.get(attribute.name, ()):
+            name = _SAME.get(attribute.name, attribute.name)
+            if attribute.name in found and name not in ("in", "out"):
+                report.append(diagnose(catalogue.REPEATED_ATTRIBUTE, attribute.span, name=name))
+            found[name] = attribute
     for first, second in EXCLUSIVE:
-        if first in kept and second in kept:
-            report.append(diagnose(catalogue.CONTRADICTION, kept.pop(second).span, first=first, second=second))
-    return AttributeSet(kept)
+        if first in found and second in found:
+            report.append(diagnose(catalogue.CONTRADICTION, found.pop(second).span, first=first, second=second))
+    return AttributeSet(found)
+
+
+def kept(attributes: tree.Attributes, position: Position) -> tuple[model.Attribute, ...]:
+    """The model's form of the attributes as written, each with its effect here."""
+    return tuple(
+        model.Attribute(name=found.name, arguments=_arguments(found), effect=_effect(found, position), span=found.span)
+        for found in attributes
+    )
+
+
+def _effect(attribute: tree.Attribute, position: Position) -> Literal["honoured", "none", "unknown"]:
+    name = attribute.name
+    if position in HONOURED.get(name, ()):
+        return "honoured"
+    return "none" if name in HONOURED or name in IGNORED or name in UNSUPPORTED else "unknown"
+
+
+def _arguments(attribute: tree.Attribute) -> tuple[str, ...] | None:
+    """The text of each slot: split at the commas outside brackets and quotes."""
+    if attribute.slots is None:
+        return None
+    slots, start, depth, quote, escaped = list[str](), 0, 0, "", False
+    for index, letter in enumerate(attribute.text):
+        if quote:
+            quote = "" if letter == quote and not escaped else quote
+            escaped = letter == "\\" and not escaped
+        elif letter in "\"'":
+            quote = letter
+        elif letter in "([{":
+            depth += 1
+        elif letter in ")]}":
+            depth -= 1
+        elif letter == "," and depth == 0:
+            slots.append(attribute.text[start:index].strip())
+            start = index + 1
+    return (*slots, attribute.text[start:].strip())
 
 
 def _complaint(attribute: tree.Attribute, position: Position) -> Diagnostic | None:
@@ -154,7 +258,7 @@ def _complaint(attribute: tree.Attribute, position: Position) -> Diagnostic | No
     if name in UNSUPPORTED:
         return diagnose(catalogue.UNSUPPORTED_ATTRIBUTE, span, name=name)
     if name in IGNORED or position in SUPERFLUOUS.get(name, ()):
-        return diagnose(catalogue.IGNORED_ATTRIBUTE, span, name=name)
+        return None
     if name not in HONOURED:
         return diagnose(catalogue.UNKNOWN_ATTRIBUTE, span, name=name)
     if position not in HONOURED[name]:

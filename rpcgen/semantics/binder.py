@@ -1,43 +1,53 @@
 """Binding: the items of each file, in order, become names, definitions and interfaces.
 
-An import binds its file first, once per compilation. A declaration that fails is reported and its name
-stands for a broken type, so that one mistake is one diagnostic. Counterparts: `definitions.py` and
-`operations.py` do the bodies.
+Imports are bound before the file that asks for them, once per compilation. A declaration that fails is reported and
+its name stands for a broken type, so that one mistake is one diagnostic; what only keeps a type from travelling is
+reported when something that travels uses it. Counterparts: `definitions.py` and `operations.py` do the bodies,
+`inheritance.py` knows what derives from what, `libraries.py` what type libraries say.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from .. import catalogue, model
-from ..diagnostics import Source, diagnose, problem
+from ..diagnostics import Diagnostic, Note, Problem, Source, diagnose, problem
 from ..syntax import tree
+from ..syntax.comments import doc_of
 from . import attributes as attribute_table
+from . import constants, libraries
 from .attributes import AttributeSet
 from .declared import KINDS, apply, declare, tag_type
-from .definitions import shape_of
+from .definitions import shape_of, typedef_of
+from .headers import ZERO_UUID, Place, binding_of, endpoints, pointer_default, uuid_of, version_of
+from .inheritance import IDISPATCH, Family, Taken
+from .libraries import Libraries
 from .lowering import complete_union
-from .operations import operation
-from .scopes import Binding, check_name
-from .shapes import Broken, Draft, Shape, Special
+from .operations import Operations
+from .scopes import NO_WIRE_FORM, Binding, TypeName, check_name
+from .shapes import Broken, Draft, Shape
 
-ZERO_UUID: Final = "00000000-0000-0000-0000-000000000000"
-_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_VERSION: Final = re.compile(r"(\d{1,5})(?:\.(\d{1,5}))?")
 _STATUS: Final = {"NTSTATUS": "NtStatus", "HRESULT": "HResult"}
+_STATUSES: Final = tuple(model.Scalar(word=word) for word in ("Long", "ULong", "ErrorStatus"))
 _GUID_NAMES: Final = frozenset(("GUID", "_GUID", "UUID", "uuid_t", "_UUID", "IID", "CLSID", "RPC_UUID"))
+_IN_TYPE: Final = ("switch_type", "v1_enum", "ms_union", "handle")
+"""Attributes of a typedef that concern the type as a whole, not the levels of its declarators."""
 
 
 @dataclass(slots=True)
-class Operations:
-    """The operations of an interface as they come; every declaration takes a number, also one that fails."""
+class Found:
+    """What the files of a compilation give beside names: shared by their binders."""
 
-    made: list[model.Operation] = field(default_factory=list[model.Operation])
-    names: set[str] = field(default_factory=set[str])
-    count: int = 0
+    family: Family = field(default_factory=Family)
+    libraries: Libraries = field(default_factory=Libraries)
+    handles: set[str] = field(default_factory=set[str])
+    """The names of [handle] types."""
+    problems: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    """Of imported interfaces from which the main file derives."""
 
 
 @dataclass(slots=True)
@@ -45,10 +55,14 @@ class Binder:
     """Binds one file; `loose` collects the operations that stand outside an interface."""
 
     binding: Binding
-    loose: Operations = field(default_factory=Operations)
+    found: Found = field(default_factory=Found)
+    loose: Operations = field(default_factory=lambda: Operations(Place("the file")))
+    typedefs: set[str] = field(default_factory=set[str])
+    """The names that typedefs of the file define, also those behind the present item."""
 
-    def items(self, items: list[tree.Item]) -> None:
-        """The items of the file, in order. Imports are bound by the caller, where they stand."""
+    def items(self, items: Sequence[tree.Item]) -> None:
+        """The items of the file or of a library in it, in order. Imports are bound by the caller, before."""
+        self.typedefs.update(_typedef_names(items))
         for item in items:
             self._fresh_report()
             with self.binding.collecting():
@@ -63,13 +77,13 @@ class Binder:
         match item:
             case tree.Interface():
                 self._interface(item)
-            case tree.Outside(span, what):
-                raise problem(catalogue.UNSUPPORTED, span, what=f"a {what}")
             case tree.Typedef():
                 self._typedef(item)
             case tree.Declaration():
                 self._declaration(item, self.loose)
-            case tree.Import():
+            case tree.Library() | tree.Module() | tree.Coclass() | tree.Dispinterface():
+                self._library(item)
+            case tree.Import() | tree.ImportLibrary() | tree.Forward():
                 pass
 
     # Types and constants
@@ -79,22 +93,38 @@ class Binder:
         written = attribute_table.read(item.attributes, "typedef", binding.report)
         first = next((found.name for found in item.declarators if not found.levels), None)
         name = first or (item.declarators[0].name if item.declarators else None) or ""
+        broken = Broken()
         with binding.collecting():
-            base = shape_of(binding, item.type, written, name)
-            _name_after(base, item.type, first)
-            _mark_guid(base, *(found.name or "" for found in item.declarators))
-            self._switch_type(base, written)
-            for declarator in item.declarators:
-                self._typedef_name(base, declarator, written)
-            return
-        broken = Shape(Broken(() if binding.main else tuple(binding.report)))
+            try:
+                base = self._based(item, written, name, first)
+                for declarator in item.declarators:
+                    self._typedef_name(base, declarator, item, written)
+                return
+            except Problem as error:
+                broken = Broken((error.diagnostic,))
+                if error.diagnostic.entry not in NO_WIRE_FORM:
+                    broken = Broken(() if binding.main else (*binding.report, error.diagnostic))
+                    raise
         for declarator in item.declarators:
-            binding.types.put(declarator.name or "", broken)
+            binding.types.put(declarator.name or "", Shape(broken))
 
-    def _typedef_name(self, base: Shape, declarator: tree.Declarator, written: AttributeSet) -> None:
+    def _based(self, item: tree.Typedef, written: AttributeSet, name: str, first: str | None) -> Shape:
+        later = isinstance(item.type, tree.Named) and item.type.name in self.typedefs
+        kept = attribute_table.kept(item.attributes, "typedef")
+        base = (typedef_of if later else shape_of)(self.binding, item.type, written, name, kept)
+        _name_after(base, item.type, first)
+        _mark_guid(base, *(found.name or "" for found in item.declarators))
+        self._switch_type(base, written)
+        if "handle" in written or (isinstance(item.type, tree.Named) and item.type.name in self.found.handles):
+            self.found.handles.update(found.name or "" for found in item.declarators)
+        return base
+
+    def _typedef_name(
+        self, base: Shape, declarator: tree.Declarator, item: tree.Typedef, written: AttributeSet
+    ) -> None:
         binding, name, span = self.binding, declarator.name or "", declarator.span
         shape = declare(binding, base, declarator)
-        layered = written.without("switch_type", "v1_enum", "ms_union", "handle")
+        layered = written.without(*_IN_TYPE)
         pointers = any(level.pointer for level in shape.levels)
         if not pointers and isinstance(shape.base, Draft) and shape.base.kind != "context":
             layered = layered.without(*KINDS)
@@ -102,7 +132,8 @@ class Binder:
         if name in _STATUS and shape.base in _STATUSES and not shape.levels:
             shape = Shape(model.Scalar(word=_STATUS[name]))
         binding.define_type(name, shape, span)
-        binding.aliases.append((name, shape, binding.file))
+        kept, doc = attribute_table.kept(item.attributes, "typedef"), doc_of(item.span, item.attributes)
+        binding.aliases.append(TypeName(name, shape, binding.file, span, kept, doc))
 
     def _switch_type(self, base: Shape, written: AttributeSet) -> None:
         tag = written.get("switch_type")
@@ -114,100 +145,143 @@ class Binder:
             self._constant(item, item.value)
         elif not item.declarators:
             written = attribute_table.read(item.attributes, "type", self.binding.report)
-            base = shape_of(self.binding, item.type, written, "")
+            kept = attribute_table.kept(item.attributes, "type")
+            base = shape_of(self.binding, item.type, written, "", kept)
             self._switch_type(base, written)
             tag = getattr(item.type, "tag", None)
-            if tag is None:
+            if tag is None and not isinstance(item.type, tree.Enum):
                 raise problem(catalogue.NOT_AN_OPERATION, item.span, name="this")
-            _mark_guid(base, tag)
-        elif self.binding.main:
-            number, operations.count = operations.count, operations.count + 1
-            found = operation(self.binding, item, number)
-            if found is not None:
-                if found.name in operations.names:
-                    raise problem(catalogue.REDEFINED, found.span, name=found.name)
-                operations.names.add(found.name)
-                operations.made.append(found)
+            _mark_guid(base, tag or "")
+        elif operations is self.loose and not _is_function(item):
+            name = item.declarators[0].name
+            self.binding.report.append(diagnose(catalogue.VARIABLE, item.declarators[0].span, name=name))
+        elif self.binding.main or operations.place.name in self.found.family.needed:
+            operations.add(self.binding, item)
 
-    def _constant(self, item: tree.Declaration, value: tree.Expr) -> None:
-        declarator = item.declarators[0]
-        name, binding = declarator.name or "", self.binding
+    def _constant(self, item: tree.Declaration, value: tree.Expr | tree.Braces) -> None:
+        declarator, binding = item.declarators[0], self.binding
+        name, span = declarator.name or "", declarator.span
+        attribute_table.read(item.attributes, "constant", binding.report)
         shape = declare(binding, binding.shape_of(item.type), declarator)
-        found = binding.value(value)
-        allowed = _constant_kinds(shape)
-        if not isinstance(found, allowed):
-            raise problem(catalogue.BAD_CONSTANT, declarator.span, type=shape.spoken(), value=f"`{found}`"[:40])
-        if shape.base == model.Scalar(word="Boolean"):
-            found = bool(found)
-        binding.define_value(name, found, declarator.span)
-        binding.made_constants.append((model.Constant(name=name, value=found), binding.file))
+        if not constants.expressible(shape):
+            binding.report.append(diagnose(catalogue.UNTYPED_CONSTANT, span, name=name, type=shape.spoken()))
+            return
+        found = constants.declared(binding.value(value), shape, span)
+        binding.define_value(name, found, span)
+        made = model.Constant(
+            name=name,
+            value=found,
+            doc=doc_of(item.span, item.attributes),
+            attributes=attribute_table.kept(item.attributes, "constant"),
+            span=span,
+        )
+        binding.made_constants.append((made, binding.file))
 
     # Interfaces
 
     def _interface(self, item: tree.Interface) -> None:
-        binding = self.binding
+        binding, family = self.binding, self.found.family
         check_name(item.name, item.span)
         written = attribute_table.read(item.attributes, "interface", binding.report)
-        if item.base is not None and binding.main:
-            self._base(item.base, item)
-        remote = "local" not in written and not any(found.name == "object" for found in item.attributes)
+        wanted = binding.main or item.name in family.needed
+        if binding.main and family.declared[item.name][0] is not item:
+            note = Note("first defined here", family.declared[item.name][0].span)
+            binding.report.append(diagnose(catalogue.REDEFINED, item.span, notes=(note,), name=item.name))
+        taken = self._before(item) if wanted else Taken()
+        place = self._place(item, written, taken)
+        operations = Operations(place, taken)
         before = binding.pointer_default, binding.ms_union
-        binding.pointer_default = self._pointer_default(written)
+        binding.pointer_default = pointer_default(written, binding.report)
         binding.ms_union = "ms_union" in written
-        operations = Operations()
         with binding.inside():
             for inner in item.items:
-                self._fresh_report()
-                with binding.collecting():
-                    self._inner(inner, operations, remote=remote)
+                self._inner(inner, operations, wanted=wanted)
+            operations.finish(binding)
+        default = binding.pointer_default
         binding.pointer_default, binding.ms_union = before
-        if "local" in written and binding.main:
-            binding.report.append(diagnose(catalogue.LOCAL_INTERFACE, item.span, name=item.name))
-        if binding.main and remote:
-            binding.interfaces.append(self._made(item, written, operations.made))
+        if wanted:
+            self._made(item, written, operations, default)
 
-    def _inner(self, item: tree.Item, operations: Operations, *, remote: bool) -> None:
-        if isinstance(item, tree.Declaration):
-            if remote or item.value is not None or not item.declarators:
-                self._declaration(item, operations)
-        elif not isinstance(item, tree.Import):
-            self._item(item)
-
-    def _base(self, base: tree.Name, item: tree.Interface) -> None:
-        known = {found.name for found in self.binding.interfaces}
-        if base.name not in known and base.name not in ("IUnknown", "IDispatch"):
-            raise problem(catalogue.UNKNOWN_BASE, base.span, name=item.name, base=base.name)
-        raise problem(catalogue.UNSUPPORTED, base.span, what="an interface that derives from another")
-
-    def _pointer_default(self, written: AttributeSet) -> model.PointerKind | None:
-        attribute = written.get("pointer_default")
-        if attribute is None:
-            return None
-        slot = attribute.slots[0] if attribute.slots else None
-        for kind in KINDS:
-            if isinstance(slot, tree.Name) and slot.name == kind:
-                return kind
-        wanted = "ref, unique or ptr"
-        self.binding.report.append(
-            diagnose(catalogue.ATTRIBUTE_ARGUMENTS, attribute.span, name="pointer_default", wanted=wanted)
-        )
-        return None
-
-    def _made(self, item: tree.Interface, written: AttributeSet, operations: list[model.Operation]) -> model.Interface:
-        attribute = written.get("uuid")
-        uuid, version = ZERO_UUID, (0, 0)
-        if attribute is None:
-            self.binding.report.append(diagnose(catalogue.NO_UUID, item.span, name=item.name))
+    def _before(self, item: tree.Interface) -> Taken:
+        """What the bases have taken; nothing after a complaint."""
         with self.binding.collecting():
-            uuid = _uuid(attribute) if attribute is not None else uuid
-            version = _version(written.get("version"))
-        return model.Interface(
+            return self.found.family.before(item)
+        return Taken()
+
+    def _place(self, item: tree.Interface, written: AttributeSet, taken: Taken) -> Place:
+        binding = binding_of(written, self.binding.report)
+        is_object = "object" in written or taken.object
+        return Place(item.name, is_object, "local" in written, binding, self.found.handles)
+
+    def _inner(self, item: tree.Item, operations: Operations, *, wanted: bool) -> None:
+        self._fresh_report()
+        with self.binding.collecting():
+            if isinstance(item, tree.Declaration):
+                self._declaration(item, operations)
+            elif not isinstance(item, tree.Import):
+                self._item(item)
+        if wanted and not self.binding.main and isinstance(item, tree.Declaration):
+            self.found.problems += [one for one in self.binding.report if one.severity == "error"]
+
+    def _made(
+        self, item: tree.Interface, written: AttributeSet, operations: Operations, default: model.PointerKind | None
+    ) -> None:
+        binding, place = self.binding, operations.place
+        uuid, version = None, (0, 0)
+        with binding.collecting():
+            uuid = uuid_of(written.get("uuid"))
+            version = version_of(written.get("version"))
+        self._check(item, written, operations)
+        if self.found.family.stands_in(item) and IDISPATCH not in binding.interfaces:
+            binding.interfaces.append(IDISPATCH)
+        made = model.Interface(
             name=item.name,
-            uuid=uuid,
-            version=version,
-            endpoints=tuple(slot.value for slot in written.slots("endpoint") if isinstance(slot, tree.Text)),
-            operations=tuple(operations),
+            uuid=uuid or ZERO_UUID,
+            version=(0, 0) if "object" in written else version,
+            endpoints=endpoints(written),
+            operations=tuple(operations.made),
+            callbacks=tuple(operations.callbacks),
+            base=None if item.base is None else item.base.name,
+            object=place.object,
+            local=place.local,
+            imported=not binding.main,
+            pointer_default=default,
+            binding=place.binding,
+            doc=doc_of(item.span, item.attributes),
+            attributes=attribute_table.kept(item.attributes, "interface"),
+            span=item.span,
         )
+        binding.interfaces.append(made)
+
+    def _check(self, item: tree.Interface, written: AttributeSet, operations: Operations) -> None:
+        """What an interface that travels needs. One without operations is a bag of types."""
+        report, place = self.binding.report, operations.place
+        if not place.local and "uuid" not in written and (place.object or operations.count):
+            report.append(diagnose(catalogue.NO_UUID, item.span, name=item.name))
+        if "object" in written and item.base is None and item.name != "IUnknown":
+            report.append(diagnose(catalogue.OBJECT_ROOT, item.span, name=item.name))
+        if "object" in written and "version" in written:
+            report.append(diagnose(catalogue.OBJECT_VERSION, written.by_name["version"].span, name=item.name))
+        if place.local and not place.object:
+            report.append(diagnose(catalogue.LOCAL_INTERFACE, item.span, name=item.name))
+
+    # Type libraries
+
+    def _library(self, item: tree.Library | tree.Module | tree.Coclass | tree.Dispinterface) -> None:
+        binding, made = self.binding, self.found.libraries if self.binding.main else Libraries()
+        check_name(item.name, item.span)
+        match item:
+            case tree.Library():
+                with binding.collecting():
+                    made.libraries.append(libraries.library(item, binding.report))
+                self.items(item.items)
+            case tree.Module():
+                made.modules.append(libraries.module(item, binding.report))
+                self.items([inner for inner in item.items if not libraries.is_function(inner)])
+            case tree.Coclass():
+                made.coclasses.append(libraries.coclass(item, binding.report))
+            case tree.Dispinterface():
+                made.dispinterfaces.append(libraries.dispinterface(item, binding.report))
 
 
 def nameless(binding: Binding, file: Source, operations: list[model.Operation]) -> None:
@@ -220,7 +294,16 @@ def nameless(binding: Binding, file: Source, operations: list[model.Operation]) 
     binding.interfaces.append(model.Interface(name=name, uuid=ZERO_UUID, version=(0, 0), operations=tuple(operations)))
 
 
-_STATUSES: Final = tuple(model.Scalar(word=word) for word in ("Long", "ULong", "ErrorStatus"))
+def _is_function(item: tree.Declaration) -> bool:
+    return any(isinstance(level, tree.Parameters) for level in item.declarators[0].levels)
+
+
+def _typedef_names(items: Iterable[tree.Item]) -> Iterator[str]:
+    for item in items:
+        if isinstance(item, tree.Typedef):
+            yield from (found.name or "" for found in item.declarators)
+        elif isinstance(item, (tree.Interface, tree.Library)):
+            yield from _typedef_names(item.items)
 
 
 def _name_after(base: Shape, spec: tree.TypeSpec, name: str | None) -> None:
@@ -262,31 +345,3 @@ def _octets(words: list[str]) -> int:
     if any(word not in ("Byte", "Char", "USmall") and not word.startswith("Byte*") for word in words):
         return -1
     return sum(max(1, word.count("*")) for word in words)
-
-
-def _constant_kinds(shape: Shape) -> tuple[type, ...]:
-    if shape.levels:
-        text = isinstance(shape.base, model.Scalar) and shape.base.word in ("Char", "WChar", "Byte")
-        return (str, type(None)) if text else (type(None), int) if shape.base is Special.VOID else (type(None),)
-    if shape.base in (model.Scalar(word="Float"), model.Scalar(word="Double")):
-        return (float, int)
-    return (int,) if isinstance(shape.base, (model.Scalar, Draft)) else ()
-
-
-def _uuid(attribute: tree.Attribute) -> str:
-    slot = attribute.slots[0] if attribute.slots else None
-    text = slot.text if isinstance(slot, tree.Uuid) else ""
-    if not _UUID.fullmatch(text):
-        raise problem(catalogue.BAD_UUID, attribute.span, text=text[:60])
-    return text.lower()
-
-
-def _version(attribute: tree.Attribute | None) -> tuple[int, int]:
-    if attribute is None:
-        return 0, 0
-    slot = attribute.slots[0] if attribute.slots else None
-    text = slot.text if isinstance(slot, (tree.Number, tree.Real)) else "this"
-    match = _VERSION.fullmatch(text)
-    if match is None or int(match[1]) > 0xFFFF or int(match[2] or 0) > 0xFFFF:
-        raise problem(catalogue.BAD_VERSION, attribute.span, text=text[:40])
-    return int(match[1]), int(match[2] or 0)

@@ -10,7 +10,7 @@ from ..diagnostics import Span, problem
 from ..syntax import tree
 from . import constants
 from .scopes import Binding
-from .shapes import Broken, Count, Shape, is_integer
+from .shapes import RANGES, SIZES, Broken, Count, Draft, Shape, is_integer
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,10 @@ class Correlation:
             case tree.Unary(span, operator, operand, _):
                 return self._unary(operator, operand, span, attribute)
             case tree.Binary():
-                return self._binary(expression, attribute)
+                left = expression.left
+                named = isinstance(left, tree.Name) and left.name in self.siblings
+                cast = None if named else self.binding.cast_in(expression)
+                return self._binary(expression, attribute) if cast is None else self._cast(cast, attribute)
             case tree.Conditional(_, condition, then, otherwise, _):
                 return model.When(
                     condition=self._condition(condition, attribute),
@@ -67,6 +70,21 @@ class Correlation:
                 return model.Number(value=self.binding.integer(expression))
             case _:
                 raise problem(catalogue.BAD_EXPRESSION, expression.span, what="this value")
+
+    def iid(self, expression: tree.Expr) -> str:
+        """The sibling that holds the IID of an interface pointer; Problem when there is none."""
+        while isinstance(expression, tree.Unary) and expression.operator in ("*", "&"):
+            expression = expression.operand
+        if not isinstance(expression, tree.Name):
+            raise problem(catalogue.IID_IS_NAME, expression.span, found="this expression")
+        sibling = self.siblings.get(expression.name)
+        if sibling is None:
+            raise problem(catalogue.UNKNOWN_NAME, expression.span, name=expression.name)
+        base = sibling.shape.base
+        guid = isinstance(base, model.Guid) or (isinstance(base, Draft) and base.guid) or isinstance(base, Broken)
+        if not guid or not all(level.pointer and level.size is None for level in sibling.shape.levels):
+            raise problem(catalogue.IID_IS_NAME, expression.span, found=expression.name)
+        return expression.name
 
     def _name(self, name: str, span: Span, stars: int, attribute: str) -> model.Expression:
         sibling = self.siblings.get(name)
@@ -82,8 +100,8 @@ class Correlation:
         if not plain or pointers != stars or not is_integer(shape.base):
             found = shape.spoken() if not stars or stars > pointers else "not an integer there"
             hint = f"; write {'*' * pointers}{name}" if plain and pointers and is_integer(shape.base) else ""
-            words = {"name": name, "found": found, "attribute": f"[{attribute}]", "hint": hint}
-            raise problem(catalogue.SIZE_NOT_INTEGER, span, **words)
+            spoken = f"[{attribute}]"
+            raise problem(catalogue.SIZE_NOT_INTEGER, span, name=name, found=found, attribute=spoken, hint=hint)
         return model.Sibling(name=name)
 
     def _constant(self, name: str, span: Span) -> model.Expression:
@@ -155,17 +173,33 @@ class Correlation:
         return self._pointer(expression) or self.expression(expression, attribute)
 
     def _cast(self, expression: tree.Cast, attribute: str) -> model.Expression:
+        """The operand cut to the type, where it can be wider, and with its sign."""
         shape = self.binding.shape_of(expression.type)
         inner = self.expression(expression.operand, attribute)
         if shape.levels or not isinstance(shape.base, model.Scalar) or not is_integer(shape.base):
             raise problem(catalogue.BAD_EXPRESSION, expression.span, what="a cast to anything but an integer")
         word = shape.base.word
-        mask = {"Byte": 0xFF, "Char": 0xFF, "USmall": 0xFF, "UShort": 0xFFFF, "WChar": 0xFFFF}.get(word)
-        if mask is None and word in ("Small", "Short", "Boolean"):
-            raise problem(catalogue.BAD_EXPRESSION, expression.span, what="a cast to a signed type under 32 bits")
-        if mask is None:
+        if isinstance(inner, model.Number):
+            value = constants.converted(inner.value, shape)
+            return model.Number(value=value if isinstance(value, int) else inner.value)
+        if word == "Boolean":
+            return model.Binary(operator="!=", left=inner, right=model.Number(value=0))
+        bits = 8 * SIZES[word]
+        if bits >= self._bits(inner):
             return inner
-        return model.Binary(operator="&", left=inner, right=model.Number(value=mask))
+        cut = model.Binary(operator="&", left=inner, right=model.Number(value=(1 << bits) - 1))
+        if RANGES[word][0] == 0:
+            return cut
+        sign = model.Number(value=1 << bits - 1)
+        return model.Binary(operator="-", left=model.Binary(operator="^", left=cut, right=sign), right=sign)
+
+    def _bits(self, expression: model.Expression) -> int:
+        """How wide an expression can be: a count of 32 bits is taken to stay there."""
+        names = siblings_in(expression)
+        shapes = [self.siblings[name].shape for name in names if name in self.siblings]
+        sizes = [SIZES[shape.base.word] for shape in shapes if isinstance(shape.base, model.Scalar)]
+        widest = 8 * max(sizes, default=4)
+        return widest if isinstance(expression, model.Sibling) else max(widest, 32)
 
 
 def siblings_in(expression: model.Expression | None) -> frozenset[str]:

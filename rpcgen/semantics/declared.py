@@ -10,11 +10,25 @@ from dataclasses import replace
 from typing import Final
 
 from .. import catalogue, model
-from ..diagnostics import Span, problem
+from ..diagnostics import Problem, Span, diagnose, problem
 from ..syntax import tree
 from .attributes import AttributeSet, Position, expression
+from .conversions import conversion_in, convert, named_type
 from .scopes import Binding
-from .shapes import CHARACTERS, MAX_LEVELS, Broken, Count, Draft, Level, Shape, Special
+from .shapes import (
+    CHARACTERS,
+    MAX_LEVELS,
+    STRING_UNITS,
+    Broken,
+    Count,
+    Draft,
+    InterfaceRef,
+    Level,
+    Shape,
+    Special,
+    Stream,
+    tag_of,
+)
 
 MAX_BOUND: Final = 1 << 31
 KINDS: Final[tuple[model.PointerKind, ...]] = ("ref", "unique", "ptr")
@@ -31,7 +45,7 @@ def declare(binding: Binding, shape: Shape, declarator: tree.Declarator) -> Shap
             case tree.Bound():
                 levels.append(Level(False, bound=_bound(binding, level)))
             case tree.Parameters():
-                return Shape(Special.FUNCTION)
+                return Shape(Special.FUNCTION, tuple(levels))
     if len(levels) + len(shape.levels) > MAX_LEVELS:
         raise problem(catalogue.DECLARATOR_TOO_DEEP, declarator.span, limit=MAX_LEVELS)
     return replace(shape, levels=(*levels, *shape.levels))
@@ -41,14 +55,29 @@ def apply(
     binding: Binding, shape: Shape, attributes: AttributeSet, *, name: str, span: Span, position: Position
 ) -> Shape:
     """The shape with its attributes on the levels where they belong; Problem when there is none for one."""
+    by = conversion_in(attributes)
+    if by in ("transmit_as", "wire_marshal"):
+        # The other attributes say what the program's type is like in C.
+        return convert(binding, shape, attributes.by_name[by], by, name, span)
     if isinstance(shape.base, Broken):
         return shape
+    shape = _applied(binding, shape, attributes, name=name, span=span, position=position)
+    return shape if by is None else convert(binding, shape, attributes.by_name[by], by, name, span)
+
+
+def _applied(
+    binding: Binding, shape: Shape, attributes: AttributeSet, *, name: str, span: Span, position: Position
+) -> Shape:
+    if "ignore" in attributes:
+        return _ignored(shape, attributes.by_name["ignore"])
+    shape = _iid_is(shape, attributes)
     shape = _context_handle(binding, shape, attributes, name, span)
-    shape = _pointer_kind(shape, attributes, position)
+    shape = _pointer_kind(binding, shape, attributes, position)
     for attribute, plus in _COUNTS:
         if attribute in attributes:
-            shape = _count(shape, attributes.by_name[attribute], plus, name)
-    shape = _string(shape, attributes)
+            shape = _count(binding, shape, attributes.by_name[attribute], plus, name)
+    _check_min_is(binding, attributes)
+    shape = _string(binding, shape, attributes)
     shape = _range(binding, shape, attributes)
     shape = _lenient(shape, attributes)
     return _switch(binding, shape, attributes)
@@ -74,11 +103,11 @@ def _context_handle(binding: Binding, shape: Shape, attributes: AttributeSet, na
         raise problem(catalogue.BAD_CONTEXT_HANDLE, attribute.span)
     handle = binding.draft("context", name, span)
     binding.drafts.append(handle)
-    handle.definition = model.ContextType(key=handle.key, name=name)
+    handle.definition = model.ContextType(key=handle.key, name=name, span=span)
     return Shape(handle, shape.levels[:-1])
 
 
-def _pointer_kind(shape: Shape, attributes: AttributeSet, position: Position) -> Shape:
+def _pointer_kind(binding: Binding, shape: Shape, attributes: AttributeSet, position: Position) -> Shape:
     kinds: list[model.PointerKind] = [kind for kind in KINDS if kind in attributes]
     kind = kinds[0] if kinds else None
     if kind is None:
@@ -89,10 +118,18 @@ def _pointer_kind(shape: Shape, attributes: AttributeSet, position: Position) ->
     if shape.levels and position == "parameter":
         # An array parameter is a pointer to its first item (C706 4.2.20.4).
         return replace(shape, levels=(Level(True, explicit=kind), *shape.levels)) if kind != "ref" else shape
-    raise problem(catalogue.NO_POINTER, attributes.by_name[kind].span, name=kind)
+    span = attributes.by_name[kind].span
+    if shape.levels:
+        why = "an array inside a type is no pointer"
+        binding.report.append(diagnose(catalogue.NO_EFFECT, span, name=kind, why=why))
+        return shape
+    if isinstance(shape.base, Draft) and shape.base.kind in ("context", "conversion"):
+        # The pointer is inside the type, which has its own form on the wire.
+        return shape
+    raise problem(catalogue.NO_POINTER, span, name=kind)
 
 
-def _count(shape: Shape, attribute: tree.Attribute, plus: int, name: str) -> Shape:
+def _count(binding: Binding, shape: Shape, attribute: tree.Attribute, plus: int, name: str) -> Shape:
     field = {"s": "size", "m": "size", "l": "length", "f": "first"}[attribute.name[0]]
     offset = 1 if _wrapped(shape) else 0
     for index, slot in enumerate(attribute.slots or (), offset):
@@ -102,6 +139,8 @@ def _count(shape: Shape, attribute: tree.Attribute, plus: int, name: str) -> Sha
             raise problem(catalogue.TOO_MANY_SLOTS, attribute.span, name=attribute.name, declared=name)
         level = shape.levels[index]
         if field == "size" and not level.pointer and level.bound is not None:
+            if _is_bound(binding, attribute, slot, level.bound - plus):
+                continue
             raise problem(catalogue.SIZE_ON_FIXED, attribute.span, name=attribute.name)
         count = Count(expression(attribute, slot), plus, attribute.name)
         if field == "size":
@@ -114,6 +153,22 @@ def _count(shape: Shape, attribute: tree.Attribute, plus: int, name: str) -> Sha
             raise problem(catalogue.LENGTH_WITHOUT_SIZE, attribute.span, name=attribute.name)
         shape = _replaced(shape, index, level)
     return shape
+
+
+def _is_bound(binding: Binding, attribute: tree.Attribute, slot: tree.Slot, bound: int) -> bool:
+    """Does the size say what the bound says?"""
+    try:
+        return binding.integer(expression(attribute, slot)) == bound
+    except Problem:
+        return False
+
+
+def _check_min_is(binding: Binding, attributes: AttributeSet) -> None:
+    """[min_is] may say what is so anyway (MIDL; C706 4.2.18.3)."""
+    attribute = attributes.get("min_is")
+    for slot in (attribute.slots or ()) if attribute is not None else ():
+        if attribute is not None and slot is not None and not _is_bound(binding, attribute, slot, 0):
+            raise problem(catalogue.MIN_IS, attribute.span)
 
 
 def _wrapped(shape: Shape) -> bool:
@@ -130,14 +185,38 @@ def _wrapped(shape: Shape) -> bool:
     )
 
 
-def _string(shape: Shape, attributes: AttributeSet) -> Shape:
+def _string(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
     attribute = attributes.get("string")
     if attribute is None:
         return shape
-    characters = isinstance(shape.base, model.Scalar) and shape.base.word in CHARACTERS
-    if not shape.levels or not characters:
+    if isinstance(shape.base, Draft) and shape.base.kind == "conversion":
+        why = f"{shape.base.name} has a form of its own on the wire"
+        binding.report.append(diagnose(catalogue.NO_EFFECT, attribute.span, name="string", why=why))
+        return shape
+    word = shape.base.word if isinstance(shape.base, model.Scalar) else ""
+    if not shape.levels or word not in STRING_UNITS:
         raise problem(catalogue.BAD_STRING, attribute.span)
+    if word not in CHARACTERS:
+        unit = STRING_UNITS[word]
+        binding.report.append(diagnose(catalogue.ODD_STRING, attribute.span, type=word, unit=unit))
     return _replaced(shape, len(shape.levels) - 1, replace(shape.levels[-1], string=True))
+
+
+def _ignored(shape: Shape, attribute: tree.Attribute) -> Shape:
+    """Of an [ignore] pointer only a placeholder travels (MS-RPCE 2.2.4.14)."""
+    if not shape.levels or not shape.levels[0].pointer:
+        raise problem(catalogue.NO_POINTER, attribute.span, name="ignore")
+    return Shape(Special.IGNORED)
+
+
+def _iid_is(shape: Shape, attributes: AttributeSet) -> Shape:
+    attribute = attributes.get("iid_is")
+    if attribute is None:
+        return shape
+    interface = shape.base is Special.VOID or isinstance(shape.base, InterfaceRef)
+    if not interface or not shape.levels:
+        raise problem(catalogue.IID_IS_TARGET, attribute.span)
+    return replace(shape, iid_is=expression(attribute, attribute.slots[0] if attribute.slots else None))
 
 
 def _range(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
@@ -150,6 +229,9 @@ def _range(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
     for index, level in enumerate(shape.levels):
         if level.size is not None or level.string or (not level.pointer and level.bound is None):
             return _replaced(shape, index, replace(level, limits=(lowest, highest)))
+    if isinstance(shape.base, Stream):
+        binding.report.append(diagnose(catalogue.PIPE_RANGE, attribute.span))
+        return shape
     enumeration = isinstance(shape.base, Draft) and shape.base.kind == "enum"
     if not enumeration and not (isinstance(shape.base, model.Scalar) and shape.base.word not in ("Float", "Double")):
         raise problem(catalogue.RANGE_TARGET, attribute.span)
@@ -177,30 +259,7 @@ def _switch(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
 
 def tag_type(binding: Binding, attribute: tree.Attribute) -> model.Scalar | model.Defined:
     """The type in switch_type(...)."""
-    slot = attribute.slots[0] if attribute.slots else None
-    match slot:
-        case tree.Words() | tree.Tagged():
-            shape = binding.shape_of(slot)
-        case tree.Name(span, name):
-            shape = binding.shape_of(tree.Named(span, name))
-        case _:
-            raise problem(catalogue.ATTRIBUTE_ARGUMENTS, attribute.span, name=attribute.name, wanted="a type")
-    return tag_of(shape, attribute.span)
-
-
-_TAGS: Final = frozenset(
-    ("Boolean", "Byte", "Char", "WChar", "Small", "USmall", "Short", "UShort", "Long", "ULong", "Hyper", "UHyper")
-)
-
-
-def tag_of(shape: Shape, span: Span) -> model.Scalar | model.Defined:
-    """The type as the tag of a union; Problem when it cannot be one (C706 4.2.14.2)."""
-    if not shape.levels:
-        if isinstance(shape.base, model.Scalar) and shape.base.word in _TAGS:
-            return shape.base
-        if isinstance(shape.base, Draft) and shape.base.kind == "enum":
-            return model.Defined(key=shape.base.key)
-    raise problem(catalogue.BAD_TAG, span, type=shape.spoken())
+    return tag_of(named_type(binding, attribute), attribute.span)
 
 
 def _replaced(shape: Shape, index: int, level: Level) -> Shape:

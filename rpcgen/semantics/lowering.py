@@ -13,10 +13,22 @@ from ...runtime.ndr import expression as wire
 from .. import catalogue, model
 from ..diagnostics import Span, problem
 from ..walking import held, keys
-from .correlations import Correlation, Siblings
-from .declared import tag_of
+from .correlations import Correlation, Siblings, siblings_in
 from .scopes import Binding
-from .shapes import MAX_TYPE_DEPTH, RANGES, Broken, Draft, Level, Shape, Special
+from .shapes import (
+    MAX_TYPE_DEPTH,
+    RANGES,
+    SIZES,
+    STRING_UNITS,
+    Broken,
+    Draft,
+    InterfaceRef,
+    Level,
+    Shape,
+    Special,
+    Stream,
+    tag_of,
+)
 
 
 class Unusable(Exception):
@@ -53,8 +65,16 @@ class Lowering:
 
     def _base(self, shape: Shape) -> tuple[model.Type, tuple[Level, ...]]:
         match shape.base:
+            case Special.IGNORED:
+                return model.Ignored(), shape.levels
+            case Special.VOID if shape.iid_is is not None:
+                return self._interface(InterfaceRef("IUnknown"), shape)
             case Special():
                 raise self._special(shape)
+            case InterfaceRef() as interface:
+                return self._interface(interface, shape)
+            case Stream(element=element):
+                return self._pipe(element, shape)
             case model.Scalar() as scalar:
                 return (scalar if shape.limits is None else self._ranged(scalar, shape.limits)), shape.levels
             case model.Guid() as guid:
@@ -72,12 +92,46 @@ class Lowering:
         entry = catalogue.VOID_POINTER if shape.levels else catalogue.VOID_VALUE
         return problem(entry, self.span, name=self.name)
 
+    def _interface(self, interface: InterfaceRef, shape: Shape) -> tuple[model.Type, tuple[Level, ...]]:
+        """The innermost pointer and the interface: always [unique], since a null pointer is an object too."""
+        last = shape.levels[-1] if shape.levels else None
+        if last is None or not last.pointer or last.size is not None:
+            raise problem(catalogue.INTERFACE_VALUE, self.span, name=self.name)
+        iid_is = None if shape.iid_is is None else self._correlation().iid(shape.iid_is)
+        target = model.InterfacePointer(name=interface.name, iid=interface.iid, iid_is=iid_is)
+        return model.Pointer(pointer="unique", target=target), shape.levels[:-1]
+
+    def _pipe(self, element: Shape, shape: Shape) -> tuple[model.Type, tuple[Level, ...]]:
+        """A pipe, which C706 writes without a pointer and MIDL also with one (C706 4.2.14.5)."""
+        plain = not shape.levels or (len(shape.levels) == 1 and _is_plain(shape.levels[0]) and self.top)
+        if not plain or not (self.top or self.loose):
+            raise problem(catalogue.PIPE_PLACE, self.span, name=self.name)
+        found = Lowering(self.binding, self.name, self.span, {}).type(element)
+        if not self._is_flat(found):
+            raise problem(catalogue.PIPE_ELEMENT, self.span, name=self.name)
+        return model.Pipe(element=found), ()
+
+    def _is_flat(self, type_: model.Type) -> bool:
+        """Has it one size, and no pointers?"""
+        match type_:
+            case model.Scalar() | model.Guid() | model.Ranged():
+                return True
+            case model.Array(element=element) as array:
+                return _is_fixed(array) and self._is_flat(element)
+            case model.Defined(key=key) | model.Selected(union=model.Defined(key=key)):
+                draft = self.binding.known[key]
+                return draft.kind != "context" and all(self._is_flat(inner) for inner, _ in held(draft.definition))
+            case _:
+                return False
+
     def _ranged(self, target: model.Scalar | model.Defined, limits: tuple[int, int]) -> model.Ranged:
         return model.Ranged(target=target, lowest=limits[0], highest=limits[1])
 
     def _draft(self, draft: Draft, shape: Shape) -> model.Type:
         if draft.guid:
             return model.Guid()
+        if draft.kind == "conversion":
+            return model.Converted(conversion=draft.key)
         if draft.kind == "context":
             if not self.top and not self.loose:
                 raise problem(catalogue.HANDLE_PLACE, self.span, what="context handle")
@@ -101,17 +155,30 @@ class Lowering:
             raise problem(catalogue.UNION_WITHOUT_SWITCH, self.span, type=draft.name)
         switch = correlation.expression(shape.switch, "switch_is")
         tag = shape.switch_type or draft.tag or self._tag(switch, draft)
-        if draft.tag is not None and tag != draft.tag:
+        if draft.tag is not None and self._width(tag) != self._width(draft.tag):
             raise problem(catalogue.TAG_CONFLICT, self.span, type=draft.name)
         complete_union(self.binding, draft, tag, self.span)
         return model.Selected(union=model.Defined(key=draft.key), switch=switch)
 
     def _tag(self, switch: model.Expression, draft: Draft) -> model.Scalar | model.Defined:
-        """The type of the switch expression, when it is a sibling."""
-        sibling = self.siblings.get(switch.name) if isinstance(switch, model.Sibling) else None
-        if sibling is None:
+        """The type of the switch expression, by the rules of C."""
+        named = [replace(self.siblings[name].shape, levels=()) for name in sorted(siblings_in(switch))]
+        if not named:
             raise problem(catalogue.UNION_WITHOUT_TAG, self.span, type=draft.name)
-        return tag_of(replace(sibling.shape, levels=()), self.span)
+        if isinstance(switch, model.Sibling):
+            return tag_of(named[0], self.span)
+        words = [tag.word for shape in named if isinstance(tag := tag_of(shape, self.span), model.Scalar)]
+        size = max([4, *(SIZES[word] for word in words)])
+        unsigned = any(SIZES[word] == size and RANGES[word][0] == 0 for word in words)
+        word = "Long" if size == 4 else "Hyper"
+        return model.Scalar(word=f"U{word}" if unsigned else word)
+
+    def _width(self, tag: model.Scalar | model.Defined) -> int:
+        """Octets of a tag; 0 for an enumeration that takes 2 of them in NDR and 4 in NDR64."""
+        if isinstance(tag, model.Scalar):
+            return SIZES[tag.word]
+        definition = self.binding.known[tag.key].definition
+        return 4 if isinstance(definition, model.Enumeration) and definition.wide else 0
 
     # The levels
 
@@ -133,12 +200,13 @@ class Lowering:
         return level.default or self.binding.pointer_default or "unique"
 
     def _string(self, level: Level, inner: model.Type) -> model.String:
-        if not isinstance(inner, model.Scalar):
+        unit = STRING_UNITS.get(inner.word) if isinstance(inner, model.Scalar) else None
+        if unit is None:
             raise problem(catalogue.BAD_STRING, self.span)
         size = self._correlation().count(level.size)
-        return model.String(unit=inner.word, bound=level.bound, size=size, limits=level.limits)
+        return model.String(unit=unit, bound=level.bound, size=size, limits=level.limits)
 
-    def _array(self, level: Level, inner: model.Type) -> model.Array:
+    def _array(self, level: Level, inner: model.Type) -> model.Array | model.MultiArray:
         if level.bound is None and level.size is None and not self.loose:
             raise problem(catalogue.UNSIZED, self.span, name=self.name)
         correlation = self._correlation()
@@ -150,11 +218,23 @@ class Lowering:
             first=correlation.count(level.first),
             limits=level.limits,
         )
-        if isinstance(inner, model.String):
-            raise problem(catalogue.ARRAY_OF_STRINGS, self.span, name=self.name)
-        if isinstance(inner, model.Array) and not (_is_fixed(array) and _is_fixed(inner)):
-            raise problem(catalogue.MULTIDIMENSIONAL, self.span, name=self.name)
-        return array
+        inner_varies = isinstance(inner, model.MultiArray) or (isinstance(inner, model.Array) and not _is_fixed(inner))
+        return self._multi_array(array) if inner_varies else array
+
+    def _multi_array(self, array: model.Array) -> model.MultiArray:
+        """An array that varies behind its first dimension: C706's form, for all its dimensions (C706 14.3.3.3)."""
+        dimensions: list[model.Dimension] = []
+        element: model.Type = array
+        while isinstance(element, model.Array):
+            if element.limits is not None:
+                what = "[range] on an array of several varying dimensions"
+                raise problem(catalogue.UNSUPPORTED, self.span, what=what)
+            dimensions.append(_dimension(element))
+            element = element.element
+        if isinstance(element, model.MultiArray):
+            dimensions += element.dimensions
+            element = element.element
+        return model.MultiArray(element=element, dimensions=tuple(dimensions))
 
     def _correlation(self) -> Correlation:
         return Correlation(self.binding, self.siblings, self.name)
@@ -170,6 +250,15 @@ def _length(correlation: Correlation, level: Level) -> model.Expression | None:
     if length is None:
         return None
     return model.Binary(operator="-", left=length, right=first)
+
+
+def _dimension(array: model.Array) -> model.Dimension:
+    return model.Dimension(bound=array.bound, size=array.size, length=array.length, first=array.first)
+
+
+def _is_plain(level: Level) -> bool:
+    """A pointer to one thing."""
+    return level.pointer and level.size is None and not level.string
 
 
 def _is_fixed(array: model.Array) -> bool:
@@ -191,20 +280,30 @@ def complete_union(binding: Binding, draft: Draft, tag: model.Scalar | model.Def
     if draft.definition is not None:
         return
     draft.tag = tag
-    lowest, highest = RANGES[tag.word] if isinstance(tag, model.Scalar) else (-0x8000_0000, 0xFFFF_FFFF)
-    spoken = tag.word if isinstance(tag, model.Scalar) else "the enumeration"
-    for case in draft.cases:
-        if not lowest <= case.value <= highest:
-            raise problem(catalogue.CASE_RANGE, case.span or span, value=case.value, type=spoken)
     definition = model.UnionType(
         key=draft.key,
         name=draft.name,
         tag=tag,
-        cases=tuple(draft.cases),
+        cases=tuple(_fitted(case, tag, span) for case in draft.cases),
         default=draft.default,
         ms_union=draft.ms_union,
+        doc=draft.doc,
+        attributes=draft.attributes,
+        span=draft.span,
     )
     complete(binding, draft, definition)
+
+
+def _fitted(case: model.Case, tag: model.Scalar | model.Defined, span: Span) -> model.Case:
+    """The case as a value of the tag's type: C lets 0xFFFFFFFF stand for -1."""
+    lowest, highest = RANGES[tag.word] if isinstance(tag, model.Scalar) else (-0x8000_0000, 0xFFFF_FFFF)
+    if lowest <= case.value <= highest:
+        return case
+    count = highest - lowest + 1
+    if not -(count // 2) <= case.value < count or count <= 2:
+        spoken = tag.word if isinstance(tag, model.Scalar) else "the enumeration"
+        raise problem(catalogue.CASE_RANGE, case.span or span, value=case.value, type=spoken)
+    return case.model_copy(update={"value": (case.value - lowest) % count + lowest})
 
 
 # Counts that arrays determine

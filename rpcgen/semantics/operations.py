@@ -1,195 +1,208 @@
-"""Operations: parameters, directions, handles and results."""
+"""Operations: numbers, names, what an operation may be, and its result.
+
+Every declaration takes a number, also one that fails; callbacks count apart (MIDL), and an operation with [call_as]
+takes the number of the local one that it stands for. A [local] operation has a number and nothing else: its types need
+not travel and are not looked at. Counterpart: `parameters.py`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .. import catalogue, model
-from ..diagnostics import Span, diagnose, problem
+from ..diagnostics import Note, Span, diagnose, problem
 from ..syntax import tree
+from ..syntax.comments import doc_of
 from . import attributes as attribute_table
 from .attributes import AttributeSet
-from .correlations import Neighbour, siblings_in
 from .declared import apply, declare
-from .definitions import selectors, shape_of
-from .lowering import Lowering, Unusable, determined, is_count
+from .headers import Place
+from .inheritance import Taken
+from .lowering import Lowering, Unusable
+from .parameters import lowered, signature_of
 from .scopes import Binding, check_name
-from .shapes import Broken, Draft, Shape, Special
+from .shapes import Draft, Special
+
+_PROPERTIES = (("propget", "get_"), ("propput", "put_"), ("propputref", "putref_"))
+_OBJECT_RESULTS = frozenset(("HRESULT", "SCODE"))
 
 
 @dataclass(slots=True)
-class _Parameter:
-    """A parameter while its operation is bound."""
+class Operations:
+    """The operations of an interface as they come; `taken` are the numbers of its bases."""
 
-    name: str
-    span: Span
-    shape: Shape
-    is_in: bool
-    is_out: bool
-
-
-def operation(binding: Binding, declaration: tree.Declaration, number: int) -> model.Operation | None:
-    """The operation that a declaration makes; None when nothing of it travels ([local])."""
-    declarator = declaration.declarators[0]
-    name, span = declarator.name or "", declarator.span
-    check_name(name, span)
-    attributes = attribute_table.read(declaration.attributes, "operation", binding.report)
-    signature = declarator.levels[0] if declarator.levels else None
-    if not isinstance(signature, tree.Parameters) or len(declaration.declarators) != 1:
-        raise problem(catalogue.NOT_AN_OPERATION, span, name=name)
-    if "local" in attributes:
-        binding.report.append(diagnose(catalogue.LOCAL_INTERFACE, span, name=name))
-        return None
-    parameters = _parameters(binding, signature, name)
-    return model.Operation(
-        name=name,
-        number=number,
-        parameters=_lowered(binding, parameters),
-        returns=_result(binding, declaration, declarator, attributes),
-        span=span,
+    place: Place
+    taken: Taken = field(default_factory=Taken)
+    made: list[model.Operation] = field(default_factory=list[model.Operation])
+    callbacks: list[model.Operation] = field(default_factory=list[model.Operation])
+    count: int = 0
+    callback_count: int = 0
+    _names: dict[str, Span] = field(default_factory=dict[str, Span])
+    _local: dict[str, int] = field(default_factory=dict[str, int])
+    _standing: list[tuple[model.Operation, tree.Attribute]] = field(
+        default_factory=list[tuple[model.Operation, tree.Attribute]]
     )
 
+    def add(self, binding: Binding, declaration: tree.Declaration) -> None:
+        """One more; Problem when it is none."""
+        written = {found.name: found for found in declaration.attributes}
+        callback, call_as = "callback" in written, written.get("call_as")
+        number = self._number(callback=callback, stands="call_as" in written)
+        name, span = name_of(declaration), declaration.declarators[0].span
+        if name in self._names:
+            note = Note("first defined here", self._names[name])
+            raise problem(catalogue.REDEFINED, span, notes=(note,), name=name)
+        self._names[name] = span
+        if self.place.local or "local" in written:
+            self._local[name] = number
+        made = operation(binding, declaration, number, self.place)
+        if call_as is not None:
+            self._standing.append((made, call_as))
+        else:
+            (self.callbacks if callback else self.made).append(made)
 
-def _result(
-    binding: Binding, declaration: tree.Declaration, declarator: tree.Declarator, attributes: AttributeSet
-) -> model.Type | None:
-    span = declarator.span
-    shape = declare(binding, binding.shape_of(declaration.type), replace(declarator, levels=declarator.levels[1:]))
-    shape = apply(binding, shape, attributes, name="the result", span=span, position="operation")
+    def _number(self, *, callback: bool, stands: bool) -> int:
+        if callback:
+            self.callback_count += 1
+            return self.taken.callbacks + self.callback_count - 1
+        if stands:
+            return 0
+        self.count += 1
+        return self.taken.operations + self.count - 1
+
+    def finish(self, binding: Binding) -> None:
+        """Give those with [call_as] their numbers, and all their order."""
+        first: dict[str, str] = {}
+        for made, attribute in self._standing:
+            with binding.collecting():
+                target = _target(attribute)
+                self._check_target(made, target, attribute.span)
+                if target in first:
+                    other = first[target]
+                    raise problem(catalogue.CALL_AS_TWICE, attribute.span, name=made.name, target=target, first=other)
+                first[target] = made.name
+                number = self._local[target]
+                self.made.append(made.model_copy(update={"number": number, "call_as": target}))
+        self.made.sort(key=lambda each: each.number)
+
+    def _check_target(self, made: model.Operation, target: str, at: Span) -> None:
+        """Problem unless it is a local operation of this interface."""
+        if target not in self._names:
+            name, interface = made.name, self.place.name
+            raise problem(catalogue.CALL_AS_UNKNOWN, at, name=name, target=target, interface=interface)
+        if target not in self._local:
+            raise problem(catalogue.CALL_AS_REMOTE, at, name=made.name, target=target)
+
+
+def _target(attribute: tree.Attribute) -> str:
+    slot = attribute.slots[0] if attribute.slots else None
+    if not isinstance(slot, tree.Name):
+        wanted = "the name of a local operation"
+        raise problem(catalogue.ATTRIBUTE_ARGUMENTS, attribute.span, name=attribute.name, wanted=wanted)
+    return slot.name
+
+
+def name_of(declaration: tree.Declaration) -> str:
+    """The name of an operation: those of a property are told apart by get_, put_ and putref_ (MIDL)."""
+    name, written = declaration.declarators[0].name or "", {found.name for found in declaration.attributes}
+    return next((prefix for attribute, prefix in _PROPERTIES if attribute in written), "") + name
+
+
+def operation(binding: Binding, declaration: tree.Declaration, number: int, place: Place) -> model.Operation:
+    """The operation that a declaration makes; Problem when it makes none."""
+    declarator = declaration.declarators[0]
+    name, span = name_of(declaration), declarator.span
+    check_name(name, span)
+    written = declarator.levels[0] if declarator.levels else None
+    if not isinstance(written, tree.Parameters) or len(declaration.declarators) != 1:
+        raise problem(catalogue.NOT_AN_OPERATION, span, name=name)
+    attributes = attribute_table.read(declaration.attributes, "operation", binding.report)
+    made = model.Operation(
+        name=name,
+        number=number,
+        parameters=(),
+        local=place.local or "local" in attributes,
+        idempotent="idempotent" in attributes,
+        maybe="maybe" in attributes,
+        broadcast="broadcast" in attributes,
+        doc=doc_of(span, declaration.attributes),
+        attributes=attribute_table.kept(declaration.attributes, "operation"),
+        span=span,
+    )
+    if made.local:
+        return made
+    if written.variadic:
+        raise problem(catalogue.VARIABLE_ARGUMENTS, span, name=name)
+    signature = signature_of(binding, place, written, name)
+    made = made.model_copy(
+        update={
+            "parameters": lowered(binding, place, signature.parameters),
+            "handle": signature.handle or ("IDL_handle" if "explicit_handle" in attributes else None),
+            "returns": _result(binding, declaration, attributes),
+        }
+    )
+    _check(binding, place, made, attributes)
+    _check_result(binding, place, declaration, made)
+    return made
+
+
+def _result(binding: Binding, declaration: tree.Declaration, attributes: AttributeSet) -> model.Type | None:
+    declarator, spec = declaration.declarators[0], declaration.type
+    name = spec.name if isinstance(spec, tree.Named) else name_of(declaration)
+    shape = declare(binding, binding.shape_of(spec), replace(declarator, levels=declarator.levels[1:]))
+    shape = apply(binding, shape, attributes, name=name, span=declarator.span, position="operation")
     if shape.base is Special.VOID and not shape.levels:
         return None
-    if isinstance(shape.base, Draft) and shape.base.kind == "context":
-        raise problem(catalogue.UNSUPPORTED, span, what="a context handle as the result of an operation")
+    handle = isinstance(shape.base, Draft) and shape.base.kind == "context" and not shape.levels
     try:
-        return Lowering(binding, "the result", declaration.type.span, {}).type(shape)
+        return Lowering(binding, "the result", spec.span, {}, top=handle).type(shape)
     except Unusable:
         return None
 
 
-def _parameters(binding: Binding, signature: tree.Parameters, operation_name: str) -> list[_Parameter]:
-    found: list[_Parameter] = []
-    handles = 0
-    names: set[str] = set()
-    for number, written in enumerate(signature.parameters, 1):
-        if _is_void(written, signature.parameters):
-            break
-        parameter = _parameter(binding, written, number)
-        if parameter.shape.base is Special.HANDLE:
-            handles += 1
-            if handles > 1:
-                words = {"operation": operation_name}
-                binding.report.append(diagnose(catalogue.TOO_MANY_HANDLES, parameter.span, **words))
-            continue
-        if parameter.name in names:
-            words = {"name": parameter.name, "where": operation_name}
-            binding.report.append(diagnose(catalogue.DUPLICATE_FIELD, parameter.span, **words))
-        names.add(parameter.name)
-        found.append(parameter)
-    return found
+def _check(binding: Binding, place: Place, made: model.Operation, attributes: AttributeSet) -> None:
+    """What an operation of its kind cannot have."""
+    callback = "callback" in attributes
+    for name in ("callback", "maybe", "broadcast", "idempotent"):
+        attribute = attributes.get(name)
+        if place.object and attribute is not None:
+            binding.report.append(diagnose(catalogue.CONTRADICTION, attribute.span, first="object", second=name))
+    for parameter in made.parameters:
+        no_pipe = _no_pipe(place, made, callback=callback)
+        if isinstance(parameter.type, model.Pipe) and no_pipe:
+            binding.report.append(diagnose(catalogue.PIPE_OPERATION, parameter.span, name=parameter.name, what=no_pipe))
+        if callback and _is_context(binding, parameter.type):
+            binding.report.append(diagnose(catalogue.CALLBACK_CONTEXT, parameter.span, name=parameter.name))
+        if made.maybe and parameter.is_out:
+            what = f"[out] parameter {parameter.name}"
+            binding.report.append(diagnose(catalogue.MAYBE_ANSWER, parameter.span, name=made.name, what=what))
 
 
-def _is_void(parameter: tree.Parameter, parameters: Sequence[tree.Parameter]) -> bool:
-    """`(void)`."""
-    nothing = isinstance(parameter.type, tree.Words) and parameter.type.words == ("void",)
-    return nothing and len(parameters) == 1 and not parameter.declarator.levels and not parameter.declarator.name
+def _no_pipe(place: Place, made: model.Operation, *, callback: bool) -> str | None:
+    """What an operation is that cannot have pipes (C706 4.2.15; MIDL), if it is such a one."""
+    if made.idempotent or made.maybe or made.broadcast:
+        return "an operation that may run more than once or has no answer"
+    if callback:
+        return "a [callback] operation"
+    if place.object:
+        return "an operation of an object interface"
+    return "an interface with [auto_handle]" if place.binding is not None and place.binding.kind == "auto" else None
 
 
-def _parameter(binding: Binding, written: tree.Parameter, number: int) -> _Parameter:
-    name, span = written.declarator.name or f"param_{number}", written.span
-    attributes = attribute_table.read(written.attributes, "parameter", binding.report)
-    is_in, is_out = "in" in attributes, "out" in attributes
-    with binding.collecting():
-        check_name(name, span)
-        handle_name = written.type.name if isinstance(written.type, tree.Named) else name
-        shape = declare(binding, shape_of(binding, written.type, attributes, name), written.declarator)
-        shape = apply(binding, shape, attributes, name=handle_name, span=span, position="parameter")
-        if not is_in and not is_out and shape.base is not Special.HANDLE:
-            binding.report.append(diagnose(catalogue.NO_DIRECTION, span, name=name))
-        parameter = _Parameter(name, span, shape, is_in or not is_out, is_out)
-        if is_out:
-            _check_out(parameter)
-        return parameter
-    return _Parameter(name, span, Shape(Broken()), is_in or not is_out, is_out)
+def _is_context(binding: Binding, type_: model.Type) -> bool:
+    while isinstance(type_, model.Pointer):
+        type_ = type_.target
+    return isinstance(type_, model.Defined) and binding.known[type_.key].kind == "context"
 
 
-def _check_out(parameter: _Parameter) -> None:
-    """What [out] asks of a type (C706 4.2.24)."""
-    shape = parameter.shape
-    if isinstance(shape.base, Broken):
-        return
-    if not shape.levels:
-        raise problem(catalogue.OUT_NOT_POINTER, parameter.span, name=parameter.name)
-    first = shape.levels[0]
-    if first.pointer and first.explicit in ("unique", "ptr") and not parameter.is_in:
-        raise problem(catalogue.OUT_NOT_REF, parameter.span, name=parameter.name, kind=first.explicit)
-    unsized = first.size is None and first.bound is None and (first.string or not first.pointer)
-    if unsized and not parameter.is_in:
-        raise problem(catalogue.OUT_UNSIZED, parameter.span, name=parameter.name)
-
-
-def _lowered(binding: Binding, parameters: list[_Parameter]) -> tuple[model.Parameter, ...]:
-    siblings = {found.name: Neighbour(found.shape, found.is_in, found.is_out) for found in parameters}
-    lowered: list[model.Parameter] = []
-    for found in parameters:
-        with binding.collecting():
-            lowering = Lowering(binding, found.name, found.span, siblings, top=True)
-            try:
-                type_ = lowering.type(found.shape)
-            except Unusable:
-                continue
-            _check_directions(found, type_, siblings)
-            lowered.append(
-                model.Parameter(
-                    name=found.name,
-                    type=type_,
-                    is_in=found.is_in,
-                    is_out=found.is_out,
-                    by_value=not found.shape.levels,
-                    span=found.span,
-                )
-            )
-    return _with_auto(lowered)
-
-
-def _check_directions(parameter: _Parameter, type_: model.Type, siblings: dict[str, Neighbour]) -> None:
-    """A size must travel where its array does, and before it where memory is taken for it (C706 4.2.17.5)."""
-    for name in sorted(_named(type_)):
-        sibling = siblings[name]
-        if parameter.is_in and not sibling.is_in:
-            words = {"name": name, "array": parameter.name}
-            raise problem(catalogue.SIZE_DIRECTION, parameter.span, **words)
-    array = type_.target if isinstance(type_, model.Pointer) and parameter.is_in else type_
-    if isinstance(array, (model.Array, model.String)) and not parameter.is_in:
-        for name in sorted(siblings_in(array.size)):
-            if not siblings[name].is_in:
-                raise problem(catalogue.OUT_UNSIZED, parameter.span, name=parameter.name)
-
-
-def _named(type_: model.Type) -> frozenset[str]:
-    match type_:
-        case model.Pointer(target=inner):
-            return _named(inner)
-        case model.Array(element=element, size=size, length=length, first=first):
-            return _named(element) | siblings_in(size) | siblings_in(length) | siblings_in(first)
-        case model.String(size=size):
-            return siblings_in(size)
-        case model.Selected(switch=switch):
-            return siblings_in(switch)
-        case _:
-            return frozenset()
-
-
-def _with_auto(parameters: list[model.Parameter]) -> tuple[model.Parameter, ...]:
-    """The parameters, those that an [in] array determines marked."""
-    counts = frozenset[str]().union(*(determined(found.type) for found in parameters if found.is_in))
-    tags = frozenset[str]().union(*(selectors(found.type) for found in parameters))
-    return tuple(
-        found.model_copy(update={"auto": True})
-        if found.name in counts - tags and not found.is_out and is_count(found.type)
-        else found
-        for found in parameters
-    )
+def _check_result(binding: Binding, place: Place, declaration: tree.Declaration, made: model.Operation) -> None:
+    spec, span = declaration.type, declaration.type.span
+    status = {found.name for found in made.attributes} & {"comm_status", "fault_status"}
+    if made.maybe and made.returns is not None and not status:
+        binding.report.append(diagnose(catalogue.MAYBE_ANSWER, span, name=made.name, what="result"))
+    named = isinstance(spec, tree.Named) and spec.name in _OBJECT_RESULTS
+    if place.object and not named and made.returns != model.Scalar(word="HResult"):
+        binding.report.append(diagnose(catalogue.NOT_HRESULT, span, name=made.name))
 
 
 def handles_closed(operation_: model.Operation) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from .. import catalogue, model
 from ..diagnostics import Diagnostic, Source, Span, diagnose, problem
@@ -45,11 +45,12 @@ class Level:
 
 
 class Special(enum.Enum):
-    """Bases that have no form on the wire."""
+    """Bases that have no form on the wire, or, for IGNORED, only that of a placeholder."""
 
     VOID = "void"
     HANDLE = "handle_t"
     FUNCTION = "a function"
+    IGNORED = "an [ignore] pointer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,34 @@ class Broken:
 
 
 @dataclass(slots=True, eq=False)
+class InterfaceRef:
+    """An interface as a type; only a pointer to it travels. `iid` is None until its definition is met."""
+
+    name: str
+    iid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """pipe T."""
+
+    element: Shape
+
+
+DraftKind = Literal["struct", "union", "switch_union", "enum", "context", "conversion"]
+
+
+@dataclass(slots=True, eq=False)
 class Draft:
     """A definition while its parts come in."""
 
     key: str
-    kind: Literal["struct", "union", "switch_union", "enum", "context"]
+    kind: DraftKind
     name: str
     span: Span
     file: Source
     problems: list[Diagnostic]
+    """Why it cannot travel: reported when something that travels uses it."""
     definition: model.Definition | None = None
     begun: bool = False
     guid: bool = False
@@ -77,11 +97,22 @@ class Draft:
     default: model.Default | None = None
     tag: model.Scalar | model.Defined | None = None
     ms_union: bool = False
-    values: list[tuple[tree.Expr, int]] = field(default_factory=list[tuple[tree.Expr, int]])
-    """The case labels of a union whose tag is not known yet."""
+    presented: bool = False
+    """It is in the stub only if something else there needs it: the program's side of a conversion, a nameless part."""
+    memory: Memory | None = None
+    """Of a structure or union with a body."""
+    doc: str = ""
+    attributes: tuple[model.Attribute, ...] = ()
 
 
-Base = model.Scalar | model.Guid | Draft | Special | Broken
+class Memory(NamedTuple):
+    """What a type takes in C on a 64-bit machine, in octets."""
+
+    size: int
+    alignment: int
+
+
+Base = model.Scalar | model.Guid | Draft | InterfaceRef | Stream | Special | Broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +125,7 @@ class Shape:
     """[range] of the base."""
     switch: tree.Expr | None = None
     switch_type: model.Scalar | model.Defined | None = None
+    iid_is: tree.Expr | None = None
 
     def spoken(self) -> str:
         """For diagnostics."""
@@ -106,6 +138,10 @@ class Shape:
                 return word
             case Special():
                 return self.base.value
+            case InterfaceRef(name=name):
+                return f"interface {name}"
+            case Stream():
+                return "a pipe"
             case _:
                 return "a GUID"
 
@@ -115,6 +151,10 @@ INTEGERS: Final = frozenset(
      "Int3264", "UInt3264", "ErrorStatus", "NtStatus", "HResult")
 )  # fmt: skip
 CHARACTERS: Final = frozenset(("Char", "WChar", "Byte"))
+STRING_UNITS: Final = {
+    "Char": "Char", "WChar": "WChar", "Byte": "Byte", "UShort": "WChar", "Small": "Byte", "USmall": "Byte",
+}  # fmt: skip
+"""Units of strings by the types that [string] may stand on; MIDL knew wchar_t as unsigned short once."""
 
 RANGES: Final[dict[str, tuple[int, int]]] = {
     "Boolean": (0, 1),
@@ -194,3 +234,21 @@ def is_integer(base: Base) -> bool:
     if isinstance(base, Draft):
         return base.kind == "enum"
     return isinstance(base, model.Scalar) and base.word in INTEGERS
+
+
+_TAGS: Final = frozenset(
+    ("Boolean", "Byte", "Char", "WChar", "Small", "USmall", "Short", "UShort", "Long", "ULong", "Hyper", "UHyper")
+)
+_STATUS_TAGS: Final = {"ErrorStatus": "ULong", "NtStatus": "Long", "HResult": "Long"}
+
+
+def tag_of(shape: Shape, span: Span) -> model.Scalar | model.Defined:
+    """The type as the tag of a union; Problem when it cannot be one (C706 4.2.14.2)."""
+    if not shape.levels:
+        if isinstance(shape.base, model.Scalar):
+            word = _STATUS_TAGS.get(shape.base.word, shape.base.word)
+            if word in _TAGS:
+                return model.Scalar(word=word)
+        if isinstance(shape.base, Draft) and shape.base.kind == "enum":
+            return model.Defined(key=shape.base.key)
+    raise problem(catalogue.BAD_TAG, span, type=shape.spoken())

@@ -30,30 +30,40 @@ class Annotations:
         match type_:
             case model.Scalar(word=word):
                 return [_SCALARS.get(word, "int")]
-            case model.Guid():
-                return ["UUID"]
             case model.Ranged(target=target):
                 return self._parts(target, accepting=accepting)
-            case model.String():
-                return ["str"]
             case model.Pointer(pointer=kind, target=target):
                 parts = self._parts(target, accepting=accepting)
                 return parts if kind == "ref" else [*parts, "None"]
-            case model.Array():
-                return [self._array(type_, accepting=accepting)]
+            case model.Array(element=element):
+                return [self._array(element, 1, accepting=accepting)]
+            case model.MultiArray(element=element, dimensions=dimensions):
+                return [self._array(element, len(dimensions), accepting=accepting)]
+            case model.Pipe(element=element):
+                return [self._pipe(element, accepting=accepting)]
             case model.Selected(union=union):
                 return self._arms(union)
             case model.Defined():
                 return self._defined(type_)
+            case _:
+                return [_PLAIN[type_.kind]]
 
-    def _array(self, array: model.Array, *, accepting: bool) -> str:
-        element = array.element
-        if isinstance(element, model.Scalar) and element.word in ("Byte", "Char"):
+    def _array(self, element: model.Type, dimensions: int, *, accepting: bool) -> str:
+        if dimensions > 1:
+            inner = self._array(element, dimensions - 1, accepting=accepting)
+        elif element in _OCTETS:
             return "rpc.Octets" if accepting else "bytes"
-        if element == model.Scalar(word="WChar"):
+        elif element == model.Scalar(word="WChar"):
             return "str"
-        inner = _joined(self._parts(element, accepting=accepting))
+        else:
+            inner = _joined(self._parts(element, accepting=accepting))
         return f"Sequence[{inner}]" if accepting else f"list[{inner}]"
+
+    def _pipe(self, element: model.Type, *, accepting: bool) -> str:
+        if element in _OCTETS:
+            return "rpc.OctetStream" if accepting else "bytes"
+        inner = _joined(self._parts(element, accepting=accepting))
+        return f"Iterable[{inner}]" if accepting else f"list[{inner}]"
 
     def _defined(self, defined: model.Defined) -> list[str]:
         definition = self._definitions[defined.key]
@@ -82,6 +92,10 @@ class Annotations:
         return parts if len(_joined(parts)) <= MAX_UNION else ["Any"]
 
 
+_OCTETS: Final = (model.Scalar(word="Byte"), model.Scalar(word="Char"))
+_PLAIN: Final = {
+    "guid": "UUID", "string": "str", "interface": "rpc.InterfaceRef", "ignored": "None", "converted": "Any",
+}  # fmt: skip
 _SCALARS: Final = {"Float": "float", "Double": "float", "Boolean": "bool"}
 
 

@@ -1,17 +1,24 @@
-"""The part of a stub that belongs to one interface: contracts, clients, operations."""
+"""The part of a stub that belongs to one interface: contracts, clients, operations.
+
+Callbacks are the operations of an interface of their own, which has contracts and no clients: a client serves them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from .. import model
 from .annotations import Annotations
+from .docstrings import docstring, paragraphs
 from .layouts import Layouts
 from .naming import METHOD_WORDS, STUB_WORDS, TUPLE_WORDS, Names, words_of
-from .printer import Group, Part, Prefixed, call, display, lines, quoted
+from .printer import INDENT, Group, Part, Prefixed, assigned, call, display, lines, quoted
 
-_ERROR_STATUS = model.Scalar(word="ErrorStatus")
+_ERROR_STATUS: Final = model.Scalar(word="ErrorStatus")
+_KNOWN: Final = ("IUnknown", "IDispatch")
+"""Bases that the runtime has, for files that do not."""
 
 
 @dataclass(slots=True)
@@ -22,30 +29,72 @@ class InterfaceNames:
     asynchronous: str
     client: str
     asynchronous_client: str
+    base: InterfaceNames | None = None
+    callbacks: InterfaceNames | None = None
+    inherited: frozenset[str] = frozenset()
+    """The names of the methods of its bases."""
     results: dict[str, str] = field(default_factory=dict[str, str])
     """Operation to NamedTuple, where there are two results or more."""
     operations: dict[str, str] = field(default_factory=dict[str, str])
 
-    @classmethod
-    def take(cls, interface: model.Interface, names: Names) -> InterfaceNames:
-        """The four classes."""
-        name = interface.name
-        contract, asynchronous = names.take(name), names.take(f"Async{name}")
-        return cls(contract, asynchronous, names.take(f"{name}Client"), names.take(f"Async{name}Client"))
+    @property
+    def expression(self) -> str:
+        """The interface itself, as the stub and others name it."""
+        return f"{self.contract}.interface"
 
     def take_results(self, interface: model.Interface, names: Names) -> None:
         """The result classes."""
-        for operation in interface.operations:
+        for operation in operations_of(interface):
             if len(results_of(operation)) > 1:
                 plain = f"{operation.name}Result"
                 self.results[operation.name] = names.take(
                     plain if plain not in names.taken else f"{interface.name}{plain}"
                 )
+        if self.callbacks is not None:
+            self.callbacks.take_results(callbacks_of(interface), names)
 
     def take_operations(self, interface: model.Interface, names: Names) -> None:
         """The constants that describe operations."""
-        for operation in interface.operations:
+        for operation in operations_of(interface):
             self.operations[operation.name] = names.private(f"{interface.name}_{operation.name}")
+        if self.callbacks is not None:
+            self.callbacks.take_operations(callbacks_of(interface), names)
+
+
+_RUNTIME: Final = {
+    name: InterfaceNames(f"rpc.{name}", f"rpc.Async{name}", "rpc.Client", "rpc.AsyncClient") for name in _KNOWN
+}
+
+
+class Bases:
+    """Gives interfaces their names, and knows those of the bases."""
+
+    def __init__(self) -> None:
+        self._known = dict(_RUNTIME)
+
+    def take(self, interface: model.Interface, names: Names) -> InterfaceNames:
+        """The classes of an interface."""
+        name = interface.name
+        contract, asynchronous = names.take(name), names.take(f"Async{name}")
+        client = names.take(f"{name.lstrip('_')}Client")  # not private: nothing in the stub uses it
+        found = InterfaceNames(contract, asynchronous, client, names.take(f"Async{name}Client"))
+        found.base = self._known.get(interface.base or "")
+        if interface.callbacks:
+            contract, asynchronous = names.take(f"{name}Callbacks"), names.take(f"Async{name}Callbacks")
+            found.callbacks = InterfaceNames(contract, asynchronous, "", "")
+        self._known[name] = found
+        return found
+
+
+def operations_of(interface: model.Interface) -> list[model.Operation]:
+    """The operations that travel."""
+    return [] if interface.local else [found for found in interface.operations if not found.local]
+
+
+def callbacks_of(interface: model.Interface) -> model.Interface:
+    """The callbacks as an interface."""
+    name = f"{interface.name}Callbacks"
+    return model.Interface(name=name, uuid=interface.uuid, version=interface.version, operations=interface.callbacks)
 
 
 def results_of(operation: model.Operation) -> list[tuple[str, model.Type]]:
@@ -66,58 +115,98 @@ class InterfaceEmitter:
         self._names = names
         self._annotations = annotations
         self._layouts = layouts
-        self._parameters = {operation.name: _parameter_names(operation, names) for operation in interface.operations}
-        self._results = {operation.name: self._result(operation) for operation in interface.operations}
+        self._operations = operations_of(interface)
+        self._parameters = {operation.name: _parameter_names(operation, names) for operation in self._operations}
+        self._results = {operation.name: self._result(operation) for operation in self._operations}
         self._methods = self._method_names()
+        names.inherited = frozenset(self._methods.values()) | (names.base.inherited if names.base else frozenset())
+        self._callbacks: InterfaceEmitter | None = None
+        if names.callbacks is not None:
+            self._callbacks = InterfaceEmitter(callbacks_of(interface), names.callbacks, annotations, layouts)
+
+    @property
+    def imported(self) -> bool:
+        """Does it stand in another file?"""
+        return self._interface.imported
+
+    @property
+    def expression(self) -> str:
+        """How the stub names the interface."""
+        return self._names.expression
 
     # Classes
 
     def classes(self) -> Iterator[list[str]]:
         """Result tuples, contracts and clients, a block each."""
-        for operation in self._interface.operations:
+        names, name = self._names, self._interface.name
+        yield from self._contracts(f"What {{}} server of {name} implements.")
+        if self._callbacks is not None:
+            yield from self._callbacks._contracts(f"What {{}} client of {name} implements, for its server to call.")
+        maker = "the object layer" if self._interface.object else "lrpc.connect"
+        told = f'{INDENT}"""Calls {name}; made by {maker}."""'
+        base = names.base
+        client = _head(names.client, "rpc.Client" if base is None else base.client, names.contract)
+        yield [*client, told, *self._calls("def", "return ")]
+        over = "rpc.AsyncClient" if base is None else base.asynchronous_client
+        client = _head(names.asynchronous_client, over, names.asynchronous)
+        yield [*client, told, *self._calls("async def", "return await ")]
+
+    def _contracts(self, told: str) -> Iterator[list[str]]:
+        for operation in self._operations:
             if operation.name in self._names.results:
                 yield self._tuple(operation)
-        names, name = self._names, self._interface.name
-        told = f'    """What a server of {name} implements."""'
-        yield [f"class {names.contract}(rpc.Contract):", told, *self._abstract("def")]
-        told = f'    """What an asyncio server of {name} implements."""'
-        yield [f"class {names.asynchronous}(rpc.AsyncContract):", told, *self._abstract("async def")]
-        told = f'    """Calls {name}; made by lrpc.connect."""'
-        yield [f"class {names.client}(rpc.Client, {names.contract}):", told, *self._calls("def", "return ")]
-        head = f"class {names.asynchronous_client}(rpc.AsyncClient, {names.asynchronous}):"
-        yield [head, told, *self._calls("async def", "return await ")]
+        names, base = self._names, self._names.base
+        over = "rpc.Contract" if base is None else base.contract
+        yield [*_head(names.contract, over), *self._told(told.format("a")), *self._abstract("def")]
+        over = "rpc.AsyncContract" if base is None else base.asynchronous
+        yield [*_head(names.asynchronous, over), *self._told(told.format("an asyncio")), *self._abstract("async def")]
+
+    def _told(self, first: str) -> list[str]:
+        local = [f"{found.number} {found.name}" for found in self._interface.operations if found.local]
+        absent = f"Local, without a method: {', '.join(local)}." if local else ""
+        return docstring(paragraphs(first, self._interface.doc, absent), INDENT)
 
     def _tuple(self, operation: model.Operation) -> list[str]:
         results = results_of(operation)
         annotations = [self._annotations.given(type_) for _, type_ in results]
         names = Names(STUB_WORDS | TUPLE_WORDS | words_of(annotations))
-        fields = [f"    {names.public(name)}: {text}" for (name, _), text in zip(results, annotations, strict=True)]
-        return [f"class {self._names.results[operation.name]}(NamedTuple):", *fields]
+        fields = [f"{INDENT}{names.public(name)}: {text}" for (name, _), text in zip(results, annotations, strict=True)]
+        return [*_head(self._names.results[operation.name], "rpc.NamedTuple"), *fields]
 
     def _abstract(self, keyword: str) -> list[str]:
         out: list[str] = []
-        for operation in self._interface.operations:
-            out += ["", "    @abc.abstractmethod", *self._signature(operation, keyword, ": ...")]
+        for operation in self._operations:
+            told = docstring(self._documentation(operation), INDENT * 2)
+            out += ["", f"{INDENT}@abc.abstractmethod"]
+            out += self._signature(operation, keyword, ":" if told else ": ...") + told
         return out
+
+    def _documentation(self, operation: model.Operation) -> str:
+        names = self._parameters[operation.name]
+        told = [f"{names[found.name]}: {found.doc}" for found in operation.parameters if found.doc.strip()]
+        return paragraphs(operation.doc, "\n".join(told))
 
     def _calls(self, keyword: str, verb: str) -> list[str]:
         out: list[str] = []
-        for operation in self._interface.operations:
+        for operation in self._operations:
             names = self._parameters[operation.name]
             given = [names[parameter.name] for parameter in operation.parameters if parameter.is_in]
             made = call("self._call", self._names.operations[operation.name], *given)
-            out += ["", *self._signature(operation, keyword, ":"), *lines(made, prefix=verb, indent=" " * 8)]
+            out += ["", *self._signature(operation, keyword, ":"), *lines(made, prefix=verb, indent=INDENT * 2)]
         return out
 
     def _signature(self, operation: model.Operation, keyword: str, end: str) -> list[str]:
         names = self._parameters[operation.name]
         items: list[Part] = ["self"]
         taken = [parameter for parameter in operation.parameters if parameter.is_in]
-        items += [f"{names[p.name]}: {self._annotations.taken(p.type)}" for p in taken if not p.auto]
-        counts = [f"{names[p.name]}: {self._annotations.taken(p.type)} = rpc.AUTO" for p in taken if p.auto]
+        items += [f"{names[p.name]}: {self._taken(p)}" for p in taken if not p.auto]
+        counts = [f"{names[p.name]}: {self._taken(p)} = rpc.AUTO" for p in taken if p.auto]
         items += ["*", *counts] if counts else []
-        head = Group(f"{keyword} {self._methods[operation.name]}(", tuple(items))
-        return lines(head, suffix=f" -> {self._results[operation.name]}{end}", indent="    ")
+        head = Group(f"{keyword} {self._methods[operation.name]}(", tuple(items), display=len(items) == 1)
+        return lines(head, suffix=f" -> {self._results[operation.name]}{end}", indent=INDENT)
+
+    def _taken(self, parameter: model.Parameter) -> str:
+        return "bool | None" if parameter.partial else self._annotations.taken(parameter.type)
 
     def _result(self, operation: model.Operation) -> str:
         results = results_of(operation)
@@ -126,55 +215,62 @@ class InterfaceEmitter:
         return self._annotations.given(results[0][1]) if results else "None"
 
     def _method_names(self) -> dict[str, str]:
-        annotations = [
-            self._annotations.taken(parameter.type)
-            for operation in self._interface.operations
-            for parameter in operation.parameters
-        ]
-        names = Names(STUB_WORDS | METHOD_WORDS | words_of([*annotations, *self._results.values()]))
-        return {operation.name: names.public(operation.name) for operation in self._interface.operations}
+        annotations = [self._taken(found) for operation in self._operations for found in operation.parameters]
+        inherited = self._names.base.inherited if self._names.base else frozenset[str]()
+        names = Names(STUB_WORDS | METHOD_WORDS | inherited | words_of([*annotations, *self._results.values()]))
+        return {operation.name: names.public(operation.name) for operation in self._operations}
 
     # Operations
 
     def operations(self) -> list[str]:
-        """The constants that describe the operations."""
+        """The constants that describe the operations, and the callbacks."""
         out: list[str] = []
-        for operation in self._interface.operations:
+        for operation in self._operations:
             name = self._names.operations[operation.name]
-            prefix = f"{name}: rpc.Operation[{self._results[operation.name]}] = "
-            out += lines(self._operation(operation), prefix=prefix)
-        return out
+            kind = "rpc.Operation", self._results[operation.name]
+            out += assigned(name, self._operation(operation), kind=kind)
+        return out if self._callbacks is None else [*out, *self._callbacks.operations()]
 
     def _operation(self, operation: model.Operation) -> Part:
         names = self._parameters[operation.name]
         items: list[Part] = [str(operation.number), quoted(operation.name)]
-        for parameter in operation.parameters:
-            kind = "InOut" if parameter.is_in and parameter.is_out else "In" if parameter.is_in else "Out"
-            layout = self._layouts.of(parameter.type, names)
-            automatic = ["auto=True"] if parameter.auto else []
-            items.append(call(f"rpc.{kind}", quoted(names[parameter.name]), layout, *automatic))
+        items += [self._parameter(parameter, names) for parameter in operation.parameters]
         if operation.returns is not None:
             items.append(Prefixed("returns=", self._layouts.of(operation.returns, {})))
         if operation.name in self._names.results:
             items.append(f"result={self._names.results[operation.name]}")
         if self._methods[operation.name] != operation.name:
             items.append(f"python={quoted(self._methods[operation.name])}")
+        items += [f"{word}=True" for word in ("idempotent", "maybe", "broadcast") if getattr(operation, word)]
         return Group("rpc.Operation(", tuple(items))
+
+    def _parameter(self, parameter: model.Parameter, names: dict[str, str]) -> Part:
+        kind = "InOut" if parameter.is_in and parameter.is_out else "In" if parameter.is_in else "Out"
+        words = [f"{word}=True" for word in ("auto", "partial") if getattr(parameter, word)]
+        return call(f"rpc.{kind}", quoted(names[parameter.name]), self._layouts.of(parameter.type, names), *words)
 
     def interface(self) -> list[str]:
         """The interface with its operations."""
         found, names = self._interface, self._names
-        operations = [names.operations[operation.name] for operation in found.operations]
         items: list[Part] = [
             quoted(found.name),
-            f"UUID({quoted(found.uuid)})",
+            call("UUID", quoted(found.uuid)),
             f"({found.version[0]}, {found.version[1]})",
-            display(operations),
+            display(list(names.operations.values())),
         ]
         if found.endpoints:
             items.append(Prefixed("endpoints=", display([quoted(text) for text in found.endpoints])))
-        prefix = f"{names.contract}.interface = {names.asynchronous}.interface = "
-        return lines(Group("rpc.Interface(", tuple(items)), prefix=prefix)
+        if names.callbacks is not None:
+            items.append(Prefixed("callbacks=", display(list(names.callbacks.operations.values()))))
+        if names.base is not None:
+            items.append(f"base={names.base.expression}")
+        if found.object:
+            items.append("object=True")
+        return assigned(f"{names.expression} = {names.asynchronous}.interface", Group("rpc.Interface(", tuple(items)))
+
+
+def _head(name: str, *bases: str) -> list[str]:
+    return lines(Group(f"class {name}(", bases), suffix=":")
 
 
 def _parameter_names(operation: model.Operation, module: InterfaceNames) -> dict[str, str]:

@@ -6,16 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from .. import model
-from .printer import Group, Infix, Part, Prefixed, call, display, flat, quoted
+from .expressions import SiblingNames, expression, sibling
+from .printer import Group, Part, Prefixed, call, display, pair, quoted
 
 _POINTERS: Final = {"ref": "rpc.RefPtr", "unique": "rpc.UniquePtr", "ptr": "rpc.FullPtr"}
-_PYTHON: Final = {"+": (4, "+"), "-": (4, "-"), "*": (5, "*"), "/": (5, "//"), "%": (5, "%"), "<<": (3, "<<"),
-                  ">>": (3, ">>"), "&": (2, "&"), "^": (1, "^"), "|": (0, "|")}  # fmt: skip
-"""Python's operators for C's, with how tightly they bind."""
-_REVERSIBLE: Final = frozenset("+-*/")
-
-SiblingNames = Mapping[str, str]
-"""IDL names of fields or parameters to their Python names."""
 
 
 class Layouts:
@@ -38,18 +32,34 @@ class Layouts:
                 return f"rpc.{word}"
             case model.Guid():
                 return "rpc.GUID"
-            case model.Defined(key=key):
+            case model.Ignored():
+                return "rpc.Ignored()"
+            case model.Defined(key=key) | model.Converted(conversion=key):
                 return self._named(key)
             case model.Ranged(target=target, lowest=lowest, highest=highest):
                 return call("rpc.Range", self.of(target, siblings), str(lowest), str(highest))
             case model.Pointer(pointer=kind, target=target, lenient=lenient):
                 return call(_POINTERS[kind], self._target(target, siblings), *(["lenient=True"] if lenient else []))
+            case model.InterfacePointer():
+                return _interface(type_, siblings)
+            case model.Selected(union=union, switch=switch):
+                return call("rpc.SwitchIs", self._named(union.key), expression(switch, siblings))
+            case _:
+                return self._sequence(type_, siblings)
+
+    def _sequence(
+        self, type_: model.Array | model.MultiArray | model.String | model.Pipe, siblings: SiblingNames
+    ) -> Part:
+        match type_:
             case model.Array():
                 return self._array(type_, siblings)
             case model.String():
                 return self._string(type_, siblings)
-            case model.Selected(union=union, switch=switch):
-                return call("rpc.SwitchIs", self._named(union.key), expression(switch, siblings))
+            case model.MultiArray(element=element, dimensions=dimensions):
+                found = [_dimension(dimension, siblings) for dimension in dimensions]
+                return call("rpc.MultiArray", self.of(element, siblings), *found)
+            case model.Pipe(element=element):
+                return call("rpc.Pipe", self.of(element, siblings))
 
     def _named(self, key: str) -> str:
         if key not in self._printed:
@@ -83,14 +93,14 @@ class Layouts:
         if string.bound is not None:
             items.append(f"bound={string.bound}")
         if string.size is not None:
-            items.append(f"size={expression(string.size, siblings)}")
+            items.append(Prefixed("size=", expression(string.size, siblings)))
         return Group("rpc.String(", (*items, *_limits(string.limits)))
 
     # Definitions
 
     def structure(self, factory: str, members: list[tuple[str, model.Type]], siblings: SiblingNames) -> Part:
         """A structure; `members` are Python names and types."""
-        fields = [Infix(quoted(name), "/", self.of(type_, siblings)) for name, type_ in members]
+        fields = [pair(quoted(name), "/", self.of(type_, siblings)) for name, type_ in members]
         return call("rpc.Struct", factory, *fields)
 
     def union(self, union: model.UnionType) -> Part:
@@ -110,37 +120,20 @@ def _limits(limits: tuple[int, int] | None) -> tuple[Part, ...]:
     return () if limits is None else (f"limits=({limits[0]}, {limits[1]})",)
 
 
-def expression(found: model.Expression, siblings: SiblingNames) -> str:
-    """A correlation expression."""
-    return _bound(found, siblings)[0]
+def _dimension(dimension: model.Dimension, siblings: SiblingNames) -> Part:
+    items: list[Part] = [] if dimension.bound is None else [str(dimension.bound)]
+    for name in ("size", "length", "first"):
+        found: model.Expression | None = getattr(dimension, name)
+        if found is not None:
+            items.append(Prefixed(f"{name}=", expression(found, siblings)))
+    return call("rpc.Dimension", *items)
 
 
-def _bound(found: model.Expression, siblings: SiblingNames) -> tuple[str, int]:
-    """The text and how tightly it binds."""
-    match found:
-        case model.Number(value=value):
-            return str(value), 9 if value >= 0 else 6
-        case model.Sibling(name=name):
-            return _sibling(siblings.get(name, name)), 9
-        case model.Present(name=name):
-            return f"rpc.present({_sibling(siblings.get(name, name))})", 9
-        case model.When(condition=condition, then=then, otherwise=otherwise):
-            texts = ", ".join(expression(part, siblings) for part in (condition, then, otherwise))
-            return f"rpc.when({texts})", 9
-        case model.Binary():
-            return _binary(found, siblings)
-
-
-def _binary(found: model.Binary, siblings: SiblingNames) -> tuple[str, int]:
-    (left, left_binds), (right, right_binds) = _bound(found.left, siblings), _bound(found.right, siblings)
-    fits = not isinstance(found.left, model.Number) or found.operator in _REVERSIBLE
-    if found.operator not in _PYTHON or not fits:
-        return flat(call("rpc.compare", quoted(found.operator), left, right)), 9
-    binds, operator = _PYTHON[found.operator]
-    left = left if left_binds >= binds else f"({left})"
-    right = right if right_binds > binds else f"({right})"
-    return f"{left} {operator} {right}", binds
-
-
-def _sibling(name: str) -> str:
-    return f'rpc.this["{name}"]' if name.startswith("_") else f"rpc.this.{name}"
+def _interface(pointer: model.InterfacePointer, siblings: SiblingNames) -> Part:
+    items: list[Part] = [quoted(pointer.name)]
+    if pointer.iid is not None:
+        items.append(call("UUID", quoted(pointer.iid)))
+    if pointer.iid_is is not None:
+        name = siblings.get(pointer.iid_is, pointer.iid_is)
+        items.append(Prefixed("iid_is=", sibling(name)))
+    return call("rpc.InterfacePtr", *items)

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Final
 
 _STUB_WORDS = """
-    abc annotations dataclass field IntEnum Any Final NamedTuple UUID Sequence rpc int float str bytes bool list dict
+    abc annotations field IntEnum IntFlag Any Final UUID Iterable Sequence rpc int float str bytes bool list dict
     tuple object type self
 """
 STUB_WORDS: Final = frozenset(_STUB_WORDS.split())

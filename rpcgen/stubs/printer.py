@@ -1,7 +1,8 @@
 """Python text, laid out as `ruff format` with 120 columns leaves it.
 
-What can be broken over lines is a Group (brackets and items), a Prefixed part or an Infix pair; the rest is a
-string. `lines` prints one on one line if it fits, else its items on one line of their own, else one item a line.
+What can be broken over lines is a Group (brackets and items), a Prefixed part, a Chain of operands or something in
+Parentheses; the rest is a string. `lines` prints one on one line if it fits, else its items on one line of their own,
+else one item a line.
 """
 
 from __future__ import annotations
@@ -33,20 +34,31 @@ class Prefixed:
 
 
 @dataclass(frozen=True, slots=True)
-class Infix:
-    """`"name" / part`: broken before the operator."""
+class Chain:
+    """`first operator part operator part`, operators that bind equally: broken before each of them."""
 
-    left: str
-    operator: str
+    first: Part
+    rest: tuple[tuple[str, Part], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parentheses:
+    """`(part)`."""
+
     part: Part
 
 
-Part = str | Group | Prefixed | Infix
+Part = str | Group | Prefixed | Chain | Parentheses
 
 
 def call(name: str, *items: Part) -> Group:
     """`name(items)`."""
     return Group(f"{name}(", items)
+
+
+def pair(left: str, operator: str, right: Part) -> Chain:
+    """`left operator right`."""
+    return Chain(left, ((operator, right),))
 
 
 def display(items: Sequence[Part], brackets: str = "()") -> Group:
@@ -61,8 +73,10 @@ def flat(part: Part) -> str:
             return part
         case Prefixed(prefix, inner):
             return prefix + flat(inner)
-        case Infix(left, operator, inner):
-            return f"{left} {operator} {flat(inner)}"
+        case Chain(first, rest):
+            return flat(first) + "".join(f" {operator} {flat(part)}" for operator, part in rest)
+        case Parentheses(inner):
+            return f"({flat(inner)})"
         case Group(begin, items, end, is_display):
             comma = "," if is_display and begin == "(" and len(items) == 1 else ""
             return f"{begin}{', '.join(map(flat, items))}{comma}{end}"
@@ -75,10 +89,34 @@ def lines(part: Part, *, prefix: str = "", suffix: str = "", indent: str = "") -
         return [whole]
     if isinstance(part, Prefixed):
         return lines(part.part, prefix=prefix + part.prefix, suffix=suffix, indent=indent)
-    if isinstance(part, Infix):
-        rest = lines(part.part, prefix=f"{part.operator} ", suffix=suffix, indent=indent)
-        return [f"{indent}{prefix}{part.left}", *rest]
+    if isinstance(part, Parentheses):
+        return [f"{indent}{prefix}(", *lines(part.part, indent=indent + INDENT), f"{indent}){suffix}"]
+    if isinstance(part, Chain):
+        return _links(part, prefix, suffix, indent)
     return _broken(part, prefix, suffix, indent)
+
+
+def assigned(name: str, part: Part, *, kind: tuple[str, str] | None = None, indent: str = "") -> list[str]:
+    """`name = part`, with `kind` `name: kind[kind] = part`.
+
+    Where not even the part's first bracket fits behind the name it stands in parentheses, and where those do not
+    fit either, the brackets of the kind are broken.
+    """
+    prefix = f"{name} = " if kind is None else f"{name}: {kind[0]}[{kind[1]}] = "
+    room = WIDTH - len(indent)
+    if len(prefix + flat(part)) <= room or (isinstance(part, Group) and len(prefix + part.open) <= room):
+        return lines(part, prefix=prefix, indent=indent)
+    if (kind is None and len(prefix) >= room) or (isinstance(part, str) and len(INDENT + part) > room):
+        return lines(part, prefix=prefix, indent=indent)
+    if kind is not None and len(prefix) >= room:
+        return [f"{indent}{name}: {kind[0]}[", indent + INDENT + kind[1], *lines(part, prefix="] = ", indent=indent)]
+    return [f"{indent}{prefix}(", *lines(part, indent=indent + INDENT), f"{indent})"]
+
+
+def _links(chain: Chain, prefix: str, suffix: str, indent: str) -> list[str]:
+    *before, last = [(prefix, chain.first), *((f"{operator} ", part) for operator, part in chain.rest)]
+    found = [line for start, part in before for line in lines(part, prefix=start, indent=indent)]
+    return [*found, *lines(last[1], prefix=last[0], suffix=suffix, indent=indent)]
 
 
 def _broken(group: Group, prefix: str, suffix: str, indent: str) -> list[str]:

@@ -6,14 +6,13 @@ The first line of a stub says which command made it, from where; it does not cou
 from __future__ import annotations
 
 import keyword
-import posixpath
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .. import Compilation, compile_idl, generate
+from ..finished import Finished, Request, finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +25,22 @@ class Options:
     defines: Mapping[str, str] = field(default_factory=dict[str, str])
     package: bool = False
     """For `lrpc.runtime.interfaces`: the stub imports relatively."""
+    dialect: str = "auto"
+    """As of `compile_idl`."""
+    cached: bool = True
+    """Whether the cache is asked and filled."""
+
+    def request(self, path: str) -> Request:
+        """What is asked of the compiler for an IDL file."""
+        plain = Request(path, self.search, self.defines, self.dialect, package=self.package)
+        return replace(plain, command=self.command(plain.source))
 
     def command(self, path: str) -> str:
         """The command line that makes the stub of `path`."""
         words = ["lrpc", "gen", *(["--package"] if self.package else []), path]
         words += [word for folder in self.search for word in ("-I", folder)]
         words += [word for name, value in self.defines.items() for word in ("-D", f"{name}={value}")]
+        words += [] if self.dialect == "auto" else ["--dialect", self.dialect]
         return shlex.join([*words, *(["-o", self.output] if self.output else [])])
 
 
@@ -41,7 +50,7 @@ class StubFile:
 
     path: Path
     text: str | None
-    compilation: Compilation
+    compilation: Finished
 
     @property
     def current(self) -> bool:
@@ -61,12 +70,8 @@ class StubFile:
 
 def stub_file(path: str, options: Options) -> StubFile:
     """Compile an IDL file to the stub that belongs beside it, or where the options say."""
-    compilation = compile_idl(path, search=options.search, defines=options.defines)
-    shown = posixpath.basename(path) if posixpath.isabs(path) else path
-    text = None
-    if compilation.model is not None:
-        text = generate(compilation.model, source=shown, command=options.command(shown), package=options.package)
-    return StubFile(stub_path(path, options.output), text, compilation)
+    found = finished(options.request(path), cached=options.cached)
+    return StubFile(stub_path(path, options.output), found.stub, found)
 
 
 def stub_path(path: str, output: str | None = None) -> Path:

@@ -5,14 +5,18 @@ Rule: expansion is bounded by the words it produces and by how deep arguments ne
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from .. import catalogue
-from ..diagnostics import Span, problem
+from ..diagnostics import Expansion, Note, Span, problem
 from .words import MAX_WORDS, Word
 
-MAX_PRODUCED: Final = 100_000
+MAX_PRODUCED: Final = 50_000
+"""Words that macros may produce from a short text."""
+MAX_GROWTH: Final = 8
+"""Words more that macros may produce for each word read: the most seen is 5, in wine's mshtml.idl."""
 MAX_ARGUMENT_DEPTH: Final = 40
 MAX_CHAIN: Final = 200
 """Macros that expand into one another."""
@@ -32,9 +36,10 @@ class Budget:
         if self.produced < 0:
             raise problem(catalogue.MACRO_BUDGET, at, limit=MAX_PRODUCED)
 
-    def read(self, at: Span) -> None:
-        """Count a word that was read."""
-        self.words -= 1
+    def read(self, count: int, at: Span) -> None:
+        """Count words that were read."""
+        self.words -= count
+        self.produced += MAX_GROWTH * count
         if self.words < 0:
             raise problem(catalogue.TOO_MANY_TOKENS, at, limit=MAX_WORDS)
 
@@ -52,6 +57,8 @@ class Macro:
     name: str
     parameters: tuple[str, ...] | None
     body: tuple[Word, ...]
+    at: Span | None = None
+    """Where its name is defined."""
 
     def same(self, other: Macro) -> bool:
         """A second definition that changes nothing."""
@@ -68,7 +75,7 @@ def define(at: Span, rest: list[Word]) -> Macro:
         raise problem(catalogue.BAD_DIRECTIVE, at, directive="define", reason="a name is expected")
     name, body = rest[0].text, rest[1:]
     if not body or body[0].text != "(" or body[0].spaced:
-        return Macro(name, None, tuple(body))
+        return Macro(name, None, tuple(body), rest[0].span)
     texts = [word.text for word in body]
     if ")" not in texts:
         raise problem(catalogue.BAD_DIRECTIVE, at, directive="define", reason="`)` is expected")
@@ -77,34 +84,50 @@ def define(at: Span, rest: list[Word]) -> Macro:
     commas = texts[1:end].count(",")
     if len(set(names)) != len(names) or commas != max(0, len(names) - 1):
         raise problem(catalogue.BAD_DIRECTIVE, at, directive="define", reason="the parameters are not a list of names")
-    return Macro(name, names, tuple(body[end + 1 :]))
+    return Macro(name, names, tuple(body[end + 1 :]), rest[0].span)
 
 
-def expand(words: list[Word], macros: Macros, budget: Budget) -> list[Word]:
-    """The words with every macro expanded."""
-    return _Expansion(macros, budget).run(words, 0) if macros else words
+def expand(words: Iterable[Word], macros: Macros, budget: Budget) -> Iterator[Word]:
+    """The words with every macro expanded, as they are asked for."""
+    rest = iter(words)
+    expansion = _Expansion(macros, budget, rest)
+    for word in rest:
+        if word.text in macros:
+            yield from expansion.run([word], 0)
+        else:
+            yield word
+
+
+def _placed(use: Word, macro: Macro, word: Word) -> Span:
+    """Words of a macro stand where it is used, and know where they were written."""
+    source, start, length, moved, renamed, outer = use.span
+    return Span(source, start, length, moved, renamed, Expansion(macro.name, word.span, outer))
+
+
+_NOTHING: Final[Iterator[Word]] = iter(())
 
 
 @dataclass(slots=True)
 class _Expansion:
     macros: Macros
     budget: Budget
+    rest: Iterator[Word]
+    """What stands behind the words that are expanded: a macro's arguments may."""
 
-    def run(self, words: list[Word], depth: int) -> list[Word]:
-        out: list[Word] = []
+    def run(self, words: list[Word], depth: int) -> Iterator[Word]:
         stack = words[::-1]
+        rest = self.rest if not depth else _NOTHING
         while stack:
             word = stack.pop()
             macro = self.macros.get(word.text)
             if macro is None or word.text in word.hidden:
-                out.append(word)
+                yield word
             elif macro.parameters is None:
                 self._push(stack, self._object(macro, word), word)
-            elif stack and stack[-1].text == "(":
+            elif _next(stack, rest) == "(":
                 self._push(stack, self._function(macro, word, stack, depth), word)
             else:
-                out.append(word)
-        return out
+                yield word
 
     def _push(self, stack: list[Word], words: list[Word], use: Word) -> None:
         self.budget.produce(words, use.span)
@@ -114,20 +137,22 @@ class _Expansion:
 
     def _object(self, macro: Macro, use: Word) -> list[Word]:
         hidden = use.hidden | {macro.name}
-        return _pasted([Word(w.text, use.span, w.spaced or not i, hidden) for i, w in enumerate(macro.body)])
+        words = enumerate(macro.body)
+        return _pasted([Word(w.text, _placed(use, macro, w), w.spaced or not i, hidden) for i, w in words])
 
     def _function(self, macro: Macro, use: Word, stack: list[Word], depth: int) -> list[Word]:
         if depth > MAX_ARGUMENT_DEPTH:
             raise problem(catalogue.MACRO_BUDGET, use.span, limit=MAX_PRODUCED)
         parameters = macro.parameters or ()
-        arguments = _arguments(use, stack)
+        arguments = _arguments(use, stack, self.rest if not depth else _NOTHING)
         if not parameters and arguments == [[]]:
             arguments = []
         if len(arguments) != len(parameters):
-            words = {"name": macro.name, "wanted": len(parameters), "given": len(arguments)}
-            raise problem(catalogue.MACRO_ARGUMENTS, use.span, **words)
+            counts = {"wanted": len(parameters), "given": len(arguments)}
+            notes = [Note("the macro is defined here", macro.at)]
+            raise problem(catalogue.MACRO_ARGUMENTS, use.span, name=macro.name, notes=notes, **counts)
         raw = dict(zip(parameters, arguments, strict=True))
-        full = {name: self.run(list(argument), depth + 1) for name, argument in raw.items()}
+        full = {name: list(self.run(argument, depth + 1)) for name, argument in raw.items()}
         return self._substituted(macro, use, raw, full)
 
     def _substituted(
@@ -142,29 +167,36 @@ class _Expansion:
             if word.text == "#" and texts[index + 1] in raw:
                 continue
             if before == "#" and word.text in raw:
-                out.append(Word(_quoted(raw[word.text]), use.span, True, hidden))
+                out.append(Word(_quoted(raw[word.text]), _placed(use, macro, word), True, hidden))
             elif word.text in raw:
                 chosen = (raw if "##" in (before, texts[index + 1]) else full)[word.text]
                 self.budget.produce(chosen, use.span)
-                out += [Word(w.text, use.span, w.spaced or not i, w.hidden | hidden) for i, w in enumerate(chosen)]
+                out += [Word(w.text, w.span, w.spaced or not i, w.hidden | hidden) for i, w in enumerate(chosen)]
             else:
-                out.append(Word(word.text, use.span, word.spaced, hidden))
+                out.append(Word(word.text, _placed(use, macro, word), word.spaced, hidden))
         return _pasted(out)
 
 
-def _arguments(use: Word, stack: list[Word]) -> list[list[Word]]:
-    """Takes `(a, b)` off the stack."""
+def _next(stack: list[Word], rest: Iterator[Word]) -> str:
+    """The text of the word that comes next; empty at the end."""
+    if not stack and (word := next(rest, None)) is not None:
+        stack.append(word)
+    return stack[-1].text if stack else ""
+
+
+def _arguments(use: Word, stack: list[Word], rest: Iterator[Word]) -> list[list[Word]]:
+    """Takes `(a, b)` off the stack, and from the words behind it."""
     stack.pop()
     arguments: list[list[Word]] = [[]]
     depth = 0
-    while stack:
+    while text := _next(stack, rest):
         word = stack.pop()
-        if word.text == ")" and not depth:
+        if text == ")" and not depth:
             return arguments
-        if word.text == "," and not depth:
+        if text == "," and not depth:
             arguments.append([])
             continue
-        depth += (word.text == "(") - (word.text == ")")
+        depth += (text == "(") - (text == ")")
         arguments[-1].append(word)
     raise problem(catalogue.UNTERMINATED, use.span, what="macro call")
 

@@ -1,23 +1,22 @@
 """The C preprocessor: text to words, with the place of every word known.
 
-Directives: #define (object-like and function-like), #undef, #if family, #include, #line, #error,
-#pragma (ignored). Its counterpart is `parser.py`, which reads the joined words again and asks
-`Text.span` where they were written.
+Directives: #define (object-like and function-like), #undef, #if family, #include, #line, #error, and #pragma,
+which says nothing to this compiler: `pack` moves nothing in NDR, `midl_echo` is for C headers, the rest is noise.
+Its counterpart is `terminals.py`, which gives the words their kinds for the parser.
 
 Rule: work is bounded. Words read, words produced by macros, nesting and includes each have a limit.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from .. import catalogue
-from ..diagnostics import Diagnostic, Problem, Source, Span, diagnose, problem
+from ..diagnostics import Diagnostic, Note, Problem, Source, Span, diagnose, problem
 from .macros import Budget, Macro, Macros, define, expand
-from .words import Word, scan
+from .words import Word, lines
 
 MAX_NESTING: Final = 128
 MAX_INCLUDES: Final = 32
@@ -31,28 +30,15 @@ Condition = Callable[[str, Span], int]
 
 @dataclass(slots=True)
 class Text:
-    """Preprocessed text and where it came from."""
+    """A file that is preprocessed while its words are taken; Problem then for what cannot be read on from."""
 
-    text: str
-    words: list[Word]
-    starts: list[int]
-    """Where each word begins in `text`."""
-    depths: list[int]
-    """Open braces before each word."""
+    words: Iterator[Word]
+    source: Source
 
-    def word_at(self, position: int) -> int:
-        """The index of the word that holds `position`."""
-        return max(0, bisect_right(self.starts, position) - 1)
-
-    def span(self, position: int, length: int = 1) -> Span:
-        """Where the characters from `position` were written."""
-        index = self.word_at(position)
-        at = self.words[index].span
-        inside = position - self.starts[index]
-        if inside and not self.words[index].hidden:
-            return Span(at.source, at.start + inside, length, at.lines_moved, at.renamed)
-        shown = at.length if self.words[index].hidden else max(length, 1)
-        return Span(at.source, at.start, shown, at.lines_moved, at.renamed)
+    @property
+    def end(self) -> Span:
+        """Its last character."""
+        return Span(self.source, max(0, len(self.source.text.rstrip()) - 1))
 
 
 @dataclass(slots=True)
@@ -77,34 +63,40 @@ class Preprocessor:
     budget: Budget
     macros: Macros = field(default_factory=dict[str, Macro])
     diagnostics: list[Diagnostic] = field(default_factory=list[Diagnostic])
-    _out: list[Word] = field(default_factory=list[Word])
+    _once: set[str] = field(default_factory=set[str])
+    """Files that say #pragma once."""
     _branches: list[_Branch] = field(default_factory=list[_Branch])
     _files: list[Source] = field(default_factory=list[Source])
     _moved: int = 0
     _renamed: str | None = None
 
     def run(self, source: Source) -> Text:
-        """The text of `source`; Problem for what cannot be read on from."""
-        self._include(source)
-        return join(self._out, source)
+        """The text of `source`; `diagnostics` is complete when its words have been taken."""
+        return Text(self._include(source), source)
+
+    def predefine(self, defines: Mapping[str, str]) -> None:
+        """The macros of MIDL, and those from outside the text."""
+        for name, value in {**PREDEFINED, **defines}.items():
+            self.define(name, [word for line in lines(Source("<define>", value)) for word in line])
 
     def define(self, name: str, body: list[Word]) -> None:
         """A macro from outside the text."""
         self.macros[name] = Macro(name, None, tuple(body))
 
-    def _include(self, source: Source) -> None:
+    def _include(self, source: Source) -> Iterator[Word]:
+        if source.name in self._once:
+            return
         self.budget.scan(len(source.text), Span(source, 0))
         before, self._branches = self._branches, []
         place, self._moved, self._renamed = (self._moved, self._renamed), 0, None
         self._files.append(source)
-        pending: list[Word] = []
-        for line in self._lines(source):
+        lines, held = self._lines(source), list[list[Word]]()
+        while line := (held.pop() if held else next(lines, None)):
             if line[0].text == "#":
-                self._flush(pending)
-                self._directive(line)
+                for included in self._directive(line):
+                    yield from self._include(included)
             elif self._active:
-                pending += line
-        self._flush(pending)
+                yield from expand(_segment(line, lines, held), self.macros, self.budget)
         if self._branches:
             raise problem(catalogue.UNBALANCED_CONDITIONAL, self._branches[-1].at, directive="if")
         self._files.pop()
@@ -113,16 +105,8 @@ class Preprocessor:
 
     def _lines(self, source: Source) -> Iterator[list[Word]]:
         """The lines that hold words."""
-        line: list[Word] = []
-        for word in scan(source):
-            if word is None:
-                if line:
-                    yield self._moved_line(line)
-                line = []
-                continue
-            self.budget.read(word.span)
-            line.append(word)
-        if line:
+        for line in lines(source):
+            self.budget.read(len(line), line[0].span)
             yield self._moved_line(line)
 
     def _moved_line(self, line: list[Word]) -> list[Word]:
@@ -134,49 +118,54 @@ class Preprocessor:
     def _active(self) -> bool:
         return not self._branches or self._branches[-1].active
 
-    def _flush(self, pending: list[Word]) -> None:
-        if pending:
-            self._out += expand(pending, self.macros, self.budget)
-            pending.clear()
-
     # Directives
 
-    def _directive(self, line: list[Word]) -> None:
+    def _directive(self, line: list[Word]) -> Iterable[Source]:
+        """Obey it; the file that it includes."""
         if len(line) == 1:
-            return
+            return ()
         name, rest, at = line[1].text, line[2:], line[1].span
         conditional = _CONDITIONALS.get(name)
         if conditional is not None:
             conditional(self, at, rest)
         elif self._active:
-            self._plain_directive(name, rest, at)
+            return self._plain_directive(name, rest, at)
+        return ()
 
-    def _plain_directive(self, name: str, rest: list[Word], at: Span) -> None:
+    def _plain_directive(self, name: str, rest: list[Word], at: Span) -> Iterable[Source]:
         directive = _DIRECTIVES.get(name)
+        if name == "include":
+            return self._included(at, rest)
         if directive is not None:
             directive(self, at, rest)
         elif name.isdigit():
             self._line(at, [Word(name, at, True), *rest])
         else:
             self.diagnostics.append(diagnose(catalogue.UNKNOWN_DIRECTIVE, at, directive=name))
+        return ()
 
     def _define(self, at: Span, rest: list[Word]) -> None:
         macro = define(at, rest)
         before = self.macros.get(macro.name)
         if before is not None and not before.same(macro):
-            self.diagnostics.append(diagnose(catalogue.MACRO_REDEFINED, at, name=macro.name))
+            notes = [Note("the first definition is here", before.at)]
+            self.diagnostics.append(diagnose(catalogue.MACRO_REDEFINED, macro.at or at, name=macro.name, notes=notes))
         self.macros[macro.name] = macro
 
     def _undef(self, at: Span, rest: list[Word]) -> None:
         self.macros.pop(_one_name("undef", at, rest), None)
 
-    def _included(self, at: Span, rest: list[Word]) -> None:
+    def _included(self, at: Span, rest: list[Word]) -> Iterable[Source]:
         text = "".join(word.text for word in rest)
         if len(text) < 3 or (text[0], text[-1]) not in (('"', '"'), ("<", ">")):
             raise problem(catalogue.BAD_DIRECTIVE, at, directive="include", reason="a file name is expected")
         if len(self._files) >= MAX_INCLUDES:
             raise problem(catalogue.INCLUDE_DEPTH, at, limit=MAX_INCLUDES)
-        self._include(self.find(text[1:-1], rest[0].span))
+        try:
+            return (self.find(text[1:-1], _together(rest)),)
+        except Problem as error:
+            self.diagnostics.append(error.diagnostic)
+            return ()
 
     def _line(self, at: Span, rest: list[Word]) -> None:
         if not rest or not rest[0].text.isdecimal() or len(rest[0].text) > 9:
@@ -190,7 +179,8 @@ class Preprocessor:
         raise problem(catalogue.USER_ERROR, at, text=" ".join(word.text for word in rest[:64]))
 
     def _pragma(self, at: Span, rest: list[Word]) -> None:
-        """#pragma says nothing to this compiler."""
+        if rest and rest[0].text == "once":
+            self._once.add(self._files[-1].name)
 
     # Conditionals
 
@@ -262,38 +252,25 @@ _CONDITIONALS: Final[dict[str, _Directive]] = {
 _DIRECTIVES: Final[dict[str, _Directive]] = {
     "define": Preprocessor._define,  # pyright: ignore[reportPrivateUsage]
     "undef": Preprocessor._undef,  # pyright: ignore[reportPrivateUsage]
-    "include": Preprocessor._included,  # pyright: ignore[reportPrivateUsage]
     "line": Preprocessor._line,  # pyright: ignore[reportPrivateUsage]
     "error": Preprocessor._error,  # pyright: ignore[reportPrivateUsage]
     "pragma": Preprocessor._pragma,  # pyright: ignore[reportPrivateUsage]
 }
 
 
-def join(words: list[Word], source: Source) -> Text:
-    """The words as one text; checks characters, closed quotes and the nesting of brackets."""
-    parts: list[str] = []
-    starts: list[int] = []
-    depths: list[int] = []
-    position = nesting = braces = 0
-    for word in words:
-        word.check()
-        if word.spaced:
-            parts.append(" ")
-            position += 1
-        starts.append(position)
-        depths.append(braces)
-        parts.append(word.text)
-        position += len(word.text)
-        if word.text in ("(", "[", "{"):
-            nesting += 1
-            braces += word.text == "{"
-            if nesting > MAX_NESTING:
-                raise problem(catalogue.NESTED_TOO_DEEPLY, word.span, limit=MAX_NESTING)
-        elif word.text in (")", "]", "}"):
-            nesting -= 1
-            braces -= word.text == "}"
-    end = Word("", Span(source, max(0, len(source.text.rstrip()) - 1)), False)
-    return Text("".join(parts), [*words, end], [*starts, position], [*depths, braces])
+def _segment(line: list[Word], lines: Iterator[list[Word]], held: list[list[Word]]) -> Iterator[Word]:
+    """The words of `line` and of the lines behind it, up to a directive: that is then held."""
+    yield from line
+    for line in lines:
+        if line[0].text == "#":
+            held.append(line)
+            return
+        yield from line
+
+
+def _together(words: list[Word]) -> Span:
+    first, last = words[0].span, words[-1].span
+    return first._replace(length=last.start + last.length - first.start)
 
 
 def _one_name(directive: str, at: Span, rest: list[Word]) -> str:

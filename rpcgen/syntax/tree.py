@@ -103,7 +103,36 @@ class Cast:
     depth: int
 
 
-Expr = Number | Real | Text | Name | Null | Unary | Binary | Conditional | SizeOf | Cast
+@dataclass(frozen=True, slots=True)
+class Access:
+    """`owner.name` and `owner->name`: the pidl dialect has them."""
+
+    span: Span
+    owner: Expr
+    name: str
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`function(arguments)`: the pidl dialect has them."""
+
+    span: Span
+    function: str
+    arguments: tuple[Expr, ...]
+    depth: int
+
+
+Expr = Number | Real | Text | Name | Null | Unary | Binary | Conditional | SizeOf | Cast | Access | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Braces:
+    """`{ 1, 2 }`: the value of a constant array."""
+
+    span: Span
+    values: tuple[Expr, ...]
+
 
 # Attributes
 
@@ -115,6 +144,8 @@ class Attribute:
     span: Span
     name: str
     slots: tuple[Slot, ...] | None
+    text: str = ""
+    """What stands in the parentheses, as written but on one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +236,40 @@ class Enum:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
-    """A type that parses and is outside the width: pipe, SAFEARRAY, interface."""
+class Bitmap:
+    """`bitmap { NAME = 1, ... }` of the pidl dialect."""
 
     span: Span
-    what: str
+    tag: str | None
+    members: tuple[Enumerator, ...]
 
 
-TypeSpec = Words | Named | Tagged | Struct | PlainUnion | SwitchUnion | Enum | Foreign
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """pipe T."""
+
+    span: Span
+    element: TypeSpec
+
+
+@dataclass(frozen=True, slots=True)
+class SafeArray:
+    """SAFEARRAY(T), with the stars behind T."""
+
+    span: Span
+    element: TypeSpec
+    stars: int
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceType:
+    """`interface IFoo` as a type."""
+
+    span: Span
+    name: str
+
+
+TypeSpec = Words | Named | Tagged | Struct | PlainUnion | SwitchUnion | Enum | Bitmap | Pipe | SafeArray | InterfaceType
 Slot = Expr | Uuid | Words | Tagged | None
 
 # Declarators
@@ -238,6 +295,8 @@ class Parameters:
 
     span: Span
     parameters: tuple[Parameter, ...]
+    variadic: bool = False
+    """It ends in `...`."""
 
 
 Level = Star | Bound | Parameters
@@ -313,7 +372,7 @@ class Declaration:
     attributes: Attributes
     type: TypeSpec
     declarators: tuple[Declarator, ...]
-    value: Expr | None = None
+    value: Expr | Braces | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,14 +387,75 @@ class Interface:
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
-    """Something that parses and is outside the width: library, coclass, dispinterface, module."""
+class Forward:
+    """`interface A, B;`: names that are defined later or elsewhere. kind: interface, coclass or dispinterface."""
 
     span: Span
-    what: str
+    kind: str
+    names: tuple[Name, ...]
 
 
-Item = Import | Typedef | Declaration | Interface | Outside
+@dataclass(frozen=True, slots=True)
+class Library:
+    """library."""
+
+    span: Span
+    attributes: Attributes
+    name: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CoclassMember:
+    """`[default, source] interface IFoo;`."""
+
+    span: Span
+    attributes: Attributes
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coclass:
+    """coclass."""
+
+    span: Span
+    attributes: Attributes
+    name: str
+    members: tuple[CoclassMember, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dispinterface:
+    """dispinterface: of another interface, or with properties and methods of its own."""
+
+    span: Span
+    attributes: Attributes
+    name: str
+    interface: Name | None
+    properties: tuple[Member, ...]
+    methods: tuple[Declaration, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """module."""
+
+    span: Span
+    attributes: Attributes
+    name: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportLibrary:
+    """importlib("stdole2.tlb");"""
+
+    span: Span
+    file: Text
+
+
+Item = Import | Typedef | Declaration | Interface | Forward | Library | Coclass | Dispinterface | Module | ImportLibrary
 
 
 @dataclass(slots=True)

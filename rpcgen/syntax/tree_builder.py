@@ -1,87 +1,40 @@
-"""From the grammar's rules to the nodes of `tree.py`, while lark parses.
+"""From the grammar's rules to the nodes of `tree.py`, while the parser reads.
 
-Each method is called by lark with the values of a rule's parts. Where a word was written is asked of
-the text that is being parsed, which travels in the context variable TEXT.
+Each method is called with the values of a rule's parts; `expressions.py` and `acf.py` have the rest of them.
 """
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final
 
-from lark import Token, Transformer
-
 from .. import catalogue
-from ..diagnostics import Span, problem
-from . import literals, tree
-from .preprocessor import Text
+from ..diagnostics import problem
+from . import tree
+from .acf import AcfBuilder
+from .expressions import ExpressionBuilder
+from .parts import Bounds, Direct, Label, Lists, Pair, Suffixes, Values, attributed, present
+from .terminals import Token
 
-TEXT: Final[ContextVar[Text]] = ContextVar("TEXT")
-"""The text that is being parsed."""
-
-MAX_EXPRESSION: Final = 64
 MAX_LEVELS: Final = 16
-Values = list[Any]
+_UUIDS: Final = frozenset(("uuid", "async_uuid"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Label:
-    """`case e:`, or `default:` without a value."""
-
-    word: Token
-    value: tree.Expr | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Lists:
-    """The attributes before something."""
-
-    attributes: tree.Attributes
-
-
-@dataclass(frozen=True, slots=True)
-class _Direct:
-    """A name and its levels, from the name outwards."""
-
-    name: Token
-    levels: tuple[tree.Level, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Suffixes:
-    """The levels of a nameless parameter."""
-
-    levels: tuple[tree.Level, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Bounds:
-    """`low..high`; high is None for `*`."""
-
-    low: tree.Expr
-    high: tree.Expr | None
-
-
-def _span(token: Token) -> Span:
-    return TEXT.get().span(token.start_pos or 0, len(token))
-
-
-class TreeBuilder(Transformer[Token, Any]):
+class TreeBuilder(ExpressionBuilder, AcfBuilder):
     """Makes the nodes; method names are those of the grammar's rules."""
 
     # Items
 
     def file(self, values: Values) -> list[tree.Item]:
         """All items of the file."""
-        return _items(values)
+        return present(values)
 
     def nothing(self, values: Values) -> None:
         """What has no node: cpp_quote, forward declarations, empty slots."""
 
     def import_(self, values: Values) -> tree.Import:
         """import."""
-        return tree.Import(tuple(values[0]))
+        return tree.Import(tuple(values[1]))
 
     def strings_list(self, values: Values) -> Values:
         """The file names of an import."""
@@ -89,71 +42,111 @@ class TreeBuilder(Transformer[Token, Any]):
 
     def interface(self, values: Values) -> tree.Interface:
         """An interface with a body."""
-        attributes, (_, name, *rest) = _attributes(values)
+        attributes, (_, name, *rest) = attributed(values)
         base = None
         if rest and isinstance(rest[0], Token):
-            base = tree.Name(_span(rest[0]), str(rest.pop(0)))
-        return tree.Interface(_span(name), attributes, str(name), base, tuple(_items(rest)))
+            base = tree.Name(rest[0].span, rest.pop(0).text)
+        return tree.Interface(name.span, attributes, name.text, base, tuple(present(rest)))
 
-    def outside(self, values: Values) -> tree.Outside | None:
-        """library, coclass, dispinterface, module."""
-        if len(values) == 1 and not isinstance(values[0], Token):
-            return values[0]  # type: ignore[no-any-return]
-        _, (word, *_) = _attributes(values)
-        return tree.Outside(_span(word), str(word))
+    def import_library(self, values: Values) -> tree.ImportLibrary:
+        """importlib."""
+        word, file = values
+        return tree.ImportLibrary(word.span, file)
 
-    def coclass_member(self, values: Values) -> None:
-        """Skipped with its coclass."""
+    def forward(self, values: Values) -> tree.Forward:
+        """`interface A, B;`."""
+        _, (word, *names) = attributed(values)
+        return tree.Forward(word.span, word.text, tuple(tree.Name(name.span, name.text) for name in names))
 
-    def dispatch(self, values: Values) -> None:
-        """Skipped with its dispinterface."""
+    def library(self, values: Values) -> tree.Library:
+        """library."""
+        attributes, (_, name, *items) = attributed(values)
+        return tree.Library(name.span, attributes, name.text, tuple(present(items)))
+
+    def coclass(self, values: Values) -> tree.Coclass:
+        """coclass."""
+        attributes, (_, name, *members) = attributed(values)
+        return tree.Coclass(name.span, attributes, name.text, tuple(members))
+
+    def coclass_member(self, values: Values) -> tree.CoclassMember:
+        """`interface IFoo;`."""
+        attributes, (word, name) = attributed(values)
+        return tree.CoclassMember(name.span, attributes, word.text, name.text)
+
+    def dispinterface(self, values: Values) -> tree.Dispinterface:
+        """dispinterface."""
+        attributes, (_, name, (interface, properties, methods)) = attributed(values)
+        return tree.Dispinterface(name.span, attributes, name.text, interface, properties, methods)
+
+    def dispatch_of(self, values: Values) -> Values:
+        """A dispinterface that is another interface's."""
+        return [tree.Name(values[1].span, values[1].text), (), ()]
+
+    def dispatch(self, values: Values) -> Values:
+        """A dispinterface with properties and methods."""
+        properties, methods = values
+        return [None, properties, methods]
+
+    def properties(self, values: Values) -> tuple[tree.Member, ...]:
+        """Of a dispinterface."""
+        return tuple(value for value in values if isinstance(value, tree.Member))
+
+    def methods(self, values: Values) -> tuple[tree.Declaration, ...]:
+        """Of a dispinterface."""
+        return tuple(value for value in values if isinstance(value, tree.Declaration))
+
+    def module(self, values: Values) -> tree.Module:
+        """module."""
+        attributes, (_, name, *items) = attributed(values)
+        return tree.Module(name.span, attributes, name.text, tuple(present(items)))
 
     def typedef(self, values: Values) -> tree.Typedef:
         """typedef: attributes may stand on either side of the word."""
-        outer, (word, *rest) = _attributes(values)
-        inner, (type_, *declarators) = _attributes(rest)
-        return tree.Typedef(_span(word), (*outer, *inner), *_split(type_, declarators))
+        outer, (word, *rest) = attributed(values)
+        inner, (type_, *declarators) = attributed(rest)
+        return tree.Typedef(word.span, (*outer, *inner), type_, _all(declarators))
 
     def declaration(self, values: Values) -> tree.Declaration:
         """A type alone, or an operation."""
-        attributes, (type_, *declarators) = _attributes(values)
-        return tree.Declaration(type_.span, attributes, *_split(type_, declarators))
+        attributes, (type_, *declarators) = attributed(values)
+        return tree.Declaration(type_.span, attributes, type_, _all(declarators))
 
     def constant(self, values: Values) -> tree.Declaration:
         """const."""
-        attributes, (type_, declarator, value) = _attributes(values)
+        attributes, (type_, declarator, value) = attributed(values)
         return tree.Declaration(type_.span, attributes, type_, (declarator,), value)
 
-    def braces(self, values: Values) -> Any:
-        """`{ 1, 2 }` as the value of a constant."""
-        raise problem(catalogue.UNSUPPORTED, values[0].span, what="a constant array")
+    def braces(self, values: Values) -> tree.Braces:
+        """`{ 1, 2 }` as the value of a constant; braces within it count for what they hold."""
+        bracket, *written = values
+        flat = [one for value in written for one in (value.values if isinstance(value, tree.Braces) else (value,))]
+        return tree.Braces(bracket.span, tuple(flat))
 
     # Attributes
 
-    def attributes(self, values: Values) -> _Lists:
+    def attributes(self, values: Values) -> Lists:
         """All lists in a row are one set."""
-        return _Lists(tuple(attribute for values_ in values for attribute in values_))
+        return Lists(tuple(attribute for values_ in values for attribute in values_))
 
     def attribute_list(self, values: Values) -> Values:
         """One pair of brackets; empty places vanish."""
-        return [value for value in values if value is not None]
+        return present(values)
 
     def attribute(self, values: Values) -> tree.Attribute:
         """`[name]`."""
-        return tree.Attribute(_span(values[0]), str(values[0]), None)
+        return tree.Attribute(values[0].span, values[0].text, None)
 
     def attribute_with_slots(self, values: Values) -> tree.Attribute:
         """`[name(a, , b)]`."""
-        return tree.Attribute(_span(values[0]), str(values[0]), tuple(values[1:]))
+        name, *written = values
+        slots = tuple(slot for value in written for slot in _slots(value))
+        if name.text in _UUIDS:
+            slots = (_uuid(slots, name),)
+        return tree.Attribute(name.span, name.text, slots, name.inside)
 
-    def attribute_uuid(self, values: Values) -> tree.Attribute:
-        """`[uuid(...)]`."""
-        text = str(values[1])
-        return tree.Attribute(_span(values[0]), str(values[0]), (tree.Uuid(_span(values[1]), text.strip('L"')),))
-
-    def attribute_name(self, values: Values) -> Token:
-        """A word or keyword."""
-        return values[0]  # type: ignore[no-any-return]
+    def uuid(self, values: Values) -> tree.Uuid:
+        """A uuid."""
+        return tree.Uuid(values[0].span, values[0].text)
 
     def slot_type(self, values: Values) -> tree.Words | tree.Tagged:
         """A type in a slot, as in switch_type(long)."""
@@ -162,6 +155,15 @@ class TreeBuilder(Transformer[Token, Any]):
     def slot_tag(self, values: Values) -> tree.Tagged:
         """`switch_type(enum E)`."""
         return self.tagged(values)
+
+    def slot_pointer(self, values: Values) -> tree.Name:
+        """`transmit_as(FOO *)`."""
+        return self.name(values)
+
+    def slot_pair(self, values: Values) -> Pair:
+        """`implicit_handle(handle_t h)`."""
+        first, second = values
+        return Pair(self.name([first]) if isinstance(first, Token) else first, self.name([second]))
 
     # Types
 
@@ -175,71 +177,89 @@ class TreeBuilder(Transformer[Token, Any]):
 
     def base_words(self, values: Values) -> tree.Words:
         """`unsigned long`."""
-        words = tuple(str(value) for value in values if isinstance(value, Token))
-        return tree.Words(_span(values[0]), words)
+        words = tuple(value.text for value in values if isinstance(value, Token))
+        return tree.Words(values[0].span, words)
 
     def qualifier(self, values: Values) -> None:
         """const, volatile ... have no effect."""
 
     def named(self, values: Values) -> tree.Named:
         """A typedef name."""
-        return tree.Named(_span(values[0]), str(values[0]))
+        return tree.Named(values[0].span, values[0].text)
 
     def tagged(self, values: Values) -> tree.Tagged:
         """`struct X`."""
-        return tree.Tagged(_span(values[1]), str(values[0]), str(values[1]))
+        return tree.Tagged(values[1].span, values[0].text, values[1].text)
 
-    def foreign(self, values: Values) -> tree.Foreign:
-        """pipe, SAFEARRAY, interface as a type."""
-        return tree.Foreign(_span(values[0]), str(values[0]))
+    def interface_type(self, values: Values) -> tree.InterfaceType:
+        """`interface IFoo` as a type."""
+        return tree.InterfaceType(values[1].span, values[1].text)
+
+    def pipe(self, values: Values) -> tree.Pipe:
+        """pipe T."""
+        return tree.Pipe(values[0].span, values[1])
+
+    def safearray(self, values: Values) -> tree.SafeArray:
+        """SAFEARRAY(T)."""
+        word, type_, *stars = values
+        return tree.SafeArray(word.span, type_, len(stars))
 
     def struct(self, values: Values) -> tree.Struct:
         """A structure's body."""
         word, tag, rest = _tag(values)
-        return tree.Struct(_span(tag or word), tag and str(tag), tuple(rest))
+        return tree.Struct((tag or word).span, tag and tag.text, tuple(present(rest)))
 
     def union(self, values: Values) -> tree.PlainUnion:
         """A union's body."""
         word, tag, rest = _tag(values)
-        return tree.PlainUnion(_span(tag or word), tag and str(tag), _arms(rest))
+        return tree.PlainUnion((tag or word).span, tag and tag.text, tuple(present(rest)))
 
     def switch_union(self, values: Values) -> tree.SwitchUnion:
         """An encapsulated union."""
         word, tag, (_, type_, selector, *rest) = _tag(values)
-        name = str(rest.pop(0)) if rest and isinstance(rest[0], Token) else None
-        return tree.SwitchUnion(_span(tag or word), tag and str(tag), type_, str(selector), name, _arms(rest))
+        name = rest.pop(0).text if rest and isinstance(rest[0], Token) else None
+        return tree.SwitchUnion((tag or word).span, tag and tag.text, type_, selector.text, name, tuple(present(rest)))
 
     def enum(self, values: Values) -> tree.Enum:
         """An enumeration's body."""
-        word, tag, rest = _tag(values)
-        return tree.Enum(_span(tag or word), tag and str(tag), tuple(rest))
+        word, tag, (members,) = _tag(values)
+        return tree.Enum((tag or word).span, tag and tag.text, members)
+
+    def bitmap(self, values: Values) -> tree.Bitmap:
+        """A bitmap's body."""
+        word, tag, (members,) = _tag(values)
+        return tree.Bitmap((tag or word).span, tag and tag.text, members)
+
+    def enumerators(self, values: Values) -> tuple[tree.Enumerator, ...]:
+        """A list of them."""
+        return tuple(present(values))
 
     def enumerator(self, values: Values) -> tree.Enumerator:
         """A name, perhaps with a value."""
-        attributes, (name, *value) = _attributes(values)
-        return tree.Enumerator(_span(name), attributes, str(name), value[0] if value else None)
+        attributes, (name, *value) = attributed(values)
+        return tree.Enumerator(name.span, attributes, name.text, value[0] if value else None)
 
     def field(self, values: Values) -> tree.Member:
         """A line of a structure."""
-        attributes, (type_, *declarators) = _attributes(values)
-        return tree.Member(type_.span, attributes, *_split(type_, declarators))
+        attributes, (type_, *declarators) = attributed(values)
+        return tree.Member(type_.span, attributes, type_, _all(declarators))
 
     def arm(self, values: Values) -> tree.Arm:
         """A line of a union."""
         labels = _labels(values)
-        attributes, (type_, *declarators) = _attributes(values[len(labels) :])
-        return tree.Arm(type_.span, labels, attributes, *_split(type_, declarators))
+        attributes, (type_, *declarators) = attributed(values[len(labels) :])
+        return tree.Arm(type_.span, labels, attributes, type_, _all(declarators))
 
     def empty_arm(self, values: Values) -> tree.Arm:
         """An arm without data."""
         labels = _labels(values)
-        attributes, _ = _attributes(values[len(labels) :])
+        attributes, _ = attributed(values[len(labels) :])
         spans = [found.span for found in (*attributes, *labels) if found is not None]
-        return tree.Arm(spans[0] if spans else _span(_labels_word(values)), labels, attributes, None, ())
+        return tree.Arm(spans[0] if spans else _labels_word(values).span, labels, attributes, None, ())
 
-    def label(self, values: Values) -> _Label:
+    def label(self, values: Values) -> Label:
         """`case e:` or `default:`."""
-        return _Label(values[0], values[1] if len(values) > 1 else None)
+        return Label(values[0], values[1] if len(values) > 1 else None)
 
     # Declarators
 
@@ -256,156 +276,76 @@ class TreeBuilder(Transformer[Token, Any]):
 
     def field_declarator(self, values: Values) -> tree.Declarator:
         """A declarator, perhaps a bit-field."""
-        first: tree.Declarator = values[0]
-        if len(values) == 1:
-            return first
-        return tree.Declarator(first.span, first.name, first.levels, values[1])
+        first = values[0]
+        if isinstance(first, Token):
+            return tree.Declarator(first.span, None, (), values[1])
+        return first if len(values) == 1 else tree.Declarator(first.span, first.name, first.levels, values[1])
 
     def star(self, values: Values) -> tree.Star:
         """A pointer."""
         return tree.Star()
 
-    def direct(self, values: Values) -> _Direct:
+    def direct(self, values: Values) -> Direct:
         """A name with its suffixes."""
-        return _Direct(values[0], tuple(values[1:]))
+        return Direct(values[0], tuple(values[1:]))
 
-    def nested(self, values: Values) -> _Direct:
+    def nested(self, values: Values) -> Direct:
         """`(*name)` with its suffixes."""
-        index = next(i for i, value in enumerate(values) if isinstance(value, _Direct))
-        inner: _Direct = values[index]
+        index = next(i for i, value in enumerate(values) if isinstance(value, Direct))
+        inner: Direct = values[index]
         stars = [value for value in values[:index] if isinstance(value, tree.Star)]
-        return _Direct(inner.name, (*inner.levels, *stars, *values[index + 1 :]))
+        return Direct(inner.name, (*inner.levels, *stars, *values[index + 1 :]))
 
     def array(self, values: Values) -> tree.Bound:
         """`[...]`."""
         bracket, bound = values
-        if isinstance(bound, _Bounds):
-            return tree.Bound(_span(bracket), bound.high, bound.low)
-        return tree.Bound(_span(bracket), bound)
+        if isinstance(bound, Bounds):
+            return tree.Bound(bracket.span, bound.high, bound.low)
+        return tree.Bound(bracket.span, bound)
 
-    def bounds(self, values: Values) -> _Bounds:
+    def bounds(self, values: Values) -> Bounds:
         """`low..high`."""
-        return _Bounds(values[0], values[2])
+        low, _, high = values
+        return Bounds(low, high)
 
     def function(self, values: Values) -> tree.Parameters:
         """`(...)`."""
-        bracket, *parameters = values
-        return tree.Parameters(_span(bracket), tuple(parameters[0]) if parameters else ())
+        bracket, *rest = values
+        parameters: Values = rest[0] if rest else []
+        found = tuple(value for value in parameters if isinstance(value, tree.Parameter))
+        variadic = bool(parameters) and isinstance(parameters[-1], Token)
+        return tree.Parameters(bracket.span, found, variadic)
 
-    def parameters(self, values: Values) -> list[tree.Parameter]:
+    def parameters(self, values: Values) -> Values:
         """A list of them."""
-        for value in values:
-            if isinstance(value, Token):
-                raise problem(catalogue.UNSUPPORTED, _span(value), what="a variable number of parameters")
         return values
 
     def parameter(self, values: Values) -> tree.Parameter:
         """A parameter, perhaps without a name."""
-        attributes, (type_, *rest) = _attributes(values)
+        attributes, (type_, *rest) = attributed(values)
         if rest and isinstance(rest[-1], tree.Declarator):
             declarator = rest[-1]
         else:
-            suffixes = rest[-1].levels if rest and isinstance(rest[-1], _Suffixes) else ()
+            suffixes = rest[-1].levels if rest and isinstance(rest[-1], Suffixes) else ()
             stars = [value for value in rest if isinstance(value, tree.Star)]
             declarator = tree.Declarator(type_.span, None, (*suffixes, *stars))
-        type_, (declarator,) = _split(type_, [(declarator,)])
         return tree.Parameter(declarator.span, attributes, type_, declarator)
 
-    def abstract(self, values: Values) -> _Suffixes:
+    def abstract(self, values: Values) -> Suffixes:
         """The suffixes of a nameless parameter."""
-        return _Suffixes(tuple(values))
+        return Suffixes(tuple(values))
 
-    # Expressions
-
-    def number(self, values: Values) -> tree.Number:
-        """An integer."""
-        span, text = _span(values[0]), str(values[0])
-        return tree.Number(span, literals.integer(text, span), text)
-
-    def real(self, values: Values) -> tree.Real:
-        """A floating-point number."""
-        return tree.Real(_span(values[0]), str(values[0]))
-
-    def character(self, values: Values) -> tree.Number:
-        """A character: its code."""
-        span, text = _span(values[0]), str(values[0])
-        return tree.Number(span, literals.character(text, span), text)
-
-    def string(self, values: Values) -> tree.Text:
-        """Adjacent strings are one."""
-        return tree.Text(_span(values[0]), "".join(literals.string(str(value), _span(value)) for value in values))
-
-    def truth(self, values: Values) -> tree.Number:
-        """TRUE, FALSE."""
-        return tree.Number(_span(values[0]), int(values[0] == "TRUE"), str(values[0]))
-
-    def null(self, values: Values) -> tree.Null:
-        """NULL."""
-        return tree.Null(_span(values[0]))
-
-    def name(self, values: Values) -> tree.Name:
-        """An identifier."""
-        return tree.Name(_span(values[0]), str(values[0]))
-
-    def unary(self, values: Values) -> tree.Unary:
-        """An operator before its operand."""
-        return tree.Unary(_span(values[0]), str(values[0]), values[1], _deeper(_span(values[0]), values[1]))
-
-    def binary(self, values: Values) -> tree.Binary:
-        """An operator between its operands."""
-        left, operator, right = values
-        return tree.Binary(left.span, str(operator), left, right, _deeper(left.span, left, right))
-
-    def conditional(self, values: Values) -> tree.Conditional:
-        """`a ? b : c`."""
-        condition, then, otherwise = (value for value in values if not isinstance(value, Token))
-        depth = _deeper(condition.span, condition, then, otherwise)
-        return tree.Conditional(condition.span, condition, then, otherwise, depth)
-
-    def sizeof(self, values: Values) -> tree.SizeOf:
-        """sizeof."""
-        word, *parts = values
-        stars = sum(isinstance(part, tree.Star) for part in parts)
-        return tree.SizeOf(_span(word), _type_name(parts[: len(parts) - stars]), stars)
-
-    def cast(self, values: Values) -> tree.Cast:
-        """A cast."""
-        type_ = _type_name(values[:1])
-        return tree.Cast(type_.span, type_, values[-1], _deeper(type_.span, values[-1]))
-
-
-def _items(values: Values) -> list[tree.Item]:
-    return [value for value in values if value is not None]
-
-
-def _attributes(values: Values) -> tuple[tree.Attributes, Values]:
-    if not values or not isinstance(values[0], _Lists):
-        return (), values
-    return values[0].attributes, values[1:]
+    def abstract_nested(self, values: Values) -> Suffixes:
+        """`(*)(long)`: stars and suffixes of a nameless parameter."""
+        return Suffixes(tuple(present(values)))
 
 
 def _labels(values: Values) -> tuple[tree.Expr | None, ...]:
-    return tuple(value.value for value in values if isinstance(value, _Label))
+    return tuple(value.value for value in values if isinstance(value, Label))
 
 
 def _labels_word(values: Values) -> Token:
-    return next(value.word for value in values if isinstance(value, _Label))
-
-
-def _split(type_: Any, rest: Values) -> tuple[Any, tuple[tree.Declarator, ...]]:
-    """The type and its declarators. `long byte;` names the field `byte`, a word that is also a type."""
-    declarators: tuple[tree.Declarator, ...] = rest[0] if rest else ()
-    if isinstance(declarators, tree.Declarator):
-        declarators = (declarators,)
-    nameless = not declarators or (len(declarators) == 1 and not declarators[0].name and not declarators[0].levels)
-    if isinstance(type_, tree.Words) and nameless and len(type_.words) > 1 and type_.words[-1] in _SOFT:
-        *words, name = type_.words
-        return tree.Words(type_.span, tuple(words)), (tree.Declarator(type_.span, name, ()),)
-    return type_, declarators
-
-
-_SOFT: Final = frozenset(("byte", "boolean", "small", "hyper", "wchar_t", "error_status_t", "handle_t"))
-"""Type words that files use as names, or define again."""
+    return next(value.word for value in values if isinstance(value, Label))
 
 
 def _tag(values: Values) -> tuple[Token, Token | None, Values]:
@@ -415,26 +355,30 @@ def _tag(values: Values) -> tuple[Token, Token | None, Values]:
     return word, None, rest
 
 
-def _arms(values: Values) -> tuple[tree.Arm, ...]:
-    return tuple(value for value in values if value is not None)
+def _all(declarators: Sequence[Any]) -> tuple[tree.Declarator, ...]:
+    """A rule's declarators: one part, or none."""
+    if not declarators:
+        return ()
+    return (declarators[0],) if isinstance(declarators[0], tree.Declarator) else declarators[0]
+
+
+def _slots(value: Any) -> tuple[tree.Slot, ...]:
+    return (value.first, value.second) if isinstance(value, Pair) else (value,)
+
+
+def _uuid(slots: tuple[tree.Slot, ...], name: Token) -> tree.Uuid:
+    """The slot of [uuid], quoted or not."""
+    match slots:
+        case (tree.Uuid() as uuid,):
+            return uuid
+        case (tree.Text(span, text),):
+            return tree.Uuid(span, text.strip("{}"))
+        case _:
+            at = next((slot.span for slot in slots if slot is not None), name.span)
+            raise problem(catalogue.SYNTAX, at, found=f"`{name.inside[:40]}`", expected="a string or a uuid")
 
 
 def _declarator(name: Token, levels: tuple[tree.Level, ...]) -> tree.Declarator:
     if len(levels) > MAX_LEVELS:
-        raise problem(catalogue.DECLARATOR_TOO_DEEP, _span(name), limit=MAX_LEVELS)
-    return tree.Declarator(_span(name), str(name), levels)
-
-
-def _deeper(span: Span, *operands: Any) -> int:
-    depth = 1 + max(getattr(operand, "depth", 0) for operand in operands)
-    if depth > MAX_EXPRESSION:
-        raise problem(catalogue.EXPRESSION_TOO_DEEP, span, limit=MAX_EXPRESSION)
-    return depth
-
-
-def _type_name(parts: Values) -> tree.Words | tree.Named | tree.Tagged:
-    if len(parts) == 2:
-        return tree.Tagged(_span(parts[1]), str(parts[0]), str(parts[1]))
-    if isinstance(parts[0], Token):
-        return tree.Named(_span(parts[0]), str(parts[0]))
-    return parts[0]  # type: ignore[no-any-return]
+        raise problem(catalogue.DECLARATOR_TOO_DEEP, name.span, limit=MAX_LEVELS)
+    return tree.Declarator(name.span, name.text, levels)

@@ -14,15 +14,22 @@ from uuid import UUID
 from .expression import Sibling
 from .layout import (
     Array,
+    BitSet,
     Boolean,
+    Converted,
+    Dimension,
     EncapsulatedUnion,
     Encoding,
     Enum,
     Field,
     Guid,
     Layout,
+    MultiArray,
     NoArm,
     Parameters,
+    Pipe,
+    PipeItems,
+    PipeOctets,
     Range,
     RefPtr,
     Scalar,
@@ -64,10 +71,16 @@ def blank(layout: Layout, siblings: Mapping[str, object] = _NOTHING) -> Any:
             return layout.factory(tag, _arm(layout.union, tag, _NOTHING))
         case Array():
             return _items(layout, siblings)
+        case MultiArray():
+            return _rows(layout, siblings)
+        case Pipe():
+            return PipeOctets() if layout.octets else PipeItems()
+        case Converted():
+            return layout.conversion.inward(blank(layout.layout, siblings))
         case RefPtr():
             return blank(layout.target, siblings)
         case _:
-            return None  # unique and full pointers, context handles
+            return None  # unique and full pointers, placeholders, context handles
 
 
 def _zero(layout: Scalar) -> Any:
@@ -75,6 +88,8 @@ def _zero(layout: Scalar) -> Any:
         return False
     if isinstance(layout, Enum):
         return layout.by_value.get(0, 0)
+    if isinstance(layout, BitSet):
+        return layout.member(0)
     return 0.0 if layout.code(Encoding.NDR) in "fd" else 0
 
 
@@ -109,13 +124,36 @@ def _arm(union: Union, tag: int | None, siblings: Mapping[str, object]) -> Any:
 
 
 def _items(layout: Array, siblings: Mapping[str, object]) -> Any:
-    place = Place("", siblings)
-    first = place.known(layout.first) or 0
-    count = place.known(layout.size) if layout.bound is None else layout.bound
-    if layout.varying:
-        count = (count or 0) - first if layout.length is None else place.known(layout.length)
-    count = max(0, min(count or 0, LONGEST))
-    each = octets_each(layout.element)
+    return _row(layout.element, _count(layout, Place("", siblings), LONGEST), siblings)
+
+
+def _rows(layout: MultiArray, siblings: Mapping[str, object]) -> Any:
+    """Lists in lists; no more items, and no more lists, than LONGEST."""
+    place, left, counts = Place("", siblings), LONGEST, list[int]()
+    for dimension in layout.dimensions:
+        counts.append(_count(dimension, place, left))
+        left //= counts[-1] or 1
+    *above, last = counts
+
+    def rows(depth: int) -> Any:
+        if depth == len(above):
+            return _row(layout.element, last, siblings)
+        return [rows(depth + 1) for _ in range(above[depth])]
+
+    return rows(0)
+
+
+def _count(counted: Array | Dimension, place: Place, most: int) -> int:
+    """Items that travel: all, or those that `length` speaks of."""
+    count = place.known(counted.size) if counted.bound is None else counted.bound
+    if counted.length is not None or counted.first is not None:
+        rest = (count or 0) - (place.known(counted.first) or 0)
+        count = rest if counted.length is None else place.known(counted.length)
+    return max(0, min(count or 0, most))
+
+
+def _row(element: Layout, count: int, siblings: Mapping[str, object]) -> Any:
+    each = octets_each(element)
     if each:
         return bytes(count) if each == 1 else "\0" * count
-    return [blank(layout.element, siblings) for _ in range(count)]
+    return [blank(element, siblings) for _ in range(count)]

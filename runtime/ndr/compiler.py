@@ -14,13 +14,14 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from copy import copy
 from enum import Enum
 from functools import cache, lru_cache
+from math import prod
 from struct import pack, unpack
 from typing import Any, Final, NoReturn, TypeAlias
 from uuid import UUID
 
 from .errors import RPC_X_BAD_STUB_DATA, NdrError
 from .expression import OPERATORS
-from .layout import AUTO, UNSHARED, Encoding, Layout, Parameters, shared
+from .layout import AUTO, UNSHARED, Encoding, Layout, Parameters, PipeItems, PipeOctets, shared
 from .reading import Reading
 from .writing import Writing
 
@@ -168,6 +169,81 @@ def _as_text(value: Any) -> str:
     return value
 
 
+def _flat_items(value: Any, rank: int) -> tuple[Any, ...]:
+    """The items of lists in lists in one list, then how many there are in each dimension; None below an empty one."""
+    level: list[Any] = _as_items(value)
+    counts: list[int | None] = [len(level)]
+    for _ in range(rank - 1):
+        rows = [_as_items(row) for row in level]
+        counts.append(_same_length([len(row) for row in rows]))
+        level = [item for row in rows for item in row]
+    return level, *counts
+
+
+def _flat_octets(value: Any, rank: int) -> tuple[Any, ...]:
+    if rank == 1:
+        octets = _as_octets(value)
+        return octets, len(octets)
+    rows, *counts = _flat_items(value, rank - 1)
+    found = [_as_octets(row) for row in rows]
+    return b"".join(found), *counts, _same_length([len(row) for row in found])
+
+
+def _flat_text(value: Any, rank: int) -> tuple[Any, ...]:
+    rows, *counts = _flat_items(value, rank - 1) if rank > 1 else ([value],)
+    text = "".join(rows)
+    return text, *counts, _same_length([_units(row, 2) for row in rows])
+
+
+def _same_length(lengths: list[int]) -> int | None:
+    if len(set(lengths)) > 1:
+        raise NdrError(f"rows of {min(lengths)} and of {max(lengths)} items in one array")
+    return lengths[0] if lengths else None
+
+
+def _units(text: str, unit: int) -> int:
+    octets = text.encode("utf-8", "surrogateescape") if unit == 1 else text.encode("utf-16-le", "surrogatepass")
+    return len(octets) // unit
+
+
+def _longest(texts: list[str], unit: int) -> int:
+    """The units of the longest text, its terminator among them."""
+    return max((_units(text, unit) + 1 for text in texts), default=0)
+
+
+def _nested(items: Any, counts: tuple[int, ...], size: int, row: Callable[[Any], Any] | None) -> Any:
+    """Lists in lists of items that take `size` each in `items`; `row` makes an innermost one, None for a list."""
+    *above, count = counts
+    step = count * size
+    level: list[Any] = [items[at * step : (at + 1) * step] for at in range(prod(above))]
+    if row is not None:
+        level = [row(part) for part in level]
+    while len(above) > 1:
+        width = above.pop()
+        level = [level[at * width : (at + 1) * width] for at in range(prod(above))]
+    return level if above else level[0]
+
+
+def _row_utf_16_le(octets: Octets) -> str:
+    return codecs.utf_16_le_decode(octets, "surrogatepass", True)[0]
+
+
+def _row_utf_16_be(octets: Octets) -> str:
+    return codecs.utf_16_be_decode(octets, "surrogatepass", True)[0]
+
+
+def _piped_items(items: list[Any], counts: list[int]) -> PipeItems:
+    value = PipeItems(items)
+    value.counts = counts
+    return value
+
+
+def _piped_octets(chunks: list[Octets], counts: list[int]) -> PipeOctets:
+    value = PipeOctets(b"".join(chunks))
+    value.counts = counts
+    return value
+
+
 def _as_items(value: str | Mapping[Any, Any] | Sequence[Any]) -> list[Any]:
     if isinstance(value, str | Mapping):
         raise TypeError(f"an array takes a list, not {type(value).__name__}")
@@ -265,11 +341,20 @@ _SUPPORT: Final[dict[str, Any]] = {
     "bad": _bad,
     "disagree": _disagree,
     "exact": _exact,
+    "flat_items": _flat_items,
+    "flat_octets": _flat_octets,
+    "flat_text": _flat_text,
     "given": _given,
     "from_utf_16_be": codecs.utf_16_be_decode,
     "from_utf_16_le": codecs.utf_16_le_decode,
+    "longest": _longest,
+    "nested": _nested,
     "numbers": _numbers,
+    "piped_items": _piped_items,
+    "piped_octets": _piped_octets,
     "referent": _referent,
+    "row_utf_16_be": _row_utf_16_be,
+    "row_utf_16_le": _row_utf_16_le,
     "run": _run,
     "shared": shared,
     "to_utf_16_be": codecs.utf_16_be_encode,

@@ -2,6 +2,9 @@
 
 Integers and enumerations are numbers (names of enumerators are taken too), texts are strings, byte arrays
 and other arrays are lists, structures and parameters are objects, null pointers are null. Beyond that:
+- bits with names are a number; "read|write" is taken too;
+- a pipe is a list of its chunks, each a list, the last of them empty;
+- what a conversion makes is in the form of what travels, an interface pointer the list of its octets;
 - a UUID is its text; a context handle is {"attributes": 0, "uuid": "..."} or null;
 - a SID structure is {"sid": "S-1-5-32-544"};
 - the sent part of an array with [first_is] is {"offset": 1, "data": [8, 9]};
@@ -14,10 +17,11 @@ Rules of this file: it knows no octets; a form that is wrong is an NdrError with
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from .errors import NdrError
@@ -25,17 +29,28 @@ from .expression import Number
 from .layout import (
     AUTO,
     Array,
+    BitSet,
     Boolean,
+    Byte,
     ContextHandle,
+    Converted,
+    Dimension,
     EncapsulatedUnion,
     Encoding,
     Enum,
     Field,
     FullPtr,
     Guid,
+    Ignored,
+    InterfacePtr,
     Layout,
+    Mark,
+    MultiArray,
     NoArm,
     Parameters,
+    Pipe,
+    PipeItems,
+    PipeOctets,
     Pointer,
     Range,
     RefPtr,
@@ -99,6 +114,16 @@ class _ToJson:
                 return (yield self._encapsulated(layout, value, place))
             case Array():
                 return (yield self._array(layout, value, place))
+            case MultiArray():
+                return (yield self._rows(layout, layout.dimensions, value, place))
+            case Pipe():
+                return (yield self._pipe(layout, value, place))
+            case InterfacePtr():
+                return list(elements(Byte, value, Encoding.NDR, place.path))
+            case Converted():
+                return (yield self.form(layout.layout, _at(place, layout.conversion.outward, value), place))
+            case Ignored() | Mark():
+                return _placeholder(layout, value, place)
             case FullPtr() if value is not None:
                 return (yield self._shared(layout, value, place))
             case Pointer():
@@ -129,17 +154,35 @@ class _ToJson:
         return {layout.tag: tag, layout.name: (yield self._arm(layout.union, tag, arm, place.field(layout.name)))}
 
     def _array(self, layout: Array, value: Any, place: Place) -> Steps:
-        if octets_each(layout.element) == 2:
-            data: Any = _typed(value, str, "text", place)
-        else:
-            data = list(elements(layout.element, value, Encoding.NDR, place.path))
-            if not octets_each(layout.element):
-                for index, item in enumerate(data):
-                    data[index] = yield self.form(layout.element, item, place.item(index))
+        data = yield self._row(layout.element, value, place)
         if not _starts_elsewhere(layout):
             return data
         offset = place.known(layout.first)
         return {"data": data} if offset is None else {"offset": offset, "data": data}
+
+    def _row(self, element: Layout, value: Any, place: Place) -> Steps:
+        if octets_each(element) == 2:
+            return _typed(value, str, "text", place)
+        data = list(elements(element, value, Encoding.NDR, place.path))
+        if not octets_each(element):
+            for index, item in enumerate(data):
+                data[index] = yield self.form(element, item, place.item(index))
+        return data
+
+    def _rows(self, layout: MultiArray, dimensions: Sequence[Dimension], value: Any, place: Place) -> Steps:
+        if len(dimensions) == 1:
+            return (yield self._row(layout.element, value, place))
+        rows = elements(layout, value, Encoding.NDR, place.path)
+        data: list[Any] = []
+        for index, row in enumerate(rows):
+            data.append((yield self._rows(layout, dimensions[1:], row, place.item(index))))
+        return data
+
+    def _pipe(self, layout: Pipe, value: Any, place: Place) -> Steps:
+        chunks = _at(place, lambda value: list(layout.chunks(value)), value)
+        for index, chunk in enumerate(chunks):
+            chunks[index] = yield self._row(layout.chunk.element, chunk, place.item(index))
+        return [*chunks, []]
 
     def _shared(self, layout: FullPtr, value: Any, place: Place) -> Steps:
         key = id(value), shape(layout.target)
@@ -181,6 +224,16 @@ class _FromJson:
                 return (yield self._encapsulated(layout, data, place))
             case Array():
                 return (yield self._array(layout, data, place))
+            case MultiArray():
+                return (yield self._rows(layout, layout.dimensions, data, place))
+            case Pipe():
+                return (yield self._pipe(layout, data, place))
+            case InterfacePtr():
+                return (yield self._row(Byte, data, place))
+            case Converted():
+                return _at(place, layout.conversion.inward, (yield self.value(layout.layout, data, place)))
+            case Ignored() | Mark():
+                return _placeholder(layout, data, place)
             case FullPtr() if data is not None:
                 return (yield self._shared(layout, data, place))
             case Pointer():
@@ -218,15 +271,37 @@ class _FromJson:
     def _array(self, layout: Array, data: Any, place: Place) -> Steps:
         if _starts_elsewhere(layout):
             data = _sent_part(layout, data, place)
-        each = octets_each(layout.element)
+        return (yield self._row(layout.element, data, place))
+
+    def _row(self, element: Layout, data: Any, place: Place) -> Steps:
+        each = octets_each(element)
         if each == 2:
             return _typed(data, str, "text", place)
         items = list(_typed(data, list, "list", place))
         for index, item in enumerate(items):
-            items[index] = yield self.value(layout.element, item, place.item(index))
+            items[index] = yield self.value(element, item, place.item(index))
             if each and not 0 <= items[index] <= 255:
                 raise NdrError(f"{items[index]} is no octet", path=place.item(index).path)
         return bytes(items) if each else items
+
+    def _rows(self, layout: MultiArray, dimensions: Sequence[Dimension], data: Any, place: Place) -> Steps:
+        if len(dimensions) == 1:
+            return (yield self._row(layout.element, data, place))
+        rows = list(_typed(data, list, "list", place))
+        for index, row in enumerate(rows):
+            rows[index] = yield self._rows(layout, dimensions[1:], row, place.item(index))
+        return rows
+
+    def _pipe(self, layout: Pipe, data: Any, place: Place) -> Steps:
+        chunks = list(_typed(data, list, "list of chunks", place))
+        for index, chunk in enumerate(chunks):
+            chunks[index] = yield self._row(layout.chunk.element, chunk, place.item(index))
+            if not chunks[index] and index < len(chunks) - 1:
+                raise NdrError("an empty chunk ends a pipe, and this is not the last", path=place.item(index).path)
+        items = itertools.chain.from_iterable(chunks)
+        value = PipeOctets(items) if layout.octets else PipeItems(items)
+        value.counts = [len(chunk) for chunk in chunks if chunk]
+        return value
 
     def _shared(self, layout: FullPtr, data: Any, place: Place) -> Steps:
         kind = shape(layout.target)
@@ -263,6 +338,21 @@ def _object(data: Any, names: Sequence[str], place: Place, *, optional: frozense
         if name not in data and name not in optional:
             raise NdrError("is missing", path=place.field(name).path)
     return data
+
+
+def _at(place: Place, function: Callable[[Any], Any], value: Any) -> Any:
+    """What a function makes of a value; what is wrong with that is wrong at this place."""
+    try:
+        return function(value)
+    except (NdrError, TypeError) as error:
+        raise NdrError(str(error), path=place.path) from error
+
+
+def _placeholder(layout: Ignored | Mark, data: Any, place: Place) -> Any:
+    """null, or true for a pointer that travels without its pointee."""
+    if data is not None and isinstance(layout, Ignored):
+        raise NdrError(f"{brief(data)} for an [ignore] pointer, which is null", path=place.path)
+    return True if data else None
 
 
 def _holder(path: str) -> str:
@@ -310,6 +400,8 @@ def _scalar(layout: Scalar, data: Any, place: Place) -> Any:
         return _typed(data, bool, "boolean", place)
     if isinstance(layout, Enum) and isinstance(data, str):
         return _enumerator(layout, data, place)
+    if isinstance(layout, BitSet):
+        return layout.member(_bits(layout, data, place) if isinstance(data, str) else _plain(data, int, layout, place))
     if layout.code(Encoding.NDR) in "fd":
         return float(data if data in ("nan", "inf", "-inf") else _plain(data, int | float, layout, place))
     number = _plain(data, int, layout, place)
@@ -324,6 +416,15 @@ def _enumerator(layout: Enum, name: str, place: Place) -> Any:
     if name not in layout.members.__members__:
         raise NdrError(f"{brief(name)} is no name in {layout!r}", path=place.path)
     return layout.members[name]
+
+
+def _bits(layout: BitSet, names: str, place: Place) -> int:
+    bits = 0
+    for name in names.split("|"):
+        if name.strip() not in layout.members.__members__:
+            raise NdrError(f"{brief(name.strip())} is no name in {layout!r}", path=place.path)
+        bits |= layout.members[name.strip()]
+    return bits
 
 
 def _uuid(data: Any, place: Place) -> uuid.UUID:

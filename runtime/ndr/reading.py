@@ -4,7 +4,7 @@ The walk is C706's: an item's maximum count, its scalars, then its pointees (14.
 code of the first pass and returns the names it bound, `finish` writes the second pass and returns the text
 of the value. Correlations are checked when all siblings are known, at the end of their structure.
 
-Below it: `reading_arrays.py`, `reading_fields.py`. Counterpart: `writing.py`.
+Below it: `reading_dimensions.py`, `reading_arrays.py`, `reading_fields.py`. Counterpart: `writing.py`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,21 @@ from .expression import Sibling
 from .layout import (
     NO_ARM,
     Array,
+    BitSet,
     ContextHandle,
+    Converted,
     EncapsulatedUnion,
     Encoding,
     Enum,
     Field,
     FullPtr,
     Guid,
+    Ignored,
     Layout,
+    Mark,
+    MultiArray,
     Parameters,
+    Pipe,
     Pointer,
     Range,
     RefPtr,
@@ -39,13 +45,14 @@ from .layout import (
     SwitchIs,
     Union,
 )
-from .reading_arrays import Raw, ReadingArrays, names
+from .reading_arrays import Raw, names
+from .reading_dimensions import ReadingDimensions
 from .reading_fields import ABSENT, NULL, Scope
 from .siblings import branches
 from .source import agreed
 
 
-class Reading(ReadingArrays):
+class Reading(ReadingDimensions):
     """Writes `decode(buf, octets, q, ins)`: the values of `parameters` as a tuple."""
 
     def __init__(self, parameters: Parameters, outer: Parameters, encoding: Encoding) -> None:
@@ -85,10 +92,10 @@ class Reading(ReadingArrays):
         for index, field in enumerate(outer.fields):
             if field.name in self.scope.wanted and field.name not in own:
                 self.scope.values[field.name] = self.bound(f"ins[{index}]")
-        values = [self.sibling(field, self.item(field.layout)) for field in parameters.fields]
+        values = {field.name: self.sibling(field, self.item(field.layout)) for field in parameters.in_wire_order}
         self.check()
         self.line("if o > end: bad('the stub ends in a gap')")
-        self.line(f"return ({', '.join(values)}{',' if values else ''})")
+        self.line(f"return ({''.join(f'{values[field.name]}, ' for field in parameters.fields)})")
 
     def _function(self, name: str, layout: Layout) -> None:
         """A pointee that contains its own type: a generator, so that no depth of data is a depth of Python calls.
@@ -106,11 +113,17 @@ class Reading(ReadingArrays):
 
     def item(self, layout: Layout) -> str:
         """A whole top-level item or pointee; returns the text of its value."""
-        count = self.word() if shape.conformant_tail(layout) else None
+        match shape.conformant_tail(layout):
+            case None:
+                count: Raw = None
+            case MultiArray() as array:
+                count = [self.word() for _ in array.counted]
+            case _:
+                count = self.word()
         return self.finish(layout, self.scalars(layout, count))
 
-    def scalars(self, layout: Layout, count: str | None = None) -> Raw:
-        """The first pass over a layout; `count` is the maximum count read in front of it."""
+    def scalars(self, layout: Layout, count: Raw = None) -> Raw:
+        """The first pass over a layout; `count`: the maximum count read in front, a list where it has dimensions."""
         match layout:
             case Scalar():
                 return self.take(layout.code(self.encoding), layout.size(self.encoding))
@@ -120,18 +133,26 @@ class Reading(ReadingArrays):
                 return self.take("16s", 16, 4)
             case ContextHandle():
                 return [self.take("I", 4), self.take("16s", 16, 1)]
-            case Pointer():
+            case Pointer() | Ignored() | Mark():
                 return self.word()
+            case Converted():
+                return self.scalars(layout.layout, count)
             case Struct():
                 return self._struct(layout, count)
             case SwitchIs():
                 return self._union(layout.union, ms_union=layout.union.ms_union)
             case EncapsulatedUnion():
                 return self._union(layout.union, ms_union=False)
+            case Array(many=MultiArray() as many):
+                return self.block_of_items(many, count)
+            case MultiArray():
+                return self.block_of_items(layout, count)
             case Array():
                 return self.array(layout, count)
             case String():
                 return self.string(layout, count)
+            case Pipe():
+                return self.pipe(layout)
             case _:
                 raise TypeError(f"{layout!r} cannot be read")
 
@@ -140,6 +161,8 @@ class Reading(ReadingArrays):
         match layout:
             case Enum():
                 return f"{self.constant(Members(layout, self.encoding), 'M')}[{raw}]"
+            case BitSet():
+                return f"{self.constant(layout.member, 'M')}({raw})"
             case Range():
                 self.line(f"if not {layout.lowest} <= {raw} <= {layout.highest}: bad('outside its range', 0x6C6)")
                 return self.finish(layout.layout, raw)
@@ -156,10 +179,20 @@ class Reading(ReadingArrays):
                 return self._finish_arms(layout.union, raw)
             case EncapsulatedUnion():
                 return self._finish_encapsulated(layout, raw)
+            case Array(many=MultiArray() as many):
+                return self.finish_block(layout, many, raw)
+            case MultiArray():
+                return self.finish_block(layout, layout, raw)
             case Array():
                 return self.finish_array(layout, raw)
             case String():
                 return self.finish_string(layout, raw)
+            case Converted():
+                return f"{self.constant(layout.conversion, 'C')}.inward({self.finish(layout.layout, raw)})"
+            case Ignored():
+                return "None"
+            case Mark():
+                return f"({raw} != 0 or None)"
             case _:
                 return str(raw)
 
@@ -168,7 +201,7 @@ class Reading(ReadingArrays):
 
     # Structures
 
-    def _struct(self, struct: Struct, count: str | None) -> Raw:
+    def _struct(self, struct: Struct, count: Raw) -> Raw:
         self.align(shape.alignment(struct, self.encoding))
         last = len(struct.fields) - 1
         raw = [self.scalars(f.layout, count if i == last else None) for i, f in enumerate(struct.fields)]

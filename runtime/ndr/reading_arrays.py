@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from . import shape
-from .layout import Array, Encoding, Layout, Scalar, String, SwitchIs, WChar
+from .layout import Array, Dimension, Encoding, Layout, Scalar, String, SwitchIs, WChar
 from .reading_fields import ReadingFields
 from .source import agreed
 
@@ -41,6 +41,20 @@ class Text:
     maximum: str | None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Block:
+    """An array of several dimensions after the first pass: its items, and counts of each dimension in front of them.
+
+    maxima, offsets: empty where it has none. part: as that of Items.
+    """
+
+    items: str
+    maxima: list[str]
+    offsets: list[str]
+    actuals: list[str]
+    part: Raw = None
+
+
 def names(raw: Raw) -> list[str]:
     """The variables in a Raw, in stream order; those of rows are not variables any more."""
     match raw:
@@ -48,6 +62,9 @@ def names(raw: Raw) -> list[str]:
             return [raw]
         case Items():
             return [name for name in (raw.items, raw.maximum, raw.offset, raw.actual) if name is not None]
+        case Block():
+            found = [raw.items, *raw.maxima, *raw.offsets, *raw.actuals]
+            return [name for name in dict.fromkeys(found) if name.isidentifier()]
         case Text():
             return [name for name in (raw.text, raw.maximum) if name is not None]
         case _:
@@ -81,7 +98,7 @@ class ReadingArrays(ReadingFields, ABC):
         bound = self._bound(array, count)
         if actual is not None:
             self.line(f"if {offset} + {actual} > {bound}: bad('offset and actual count exceed the maximum')")
-        items, part = self._items(array.element, actual or bound)
+        items, part = self.items(array.element, actual or bound)
         return Items(items, count, offset, actual, part)
 
     def _bound(self, layout: Array | String, count: str | None) -> str:
@@ -104,23 +121,25 @@ class ReadingArrays(ReadingFields, ABC):
             return self.take(f"{2 * bound}s", 2 * bound, 2 if bound else 1)
         return [self.scalars(element) for _ in range(bound)]
 
-    def _items(self, element: Layout, count: str) -> tuple[str, Raw]:
+    def items(self, element: Layout, count: str) -> tuple[str, Raw]:
         """The scalars of `count` items: bytes, str or a list if that is all there is, else rows and their Raw."""
         if shape.is_octets(element):
-            return self._block(count, 1, "octets(buf[{start}:o])"), None
+            return self.block_of_octets(count, 1, "octets(buf[{start}:o])"), None
         if element is WChar:
-            self._align_items(2, count)
-            return self._block(f"2 * {count}", 2, f"{self.utf16}(buf[{{start}}:o], 'surrogatepass', True)[0]"), None
+            self.align_items(2, count)
+            return self.block_of_octets(
+                f"2 * {count}", 2, f"{self.utf16}(buf[{{start}}:o], 'surrogatepass', True)[0]"
+            ), None
         size = shape.fixed_size(element, self.encoding)
         if size is None:
             return self._loop(element, count)
-        self._align_items(shape.lead(element, self.encoding), count)
+        self.align_items(shape.lead(element, self.encoding), count)
         if isinstance(element, Scalar) and shape.is_plain(element):
             code = self.encoding.order + element.code(self.encoding)
-            return self._block(f"{size} * {count}", size, f"numbers(buf, {{start}}, o, {code!r})"), None
+            return self.block_of_octets(f"{size} * {count}", size, f"numbers(buf, {{start}}, o, {code!r})"), None
         return self._rows(element, count, size)
 
-    def _align_items(self, align: int, count: str) -> None:
+    def align_items(self, align: int, count: str) -> None:
         """Items are aligned, an array without items is not."""
         if self.static_pad(align) == 0:
             return
@@ -129,7 +148,7 @@ class ReadingArrays(ReadingFields, ABC):
         self.line(f"if {count}: o = o + {align - 1} & -{align}")
         self.known = agreed(before, (align, 0))
 
-    def _block(self, size: str, unit: int, template: str) -> str:
+    def block_of_octets(self, size: str, unit: int, template: str) -> str:
         """`size` octets as one value; `unit` divides the size."""
         start, value = self._stretch(size, unit), self.new()
         self.line(f"{value} = {template.format(start=start)}")
@@ -148,7 +167,7 @@ class ReadingArrays(ReadingFields, ABC):
         self.known = modulus, self.known[1] % modulus
         return start
 
-    def _spend(self, count: str, least: int) -> None:
+    def spend(self, count: str, least: int) -> None:
         self.line(f"q[0] -= {count}")
         self.line(f"if q[0] < 0 or {least} * {count} > end - o: bad('the count exceeds the stub or the item budget')")
 
@@ -160,7 +179,7 @@ class ReadingArrays(ReadingFields, ABC):
         raw = self.scalars(element)
         text, _, _ = self.take_run()
         rows, stride = self.new("rows"), shape.round_up(size, align)
-        self._spend(count, size)
+        self.spend(count, size)
         if size == 0:
             self.line(f"{rows} = [{self.constant(struct.unpack(text, b''))}] * {count}")
         elif stride == size:
@@ -181,7 +200,7 @@ class ReadingArrays(ReadingFields, ABC):
         """Items of varying size, one after the other."""
         rows = self.new("rows")
         self.line(f"{rows} = []")
-        self._spend(count, shape.smallest(element, self.encoding))
+        self.spend(count, shape.smallest(element, self.encoding))
         with self.block(f"for _ in range({count}):"):
             self.forget()
             if isinstance(element, SwitchIs) and element.union.ms_union:  # MS-RPCE 2.2.4.5
@@ -194,7 +213,10 @@ class ReadingArrays(ReadingFields, ABC):
     def string(self, string: String, count: str | None) -> Text:
         """Offset 0, actual count, the units with their terminator."""
         offset, actual = self.word(), self.word()
-        bound = self._bound(string, count)
+        return Text(self.text(string, offset, actual, self._bound(string, count)), count)
+
+    def text(self, string: String, offset: str, actual: str, bound: str) -> str:
+        """The name of the text whose counts were read."""
         if string.unit.size(self.encoding) == 2:
             start = self._stretch(f"2 * {actual}", 2)
             last, text = "buf[o - 1] or buf[o - 2]", f"{self.utf16}(buf[{start}:o - 2], 'surrogatepass', True)[0]"
@@ -204,7 +226,7 @@ class ReadingArrays(ReadingFields, ABC):
         self.line(f"if {offset} or not 0 < {actual} <= {bound} or {last}: bad('string counts or terminator')")
         value = self.new()
         self.line(f"{value} = {text}")
-        return Text(value, count)
+        return value
 
     # The second pass
 
@@ -215,17 +237,18 @@ class ReadingArrays(ReadingFields, ABC):
         if raw.maximum is not None:
             self.correlate(array, array.size, raw.maximum)
         if raw.actual is not None and raw.offset is not None:
-            self._finish_varying(array, raw, raw.offset, raw.actual)
-        return raw.items if raw.part is None else self._finish_rows(array.element, raw.items, raw.part)
+            self.finish_varying(array, array, (raw.maximum or str(array.bound), raw.offset, raw.actual))
+        return raw.items if raw.part is None else self.finish_rows(array.element, raw.items, raw.part)
 
-    def _finish_varying(self, array: Array, raw: Items, offset: str, actual: str) -> None:
-        if array.length is None:
-            bound = raw.maximum or str(array.bound)
+    def finish_varying(self, owner: Layout, varying: Array | Dimension, counts: tuple[str, str, str]) -> None:
+        """The correlations of what varies; counts: maximum, offset, actual."""
+        bound, offset, actual = counts
+        if varying.length is None:
             self.line(f"if {actual} != {bound} - {offset}: bad('an array is sent in part')")
-        if array.first is None:
+        if varying.first is None:
             self.line(f"if {offset}: bad('an array is sent from an offset on')")
-        self.correlate(array, array.length, actual)
-        self.correlate(array, array.first, offset)
+        self.correlate(owner, varying.length, actual)
+        self.correlate(owner, varying.first, offset)
 
     def _finish_unrolled(self, array: Array, raw: Raw) -> str:
         if array.element is WChar:
@@ -237,7 +260,7 @@ class ReadingArrays(ReadingFields, ABC):
         self.last = last
         return f"[{', '.join(values)}]"
 
-    def _finish_rows(self, element: Layout, rows: str, part: Raw) -> str:
+    def finish_rows(self, element: Layout, rows: str, part: Raw) -> str:
         """The values of the items, in a list."""
         target = ", ".join(names(part)) + ("," if names(part) else "()")
         values, last = self.bound("[]"), self.last

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from .expression import Expression
-from .layout import Array, Encoding, Field, Layout, Pointer, String, SwitchIs
+from .layout import Array, Encoding, Field, Layout, MultiArray, Pointer, String, SwitchIs
 from .siblings import below, correlated, expressions, speaks
 from .source import Source
 
@@ -138,7 +138,7 @@ class ReadingFields(Source):
     def repeated(self, layout: Layout) -> list[Layout]:
         """What the code of a layout may read any number of times, or not at all, or in another function."""
         match layout:
-            case Array():
+            case Array() | MultiArray():
                 return [layout.element]
             case SwitchIs():
                 return layout.union.layouts()
@@ -198,6 +198,8 @@ def _sizes(layout: Layout) -> list[Expression]:
     match layout:
         case Array():
             found = [layout.size, layout.length]
+        case MultiArray(dimensions=[outermost, *_]):
+            found = [outermost.size, outermost.length]
         case String():
             found = [layout.size]
         case _:

@@ -19,10 +19,15 @@ from .layout import (
     Byte,
     Char,
     ContextHandle,
+    Converted,
     EncapsulatedUnion,
     Encoding,
     Guid,
+    Ignored,
     Layout,
+    Mark,
+    MultiArray,
+    Pipe,
     Pointer,
     Range,
     Scalar,
@@ -155,13 +160,15 @@ class Geometry:
                 return layout.size(self.encoding)
             case Guid() | ContextHandle():
                 return 4
-            case Pointer():
+            case Pointer() | Ignored() | Mark() | Pipe():
                 return self.encoding.word
+            case Converted():
+                return self.alignment(layout.layout)
             case Range():
                 return self.alignment(layout.layout)
             case Struct():
                 return max((self.alignment(field.layout) for field in layout.fields), default=1)
-            case Array():
+            case Array() | MultiArray():
                 return self.alignment(layout.element)
             case String():
                 return self.alignment(layout.unit)
@@ -181,6 +188,10 @@ class Geometry:
                 return sum(self.least(field.layout) for field in layout.fields)
             case Array():
                 return 2 * self.encoding.word if layout.varying else (layout.bound or 0) * self.least(layout.element)
+            case MultiArray():
+                return 2 * self.encoding.word * len(layout.dimensions) if layout.varying else 0
+            case Converted():
+                return self.least(layout.layout)
             case String():
                 return 2 * self.encoding.word + self.alignment(layout.unit)
             case SwitchIs() | EncapsulatedUnion():
@@ -194,13 +205,17 @@ def unreadable(layout: Layout, path: str = "") -> NdrError:
     return NdrError(f"{layout!r} cannot stand here", path=path)
 
 
-def conformant(layout: Layout) -> tuple[Array | String | None, tuple[str, ...]]:
-    """The array whose maximum count goes before `layout`, and the members that lead to it (C706 14.3.7.1)."""
+def conformant(layout: Layout) -> tuple[Array | MultiArray | String | None, tuple[str, ...]]:
+    """The array whose maximum counts go before `layout`, and the members that lead to it (C706 14.3.7.1)."""
     match layout:
         case Struct(fields=fields) if fields:
             array, names = conformant(fields[-1].layout)
             return array, (fields[-1].name, *names)
-        case Array(bound=None) | String(bound=None):
+        case Converted():
+            return conformant(layout.layout)
+        case Array(many=MultiArray() as many):
+            return conformant(many)
+        case Array(bound=None) | MultiArray(conformant=True) | String(bound=None):
             return layout, ()
         case _:
             return None, ()
@@ -211,11 +226,30 @@ def counts_of(target: Layout) -> list[Expression]:
     match target:
         case Array():
             said = [target.size, target.length]
+        case MultiArray(dimensions=[outermost, *_]):
+            said = [outermost.size, outermost.length]
         case String():
             said = [target.size]
         case _:
             said = []
     return [expression for expression in said if expression is not None]
+
+
+def without_pointers(layout: Layout) -> bool:
+    """Can items of a pipe be of this type?"""
+    match layout:
+        case Pointer():
+            return False
+        case Struct():
+            return all(without_pointers(field.layout) for field in layout.fields)
+        case SwitchIs() | EncapsulatedUnion():
+            return all(without_pointers(arm) for arm in layout.union.layouts())
+        case Array() | MultiArray():
+            return without_pointers(layout.element)
+        case Converted():
+            return without_pointers(layout.layout)
+        case _:
+            return True
 
 
 def octets_each(element: Layout) -> int:
@@ -235,6 +269,9 @@ def shape(layout: Layout) -> object:
     match layout:
         case Array():
             return "array", shape(layout.element), layout.bound, layout.limits
+        case MultiArray():
+            bounds = tuple(dimension.bound for dimension in layout.dimensions)
+            return "dimensions", shape(layout.element), bounds, layout.limits
         case String():
             return "string", layout.unit, layout.bound, layout.limits
         case Pointer():

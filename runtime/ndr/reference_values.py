@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 from .errors import NdrError
 from .expression import invert
-from .layout import AUTO, UNSHARED, Array, Encoding, Field, Layout, Scalar, String, SwitchIs, WChar
+from .layout import AUTO, UNSHARED, Array, Encoding, Field, Layout, MultiArray, Scalar, String, SwitchIs, WChar
 from .reference_rules import Place, counts_of, octets_each, pointed, text_codec
 
 
@@ -54,6 +54,8 @@ def _count_for(name: str, fields: Sequence[Field], values: Mapping[str, Any], pa
         array = pointed(field.layout)
         if isinstance(array, Array | String):
             found.update(_said_of(name, array, values[field.name], here.field(field.name)))
+        if isinstance(array, MultiArray):
+            found.update(_said_of_dimensions(name, array, values[field.name], here.field(field.name)))
     [count, *others] = found or {None}
     if count is not None and not others:
         return count
@@ -73,6 +75,33 @@ def _said_of(name: str, array: Array | String, value: Any, place: Place) -> Iter
             yield max(0, inverse.value(0) or 0)
         else:
             yield inverse.value(ahead + _actual(array, value, place.path))
+
+
+def _said_of_dimensions(name: str, array: MultiArray, value: Any, place: Place) -> Iterator[int | None]:
+    """What the dimensions of an array say of the count `name`."""
+    counts = [0] * len(array.dimensions) if value is None else dimension_counts(array, value, place.path)
+    for dimension, count in zip(array.dimensions, counts, strict=True):
+        first = 0 if value is None else place.known(dimension.first) or 0
+        for expression, ahead in ((dimension.size, first), (dimension.length, 0)):
+            inverse = None if expression is None else invert(expression)
+            if inverse is not None and inverse.name == name:
+                yield inverse.value(ahead + (count or 0))
+
+
+def dimension_counts(array: MultiArray, value: Any, path: str) -> list[int | None]:
+    """How many items there are in each dimension; None below one that has none. NdrError when rows differ."""
+
+    def counts(rank: int, value: Any, path: str) -> list[int | None]:
+        if rank == 1:
+            items = elements(array.element, value, Encoding.NDR, path)
+            return [len(items) // (octets_each(array.element) or 1)]
+        rows = elements(array, value, Encoding.NDR, path)
+        found = [counts(rank - 1, row, f"{path}[{index}]") for index, row in enumerate(rows)]
+        if any(row != found[0] for row in found):
+            raise NdrError("rows of different lengths in one array", path=path)
+        return [len(rows), *(found[0] if found else [None] * (rank - 1))]
+
+    return counts(len(array.dimensions), value, path)
 
 
 def _actual(array: Array | String, value: Any, path: str) -> int:
@@ -114,14 +143,16 @@ def determined(fields: Sequence[Field]) -> frozenset[str]:
     found: set[str] = set()
     for field in fields:
         array = pointed(field.layout)
-        inverses = [invert(said) for said in counts_of(array)]
+        counted = array.dimensions if isinstance(array, MultiArray) else ()
+        said = [*counts_of(array), *(one for each in counted for one in (each.size, each.length) if one is not None)]
+        inverses = [invert(expression) for expression in said]
         found.update(inverse.name for inverse in inverses if inverse is not None)
     return frozenset(found)
 
 
 def correlated_last(fields: Sequence[Field]) -> list[Field]:
     """The fields with the unions and arrays behind those that speak of them."""
-    return sorted(fields, key=lambda field: isinstance(pointed(field.layout), Array | SwitchIs))
+    return sorted(fields, key=lambda field: isinstance(pointed(field.layout), Array | MultiArray | SwitchIs))
 
 
 def has_identity(value: Any) -> bool:

@@ -12,11 +12,16 @@ from .layout import (
     Byte,
     Char,
     ContextHandle,
+    Converted,
     EncapsulatedUnion,
     Encoding,
     Guid,
+    Ignored,
     Layout,
+    Mark,
+    MultiArray,
     Parameters,
+    Pipe,
     Pointer,
     Range,
     Scalar,
@@ -50,15 +55,17 @@ def alignment(layout: Layout, encoding: Encoding) -> int:
             return layout.layout.size(encoding)
         case Guid() | ContextHandle():
             return 4
-        case Pointer():
+        case Pointer() | Ignored() | Mark() | Pipe():
             return encoding.word
+        case Converted():
+            return alignment(layout.layout, encoding)
         case Struct():
             return max((alignment(field.layout, encoding) for field in layout.fields), default=1)
         case SwitchIs() | EncapsulatedUnion():
             return alignment(layout.union, encoding)
         case Union():
             return max(layout.tag.size(encoding), arms_alignment(layout, encoding))
-        case Array():
+        case Array() | MultiArray():
             return alignment(layout.element, encoding)
         case String():
             return layout.unit.size(encoding)
@@ -70,6 +77,8 @@ def lead(layout: Layout, encoding: Encoding) -> int:
     """The alignment of the first octet of a layout of fixed size; an array without items has none."""
     if isinstance(layout, Array):
         return lead(layout.element, encoding) if layout.bound else 1
+    if isinstance(layout, Converted):
+        return lead(layout.layout, encoding)
     return alignment(layout, encoding)
 
 
@@ -83,11 +92,15 @@ def exhaustive(union: Union) -> bool:
     return union.default is not NO_ARM
 
 
-def conformant_tail(layout: Layout) -> Array | String | None:
-    """The conformant array at the end of a layout, whose maximum count moves to its front (C706 14.3.7.1)."""
+def conformant_tail(layout: Layout) -> Array | MultiArray | String | None:
+    """The conformant array at the end of a layout, whose maximum counts move to its front (C706 14.3.7.1)."""
     match layout:
-        case Array():
+        case Array(many=MultiArray() as many):
+            return conformant_tail(many)
+        case Array() | MultiArray():
             return layout if layout.conformant else None
+        case Converted():
+            return conformant_tail(layout.layout)
         case String():
             return layout if layout.bound is None else None
         case Struct() if layout.fields:
@@ -107,8 +120,10 @@ def fixed_size(layout: Layout, encoding: Encoding) -> int | None:
             return 16
         case ContextHandle():
             return 20
-        case Pointer():
+        case Pointer() | Ignored() | Mark():
             return encoding.word
+        case Converted():
+            return fixed_size(layout.layout, encoding)
         case Struct():
             return _fixed_struct(layout, encoding)
         case Array():
@@ -146,6 +161,8 @@ def leaves(layout: Layout) -> int:
             return sum(leaves(field.layout) for field in layout.fields)
         case Array(bound=int(bound)) if not (is_octets(layout.element) or layout.element is WChar):
             return bound * leaves(layout.element)
+        case Converted():
+            return leaves(layout.layout)
         case _:
             return 1
 
@@ -165,6 +182,10 @@ def smallest(layout: Layout, encoding: Encoding) -> int:
         case Array():
             counts = 2 * encoding.word if layout.varying else 0
             return counts if layout.bound is None else counts or layout.bound * smallest(layout.element, encoding)
+        case MultiArray():
+            return 2 * encoding.word * len(layout.dimensions) if layout.varying else 0
+        case Converted():
+            return smallest(layout.layout, encoding)
         case _:
             return 0
 
@@ -178,10 +199,12 @@ def children(layout: Layout) -> list[Layout]:
             return layout.layouts()
         case SwitchIs() | EncapsulatedUnion():
             return [layout.union]
-        case Array():
+        case Array() | MultiArray() | Pipe():
             return [layout.element]
         case Pointer():
             return [layout.target]
+        case Converted():
+            return [layout.layout]
         case _:
             return []
 
@@ -225,8 +248,10 @@ def has_pointers(layout: Layout) -> bool:
             return any(has_pointers(field.layout) for field in layout.fields)
         case SwitchIs() | EncapsulatedUnion():
             return any(has_pointers(arm) for arm in layout.union.layouts())
-        case Array():
+        case Array() | MultiArray():
             return has_pointers(layout.element)
+        case Converted():
+            return has_pointers(layout.layout)
         case _:
             return False
 
@@ -236,6 +261,9 @@ def same_type(layout: Layout) -> object:
     match layout:
         case Array():
             return Array, same_type(layout.element), layout.bound, layout.limits
+        case MultiArray():
+            bounds = tuple(dimension.bound for dimension in layout.dimensions)
+            return MultiArray, same_type(layout.element), bounds, layout.limits
         case String():
             return String, layout.unit, layout.bound, layout.limits
         case Pointer():

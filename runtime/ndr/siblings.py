@@ -8,7 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from .expression import Expression, Inverse, invert
-from .layout import Array, Byte, Char, Field, Layout, NoArm, Pointer, String, SwitchIs, Union
+from .layout import (
+    Array,
+    Byte,
+    Char,
+    Converted,
+    Dimension,
+    Field,
+    Layout,
+    MultiArray,
+    NoArm,
+    Pointer,
+    String,
+    SwitchIs,
+    Union,
+)
 
 
 def branches(union: Union, tag: str) -> Iterator[tuple[str, Layout | NoArm | None]]:
@@ -47,8 +61,10 @@ def below(layout: Layout) -> Iterator[Layout]:
         match layout:
             case Pointer():
                 waiting.append(layout.target)
-            case Array():
+            case Array() | MultiArray():
                 waiting.append(layout.element)
+            case Converted():
+                waiting.append(layout.layout)
             case SwitchIs():
                 waiting.extend(layout.union.layouts())
             case _:
@@ -65,6 +81,8 @@ def expressions(layout: Layout) -> list[Expression]:
     match layout:
         case Array():
             found = [layout.size, layout.length, layout.first]
+        case MultiArray():
+            found = [said for each in layout.dimensions for said in (each.size, each.length, each.first)]
         case String():
             found = [layout.size]
         case SwitchIs():
@@ -74,18 +92,39 @@ def expressions(layout: Layout) -> list[Expression]:
     return [expression for expression in found if expression is not None]
 
 
+class Level(Array):
+    """One dimension of a MultiArray, as an array of what is below it; depth: how many are above."""
+
+    def __init__(self, array: MultiArray, depth: int) -> None:
+        dimension = array.dimensions[depth]
+        whole = depth == len(array.dimensions) - 1
+        element = array.element if whole else Level(array, depth + 1)
+        super().__init__(element, bound=dimension.bound, size=dimension.size, length=dimension.length)
+        self.depth = depth
+
+
 def counts_of(layout: Layout) -> list[tuple[Array, Inverse]]:
     """The counts that the value of a layout determines: of the array that it is or points to."""
     while isinstance(layout, Pointer):
         layout = layout.target
-    if not isinstance(layout, Array):
-        return []
-    solved = [invert(expression) for expression in (layout.size, layout.length) if expression is not None]
-    return [(layout, inverse) for inverse in solved if inverse is not None]
+    levels: list[Array] = []
+    if isinstance(layout, Array):
+        levels = [layout]
+    if isinstance(layout, MultiArray):
+        levels = [Level(layout, depth) for depth in range(len(layout.dimensions))]
+    return [(level, inverse) for level in levels for inverse in solved(level)]
+
+
+def solved(counted: Array | Dimension) -> list[Inverse]:
+    """The counts that the number of items in an array, or in a dimension, determines."""
+    found = [invert(expression) for expression in (counted.size, counted.length) if expression is not None]
+    return [inverse for inverse in found if inverse is not None]
 
 
 def items_in(value: object, array: Array) -> int:
     """How many items the value of an array holds; a null pointer holds none. TypeError for what has no length."""
+    for _ in range(array.depth if isinstance(array, Level) else 0):
+        value = value[0] if value else None  # type: ignore[index]
     if value is None:
         return 0
     if isinstance(value, str):

@@ -4,28 +4,34 @@ An item is written in four steps: `prepare` loads values into names, `settle` fi
 correlations say, `scalars` writes the first pass and `deferred` the pointees (C706 14.3.12.3). What
 `prepare` returns, a tree of names, is kept between the passes.
 
-Below it: `writing_arrays.py`, `writing_fields.py`. Counterpart: `reading.py`.
+Below it: `writing_dimensions.py`, `writing_arrays.py`, `writing_fields.py`. Counterpart: `reading.py`.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from . import shape
 from .expression import Inverse, invert
 from .layout import (
     NO_ARM,
     Array,
+    Boolean,
     ContextHandle,
+    Converted,
     EncapsulatedUnion,
     Encoding,
-    Enum,
     Field,
     FullPtr,
     Guid,
+    Ignored,
     Layout,
+    Mark,
+    MultiArray,
     Parameters,
+    Pipe,
     Pointer,
     Range,
     RefPtr,
@@ -37,11 +43,23 @@ from .layout import (
 )
 from .siblings import branches, correlated, speaks
 from .source import agreed
-from .writing_arrays import WritingArrays
-from .writing_fields import Choice, Prepared, Record, Referent, Scope, names, record_scope, siblings_below
+from .writing_dimensions import WritingDimensions
+from .writing_fields import (
+    Block,
+    Choice,
+    Items,
+    Prepared,
+    Record,
+    Referent,
+    Scope,
+    Text,
+    names,
+    record_scope,
+    siblings_below,
+)
 
 
-class Writing(WritingArrays):
+class Writing(WritingDimensions):
     """Writes `encode(v, ins)`: a list of the parts of the stub, from the values in `v`."""
 
     def __init__(self, parameters: Parameters, outer: Parameters, encoding: Encoding) -> None:
@@ -99,8 +117,9 @@ class Writing(WritingArrays):
         others.reply = bool(outer.fields)
         record = self._record(parameters.fields, values, others)
         with self.among(record.scope):
-            for field, prepared in zip(parameters.fields, record.parts, strict=True):
-                self._passes(field.layout, prepared)
+            parts = {field.name: part for field, part in zip(parameters.fields, record.parts, strict=True)}
+            for field in parameters.in_wire_order:
+                self._passes(field.layout, parts[field.name])
 
     # The passes
 
@@ -111,8 +130,7 @@ class Writing(WritingArrays):
         self._passes(layout, prepared)
 
     def _passes(self, layout: Layout, prepared: Prepared) -> None:
-        maximum = _maximum(layout, prepared)
-        if maximum is not None:
+        for maximum in _maxima(layout, prepared):
             self.word(maximum)
         self.scalars(layout, prepared)
         self.deferred(layout, prepared)
@@ -129,18 +147,31 @@ class Writing(WritingArrays):
                 return Record([choice], record_scope([Field(layout.tag, layout.union.tag)], [tag]))
             case SwitchIs():
                 return Choice(value, self.new("t"))
+            case Array(many=MultiArray() as many):
+                return self.prepare_block(many, value)
+            case MultiArray():
+                return self.prepare_block(layout, value)
             case Array():
                 return self.prepare_array(layout, value)
             case String():
                 return self.prepare_string(layout, value)
             case Pointer():
                 return self._prepare_pointer(layout, value)
+            case Converted():
+                wire = self.load(f"{self.constant(layout.conversion)}.outward({value})")
+                return self.prepare(layout.layout, wire)
+            case Mark():
+                return Referent(value, self.new("r"))
             case _:
                 return value
 
     def settle(self, layout: Layout, prepared: Prepared) -> None:
         """Hold a value against what its siblings say."""
         match layout:
+            case Array(many=MultiArray() as many):
+                self.settle_block(many, prepared)
+            case MultiArray():
+                self.settle_block(layout, prepared)
             case Array():
                 self.settle_array(layout, prepared)
             case String():
@@ -150,6 +181,8 @@ class Writing(WritingArrays):
             case SwitchIs():
                 tag = self.said(layout.switch) or "bad('nothing selects an arm', 0x6C5)"
                 self.say(f"{prepared.tag} = {tag}")
+            case Converted():
+                self.settle(layout.layout, prepared)
             case _:
                 pass
 
@@ -157,14 +190,14 @@ class Writing(WritingArrays):
         """The first pass over a layout."""
         match layout:
             case Scalar():
-                self._scalar(layout, prepared)
+                self.scalar(layout, prepared)
             case Range():
                 self.say(f"if not {layout.lowest} <= {prepared} <= {layout.highest}: bad('outside its range', 0x6C6)")
-                self._scalar(layout.layout, prepared)
+                self.scalar(layout.layout, prepared)
             case Guid():
-                self.put("16s", 16, f"{prepared}.{self._uuid}", 4)
+                self.put("16s", 16, f"{prepared}.{self.uuid}", 4)
             case ContextHandle():
-                self._context(prepared)
+                self.context(prepared)
             case Pointer():
                 self._referent(layout, prepared)
             case Struct():
@@ -174,10 +207,25 @@ class Writing(WritingArrays):
             case EncapsulatedUnion():
                 with self.among(prepared.scope):
                     self._union(layout.union, prepared.parts[0], ms_union=False)
+            case Array(many=MultiArray() as many):
+                self.block_of_items(many, prepared)
+            case MultiArray():
+                self.block_of_items(layout, prepared)
             case Array():
                 self.array(layout, prepared)
             case String():
                 self.string(layout, prepared)
+            case Pipe():
+                self.pipe(layout, prepared)
+            case Converted():
+                self.scalars(layout.layout, prepared)
+            case Ignored():
+                self.say(f"if {prepared} is not None: bad('an [ignore] pointer takes None')")
+                self.word("0")
+            case Mark():
+                self.say(f"if {prepared.value}: {prepared.number} = rid; rid += 4")
+                self.say(f"else: {prepared.number} = 0")
+                self.word(prepared.number)
             case _:
                 raise TypeError(f"{layout!r} cannot be written")
 
@@ -195,25 +243,12 @@ class Writing(WritingArrays):
                     self._deferred_arms(layout.union, prepared.parts[0])
             case Array() if shape.has_pointers(layout.element):
                 self.deferred_items(layout, prepared)
+            case MultiArray() if shape.has_pointers(layout.element):
+                self.deferred_items(layout.items, prepared.items)
+            case Converted():
+                self.deferred(layout.layout, prepared)
             case _:
                 pass
-
-    # Plain values
-
-    def _scalar(self, scalar: Scalar, value: str) -> None:
-        if isinstance(scalar, Enum) and not scalar.v1:  # C706 14.2.5
-            self.say(f"if not 0 <= {value} <= 0x7FFF: bad('an enumeration of 16 bits is outside 0..32767', 0x6F5)")
-        self.put(scalar.code(self.encoding), scalar.size(self.encoding), value)
-
-    @property
-    def _uuid(self) -> str:
-        return "bytes_le" if self.encoding.order == "<" else "bytes"
-
-    def _context(self, value: str) -> None:
-        attributes, uuid = self.new(), self.new()
-        self.say(f"{attributes}, {uuid} = NO_CONTEXT if {value} is None else {value}")
-        self.put("I", 4, attributes)
-        self.put("16s", 16, f"{uuid}.{self._uuid}", 1)
 
     # Structures
 
@@ -261,6 +296,10 @@ class Writing(WritingArrays):
             if prepared.target is None:
                 return
             layout, prepared = layout.target, prepared.target
+        array = layout.many if isinstance(layout, Array) else layout
+        if isinstance(array, MultiArray):
+            yield from self._inverses_of_dimensions(array, prepared)
+            return
         if isinstance(layout, Array | String) and layout.size is not None:
             first = self.said(layout.first) if isinstance(layout, Array) else None
             solved = invert(layout.size)
@@ -271,12 +310,20 @@ class Writing(WritingArrays):
             if solved is not None:
                 yield solved, prepared.count
 
+    def _inverses_of_dimensions(self, array: MultiArray, block: Block) -> Iterator[tuple[Inverse, str]]:
+        for dimension, count in zip(array.dimensions, block.counts, strict=True):
+            first = self.said(dimension.first) or "0"
+            for size, text in ((dimension.size, f"(({count} or 0) + {first})"), (dimension.length, f"({count} or 0)")):
+                inverse = None if size is None else invert(size)
+                if inverse is not None:
+                    yield inverse, text
+
     # Pointers (C706 14.3.12)
 
     def _prepare_pointer(self, pointer: Pointer, value: str) -> Referent:
         """The target is prepared where siblings speak of it: its counts may fill in theirs."""
         if isinstance(pointer, RefPtr):
-            if not isinstance(pointer.target, Pointer | ContextHandle | SwitchIs):  # None is no value of the others
+            if not isinstance(pointer.target, _MAY_BE_NONE):
                 self.say(f"if {value} is None: bad('a [ref] pointer is null', 0x6F4)")
             if not speaks(pointer.target):
                 return Referent(value, self.new("r"))
@@ -289,7 +336,7 @@ class Writing(WritingArrays):
         nothing = [name for name in names(inner) if name != value]
         with self.saying("else:"):
             self.say(" = ".join([*nothing, "None"]) if nothing else "pass")
-            if isinstance(pointer.target, Array | String):
+            if isinstance(inner, Items | Text):
                 self.say(f"{inner.count} = 0")
         return Referent(value, self.new("r"), inner)
 
@@ -362,9 +409,12 @@ class Writing(WritingArrays):
     # Unions (C706 14.3.8)
 
     def _union(self, union: Union, choice: Choice, *, ms_union: bool) -> None:
+        if union.tag is Boolean:
+            test = f"isinstance({choice.tag}, int) and {choice.tag} in (0, 1)"
+            self.say(f"if not ({test}): bad('the tag is no boolean', 0x6C5)")
         if self.encoding.wide:  # MS-RPCE 2.2.5.3.4.4
             self.align(shape.alignment(union, self.encoding))
-        self._scalar(union.tag, choice.tag)
+        self.scalar(union.tag, choice.tag)
         if self.encoding.wide or ms_union:  # MS-RPCE 2.2.4.5
             self.align(shape.arms_alignment(union, self.encoding))
         self.flush()
@@ -408,11 +458,19 @@ class Writing(WritingArrays):
         self.known = functools.reduce(agreed, meetings)
 
 
-def _maximum(layout: Layout, prepared: Prepared) -> str | None:
-    """The count to hoist: of the conformant array that ends a layout."""
-    if isinstance(layout, Struct) and layout.fields:
-        return _maximum(layout.fields[-1].layout, prepared.parts[-1])
-    return prepared.maximum if shape.conformant_tail(layout) is not None else None
+_MAY_BE_NONE: Final = (Pointer, ContextHandle, SwitchIs, Converted, Ignored, Mark)
+"""Layouts that have a value None; behind a [ref] pointer it is no value of the others."""
+
+
+def _maxima(layout: Layout, prepared: Prepared) -> list[str]:
+    """The counts to hoist: of the conformant array that ends a layout."""
+    if shape.conformant_tail(layout) is None:
+        return []
+    if isinstance(layout, Struct):
+        return _maxima(layout.fields[-1].layout, prepared.parts[-1])
+    if isinstance(layout, Converted):
+        return _maxima(layout.layout, prepared)
+    return prepared.maxima if isinstance(prepared, Block) else [prepared.maximum]
 
 
 def _inverted(inverse: Inverse, count: str) -> str:

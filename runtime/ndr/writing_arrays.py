@@ -122,6 +122,10 @@ class WritingArrays(WritingFields, ABC):
         if array.varying:
             self.word(items.first)
             self.word(items.count)
+        self.items(array, items)
+
+    def items(self, array: Array, items: Items) -> None:
+        """The items of an array that is not unrolled."""
         element = array.element
         if shape.is_octets(element) or element is WChar or shape.is_plain(element):
             unit = shape.alignment(element, self.encoding)

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import shape
 from .expression import Expression
-from .layout import Array, Encoding, Field, Layout, Pointer, String, Struct
+from .layout import Array, Converted, Encoding, Enum, Field, Layout, MultiArray, Pointer, Scalar, String, Struct
 from .siblings import below, expressions
 from .source import Source
 
@@ -49,6 +49,16 @@ class Items:
     rows: str
     part: Prepared = None
     """The Prepared of one row, or of each item where there are no rows; known after the first pass."""
+
+
+@dataclasses.dataclass(slots=True)
+class Block:
+    """An array of several dimensions: its items in one list, and the counts of each dimension."""
+
+    items: Items
+    counts: list[str]
+    maxima: list[str]
+    firsts: list[str]
 
 
 @dataclasses.dataclass(slots=True)
@@ -89,7 +99,7 @@ def names(prepared: Prepared) -> list[str]:
             return names(prepared.parts)
         case Items() if prepared.rows:  # its part is known inside of loops only
             return names([prepared.data, prepared.count, prepared.maximum, prepared.first, prepared.rows])
-        case Items() | Text() | Referent() | Choice():
+        case Items() | Block() | Text() | Referent() | Choice():
             return [name for slot in dataclasses.fields(prepared) for name in names(getattr(prepared, slot.name))]
         case _:
             return []
@@ -151,6 +161,26 @@ class WritingFields(Source):
             if not last:
                 self.say(f"o += {size}")
 
+    # Plain values
+
+    def scalar(self, scalar: Scalar, value: str) -> None:
+        """A primitive."""
+        if isinstance(scalar, Enum) and not scalar.v1:  # C706 14.2.5
+            self.say(f"if not 0 <= {value} <= 0x7FFF: bad('an enumeration of 16 bits is outside 0..32767', 0x6F5)")
+        self.put(scalar.code(self.encoding), scalar.size(self.encoding), value)
+
+    @property
+    def uuid(self) -> str:
+        """The attribute of a UUID that has its octets (C706 A.1)."""
+        return "bytes_le" if self.encoding.order == "<" else "bytes"
+
+    def context(self, value: str) -> None:
+        """A context handle (C706 6.1.6)."""
+        attributes, uuid = self.new(), self.new()
+        self.say(f"{attributes}, {uuid} = NO_CONTEXT if {value} is None else {value}")
+        self.put("I", 4, attributes)
+        self.put("16s", 16, f"{uuid}.{self.uuid}", 1)
+
     # Siblings
 
     @contextmanager
@@ -169,6 +199,8 @@ class WritingFields(Source):
 
     def kept(self, layout: Layout, prepared: Prepared) -> list[str]:
         """The variables that the second pass of an item needs."""
+        if isinstance(layout, Converted):
+            return self.kept(layout.layout, prepared)
         if isinstance(layout, Struct):
             parts = list(zip(layout.fields, prepared.parts, strict=True))
             found = [name for field, part in parts for name in self.kept(field.layout, part)]
@@ -183,7 +215,7 @@ class WritingFields(Source):
         """The siblings that are named again in the second pass: by items of a pointee, or in a function."""
         inner: list[Layout] = []
         for part in below(layout) if shape.has_pointers(layout) else ():
-            if isinstance(part, Array):
+            if isinstance(part, Array | MultiArray):
                 inner.append(part.element)
             if isinstance(part, Pointer) and id(part.target) in self.recursive:
                 inner.append(part.target)
@@ -191,7 +223,7 @@ class WritingFields(Source):
 
     def settle_null(self, target: Layout) -> None:
         """A null pointer has no items; a null sibling has no say (MS-RPCE 3.1.1.5.3)."""
-        if self.scope.reply or not isinstance(target, Array | String):
+        if self.scope.reply or not isinstance(target, Array | MultiArray | String):
             return
         for expression in sizes(target):
             text = self.said(expression)
@@ -206,9 +238,10 @@ def nullable(expression: Expression, scope: Scope) -> list[str]:
     return sorted(name for name in expression.names() if isinstance(scope.fields[name], Pointer))
 
 
-def sizes(layout: Array | String) -> list[Expression]:
-    """The expressions that count the items of an array."""
-    found = [layout.size, layout.length] if isinstance(layout, Array) else [layout.size]
+def sizes(layout: Array | MultiArray | String) -> list[Expression]:
+    """The expressions that count the items of an array, in its outermost dimension."""
+    counted = layout.dimensions[0] if isinstance(layout, MultiArray) else layout
+    found = [counted.size] if isinstance(counted, String) else [counted.size, counted.length]
     return [expression for expression in found if expression is not None]
 
 

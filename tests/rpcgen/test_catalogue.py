@@ -9,6 +9,8 @@ import pytest
 from lrpc.rpcgen import Compilation, compile_idl
 from lrpc.rpcgen.catalogue import CATALOGUE
 from lrpc.rpcgen.source import MAX_FILE, Unreadable
+from lrpc.rpcgen.syntax.words import MAX_WORDS
+from lrpc.rpcgen.tools.lint import lint
 
 BAD = Path(__file__).parent / "bad"
 
@@ -19,7 +21,7 @@ def read(path: str) -> str | bytes:
     if name == "huge.idl":
         return " " * (MAX_FILE + 1)
     if name == "many.idl":
-        return "; " * 300_000
+        return "; " * (MAX_WORDS + 1)
     if name == "device.idl":
         raise Unreadable("it is not a regular file")
     return (BAD / name).read_bytes()
@@ -38,7 +40,9 @@ def test_example_gives_its_code_at_its_line(code: str) -> None:
     first = (BAD / f"{code}.idl").read_text(encoding="utf-8").splitlines()[0]
     _, stated, line = first.split()
     assert stated == code
-    found = [(one.code, one.span.line) for one in compiled(code).diagnostics]
+    compilation = compiled(code)
+    advice = lint(compilation.model) if compilation.model is not None else []
+    found = [(one.code, one.span.line) for one in (*compilation.diagnostics, *advice)]
     assert (code, int(line)) in found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from lrpc.rpcgen import Compilation, compile_idl, generate
+from lrpc.rpcgen.syntax.words import MAX_WORDS
 
 ONE = 1_000_000
 CASES: Mapping[str, tuple[str, str]] = {
-    "parentheses": ("const long a = " + "(" * ONE + "1" + ")" * ONE + ";", "E0107"),
+    "parentheses": ("const long a = " + "(" * ONE + "1" + ")" * ONE + ";", "E0108"),
     "nested parentheses within the words": ("const long a = " + "(" * 9000 + "1" + ")" * 9000 + ";", "E0108"),
     "minus signs": ("const long a = " + "-" * 9000 + "1;", "E0203"),
     "additions": ("const long a = " + "1+" * 9000 + "1;", "E0203"),
@@ -30,7 +32,7 @@ CASES: Mapping[str, tuple[str, str]] = {
     "long number": ("const hyper a = " + "9" * ONE + ";", "E0310"),
     "long name": ("typedef long " + "a" * ONE + ";", "E0310"),
     "long string": ('cpp_quote("' + "a" * ONE + '")', "E0310"),
-    "open comments": ("/*" * ONE, "E0107"),
+    "open comments": ("/*" * ONE, "E0106"),
     "macro bomb": (
         "#define A0 1 + 1\n"
         + "".join(f"#define A{i} A{i - 1} + A{i - 1}\n" for i in range(1, 60))
@@ -51,6 +53,14 @@ CASES: Mapping[str, tuple[str, str]] = {
     "control character": ("typedef long \x00a;", "E0105"),
     "homoglyph": ("typedef long \u0430;", "E0105"),
     "dunder": ("typedef struct { long __class__; } s;", "E0309"),
+    "macro with a million words": ("#define A " + "1 " * ONE, "E0107"),
+    "words without end": ("; " * (MAX_WORDS + 1), "E0107"),
+    "missing semicolons": ("typedef long a " * 9000, "E0201"),
+    "lists without end": ("void f([in, [in, [in, " * 9000, "E0201"),
+    "attributes without end": ("[" + "a(b" * 9000, "E0108"),
+    "camlidl without end": ("{|" * ONE, "E0106"),
+    "quotes without end": ("quote(C, " * 9000, "E0108"),
+    "line of a macro call without end": ("#define f(a) a\nconst long a = f(" + "1, " * 9000, "E0106"),
     "include of itself": ('#include "a.idl"', "E0114"),
 }
 
@@ -104,4 +114,6 @@ def test_no_text_reaches_a_stub_but_names_and_literals() -> None:
     model = compiled(text).model
     assert model is not None
     stub = generate(model, source="a.idl", command="lrpc gen a.idl")
-    assert [line for line in stub.splitlines() if "evil" in line] == ['A: Final = "evil()\\nevil()"']
+    calls = [node.func for node in ast.walk(ast.parse(stub)) if isinstance(node, ast.Call)]
+    assert "evil" not in {call.id for call in calls if isinstance(call, ast.Name)}
+    assert 'A: Final = "evil()\\nevil()"' in stub.splitlines()

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 from lrpc.runtime import stub as rpc
@@ -19,38 +18,41 @@ class Color(IntEnum):
     BLUE = 2
 
 
-@dataclass(slots=True)
+@rpc.dataclass(slots=True)
 class Record:
     a: int
     b: float
     name: str | None
 
 
-@dataclass(slots=True)
+@rpc.dataclass(slots=True)
 class node:
     v: int
     next: node | None
 
 
-@dataclass(slots=True)
+@rpc.dataclass(slots=True)
 class Tagged:
     t: int
     u: int | Record | None
 
 
-@dataclass(slots=True)
+@rpc.dataclass(slots=True)
 class Enc:
     t: int
     u: int
 
 
-class DivideResult(NamedTuple):
+class DivideResult(rpc.NamedTuple):
     quotient: int
     remainder: int
 
 
 class Calculator(rpc.Contract):
-    """What a server of Calculator implements."""
+    """What a server of Calculator implements.
+
+    The calculator of the documentation: a little of everything.
+    """
 
     @abc.abstractmethod
     def Add(self, a: int, b: int) -> int: ...
@@ -69,7 +71,10 @@ class Calculator(rpc.Contract):
 
 
 class AsyncCalculator(rpc.AsyncContract):
-    """What an asyncio server of Calculator implements."""
+    """What an asyncio server of Calculator implements.
+
+    The calculator of the documentation: a little of everything.
+    """
 
     @abc.abstractmethod
     async def Add(self, a: int, b: int) -> int: ...

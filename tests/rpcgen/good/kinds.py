@@ -2,15 +2,17 @@
 """kinds 2.10 (5c5a0f0e-2d37-4a53-8f0c-0a1cf7c5a201).
 
 second 0.0 (5c5a0f0e-2d37-4a53-8f0c-0a1cf7c5a202).
+
+Every kind of type, array, pointer and expression that stubs are made of.
 """
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 from lrpc.runtime import stub as rpc
@@ -23,7 +25,7 @@ MASK: Final = 18446744073709551600
 LETTER: Final = 97
 
 
-@dataclass(slots=True)
+@rpc.dataclass(slots=True)
 class outside:
     far_away: int
     near_by: int
@@ -40,7 +42,7 @@ class wide(IntEnum):
     NONE = 0
 
 
-@dataclass(slots=True)
+@rpc.dataclass(slots=True)
 class scalars:
     a: bool
     b: int
@@ -67,7 +69,7 @@ class scalars:
     w: int
 
 
-@dataclass(slots=True)
+@rpc.dataclass(slots=True)
 class arrays:
     fixed: list[list[int]]
     octets: bytes
@@ -88,7 +90,7 @@ class arrays:
     tail: list[int]
 
 
-@dataclass(slots=True)
+@rpc.dataclass(slots=True)
 class tree:
     value: int = field(default=rpc.AUTO, kw_only=True)
     left: tree | None
@@ -96,7 +98,7 @@ class tree:
     children: list[tree | None] | None
 
 
-@dataclass(slots=True)
+@rpc.dataclass(slots=True)
 class only_a_tag:
     _private: int
     from_: int
@@ -105,18 +107,18 @@ class only_a_tag:
     colour_: colour | int
 
 
-@dataclass(slots=True)
+@rpc.dataclass(slots=True)
 class encapsulated:
     kind: int
     what: outside | int | None
 
 
-@dataclass(slots=True)
+@rpc.dataclass(slots=True)
 class unions_inner_b:
     x: int
 
 
-@dataclass(slots=True)
+@rpc.dataclass(slots=True)
 class unions:
     kind: int
     inner: int | unions_inner_b
@@ -125,24 +127,24 @@ class unions:
     maybe: int | None
 
 
-class lambdaResult(NamedTuple):
+class lambdaResult(rpc.NamedTuple):
     None_: int | None
     count_: scalars
     return_: int
 
 
-class growResult(NamedTuple):
+class growResult(rpc.NamedTuple):
     index_: int
     return_: tree | None
 
 
-class sizesResult(NamedTuple):
+class sizesResult(rpc.NamedTuple):
     capacity: int
     data: bytes | None
     names: list[str | None]
 
 
-class guidResult(NamedTuple):
+class guidResult(rpc.NamedTuple):
     ids: list[UUID]
     return_: bool
 

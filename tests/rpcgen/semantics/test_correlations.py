@@ -11,7 +11,9 @@ from lrpc.rpcgen import Compilation, compile_idl, generate
 
 def compiled(attributes: str) -> Compilation:
     text = (
-        "const long K = 3; typedef long *PL; typedef struct { long n; short m; long *p; PL q; long **pp; double d;"
+        "const long K = 3; typedef unsigned long ULONG; typedef unsigned short USHORT; typedef enum { E1 = 5 } E;"
+        " typedef long *PL;"
+        " typedef struct { long n; short m; hyper h; long *p; PL q; long **pp; double d;"
         f" char c; long a[2]; [{attributes}] short *v; }} s;"
     )
     return compile_idl("a.idl", reader={"a.idl": text}.__getitem__)
@@ -49,7 +51,17 @@ def size(expression: str) -> str:
         ("~K", "-4"),
         ("(unsigned short)n", "rpc.this.n & 65535"),
         ("(unsigned long)n", "rpc.this.n"),
-        ("10 % n", 'rpc.compare("%", 10, rpc.this.n'),
+        ("10 % n", "10 % rpc.this.n"),
+        ("(short)n", "(rpc.this.n & 65535 ^ 32768) - 32768"),
+        ("(boolean)n", 'rpc.compare("!=", rpc.this.n, 0'),
+        ("(unsigned small)(n + m)", "rpc.this.n + rpc.this.m & 255"),
+        ("(long)m", "rpc.this.m"),
+        ("(unsigned long)h", "rpc.this.h & 4294967295"),
+        ("(short)0x12345", "9029"),
+        ("E1 + 1", "6"),
+        ("(ULONG)*p", "rpc.this.p"),
+        ("(USHORT)-n", "0 - rpc.this.n & 65535"),
+        ("(USHORT)-1", "65535"),
         ("n ? m : 0", "rpc.when(rpc.this.n, rpc.this.m, 0"),
         ("p ? *p : 0", "rpc.when(rpc.present(rpc.this.p), rpc.this.p, 0"),
         ("p == NULL ? 0 : *p", 'rpc.when(rpc.compare("==", rpc.present(rpc.this.p), 0), 0, rpc.this.p'),
@@ -75,7 +87,9 @@ def test_expression_becomes(expression: str, text: str) -> None:
         ("&n", "E0417"),
         ("*(n + 1)", "E0417"),
         ("NULL", "E0417"),
-        ("(short)n", "E0417"),
+        ("(E)n", "E0417"),
+        ("r.n", "E0417"),
+        ("f(n)", "E0417"),
         ("(double)n", "E0417"),
         ("n / 0", "E0306"),
         ("n << 64", "E0305"),

@@ -44,7 +44,7 @@ class Vector:
         return None if text is None else bytes.fromhex(text)
 
 
-TABLES = [_load(Path(__file__).with_name(name)) for name in ("vectors.py", "vectors_pointers.py")]
+TABLES = [_load(Path(__file__).with_name(name)) for name in ("vectors.py", "vectors_pointers.py", "vectors_words.py")]
 VECTORS = tuple(Vector(*row) for table in TABLES for row in table.VECTORS)
 
 

@@ -130,13 +130,33 @@ class Kinds:
             self.full,
             self.encapsulated,
             lambda depth: self.bounded_string(),
+            *self.anywhere(),
         )
         return self.chance.choice(makers)(depth)
+
+    # What a class above adds
+
+    def scalars(self) -> tuple[Callable[[], Kind], ...]:
+        return ()
+
+    def anywhere(self) -> tuple[Callable[[int], Kind], ...]:
+        return ()
+
+    def pointees(self) -> tuple[Callable[[int], Kind], ...]:
+        return ()
+
+    def groups(self) -> tuple[Callable[[int], Group], ...]:
+        return ()
+
+    def parameter(self) -> tuple[Callable[[int], Kind], ...]:
+        return ()
 
     # Plain kinds
 
     def scalar(self) -> Kind:
         chance = self.chance
+        if self.scalars() and chance.random() < 0.2:
+            return chance.choice(self.scalars())()
         layout = chance.choice((*NUMBERS, Boolean, Float, Double, ENUM16, ENUM32, "range"))
         if layout == "range":
             inner = chance.choice((Short, Long, USmall))
@@ -212,6 +232,8 @@ class Kinds:
 
     def conformant(self, depth: int) -> Kind:
         """A kind that may end in a conformant array: a pointee or a parameter."""
+        if self.pointees() and self.chance.random() < 0.4:
+            return self.chance.choice(self.pointees())(depth)
         choice = self.chance.randrange(5)
         if choice == 0:
             element = self.element(depth - 1)
@@ -245,7 +267,7 @@ class Kinds:
     def union(self, depth: int) -> tuple[Union, Make]:
         """A union, and a maker of (tag, value)."""
         chance = self.chance
-        tag = chance.choice((Byte, Short, ULong, ENUM16, ENUM32))
+        tag = chance.choice((Byte, Char, Short, ULong, ENUM16, ENUM32))
         first, second = self.any(depth), self.any(depth)
         default = chance.choice((NO_ARM, None, self.any(depth)))
         arms = {1: first[0], 2: second[0], 3: None, 4: second[0]}
@@ -305,6 +327,7 @@ class Kinds:
                 self.switched,
                 self.nested,
                 self.sized_text,
+                *self.groups(),
             )
         )
         return draw(depth)
@@ -484,12 +507,16 @@ class Kinds:
             form = self.chance.randrange(4)
             if form == 0:
                 group += self.correlated(depth)
+            elif self.parameter() and self.chance.random() < 0.2:
+                layout, make = self.chance.choice(self.parameter())(depth)
+                group.append((self.name("p") / layout, make))
             else:
                 layout, make = (self.recursive if form == 1 else self.conformant)(depth)
                 group.append((self.name("p") / layout, make))
         reply = self.chance.random() < 0.3
         others = [field.name for field, _ in group if reply and field.layout in COUNTS]
-        own = Parameters(*(field for field, _ in group if field.name not in others))
+        pipes_first = self.chance.random() < 0.5
+        own = Parameters(*(field for field, _ in group if field.name not in others), pipes_first=pipes_first)
         outer = Parameters(*(field for field, _ in group if field.name in others))
 
         def make() -> tuple[list[Any], list[Any]]:

@@ -6,6 +6,7 @@ Both must write the same octets, read the value back, and refuse the same damage
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.util
 import random
 import sys
@@ -31,16 +32,23 @@ often = settings(
 )
 
 
-def _kinds() -> Any:
-    """The class of `random_kinds.py`: importmode=importlib puts no folder on the search path."""
-    name = "ndr_random_kinds"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("random_kinds.py"))
+def _module(name: str) -> Any:
+    """A module beside this one: importmode=importlib puts no folder on the search path."""
+    full = f"ndr_{name}"
+    if full not in sys.modules:
+        spec = importlib.util.spec_from_file_location(full, Path(__file__).with_name(f"{name}.py"))
         assert spec is not None
         assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name].Kinds
+        sys.modules[full] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[full])
+    return sys.modules[full]
+
+
+@functools.cache
+def _kinds() -> Any:
+    """The class that draws types with all words."""
+    plain = _module("random_kinds")
+    return _module("random_words").more(plain.Kinds, plain.record)
 
 
 class Pair:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from lrpc.runtime.ndr import reference_reader
+from lrpc.runtime.ndr import reference_reader_fields
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import this
 from lrpc.runtime.ndr.layout import (
@@ -96,7 +96,7 @@ def test_elements_that_take_no_octets_count_against_the_item_limit(count):
 
 
 def test_item_limit_is_for_the_whole_stub(monkeypatch):
-    monkeypatch.setattr(reference_reader, "ITEM_LIMIT", 10)
+    monkeypatch.setattr(reference_reader_fields, "ITEM_LIMIT", 10)
     two = Parameters("a" / ConformantArray(Struct(dict)), "b" / ConformantArray(Struct(dict)))
     assert two.parse(struct.pack("<II", 6, 4)) == {"a": [{}] * 6, "b": [{}] * 4}
     assert refused(two, struct.pack("<II", 6, 5)).path == "b"

@@ -1,0 +1,55 @@
+/* Annotations of C parameters (SAL): they say nothing that IDL's attributes do not. */
+#pragma once
+
+#define _In_
+#define _In_opt_
+#define _In_z_
+#define _In_opt_z_
+#define _In_reads_(n)
+#define _In_reads_opt_(n)
+#define _In_reads_bytes_(n)
+#define _In_reads_bytes_opt_(n)
+#define _Out_
+#define _Out_opt_
+#define _Out_writes_(n)
+#define _Out_writes_opt_(n)
+#define _Out_writes_bytes_(n)
+#define _Out_writes_to_(n, m)
+#define _Out_writes_bytes_to_(n, m)
+#define _Outptr_
+#define _Outptr_opt_
+#define _Outptr_result_maybenull_
+#define _COM_Outptr_
+#define _COM_Outptr_opt_
+#define _Inout_
+#define _Inout_opt_
+#define _Inout_updates_(n)
+#define _Inout_updates_bytes_(n)
+#define _Reserved_
+#define _Ret_maybenull_
+#define _Field_size_(n)
+#define _Field_size_opt_(n)
+#define _Field_size_bytes_(n)
+#define _Check_return_
+#define _Success_(x)
+#define __in
+#define __in_opt
+#define __out
+#define __out_opt
+#define __inout
+#define __inout_opt
+#define __deref_out
+#define __deref_out_opt
+#define __in_ecount(n)
+#define __in_bcount(n)
+#define __out_ecount(n)
+#define __out_bcount(n)
+#define __RPC__in
+#define __RPC__in_opt
+#define __RPC__in_string
+#define __RPC__out
+#define __RPC__inout
+#define __RPC__deref_out
+#define __RPC__deref_out_opt
+#define __RPC__in_ecount_full(n)
+#define __RPC__out_ecount_full(n)

@@ -1,0 +1,13 @@
+/* Which parts of the Windows API a program may use: all of them. */
+#pragma once
+
+#define WINAPI_FAMILY_PC_APP 2
+#define WINAPI_FAMILY_DESKTOP_APP 100
+#define WINAPI_FAMILY WINAPI_FAMILY_DESKTOP_APP
+#define WINAPI_PARTITION_DESKTOP 1
+#define WINAPI_PARTITION_APP 1
+#define WINAPI_PARTITION_SYSTEM 1
+#define WINAPI_PARTITION_GAMES 1
+#define WINAPI_PARTITION_PC_APP 1
+#define WINAPI_PARTITION_PHONE_APP 0
+#define WINAPI_FAMILY_PARTITION(partition) (partition)

@@ -1,0 +1,182 @@
+"""The part of a stub that is types: constants, conversions, enumerations, dataclasses, and their layouts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from .. import model
+from .annotations import Annotations, joined
+from .docstrings import docstring
+from .layouts import Layouts
+from .naming import STUB_WORDS, Names, enumerator, words_of
+from .printer import INDENT, Part, assigned, call, display, flat, quoted
+
+ConstantValue = bool | int | float | str | tuple[bool | int | float | str | None, ...] | None
+_WORDS: Final = {"struct": "Struct", "union": "Union", "switch_union": "EncapsulatedUnion", "conversion": "Converted"}
+"""The classes of layouts that may be named before they are there."""
+_WITHOUT_CLASS: Final = (model.UnionType, model.ContextType, model.ConversionType)
+
+
+class TypeNames:
+    """The module-level names of types and constants."""
+
+    def __init__(self, found: model.Model, names: Names) -> None:
+        self.definitions = {definition.key: definition for definition in found.definitions if definition.name}
+        self.classes = {
+            key: names.take(definition.name)
+            for key, definition in self.definitions.items()
+            if not isinstance(definition, _WITHOUT_CLASS)
+        }
+        self.conversions = {
+            key: names.take(definition.name)
+            for key, definition in self.definitions.items()
+            if isinstance(definition, model.ConversionType)
+        }
+        loose = [one for one in found.definitions if isinstance(one, model.Enumeration) and not one.name]
+        constants: list[tuple[str, ConstantValue, str]] = [
+            (names.take(one.name), one.value, one.doc) for one in found.constants
+        ]
+        constants += [(names.take(member.name), member.value, member.doc) for one in loose for member in one.members]
+        self.constants = constants
+        """Names, values and comments; those of enumerations without a name too, for nothing is of their type."""
+        self.layouts: Mapping[str, str] = {}
+
+    def take_layouts(self, names: Names) -> None:
+        """The private names of the layouts."""
+        self.layouts = {key: names.private(found.name) for key, found in self.definitions.items()}
+
+
+class TypeEmitter:
+    """Prints types."""
+
+    def __init__(self, names: TypeNames, annotations: Annotations, layouts: Layouts) -> None:
+        self._names = names
+        self._annotations = annotations
+        self._layouts = layouts
+
+    # Constants
+
+    def constants(self) -> list[str]:
+        """Constants, and what the user's code hooks into."""
+        out: list[str] = []
+        for name, value, doc in self._names.constants:
+            out += [*assigned(f"{name}: Final", _literal(value)), *docstring(doc)]
+        for key, name in self._names.conversions.items():
+            definition = self._names.definitions[key]
+            out.append(f"{name}: Final = rpc.Conversion({quoted(definition.name)})")
+            out += docstring(definition.doc)
+        return out
+
+    # Classes
+
+    def classes(self) -> Iterator[list[str]]:
+        """A block for each definition that has a class."""
+        for definition in self._names.definitions.values():
+            match definition:
+                case model.Enumeration():
+                    yield self._enumeration(definition)
+                case model.Structure():
+                    yield self._dataclass(definition)
+                case model.SwitchUnion():
+                    yield self._switch_union(definition)
+                case _:
+                    pass
+
+    def _enumeration(self, definition: model.Enumeration) -> list[str]:
+        names = Names(STUB_WORDS)
+        body: list[str] = []
+        for member in definition.members:
+            body += assigned(enumerator(names, member.name), str(member.value), indent=INDENT)
+            body += docstring(member.doc, INDENT)
+        return _class(f"class {self._names.classes[definition.key]}(IntEnum):", definition.doc, body)
+
+    def _dataclass(self, definition: model.Structure) -> list[str]:
+        names = self._members(definition)
+        body: list[str] = []
+        for member in definition.members:
+            default = " = field(default=rpc.AUTO, kw_only=True)" if member.auto else ""
+            body.append(f"{INDENT}{names[member.name]}: {self._annotations.given(member.type)}{default}")
+            body += docstring(member.doc, INDENT)
+        return ["@rpc.dataclass(slots=True)", *self._class_of(definition, body)]
+
+    def _class_of(self, definition: model.Structure | model.SwitchUnion, body: list[str]) -> list[str]:
+        return _class(f"class {self._names.classes[definition.key]}:", definition.doc, body)
+
+    def _members(self, definition: model.Structure) -> dict[str, str]:
+        annotations = [self._annotations.given(member.type) for member in definition.members]
+        names = Names(STUB_WORDS | words_of(annotations))
+        return {member.name: names.take(member.name) for member in definition.members}
+
+    def _switch_union(self, definition: model.SwitchUnion) -> list[str]:
+        selector, member = self._switch_members(definition)
+        body = [
+            f"{INDENT}{selector}: {self._annotations.given(definition.union.tag)}",
+            f"{INDENT}{member}: {joined(self._annotations.arms(definition.union))}",
+        ]
+        return ["@rpc.dataclass(slots=True)", *self._class_of(definition, body)]
+
+    def _switch_members(self, definition: model.SwitchUnion) -> tuple[str, str]:
+        tag, arms = self._annotations.given(definition.union.tag), joined(self._annotations.arms(definition.union))
+        names = Names(STUB_WORDS | words_of([tag, arms]))
+        return names.take(definition.selector), names.take(definition.member)
+
+    # Layouts
+
+    def layouts(self) -> list[str]:
+        """The layouts; those that are named before they are there say their type."""
+        printed: list[tuple[model.Definition, Part]] = []
+        for definition in self._names.definitions.values():
+            printed.append((definition, self._layout(definition)))
+            self._layouts.printed(definition.key)
+        out: list[str] = []
+        for definition, part in printed:
+            name = self._names.layouts[definition.key]
+            late = definition.key in self._layouts.forward
+            kind = {
+                "struct": "Struct",
+                "union": "Union",
+                "switch_union": "EncapsulatedUnion",
+                "conversion": "Converted",
+            }
+            shown = kind.get(definition.kind) if late else None
+            out += assigned(name if shown is None else f"{name}: rpc.{shown}", part)
+        return out
+
+    def _layout(self, definition: model.Definition) -> Part:
+        key = definition.key
+        match definition:
+            case model.Enumeration(wide=wide):
+                return call("rpc.Enum", self._names.classes[key], *(["v1=True"] if wide else []))
+            case model.Structure():
+                names = self._members(definition)
+                members = [(names[member.name], member.type) for member in definition.members]
+                return self._layouts.structure(self._names.classes[key], members, names)
+            case model.UnionType():
+                return self._layouts.union(definition)
+            case model.SwitchUnion(union=union):
+                words = [quoted(name) for name in self._switch_members(definition)]
+                return call("rpc.EncapsulatedUnion", self._names.classes[key], *words, self._layouts.union(union))
+            case model.ContextType(name=name, closed_by=closed_by):
+                closing = [] if closed_by is None else [f"closed_by={quoted(closed_by)}"]
+                return call("rpc.ContextHandle", quoted(name), *closing)
+            case model.ConversionType(wire=wire):
+                return call("rpc.Converted", self._layouts.of(wire, {}), self._names.conversions[key])
+
+
+def _class(head: str, doc: str, body: Sequence[str]) -> list[str]:
+    told = docstring(doc, INDENT)
+    if not body:
+        return [head, *(told or [f"{INDENT}pass"])]
+    return [head, *told, *([""] if told else []), *body]
+
+
+def _literal(value: ConstantValue) -> Part:
+    if isinstance(value, tuple):
+        return display([flat(_literal(item)) for item in value])
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    return repr(value).replace("e+", "e")

@@ -1,0 +1,77 @@
+"""What the command prints: drawn and coloured on a terminal, plain for everything else.
+
+Rule: rich is imported only to draw. Counterpart: `cli.py`, which knows what to print and where.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TextIO
+
+_COLOURS: Final = (
+    (r"(?m)^[^\s:][^\n]*?:\d+:\d+:", "bold"),
+    (r"\berror E\d+:", "bold red"),
+    (r"\bwarning W\d+:", "bold yellow"),
+    (r"(?m)^\s*\|?\s*\^[\^~]*$", "bold green"),
+    (r"\bnote:", "cyan"),
+    (r"(?m)^\+[^\n]*$", "green"),
+    (r"(?m)^-[^\n]*$", "red"),
+    (r"(?m)^@@[^\n]*$", "cyan"),
+)
+"""Diagnostics and differences of texts: what in them has which colour."""
+
+
+def show(things: Iterable[object], stream: TextIO) -> None:
+    """Print each as its text."""
+    for thing in things:
+        print(thing, file=stream)
+
+
+def show_marked(things: Iterable[object], stream: TextIO) -> None:
+    """Print diagnostics, or the lines of a difference, with their colours."""
+    if not stream.isatty():
+        show(things, stream)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    for thing in things:
+        text = Text(str(thing))
+        for pattern, style in _COLOURS:
+            text.highlight_regex(pattern, style)
+        console.print(text)
+
+
+def show_json(data: Any) -> None:
+    """Print JSON: one line, or coloured."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print_json(data=data)
+    else:
+        print(json.dumps(data))
+
+
+def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table: with tabs, or drawn."""
+    if not sys.stdout.isatty():
+        show(("\t".join(row) for row in (headings, *rows)), sys.stdout)
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)
+
+
+def complain(text: str) -> None:
+    """A line to stderr."""
+    print(f"lrpc: {text}", file=sys.stderr)

@@ -1,0 +1,175 @@
+"""Octets to values: arrays, strings and pipes.
+
+The counterpart is `reference_writer_arrays.py`. Below it: `reference_reader_fields.py`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+from .errors import RPC_S_INVALID_BOUND
+from .expression import Number
+from .layout import Array, Dimension, Layout, MultiArray, Pipe, PipeItems, PipeOctets, Scalar, String, SwitchIs, WChar
+from .layout_arrays import EMPTY_ROWS
+from .reference_deferred import deferred, list_of
+from .reference_reader_fields import FieldReader
+from .reference_rules import ITEM_LIMIT, Place, octets_each, text_codec, unreadable, without_pointers
+
+
+class ArrayReader(FieldReader, ABC):
+    """Arrays and strings; what their items are is for the class above to know."""
+
+    @abstractmethod
+    def scalars(self, layout: Layout, place: Place, maxima: tuple[int, ...] = ()) -> Any:
+        """The scalar pass."""
+
+    # Counts
+
+    def maxima(self, layout: Array | MultiArray | String, place: Place) -> tuple[int, ...]:
+        """The maximum counts, aligned by themselves before anything else of the item (C706 14.3.3.2, 14.3.7.1)."""
+        counted = layout.counted if isinstance(layout, MultiArray) else (layout,)
+        return tuple(self._maximum(one, place) for one in counted)
+
+    def _maximum(self, counted: Array | Dimension | String, place: Place) -> int:
+        maximum = self.count(place, "maximum count", "C706 14.3.7.1")
+        if counted.bound not in (None, maximum):
+            raise self.bad(f"{maximum} items in a dimension of {counted.bound}", place, rule="C706 14.3.3")
+        if counted.limits is not None and not counted.limits[0] <= maximum <= counted.limits[1]:
+            reason = f"{maximum} items are outside {counted.limits}"
+            raise self.bad(reason, place, rule="MS-RPCE 2.2.4.13", status=RPC_S_INVALID_BOUND)
+        return maximum
+
+    def _bounds(self, layout: Array | String, place: Place, maxima: tuple[int, ...]) -> tuple[int, int, int]:
+        """Offset and actual count (C706 14.3.3.3), which fit the maximum, and that."""
+        bound = maxima[0] if maxima else layout.bound
+        if bound is None:
+            raise self.bad("only the last member of a structure can be conformant", place, rule="C706 14.3.7.1")
+        if maxima:
+            self.check(layout.size, bound, "the maximum count", place)
+        if isinstance(layout, Array) and not layout.varying:
+            return 0, bound, bound
+        return *self._part(bound, place), bound
+
+    def _part(self, bound: int, place: Place) -> tuple[int, int]:
+        offset = self.count(place, "offset", "C706 14.3.3.3")
+        actual = self.count(place, "actual count", "C706 14.3.3.3")
+        if offset + actual > bound:
+            raise self.bad(f"{offset} + {actual} items do not fit in {bound}", place, rule="C706 14.3.3.4")
+        return offset, actual
+
+    def _check_part(self, varying: Array | Dimension, part: tuple[int, int], bound: int, place: Place) -> None:
+        offset, actual = part
+        self.check(varying.first or Number(0), offset, "the offset", place)
+        self.check(varying.length or Number(bound - offset), actual, "the actual count", place)
+
+    # Arrays
+
+    def array(self, layout: Array, place: Place, maxima: tuple[int, ...]) -> Any:
+        """What varies, then the items (C706 14.3.3)."""
+        offset, actual, bound = self._bounds(layout, place, maxima)
+        if layout.varying:
+            self._check_part(layout, (offset, actual), bound, place)
+        return self._items(layout.element, actual, place)
+
+    def dimensions(self, layout: MultiArray, place: Place, maxima: tuple[int, ...]) -> Any:
+        """What varies of each dimension, then the items, the last index first (C706 14.3.3, 14.3.6)."""
+        if layout.conformant and not maxima:
+            raise self.bad("only the last member of a structure can be conformant", place, rule="C706 14.3.7.1")
+        for dimension, maximum in zip(layout.counted, maxima, strict=False):
+            self.check(dimension.size, maximum, "the maximum count", place)
+        bounds = maxima or tuple(dimension.bound or 0 for dimension in layout.counted)
+        actuals = bounds[: len(layout.dimensions)]
+        if layout.varying:
+            parts = [self._part(bound, place) for _, bound in zip(layout.dimensions, bounds, strict=False)]
+            for dimension, part, bound in zip(layout.dimensions, parts, bounds, strict=False):
+                self._check_part(dimension, part, bound, place)
+            actuals = tuple(actual for _, actual in parts)
+        for depth in range(1, len(actuals)):
+            rows = math.prod(actuals[:depth])
+            if rows > len(self.octets) + EMPTY_ROWS:
+                raise self.bad(f"{rows} rows in a stub of {len(self.octets)} octets", place, rule="C706 14.3.3")
+        self._affordable(layout.element, math.prod(actuals), place)
+        return self._rows(layout.element, actuals, place, bounds[len(layout.dimensions) :])
+
+    def _rows(self, element: Layout, counts: tuple[int, ...], place: Place, maxima: tuple[int, ...]) -> Any:
+        """Lists in lists; `maxima`: the maximum count that strings share."""
+        if len(counts) == 1:
+            return self._items(element, counts[0], place, maxima)
+        parts = [self._rows(element, counts[1:], place.item(index), maxima) for index in range(counts[0])]
+        return list_of(parts) if deferred(parts) else parts
+
+    def _items(self, element: Layout, count: int, place: Place, maxima: tuple[int, ...] = ()) -> Any:
+        """The elements; bytes, str or a list (C706 14.3.3.1)."""
+        self._affordable(element, count, place)
+        each = octets_each(element)
+        if each == 1:
+            return self.take(count, 1, place, f"{count} octets", "C706 14.3.3")
+        if each == 2:
+            octets = self.take(2 * count, 2 if count else 1, place, f"{count} * wchar_t", "C706 14.3.3")
+            return octets.decode(*text_codec(WChar, self.encoding))
+        if isinstance(element, Scalar):
+            return list(self.run(element, count, place))
+        parts: list[Any] = []
+        for index in range(count):
+            self.skip(self._before_element(element))
+            parts.append(self.scalars(element, place.item(index), maxima))
+        return list_of(parts) if deferred(parts) else parts
+
+    def _before_element(self, element: Layout) -> int:
+        """Elements align themselves, but [ms_union] ones to their widest arm (MS-RPCE 2.2.4.5)."""
+        widest = isinstance(element, SwitchIs) and element.union.ms_union
+        return self.geometry.alignment(element) if widest else 1
+
+    def _affordable(self, element: Layout, count: int, place: Place) -> None:
+        """Nothing is taken on a count that the octets left, or the budget, cannot hold."""
+        left = len(self.octets) - self.position
+        if count * self.geometry.least(element) > left:
+            raise self.bad(f"{count} items do not fit in the {left} octets left", place, rule="C706 14.3.3")
+        if not isinstance(element, Scalar):
+            self._pay(count, place)
+
+    def _pay(self, items: int, place: Place) -> None:
+        self.items_left -= items
+        if self.items_left < 0:
+            raise self.bad(f"more than {ITEM_LIMIT} items", place, rule="the item limit")
+
+    # Strings and pipes
+
+    def string(self, layout: String, place: Place, maxima: tuple[int, ...]) -> str:
+        """Offset 0, the units, the last of them 0 (C706 14.3.5)."""
+        offset, count, _ = self._bounds(layout, place, maxima)
+        size = layout.unit.size(self.encoding)
+        if offset:
+            raise self.bad(f"a string at offset {offset}", place, rule="C706 14.3.5")
+        octets = self.take(count * size, size, place, f"string of {count} units", "C706 14.3.5")
+        if not octets or any(octets[-size:]):
+            raise self.bad("a string without its terminator", place, rule="C706 14.3.5")
+        return octets[:-size].decode(*text_codec(layout.unit, self.encoding))
+
+    def pipe(self, layout: Pipe, place: Place) -> PipeItems | PipeOctets:
+        """Chunks up to an empty one (C706 14.3.10)."""
+        if not without_pointers(layout.element):
+            raise unreadable(layout, place.path)
+        chunks: list[Any] = []
+        while not chunks or chunks[-1]:
+            self._pay(1, place)
+            chunks.append(self._chunk(layout, place.inside({})))
+        counts = [len(chunk) for chunk in chunks[:-1]]
+        items = itertools.chain.from_iterable(chunks)
+        value = PipeOctets(b"".join(chunks)) if layout.octets else PipeItems(items)
+        value.counts = counts
+        return value
+
+    def _chunk(self, layout: Pipe, place: Place) -> Any:
+        """A count and its items; NDR64 has the negated count behind them (MS-RPCE 2.2.5.3)."""
+        count = self.count(place, "chunk count", "C706 14.3.10")
+        items = self._items(layout.chunk.element, count, place)
+        if self.encoding.wide:
+            self.align(8, place, "MS-RPCE 2.2.5.3")
+            negated = self.count(place, "negated chunk count", "MS-RPCE 2.2.5.3")
+            if negated + count & 0xFFFF_FFFF_FFFF_FFFF:
+                raise self.bad(f"a chunk of {count} items ends in {negated:#x}", place, rule="MS-RPCE 2.2.5.3")
+        return items

@@ -1,0 +1,18 @@
+"""The text that is timed compiles, and grows with its size."""
+
+from __future__ import annotations
+
+from benchmarks.corpus_speed import idl
+from lrpc.rpcgen import compile_idl
+
+
+def test_the_text_has_an_operation_and_three_types_for_each_part() -> None:
+    found = compile_idl("sized.idl", reader={"sized.idl": idl(3)}.__getitem__)
+    assert found.errors == ()
+    assert found.model is not None
+    assert [one.name for one in found.model.interfaces[0].operations] == ["Work0", "Work1", "Work2"]
+    assert len(found.model.definitions) >= 9
+
+
+def test_twice_the_operations_are_twice_the_text() -> None:
+    assert 1.9 < len(idl(200)) / len(idl(100)) < 2.1
