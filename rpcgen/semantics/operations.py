@@ -162,11 +162,14 @@ def _result(binding: Binding, declaration: tree.Declaration, attributes: Attribu
 
 def _check(binding: Binding, place: Place, made: model.Operation, attributes: AttributeSet) -> None:
     """What an operation of its kind cannot have."""
-    callback = "callback" in attributes
+    mark = attributes.get("callback")
+    callback = mark is not None
     for name in ("callback", "maybe", "broadcast", "idempotent"):
         attribute = attributes.get(name)
         if place.object and attribute is not None:
             binding.report.append(diagnose(catalogue.CONTRADICTION, attribute.span, first="object", second=name))
+    if mark is not None and not place.object:
+        binding.report.append(diagnose(catalogue.CALLBACK_UNCARRIED, mark.span, name=made.name))
     for parameter in made.parameters:
         no_pipe = _no_pipe(place, made, callback=callback)
         if isinstance(parameter.type, model.Pipe) and no_pipe:

@@ -1,13 +1,15 @@
-"""Writes every generated file again: the golden stubs and the stubs of `runtime/interfaces`.
+"""Writes every generated file again: the golden stubs, the stubs of `runtime/interfaces`, the schema of the model.
 
 Run from the project's root: python -m tests.rpcgen.regenerate
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from lrpc.rpcgen import compile_idl, generate
+from lrpc.rpcgen.model import Model
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = Path(__file__).parent / "good"
@@ -26,6 +28,11 @@ def packaged() -> dict[Path, str]:
     return {INTERFACES / f"{name}.py": _text(ROOT / "idl" / f"{name}.idl", COMMAND, package=True) for name in names}
 
 
+def schema() -> dict[Path, str]:
+    """The schema of `lrpc model --json`."""
+    return {ROOT / "docs" / "model.schema.json": json.dumps(Model.model_json_schema(), indent=1) + "\n"}
+
+
 def _text(idl: Path, command: str, *, package: bool = False) -> str:
     compilation = compile_idl(str(idl))
     if compilation.model is None:
@@ -34,6 +41,6 @@ def _text(idl: Path, command: str, *, package: bool = False) -> str:
 
 
 if __name__ == "__main__":
-    for path, text in {**golden(), **packaged()}.items():
+    for path, text in {**golden(), **packaged(), **schema()}.items():
         path.write_text(text, encoding="utf-8")
         print(path.relative_to(ROOT))
