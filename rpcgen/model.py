@@ -6,9 +6,13 @@ affair. Counterparts: `binder.py` makes it, `passes.py` checks it, `emitter.py` 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+_RESERVED: Final = re.compile(r"Opnum\d+(NotUsed|NotImplemented|Reserved)\w*|\w*NotUsedOnWire")
+"""Names of operations that are there for their number alone, as the specifications of Windows' protocols have them."""
 
 
 class Node(BaseModel):
@@ -376,6 +380,16 @@ class Operation(Declared):
     idempotent: bool = False
     maybe: bool = False
     broadcast: bool = False
+
+    @property
+    def reserved(self) -> bool:
+        """Is it there for its number alone, as Opnum3NotUsedOnWire says of itself? Nobody calls such an operation."""
+        return _RESERVED.fullmatch(self.name) is not None
+
+    @property
+    def travels(self) -> bool:
+        """Is there something to call? Neither [local] nor reserved."""
+        return not self.local and not self.reserved
 
 
 class Binding(Node):

@@ -88,7 +88,7 @@ class Bases:
 
 def operations_of(interface: model.Interface) -> list[model.Operation]:
     """The operations that travel."""
-    return [] if interface.local else [found for found in interface.operations if not found.local]
+    return [] if interface.local else [found for found in interface.operations if found.travels]
 
 
 def callbacks_of(interface: model.Interface) -> model.Interface:
@@ -162,9 +162,12 @@ class InterfaceEmitter:
         yield [*_head(names.asynchronous, over), *self._told(told.format("an asyncio")), *self._abstract("async def")]
 
     def _told(self, first: str) -> list[str]:
-        local = [f"{found.number} {found.name}" for found in self._interface.operations if found.local]
-        absent = f"Local, without a method: {', '.join(local)}." if local else ""
-        return docstring(paragraphs(first, self._interface.doc, absent), INDENT)
+        operations = self._interface.operations
+        local = [f"{found.number} {found.name}" for found in operations if found.local]
+        reserved = [f"{found.number}" for found in operations if found.reserved and not found.local]
+        absent = [f"Local, without a method: {', '.join(local)}."] if local else []
+        absent += [f"Reserved, without a method: {', '.join(reserved)}."] if reserved else []
+        return docstring(paragraphs(first, self._interface.doc, "\n".join(absent)), INDENT)
 
     def _tuple(self, operation: model.Operation) -> list[str]:
         results = results_of(operation)

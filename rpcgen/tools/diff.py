@@ -112,8 +112,8 @@ class _Walk:
                 self.say("security", after.name, f"lost [{name}]")
 
     def _operations(self, where: str, old: Iterable[model.Operation], new: Iterable[model.Operation]) -> None:
-        before = {operation.number: operation for operation in old if not operation.local}
-        after = {operation.number: operation for operation in new if not operation.local}
+        before = {operation.number: operation for operation in old if operation.travels}
+        after = {operation.number: operation for operation in new if operation.travels}
         for number, operation in after.items():
             if number not in before:
                 self.say("harmless", f"{where}.{operation.name}", f"is new, with number {number}")

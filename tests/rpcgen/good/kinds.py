@@ -150,7 +150,10 @@ class guidResult(rpc.NamedTuple):
 
 
 class kinds(rpc.Contract):
-    """What a server of kinds implements."""
+    """What a server of kinds implements.
+
+    Reserved, without a method: 9.
+    """
 
     @abc.abstractmethod
     def open(self, server: str | None) -> rpc.Context: ...
@@ -188,12 +191,12 @@ class kinds(rpc.Contract):
     @abc.abstractmethod
     def guid(self, id: UUID, other: UUID | None) -> guidResult: ...
 
-    @abc.abstractmethod
-    def Opnum10NotUsedOnWire(self) -> None: ...
-
 
 class Asynckinds(rpc.AsyncContract):
-    """What an asyncio server of kinds implements."""
+    """What an asyncio server of kinds implements.
+
+    Reserved, without a method: 9.
+    """
 
     @abc.abstractmethod
     async def open(self, server: str | None) -> rpc.Context: ...
@@ -230,9 +233,6 @@ class Asynckinds(rpc.AsyncContract):
 
     @abc.abstractmethod
     async def guid(self, id: UUID, other: UUID | None) -> guidResult: ...
-
-    @abc.abstractmethod
-    async def Opnum10NotUsedOnWire(self) -> None: ...
 
 
 class kindsClient(rpc.Client, kinds):
@@ -274,9 +274,6 @@ class kindsClient(rpc.Client, kinds):
     def guid(self, id: UUID, other: UUID | None) -> guidResult:
         return self._call(_kinds_guid, id, other)
 
-    def Opnum10NotUsedOnWire(self) -> None:
-        return self._call(_kinds_Opnum10NotUsedOnWire)
-
 
 class AsynckindsClient(rpc.AsyncClient, Asynckinds):
     """Calls kinds; made by lrpc.connect."""
@@ -316,9 +313,6 @@ class AsynckindsClient(rpc.AsyncClient, Asynckinds):
 
     async def guid(self, id: UUID, other: UUID | None) -> guidResult:
         return await self._call(_kinds_guid, id, other)
-
-    async def Opnum10NotUsedOnWire(self) -> None:
-        return await self._call(_kinds_Opnum10NotUsedOnWire)
 
 
 class second(rpc.Contract):
@@ -486,7 +480,6 @@ _kinds_guid: rpc.Operation[guidResult] = rpc.Operation(
     returns=rpc.Boolean,
     result=guidResult,
 )
-_kinds_Opnum10NotUsedOnWire: rpc.Operation[None] = rpc.Operation(9, "Opnum10NotUsedOnWire")
 
 kinds.interface = Asynckinds.interface = rpc.Interface(
     "kinds",
@@ -502,7 +495,6 @@ kinds.interface = Asynckinds.interface = rpc.Interface(
         _kinds_sizes,
         _kinds_nothing,
         _kinds_guid,
-        _kinds_Opnum10NotUsedOnWire,
     ),
     endpoints=("ncacn_ip_tcp:[4000]", "ncacn_np:[\\pipe\\kinds]"),
 )

@@ -10,6 +10,8 @@ import pytest
 from lrpc.rpcgen import generate, model
 from lrpc.rpcgen.load import execute, load
 from lrpc.runtime import stub as rpc
+from lrpc.runtime.dispatch import Registry
+from lrpc.runtime.status import OperationOutOfRange, Ran
 
 LONG = model.Scalar(word="Long")
 UUIDS = "5c5a0f0e-2d37-4a53-8f0c-0a1cf7c5a4{:02x}"
@@ -45,6 +47,32 @@ def test_local_operations_have_a_number_and_no_method() -> None:
     assert not hasattr(stub.I, "Here")
     assert list(stub.I.interface.by_opnum) == [1]
     assert "0 Here" in stub.I.__doc__
+
+
+@pytest.mark.parametrize("name", ["Opnum0NotUsedOnWire", "Opnum0NotImplemented", "Opnum0Reserved", "LsarNotUsedOnWire"])
+def test_reserved_operations_have_a_number_and_no_method(name: str) -> None:
+    stub = made(interface("I", operation(name, 0), operation("There", 1)))
+    assert not hasattr(stub.I, name)
+    assert not hasattr(stub.IClient, name)
+    assert list(stub.I.interface.by_opnum) == [1]
+    assert "Reserved, without a method: 0." in stub.I.__doc__
+
+
+@pytest.mark.parametrize("name", ["OpnumNotUsed", "NotUsedOnWireAtAll", "Opnum0", "ReservedOpnum0"])
+def test_other_names_are_those_of_operations(name: str) -> None:
+    assert hasattr(made(interface("I", operation(name, 0))).I, name)
+
+
+def test_server_of_reserved_operations_says_that_their_numbers_are_out_of_range() -> None:
+    stub = made(interface("I", operation("Opnum0NotUsedOnWire", 0), operation("There", 1)))
+    served = type("Served", (stub.I,), {"There": lambda self: None})
+    registry = Registry(items=1000)
+    registry.register(served())
+    found = stub.I.interface
+    assert registry.find(found.uuid, found.version, 1, None, "here").operation.name == "There"
+    with pytest.raises(OperationOutOfRange) as caught:
+        registry.find(found.uuid, found.version, 0, None, "here")
+    assert (caught.value.status, caught.value.ran) == (0x1C010002, Ran.NO)
 
 
 def test_comments_are_the_documentation_of_both_contracts() -> None:

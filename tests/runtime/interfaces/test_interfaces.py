@@ -3,15 +3,50 @@
 from __future__ import annotations
 
 import runpy
+from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from lrpc.runtime import stub as rpc
 from lrpc.runtime.interfaces import epmapper, mgmt
 
 ROOT = Path(__file__).resolve().parents[3]
 REGENERATE = runpy.run_path(str(ROOT / "tests" / "rpcgen" / "regenerate.py"))
 STUBS: dict[Path, str] = REGENERATE["packaged"]()
+
+
+class Published(NamedTuple):
+    """What the specification of an interface says: identity, some operations by number, how many it has."""
+
+    uuid: str
+    version: tuple[int, int]
+    operations: dict[int, str]
+    count: int
+
+
+WINDOWS = {
+    "svcctl": Published(
+        "367abb81-9844-35f1-ad32-98f038001003",
+        (2, 0),
+        {0: "RCloseServiceHandle", 15: "ROpenSCManagerW", 42: "REnumServicesStatusExW", 64: "ROpenSCManager2"},
+        50,
+    ),
+    "wkssvc": Published(
+        "6bffd098-a112-3610-9833-46c3f87e345a",
+        (1, 0),
+        {0: "NetrWkstaGetInfo", 13: "NetrWorkstationStatisticsGet", 30: "NetrEnumerateComputerNames"},
+        21,
+    ),
+}
+"""The interfaces of Windows' services that there are stubs for."""
+
+
+def interface(name: str) -> rpc.Interface:
+    [found] = import_module(f"lrpc.runtime.interfaces.{name}").__interfaces__
+    assert isinstance(found, rpc.Interface)
+    return found
 
 
 @pytest.mark.parametrize("path", STUBS, ids=lambda path: path.name)
@@ -43,3 +78,25 @@ def test_management_has_the_uuid_and_operations_of_c706() -> None:
         "rpc__mgmt_stop_server_listening",
         "rpc__mgmt_inq_princ_name",
     ]
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_interface_has_the_uuid_and_operations_of_its_specification(name: str) -> None:
+    found, published = interface(name), WINDOWS[name]
+    assert (found.name, str(found.uuid), found.version) == (name, published.uuid, published.version)
+    numbers = {number: operation.name for number, operation in found.by_opnum.items()}
+    assert {number: numbers.get(number) for number in published.operations} == published.operations
+    assert len(numbers) == published.count
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_every_operation_can_be_encoded(name: str) -> None:
+    for operation in interface(name).operations:
+        request, response = operation.ndr
+        assert callable(request.encoder())
+        assert callable(response.decoder())
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_interface_says_where_it_is_found(name: str) -> None:
+    assert interface(name).endpoints[-1] == rf"ncacn_np:[\pipe\{name}]"
