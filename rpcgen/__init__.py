@@ -16,8 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from .diagnostics import Diagnostic, Span
-from .source import Library, Reader, read_file
+from . import catalogue, parts
+from .diagnostics import Diagnostic, Span, diagnose
+from .source import Library, Lister, Reader, list_folder, read_file
 
 if TYPE_CHECKING:
     from .model import Model
@@ -51,6 +52,7 @@ def compile_idl(
     path: str,
     *,
     reader: Reader = read_file,
+    lister: Lister | None = None,
     search: Sequence[str] = (),
     defines: Mapping[str, str] | None = None,
     dialect: Literal["auto", "midl", "pidl"] = "auto",
@@ -59,14 +61,30 @@ def compile_idl(
 
     path: its name, which `reader` is asked for. reader: gives the contents of a file, raises LookupError or
     FileNotFoundError for one that is not there; a dict of texts serves: `reader={"a.idl": text}.__getitem__`.
-    search: folders for imports and includes. defines: macros, as `-D` gives them. dialect: of the file's language,
-    `auto` takes Samba's when the file has what only that has. Never raises for bad IDL.
+    lister: gives the names in a folder, by default those on disk when `reader` reads the disk, else none; it is for
+    imports in other letters than the file's, and for parts. search: folders for imports and includes. defines: macros,
+    as `-D` gives them. dialect: of the file's language, `auto` takes Samba's when the file has what only that has.
+    Never raises for bad IDL.
     """
     from .passes import Unit, run
 
-    unit = Unit(path, Library(reader, search), defines or {}, dialect)
-    diagnostics = run(unit)
-    return Compilation(unit.model, tuple(diagnostics))
+    if lister is None and reader is read_file:
+        lister = list_folder
+
+    def compiled(name: str) -> Compilation:
+        unit = Unit(name, Library(reader, search, lister), defines or {}, dialect)
+        diagnostics = run(unit)
+        return Compilation(unit.model, tuple(diagnostics))
+
+    alone = compiled(path)
+    unknown = parts.missing(alone.errors)
+    if unknown is not None and lister is not None:
+        for whole in parts.wholes(path, reader, lister):
+            found = compiled(whole)
+            if found.model is not None:
+                said = diagnose(catalogue.PART, unknown.span, name=path, whole=whole)
+                return Compilation(found.model, (said, *found.diagnostics))
+    return alone
 
 
 def __getattr__(name: str) -> Any:

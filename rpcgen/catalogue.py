@@ -37,6 +37,7 @@ MACRO_BUDGET: Final = Entry("E0113", "macros expand to more than {limit} words")
 INCLUDE_DEPTH: Final = Entry("E0114", "files include one another more than {limit} deep")
 UNKNOWN_DIRECTIVE: Final = Entry("W0115", "#{directive} is unknown and ignored")
 MACRO_REDEFINED: Final = Entry("W0116", "the macro {name} was defined differently before")
+PART: Final = Entry("W0118", "{name} is a part of {whole}, which includes it, and is compiled as that")
 
 # 02: syntax
 SYNTAX: Final = Entry("E0201", "unexpected {found}; expected {expected}")

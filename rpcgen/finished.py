@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from . import Diagnostic, Reader, compile_idl, read_file
 from .cache import Cache, user_cache
 from .diagnostics import Severity
+from .source import list_folder
 
 if TYPE_CHECKING:
     from .model import Model
@@ -120,7 +121,12 @@ def _compiled(request: Request, reader: Reader, reads: Reads) -> Finished:
         return contents
 
     found = compile_idl(
-        request.path, reader=read, search=request.search, defines=request.defines, dialect=dialect_of(request.dialect)
+        request.path,
+        reader=read,
+        lister=list_folder if reader is read_file else None,
+        search=request.search,
+        defines=request.defines,
+        dialect=dialect_of(request.dialect),
     )
     if found.model is None:
         return Finished(None, None, found.diagnostics)

@@ -82,13 +82,13 @@ def list_folder(path: str) -> list[str]:
 class Library:
     """The files of one compilation, each read once.
 
-    `lister` is for names that are written in other letters than the file's; without one, only lower case is tried.
+    `lister` finds names that are written in other letters than the file's; without one, only lower case is tried.
     """
 
     def __init__(self, reader: Reader, search: Sequence[str], lister: Lister | None = None) -> None:
         self._reader = reader
         self._search = tuple(search)
-        self._lister = lister or (list_folder if reader is read_file else None)
+        self._lister = lister
         self._folders: dict[str, dict[str, str]] = {}
         """Of each folder, its names by their lower case."""
         self._sources: dict[str, Source] = {}

@@ -22,13 +22,15 @@ def read(path: str) -> str | bytes:
         return " " * (MAX_FILE + 1)
     if name == "many.idl":
         return "; " * (MAX_WORDS + 1)
+    if name == "whole.idl":
+        return 'typedef long word;\n#include "W0118.idl"\n'
     if name == "device.idl":
         raise Unreadable("it is not a regular file")
     return (BAD / name).read_bytes()
 
 
 def compiled(code: str) -> Compilation:
-    return compile_idl(f"{code}.idl", reader=read)
+    return compile_idl(f"{code}.idl", reader=read, lister=lambda _: ["whole.idl"])
 
 
 def test_every_code_has_an_example_and_every_example_a_code() -> None:
