@@ -22,11 +22,11 @@ from rich.table import Table
 from rich.tree import Tree
 
 import lrpc
+from lrpc.runtime.interfaces.winreg import winregClient
 
 from .rights import KEY_READ
 from .values import decode, type_name
 from .walk import Node, walk
-from .winreg import winregClient
 
 ROOT: Final = Path(__file__).parents[2]
 LISTENING: Final = "listening on "

@@ -1,6 +1,6 @@
 """The winreg service: every operation of [MS-RRP] over a hive.
 
-Counterparts: `winreg.idl` (the interface), `hive.py` (the data), `rights.py` (who may do what).
+Counterparts: `idl/winreg.idl` (the interface), `hive.py` (the data), `rights.py` (who may do what).
 Names travel with their terminating NUL, which their lengths count ([MS-RRP] 2.2.4); inside they are
 plain strings. What makes no sense here (other hive files, performance data) answers a Win32 error.
 """
@@ -11,12 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn, TypeVar
 
-from lrpc import Fault, StatusError
+from lrpc import StatusError
 from lrpc.runtime import stub as rpc
-
-from . import rights
-from .hive import ERROR_FILE_NOT_FOUND, ERROR_INVALID_PARAMETER, Hive, Value
-from .winreg import (
+from lrpc.runtime.interfaces.winreg import (
     FILETIME,
     RPC_SECURITY_ATTRIBUTES,
     RPC_SECURITY_DESCRIPTOR,
@@ -32,11 +29,13 @@ from .winreg import (
     winreg,
 )
 
+from . import rights
+from .hive import ERROR_FILE_NOT_FOUND, ERROR_INVALID_PARAMETER, Hive, Value
+
 ERROR_INVALID_HANDLE: Final = 6
 ERROR_CALL_NOT_IMPLEMENTED: Final = 120
 ERROR_INSUFFICIENT_BUFFER: Final = 122
 ERROR_MORE_DATA: Final = 234
-RPC_S_PROCNUM_OUT_OF_RANGE: Final = 1745
 
 REG_OPTION_VOLATILE: Final = 1
 REG_OPTION_CREATE_LINK: Final = 2
@@ -306,21 +305,6 @@ class Registry(winreg):
         Flags: int,
     ) -> None:
         _refuse()
-
-    def Opnum14NotImplemented(self) -> None:
-        raise Fault(RPC_S_PROCNUM_OUT_OF_RANGE)
-
-    def Opnum24NotImplemented(self) -> None:
-        raise Fault(RPC_S_PROCNUM_OUT_OF_RANGE)
-
-    def Opnum25NotImplemented(self) -> None:
-        raise Fault(RPC_S_PROCNUM_OUT_OF_RANGE)
-
-    def Opnum28NotImplemented(self) -> None:
-        raise Fault(RPC_S_PROCNUM_OUT_OF_RANGE)
-
-    def Opnum30NotImplemented(self) -> None:
-        raise Fault(RPC_S_PROCNUM_OUT_OF_RANGE)
 
     # Within
 

@@ -11,12 +11,12 @@ from typing import Final
 
 from lrpc import StatusError
 from lrpc.runtime import stub as rpc
+from lrpc.runtime.interfaces.winreg import RPC_UNICODE_STRING, BaseRegEnumValueResult, winreg
 
 from .hive import ERROR_NO_MORE_ITEMS, KEY_NAME_MAX, VALUE_NAME_MAX, Value
 from .rights import KEY_READ
 from .service import ERROR_MORE_DATA
 from .values import Natural, decode, type_name
-from .winreg import RPC_UNICODE_STRING, BaseRegEnumValueResult, winreg
 
 FIRST_SIZE: Final = 1_024
 """Octets offered for a value at first; a longer one is asked for again."""

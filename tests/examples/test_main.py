@@ -12,7 +12,7 @@ import pytest
 import lrpc
 from examples.registry import __main__ as program
 from examples.registry import walk
-from examples.registry.winreg import winregClient
+from lrpc.runtime.interfaces.winreg import winregClient
 
 ROOT = Path(__file__).parents[2]
 TCP = "ncacn_ip_tcp:127.0.0.1[0]"

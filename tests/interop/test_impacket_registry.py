@@ -13,7 +13,7 @@ from examples.registry import walk
 from examples.registry.hive import ERROR_FILE_NOT_FOUND, ERROR_NO_MORE_ITEMS
 from examples.registry.rights import KEY_READ
 from examples.registry.values import RegistryType, decode
-from examples.registry.winreg import winregClient
+from lrpc.runtime.interfaces.winreg import winregClient
 
 pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("default")]
 

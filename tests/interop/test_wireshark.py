@@ -20,7 +20,7 @@ import pytest
 
 import lrpc
 from examples.registry import walk
-from examples.registry.winreg import winregClient
+from lrpc.runtime.interfaces.winreg import winregClient
 
 pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("default")]
 

@@ -33,6 +33,12 @@ WINDOWS = {
         {0: "RCloseServiceHandle", 15: "ROpenSCManagerW", 42: "REnumServicesStatusExW", 64: "ROpenSCManager2"},
         50,
     ),
+    "winreg": Published(
+        "338cd001-2244-31f1-aaaa-900038001003",
+        (1, 0),
+        {2: "OpenLocalMachine", 6: "BaseRegCreateKey", 17: "BaseRegQueryValue", 35: "BaseRegDeleteKeyEx"},
+        31,
+    ),
     "wkssvc": Published(
         "6bffd098-a112-3610-9833-46c3f87e345a",
         (1, 0),
