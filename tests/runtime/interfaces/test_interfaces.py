@@ -27,6 +27,12 @@ class Published(NamedTuple):
 
 
 WINDOWS = {
+    "srvsvc": Published(
+        "4b324fc8-1670-01d3-1278-5a47bf6ee188",
+        (3, 0),
+        {8: "NetrConnectionEnum", 15: "NetrShareEnum", 28: "NetrRemoteTOD", 57: "NetrShareDelEx"},
+        47,
+    ),
     "svcctl": Published(
         "367abb81-9844-35f1-ad32-98f038001003",
         (2, 0),
