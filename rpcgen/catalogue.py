@@ -57,7 +57,7 @@ CONSTANT_OVERFLOW: Final = Entry("E0305", "the value does not fit 64 bits")
 DIVISION_BY_ZERO: Final = Entry("E0306", "division by zero")
 BAD_CONSTANT: Final = Entry("E0307", "a constant of type {type} cannot be {value}")
 ENUM_TOO_WIDE: Final = Entry("E0308", "{name} = {value} does not fit the enumeration ({lowest}..{highest})")
-RESERVED_NAME: Final = Entry("E0309", "the name {name} is reserved; names may not begin and end with two underscores")
+RESERVED_NAME: Final = Entry("E0309", "the name {name} is reserved: Python's own begin and end with two underscores")
 WORD_TOO_LONG: Final = Entry("E0310", "a word of {length} characters is too long ({limit})")
 UNTYPED_CONSTANT: Final = Entry("W0311", "the constant {name} of type {type} has no form in Python and is left out")
 

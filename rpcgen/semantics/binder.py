@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -34,6 +35,8 @@ from .shapes import Broken, Draft, Shape
 _STATUS: Final = {"NTSTATUS": "NtStatus", "HRESULT": "HResult"}
 _STATUSES: Final = tuple(model.Scalar(word=word) for word in ("Long", "ULong", "ErrorStatus"))
 _GUID_NAMES: Final = frozenset(("GUID", "_GUID", "UUID", "uuid_t", "_UUID", "IID", "CLSID", "RPC_UUID"))
+_HEADERS: Final = (".h", ".hpp")
+"""Endings of what `#include` takes from C."""
 _IN_TYPE: Final = ("switch_type", "v1_enum", "ms_union", "handle")
 """Attributes of a typedef that concern the type as a whole, not the levels of its declarators."""
 
@@ -64,9 +67,23 @@ class Binder:
         """The items of the file or of a library in it, in order. Imports are bound by the caller, before."""
         self.typedefs.update(_typedef_names(items))
         for item in items:
-            self._fresh_report()
-            with self.binding.collecting():
-                self._item(item)
+            with self._as_imported(item):
+                self._fresh_report()
+                with self.binding.collecting():
+                    self._item(item)
+
+    @contextmanager
+    def _as_imported(self, item: tree.Item) -> Generator[None]:
+        """Types of a C header that the main file includes are judged as imported ones are: when something uses them."""
+        binding = self.binding
+        if not binding.main or not _is_header_type(item):
+            yield
+            return
+        report, binding.main = binding.report, False
+        try:
+            yield
+        finally:
+            binding.report, binding.main = report, True
 
     def _fresh_report(self) -> None:
         """Problems of an imported declaration are kept with it, and reported when it is used."""
@@ -292,6 +309,12 @@ def nameless(binding: Binding, file: Source, operations: list[model.Operation]) 
     span = operations[0].span
     binding.report.append(diagnose(catalogue.NAMELESS_INTERFACE, span, name=name))
     binding.interfaces.append(model.Interface(name=name, uuid=ZERO_UUID, version=(0, 0), operations=tuple(operations)))
+
+
+def _is_header_type(item: tree.Item) -> bool:
+    if isinstance(item, tree.Typedef) or (isinstance(item, tree.Declaration) and not item.declarators):
+        return item.span.source.name.lower().endswith(_HEADERS)
+    return False
 
 
 def _is_function(item: tree.Declaration) -> bool:

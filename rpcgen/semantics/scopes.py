@@ -159,7 +159,7 @@ class Binding:
                     draft.problems.append(error.diagnostic)
                 return
             self.report.append(error.diagnostic)
-            self.mistakes += 1
+            self.mistakes += self.main
             if self.mistakes >= MAX_MISTAKES:
                 at = error.diagnostic.span
                 self.report.append(diagnose(catalogue.TOO_MANY_DIAGNOSTICS, at, limit=MAX_MISTAKES))
@@ -313,6 +313,6 @@ _KINDS: dict[str, DraftKind] = {"struct": "struct", "union": "union", "enum": "e
 
 
 def check_name(name: str, span: Span) -> None:
-    """Problem for a name that Python keeps for itself."""
-    if name.startswith("__") and name.endswith("__"):
+    """Problem for a name that Python keeps for itself: its own are all in small letters."""
+    if name.startswith("__") and name.endswith("__") and name == name.lower():
         raise problem(catalogue.RESERVED_NAME, span, name=name)

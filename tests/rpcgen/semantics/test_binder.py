@@ -139,3 +139,26 @@ def test_mistakes_end_at_a_limit() -> None:
     found = codes("".join(f"typedef missing{number} t{number};" for number in range(300)))
     assert found[-1] == "E0117"
     assert len(found) == 201
+
+
+HEADER = "typedef struct { MISSING a; } first;\ntypedef MISSING second;\ntypedef long third;\n"
+
+
+def included(text: str) -> Compilation:
+    return compile_idl("a.idl", reader={"a.idl": f'#include "c.h"\n{text}', "c.h": HEADER}.__getitem__)
+
+
+def test_types_of_a_c_header_that_nothing_uses_may_be_unknown() -> None:
+    found = included(f"{ID.format(1)} interface i {{ void f([in] third x); }}")
+    assert [one.code for one in found.diagnostics] == ["W0522"]
+    assert found.model is not None
+
+
+@pytest.mark.parametrize("name", ["first", "second"])
+def test_types_of_a_c_header_that_something_uses_are_known(name: str) -> None:
+    found = included(f"{ID.format(1)} interface i {{ void f([in] {name} *x); }}")
+    assert [(one.code, one.span.file) for one in found.errors] == [("E0301", "c.h")]
+
+
+def test_mistakes_in_imports_that_nothing_uses_are_not_counted() -> None:
+    assert codes('import "b.idl"; typedef long x; typedef missing y;', b="typedef missing a;" * 300) == ["E0301"]

@@ -91,6 +91,7 @@ def test_names_of_an_interface_are_known_behind_it() -> None:
 
 def test_name_with_two_underscores_on_both_sides_is_reserved() -> None:
     assert [one.code for one in compiled("typedef long __class__;").errors] == ["E0309"]
+    assert compiled("typedef struct __A_b__ { long __cD__; } __A_b__;").errors == ()
 
 
 def test_safearray_is_a_pointer_to_its_wire_form_when_that_is_known() -> None:
