@@ -144,7 +144,8 @@ class _Writer:
                 return "\n".join([f"struct {name} {{", *lines, f"    }} {_name(member)};", "};"])
             case model.Enumeration(members=values):
                 lines = [f"    {one.name} = {_signed(one.value)}," for one in values]
-                return "\n".join([f"typedef enum {name} {{", *lines, f"}} {name};"])
+                first, last = (f"typedef enum {name} {{", f"}} {name};") if name else ("enum {", "};")
+                return "\n".join([first, *lines, last])
             case model.ConversionType(wire=wire):
                 return f"typedef {self.declared(wire, name)}; /* as it travels */"
             case _:
