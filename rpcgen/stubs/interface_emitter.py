@@ -5,7 +5,7 @@ Callbacks are the operations of an interface of their own, which has contracts a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -164,7 +164,7 @@ class InterfaceEmitter:
     def _told(self, first: str) -> list[str]:
         operations = self._interface.operations
         local = [f"{found.number} {found.name}" for found in operations if found.local]
-        reserved = [f"{found.number}" for found in operations if found.reserved and not found.local]
+        reserved = _runs(found.number for found in operations if found.reserved and not found.local)
         absent = [f"Local, without a method: {', '.join(local)}."] if local else []
         absent += [f"Reserved, without a method: {', '.join(reserved)}."] if reserved else []
         return docstring(paragraphs(first, self._interface.doc, "\n".join(absent)), INDENT)
@@ -279,3 +279,15 @@ def _head(name: str, *bases: str) -> list[str]:
 def _parameter_names(operation: model.Operation, module: InterfaceNames) -> dict[str, str]:
     names = Names(("self", "rpc", *module.operations.values()))
     return {parameter.name: names.take(parameter.name) for parameter in operation.parameters}
+
+
+def _runs(numbers: Iterable[int]) -> list[str]:
+    """Ascending numbers; three and more in a row are the first and the last of them."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][-1] + 1:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    pieces = [[f"{run[0]}-{run[-1]}"] if len(run) > 2 else map(str, run) for run in found]
+    return [piece for run in pieces for piece in run]

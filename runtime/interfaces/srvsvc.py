@@ -988,7 +988,7 @@ class srvsvc(rpc.Contract):
 
     Shares, files and sessions of a file server, and its settings.
 
-    Reserved, without a method: 0, 1, 2, 3, 4, 5, 6, 7, 29, 42, 47.
+    Reserved, without a method: 0-7, 29, 42, 47.
     """
 
     @abc.abstractmethod
@@ -1282,7 +1282,7 @@ class Asyncsrvsvc(rpc.AsyncContract):
 
     Shares, files and sessions of a file server, and its settings.
 
-    Reserved, without a method: 0, 1, 2, 3, 4, 5, 6, 7, 29, 42, 47.
+    Reserved, without a method: 0-7, 29, 42, 47.
     """
 
     @abc.abstractmethod

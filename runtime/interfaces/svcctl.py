@@ -515,7 +515,7 @@ class svcctl(rpc.Contract):
 
     Services and drivers of a machine, and the handles to them.
 
-    Reserved, without a method: 10, 22, 34, 43, 46, 52, 53, 54, 55, 57, 58, 59, 61, 62, 63.
+    Reserved, without a method: 10, 22, 34, 43, 46, 52-55, 57-59, 61-63.
     """
 
     @abc.abstractmethod
@@ -936,7 +936,7 @@ class Asyncsvcctl(rpc.AsyncContract):
 
     Services and drivers of a machine, and the handles to them.
 
-    Reserved, without a method: 10, 22, 34, 43, 46, 52, 53, 54, 55, 57, 58, 59, 61, 62, 63.
+    Reserved, without a method: 10, 22, 34, 43, 46, 52-55, 57-59, 61-63.
     """
 
     @abc.abstractmethod

@@ -375,7 +375,7 @@ class wkssvc(rpc.Contract):
 
     A machine as a client: settings, connections, users, domain membership.
 
-    Reserved, without a method: 3, 4, 12, 14, 15, 16, 17, 18, 19, 21.
+    Reserved, without a method: 3, 4, 12, 14-19, 21.
     """
 
     @abc.abstractmethod
@@ -554,7 +554,7 @@ class Asyncwkssvc(rpc.AsyncContract):
 
     A machine as a client: settings, connections, users, domain membership.
 
-    Reserved, without a method: 3, 4, 12, 14, 15, 16, 17, 18, 19, 21.
+    Reserved, without a method: 3, 4, 12, 14-19, 21.
     """
 
     @abc.abstractmethod

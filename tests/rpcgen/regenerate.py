@@ -24,7 +24,7 @@ def golden() -> dict[Path, str]:
 
 def packaged() -> dict[Path, str]:
     """The stubs of the runtime's own interfaces."""
-    names = ("epmapper", "mgmt", "srvsvc", "svcctl", "winreg", "wkssvc")
+    names = ("epmapper", "lsarpc", "mgmt", "srvsvc", "svcctl", "winreg", "wkssvc")
     return {INTERFACES / f"{name}.py": _text(ROOT / "idl" / f"{name}.idl", COMMAND, package=True) for name in names}
 
 

@@ -58,6 +58,11 @@ def test_reserved_operations_have_a_number_and_no_method(name: str) -> None:
     assert "Reserved, without a method: 0." in stub.I.__doc__
 
 
+def test_reserved_numbers_in_a_row_are_told_by_the_first_and_the_last() -> None:
+    holes = [operation(f"Opnum{number}NotUsedOnWire", number) for number in (0, 1, 3, 5, 6, 7)]
+    assert "Reserved, without a method: 0, 1, 3, 5-7." in made(interface("I", *holes)).I.__doc__
+
+
 @pytest.mark.parametrize("name", ["OpnumNotUsed", "NotUsedOnWireAtAll", "Opnum0", "ReservedOpnum0"])
 def test_other_names_are_those_of_operations(name: str) -> None:
     assert hasattr(made(interface("I", operation(name, 0))).I, name)

@@ -27,6 +27,12 @@ class Published(NamedTuple):
 
 
 WINDOWS = {
+    "lsarpc": Published(
+        "12345778-1234-abcd-ef00-0123456789ab",
+        (0, 0),
+        {0: "LsarClose", 14: "LsarLookupNames", 44: "LsarOpenPolicy2", 76: "LsarLookupSids3", 130: "LsarOpenPolicy3"},
+        69,
+    ),
     "srvsvc": Published(
         "4b324fc8-1670-01d3-1278-5a47bf6ee188",
         (3, 0),
