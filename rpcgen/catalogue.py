@@ -59,6 +59,9 @@ BAD_CONSTANT: Final = Entry("E0307", "a constant of type {type} cannot be {value
 ENUM_TOO_WIDE: Final = Entry("E0308", "{name} = {value} does not fit the enumeration ({lowest}..{highest})")
 RESERVED_NAME: Final = Entry("E0309", "the name {name} is reserved: Python's own begin and end with two underscores")
 WORD_TOO_LONG: Final = Entry("E0310", "a word of {length} characters is too long ({limit})")
+NOT_IMPORTED: Final = Entry(
+    "W0312", 'no import defines {names}, which lrpc takes from its own {file}; add import "{file}";'
+)
 UNTYPED_CONSTANT: Final = Entry("W0311", "the constant {name} of type {type} has no form in Python and is left out")
 
 # 04: attributes
@@ -87,7 +90,7 @@ PIPE_RANGE: Final = Entry("W0423", "[range] bounds the chunks of a pipe, which i
 NO_EFFECT: Final = Entry("W0424", "[{name}] has no effect here: {why}")
 MIN_IS: Final = Entry("E0422", "[min_is]: the lowest index of an array is always 0")
 
-# 05: types
+# 05: types; E0526 asked for the import of automation, which SAFEARRAY brings itself now
 VOID_VALUE: Final = Entry("E0501", "{name} has the type void")
 VOID_POINTER: Final = Entry("E0502", "{name} points to void, which has no form on the wire")
 INCOMPLETE: Final = Entry("E0503", "{type} is declared and never defined")
@@ -113,7 +116,6 @@ NO_WIRE_FORM: Final = Entry("W0522", "{type} has no form on the wire and no clas
 PIPE_PLACE: Final = Entry("E0523", "{name} is a pipe, which can be a parameter only")
 PIPE_ELEMENT: Final = Entry("E0524", "the items of the pipe {name} must have one size and hold no pointers")
 INTERFACE_VALUE: Final = Entry("E0525", "{name} is an interface; only a pointer to an interface travels")
-NO_AUTOMATION: Final = Entry("E0526", 'SAFEARRAY needs the types of automation; add import "oaut.idl";')
 EMPTY_STRUCT: Final = Entry("W0528", "{type} has no fields, which MIDL refuses; it takes nothing on the wire")
 
 # 06: operations

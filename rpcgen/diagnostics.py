@@ -8,8 +8,8 @@ no exception.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from .catalogue import Entry
@@ -122,6 +122,8 @@ class Diagnostic:
     span: Span
     message: str
     notes: tuple[Note, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
+    """What fills the gaps of the entry's text."""
 
     @property
     def code(self) -> str:
@@ -162,7 +164,7 @@ class Problem(Exception):
 def diagnose(entry: Entry, span: Span, /, *said: str, notes: Iterable[Note] = (), **words: object) -> Diagnostic:
     """The diagnostic of `entry` at `span`; `words` fill the gaps of its text, `said` are notes without a place."""
     shown = {key: _plain(str(word)) for key, word in words.items()}
-    return Diagnostic(entry, span, entry.text.format(**shown), (*map(Note, said), *notes))
+    return Diagnostic(entry, span, entry.text.format(**shown), (*map(Note, said), *notes), shown)
 
 
 def problem(entry: Entry, span: Span, /, *said: str, notes: Iterable[Note] = (), **words: object) -> Problem:

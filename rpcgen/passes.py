@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from . import catalogue, model
 from .diagnostics import Diagnostic, Problem, Source, Span, diagnose, problem
+from .lacking import Taken
 from .semantics import configuration, inheritance
 from .semantics.attributes import read
 from .semantics.binder import Binder, Found, nameless
@@ -405,11 +406,42 @@ def _uncollected() -> Generator[None]:
 
 
 def _run(unit: Unit) -> list[Diagnostic]:
-    diagnostics: list[Diagnostic] = []
-    for step in PASSES:
-        diagnostics += step(unit)
-        if step is load and any(found.severity == "error" for found in diagnostics):
-            break
+    diagnostics = load(unit)
+    if any(found.severity == "error" for found in diagnostics):
+        return diagnostics
+    diagnostics += _supplied(unit, _understand(unit))
     if any(found.severity == "error" for found in diagnostics):
         unit.model = None
     return diagnostics
+
+
+def _understand(unit: Unit) -> list[Diagnostic]:
+    """The passes behind `load`, from the start."""
+    unit.binding, unit.found, unit.conformant = None, Found(), set()
+    return [diagnostic for step in PASSES[1:] for diagnostic in step(unit)]
+
+
+def _supplied(unit: Unit, found: list[Diagnostic]) -> list[Diagnostic]:
+    """What is found when the file gets the stock files that it lacks; nothing else is tried when it lacks none."""
+    taken = Taken()
+    while dialect_of(unit) == "midl" and (wanted := taken.wanted(found)):
+        files = list(unit.files)
+        for name, said in wanted.items():
+            _supply(unit, name, said.span)
+        again = _understand(unit)
+        if not taken.settle(found, again):
+            unit.files = files
+            break
+        found = again
+    return [*taken.warnings(), *found]
+
+
+def _supply(unit: Unit, name: str, at: Span) -> None:
+    """Put a stock file in front of the file that lacks it."""
+    names = [source.name for source, _ in unit.files]
+    index = names.index(at.source.name) if at.source.name in names else len(names) - 1
+    behind, unit.files[index:] = unit.files[index:], []
+    stock = unit.library.stock(name, at)
+    if stock.name not in names:
+        _load(unit, stock, set(names), 0, [])
+    unit.files += behind

@@ -34,10 +34,17 @@ STOCK: Final[Mapping[str, str]] = {
     "mgmt.idl": "mgmt.idl",
     "wtypes.idl": "wtypes.idl",
     "wtypesbase.idl": "wtypes.idl",
-    "unknwn.idl": "wtypes.idl",
-    "objidl.idl": "wtypes.idl",
-    "oaidl.idl": "wtypes.idl",
-    "ocidl.idl": "wtypes.idl",
+    "wtypes-strings.idl": "wtypes-strings.idl",
+    "dcom.idl": "dcom.idl",
+    "ms-dcom.idl": "dcom.idl",
+    "oaut.idl": "oaut.idl",
+    "ms-oaut.idl": "oaut.idl",
+    "unknwn.idl": "unknwn.idl",
+    "unknwnbase.idl": "unknwn.idl",
+    "objidl.idl": "unknwn.idl",
+    "objidlbase.idl": "unknwn.idl",
+    "oaidl.idl": "oaidl.idl",
+    "ocidl.idl": "oaidl.idl",
 }
 """Names that stand for files of `idl/` when the search path does not have them."""
 HEADERS: Final[Mapping[str, str]] = {
@@ -111,7 +118,7 @@ class Library:
                 source = self._read(spelling(path), at)
                 if source is not None:
                     return source
-        return self._stock(name, at)
+        return self.stock(name, at)
 
     def beside(self, source: Source, name: str) -> Source | None:
         """The file `name` in the folder of `source`, if there is one; Problem when it cannot be read."""
@@ -158,17 +165,22 @@ class Library:
         self._sources[path] = Source(path, decode(contents), imported_from=at)
         return self._sources[path]
 
-    def _stock(self, name: str, at: Span) -> Source:
+    def stock(self, name: str, at: Span) -> Source:
+        """The stock file of that name, asked for by what stands at `at`; Problem when there is none."""
         word = posixpath.basename(name).lower()
         header, file = HEADERS.get(word), STOCK.get(word)
         if header is None and file is None:
             raise problem(catalogue.FILE_NOT_FOUND, at, name=name)
-        parts = ("idl", file) if file is not None else ("idl", "include", str(header))
+        parts = (file,) if file is not None else ("include", str(header))
         key = f"<{parts[-1]}>"
         if key not in self._sources:
-            text = resources.files(_PACKAGE).joinpath(*parts).read_text(encoding="utf-8")
-            self._sources[key] = Source(key, text, stock=True, imported_from=at)
+            self._sources[key] = Source(key, stock_text(*parts), stock=True, imported_from=at)
         return self._sources[key]
+
+
+def stock_text(*parts: str) -> str:
+    """The text of a file of `idl/`."""
+    return resources.files(_PACKAGE).joinpath("idl", *parts).read_text(encoding="utf-8")
 
 
 def decode(contents: str | bytes) -> str:

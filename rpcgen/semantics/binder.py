@@ -12,7 +12,7 @@ import posixpath
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .. import catalogue, model
@@ -60,8 +60,8 @@ class Binder:
     binding: Binding
     found: Found = field(default_factory=Found)
     loose: Operations = field(default_factory=lambda: Operations(Place("the file")))
-    typedefs: set[str] = field(default_factory=set[str])
-    """The names that typedefs of the file define, also those behind the present item."""
+    typedefs: dict[str, tree.Typedef] = field(default_factory=dict[str, tree.Typedef])
+    """The typedefs of the file by the names that they define, also those behind the present item."""
 
     def items(self, items: Sequence[tree.Item]) -> None:
         """The items of the file or of a library in it, in order. Imports are bound by the caller, before."""
@@ -127,6 +127,8 @@ class Binder:
 
     def _based(self, item: tree.Typedef, written: AttributeSet, name: str, first: str | None) -> Shape:
         later = isinstance(item.type, tree.Named) and item.type.name in self.typedefs
+        if isinstance(item.type, tree.Named) and later:
+            self._announce(item.type.name)
         kept = attribute_table.kept(item.attributes, "typedef")
         base = (typedef_of if later else shape_of)(self.binding, item.type, written, name, kept)
         _name_after(base, item.type, first)
@@ -135,6 +137,20 @@ class Binder:
         if "handle" in written or (isinstance(item.type, tree.Named) and item.type.name in self.found.handles):
             self.found.handles.update(found.name or "" for found in item.declarators)
         return base
+
+    def _announce(self, name: str) -> None:
+        """Before `typedef struct t {...} *T;` comes, T is a pointer to t already: `typedef T *PT;` may need it."""
+        binding, item = self.binding, self.typedefs[name]
+        declarator = next(found for found in item.declarators if found.name == name)
+        if not isinstance(item.type, (tree.Struct, tree.PlainUnion)) or item.type.tag is None:
+            return
+        if not declarator.levels or binding.types.known(name):
+            return
+        kind = "struct" if isinstance(item.type, tree.Struct) else "union"
+        type_, report = tree.Tagged(item.type.span, kind, item.type.tag), binding.report
+        binding.report = []  # the typedef itself says it again
+        self._typedef(replace(item, type=type_, declarators=(declarator,)))
+        binding.report = report
 
     def _typedef_name(
         self, base: Shape, declarator: tree.Declarator, item: tree.Typedef, written: AttributeSet
@@ -321,10 +337,10 @@ def _is_function(item: tree.Declaration) -> bool:
     return any(isinstance(level, tree.Parameters) for level in item.declarators[0].levels)
 
 
-def _typedef_names(items: Iterable[tree.Item]) -> Iterator[str]:
+def _typedef_names(items: Iterable[tree.Item]) -> Iterator[tuple[str, tree.Typedef]]:
     for item in items:
         if isinstance(item, tree.Typedef):
-            yield from (found.name or "" for found in item.declarators)
+            yield from ((found.name or "", item) for found in item.declarators)
         elif isinstance(item, (tree.Interface, tree.Library)):
             yield from _typedef_names(item.items)
 

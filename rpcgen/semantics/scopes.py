@@ -284,7 +284,7 @@ class Binding:
                 return found
         tag = self.tags.find("_wireSAFEARRAY") or self.tags.find("tagSAFEARRAY")
         if tag is None:
-            raise problem(catalogue.NO_AUTOMATION, span)
+            raise problem(catalogue.UNKNOWN_TYPE, span, name="SAFEARRAY")
         return Shape(tag, (Level(True, explicit="unique"),))
 
     def tagged(self, kind: str, tag: str, span: Span) -> Draft:

@@ -162,3 +162,13 @@ def test_types_of_a_c_header_that_something_uses_are_known(name: str) -> None:
 
 def test_mistakes_in_imports_that_nothing_uses_are_not_counted() -> None:
     assert codes('import "b.idl"; typedef long x; typedef missing y;', b="typedef missing a;" * 300) == ["E0301"]
+
+
+def test_pointer_to_a_pointer_that_is_defined_later_has_two_levels() -> None:
+    found = made("typedef [unique] T *PT; typedef struct { PT p; } holder; typedef [unique] struct t { long a; } *T;")
+    holder = next(one for one in found.definitions if one.name == "holder")
+    assert isinstance(holder, model.Structure)
+    [member] = holder.members
+    assert isinstance(member.type, model.Pointer)
+    assert isinstance(member.type.target, model.Pointer)
+    assert isinstance(member.type.target.target, model.Defined)
