@@ -5,18 +5,16 @@
         server.listen("ncalrpc:[calc]")
         server.serve_forever()
 
-`lrpc gen calc.idl` writes the classes; `lrpc.load("calc.idl")` makes them without a file. What is not needed
-for calling is imported when it is first asked for.
+`lrpc gen calc.idl` writes the classes; `lrpc.load("calc.idl")` makes them without a file. What a stub needs is
+imported at once, everything else when it is first asked for.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from lrpc.runtime.binding import StringBinding
-from lrpc.runtime.call import Caller, Limits, caller, deadline
-from lrpc.runtime.connect import ConnectionInfo, connect
-from lrpc.runtime.server import Server
+import lrpc.runtime.stub as _stub  # every stub needs it
 from lrpc.runtime.status import (
     AccessDenied,
     ArgumentError,
@@ -46,6 +44,10 @@ if TYPE_CHECKING:
     from lrpc.rpcgen.import_hook import install_import_hook
     from lrpc.rpcgen.load import load
     from lrpc.runtime.async_server import AsyncServer
+    from lrpc.runtime.binding import StringBinding
+    from lrpc.runtime.call import Caller, Limits, caller, deadline
+    from lrpc.runtime.connect import ConnectionInfo, connect
+    from lrpc.runtime.server import Server
 
 __version__ = "0.1.0"
 
@@ -86,22 +88,28 @@ __all__ = [
 ]
 
 
+del _stub
+
+_LATER: Final = {
+    **dict.fromkeys(("Caller", "Limits", "caller", "deadline"), "runtime.call"),
+    **dict.fromkeys(("ConnectionInfo", "connect"), "runtime.connect"),
+    "AsyncServer": "runtime.async_server",
+    "IdlError": "rpcgen",
+    "Server": "runtime.server",
+    "StringBinding": "runtime.binding",
+    "install_import_hook": "rpcgen.import_hook",
+    "load": "rpcgen.load",
+}
+"""Where the names are that are not imported at once."""
+
+
 def __getattr__(name: str) -> Any:
-    """What blocking calls do not need: asyncio, the compiler."""
-    if name == "AsyncServer":
-        from lrpc.runtime.async_server import AsyncServer
+    """A name that nobody asked for before."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'lrpc' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"lrpc.{_LATER[name]}"), name)
+    return found
 
-        return AsyncServer
-    if name == "load":
-        from lrpc.rpcgen.load import load
 
-        return load
-    if name == "install_import_hook":
-        from lrpc.rpcgen.import_hook import install_import_hook
-
-        return install_import_hook
-    if name == "IdlError":
-        from lrpc.rpcgen import IdlError
-
-        return IdlError
-    raise AttributeError(f"module 'lrpc' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
