@@ -9,7 +9,6 @@ terminal; everything else goes to stderr. `EXITS` below is what the exit status 
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import sys
@@ -22,7 +21,7 @@ import typer
 from . import __version__
 from .rpcgen import IdlError
 from .rpcgen.stubs.stub_file import Options
-from .rpcgen.terminal import complain, show_json, show_table
+from .rpcgen.terminal import complain, printable, show_json, show_table
 from .rpcgen.verbs import FAILED, VERBS, IdlFile, compiling
 from .runtime.call import DEFAULT_TIMEOUT
 from .runtime.ndr.errors import NdrError
@@ -331,9 +330,7 @@ def _or_stdin(text: str | None) -> str:
 
 def main() -> None:
     """The console script: runs a verb, and turns what it raises into a line and an exit status."""
-    out = sys.stdout
-    if isinstance(out, io.TextIOWrapper):
-        out.reconfigure(errors="backslashreplace")
+    printable()
     logging.getLogger("lrpc.rpcgen").setLevel(logging.ERROR)  # `lrpc check` is for warnings
     try:
         app(prog_name="lrpc")

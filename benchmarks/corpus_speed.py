@@ -86,7 +86,7 @@ def cold_and_warm(files: Sequence[Path], search: Sequence[str]) -> tuple[float, 
 
 def _generated(files: Sequence[Path], search: Sequence[str], folder: str) -> float:
     options = [word for place in search for word in ("-I", place)]
-    line = [sys.executable, "-m", "lrpc.cli", "gen", *map(str, files), *options, "-o", folder]
+    line = [sys.executable, "-m", "lrpc", "gen", *map(str, files), *options, "-o", folder]
     begin = time.perf_counter()
     subprocess.run(line, env=os.environ | {"XDG_CACHE_HOME": folder}, capture_output=True, check=False)
     return time.perf_counter() - begin

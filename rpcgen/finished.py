@@ -97,18 +97,21 @@ def finished(request: Request, *, reader: Reader = read_file, cached: bool = Tru
     reader: as of `compile_idl`. cached: False neither asks the cache nor fills it; the same holds for a reader of
     one's own.
     """
-    cache = user_cache() if cached and reader is read_file else None
-    if cache is None or not _compiler():
-        return _compiled(request, reader, {})
-    key = request.key
-    known = _recalled(cache, key)
+    known = recalled(request) if cached and reader is read_file else None
     if known is not None:
         return known
+    cache = user_cache() if cached and reader is read_file and _compiler() else None
     reads: Reads = {}
     made = _compiled(request, reader, reads)
-    if made.stub is not None:
-        cache.put(key, _entry(made, reads))
+    if cache is not None and made.stub is not None:
+        cache.put(request.key, _entry(made, reads))
     return made
+
+
+def recalled(request: Request) -> Finished | None:
+    """What came of a file before, when nothing that it was made of has changed; None when the cache does not know."""
+    cache = user_cache()
+    return _recalled(cache, request.key) if cache is not None and _compiler() else None
 
 
 def _compiled(request: Request, reader: Reader, reads: Reads) -> Finished:

@@ -13,7 +13,6 @@ import os
 import posixpath
 import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import resources
 from typing import Final
 
 from . import catalogue
@@ -180,6 +179,8 @@ class Library:
 
 def stock_text(*parts: str) -> str:
     """The text of a file of `idl/`."""
+    from importlib import resources
+
     return resources.files(_PACKAGE).joinpath("idl", *parts).read_text(encoding="utf-8")
 
 

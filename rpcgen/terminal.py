@@ -5,10 +5,15 @@ Rule: rich is imported only to draw. Counterpart: `cli.py`, which knows what to 
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+if TYPE_CHECKING:
+    from . import Diagnostic
+    from .finished import Recalled
 
 _COLOURS: Final = (
     (r"(?m)^[^\s:][^\n]*?:\d+:\d+:", "bold"),
@@ -21,6 +26,12 @@ _COLOURS: Final = (
     (r"(?m)^@@[^\n]*$", "cyan"),
 )
 """Diagnostics and differences of texts: what in them has which colour."""
+
+
+def printable() -> None:
+    """From here on print to stdout what its encoding has not as escapes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def show(things: Iterable[object], stream: TextIO) -> None:
@@ -53,6 +64,22 @@ def show_json(data: Any) -> None:
         Console().print_json(data=data)
     else:
         print(json.dumps(data))
+
+
+def report(files: int, found: Sequence[Diagnostic | Recalled], *, as_json: bool) -> int:
+    """Print what is said of some files, and for people how much that is; the number of errors."""
+    errors = sum(one.severity == "error" for one in found)
+    if as_json:
+        show_json([one.as_json() for one in found])
+    else:
+        show_marked(found, sys.stdout)
+        complain(f"{counted(files, 'file')}: {counted(errors, 'error')}, {counted(len(found) - errors, 'warning')}")
+    return errors
+
+
+def counted(number: int, what: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

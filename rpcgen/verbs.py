@@ -21,7 +21,8 @@ import typer
 from . import Diagnostic, IdlError
 from .finished import Recalled, finished
 from .stubs.stub_file import Options, StubFile, defined, stub_file
-from .terminal import complain, show, show_json, show_marked
+from .terminal import complain, counted, report, show, show_json, show_marked
+from .unchanged import written
 
 FAILED: Final = 1
 BREAKS: Final = {"wire": 10, "security": 12, "source": 11}
@@ -109,19 +110,8 @@ def _idl_files(paths: Sequence[str]) -> list[str]:
 
 def _report(files: int, found: Sequence[Diagnostic | Recalled], form: Format) -> None:
     """Print diagnostics; status 1 when there are errors."""
-    errors = sum(one.severity == "error" for one in found)
-    if form is Format.JSON:
-        show_json([one.as_json() for one in found])
-    else:
-        show_marked(found, sys.stdout)
-        said = [_counted(errors, "error"), _counted(len(found) - errors, "warning")]
-        complain(f"{_counted(files, 'file')}: {', '.join(said)}")
-    if errors:
+    if report(files, found, as_json=form is Format.JSON):
         raise typer.Exit(FAILED)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _put(text: str, output: str | None) -> None:
@@ -156,19 +146,12 @@ def gen(
     stubs = [stub_file(path, options) for path in paths]
     if len({stub.path for stub in stubs}) < len(stubs):
         raise typer.BadParameter(f"several of these files have the same stub: {', '.join(paths)}")
-    put = _check_stub if check else _write_stub
-    good = [put(path, stub, options.command(path)) for path, stub in zip(paths, stubs, strict=True)]
+    if check:
+        good = [_check_stub(path, stub, options.command(path)) for path, stub in zip(paths, stubs, strict=True)]
+    else:
+        good = [written(stub) for stub in stubs]
     if not all(good):
         raise typer.Exit(FAILED)
-
-
-def _write_stub(path: str, stub: StubFile, command: str) -> bool:
-    show_marked(stub.compilation.diagnostics, sys.stderr)
-    if stub.text is None:
-        return False
-    stub.write()
-    print(stub.path)
-    return True
 
 
 def _check_stub(path: str, stub: StubFile, command: str) -> bool:
@@ -337,7 +320,7 @@ def fmt(
         if not diff:
             print(layout.path)
     if check and changed:
-        complain(f"{_counted(len(changed), 'file')} of {len(layouts)} would change")
+        complain(f"{counted(len(changed), 'file')} of {len(layouts)} would change")
         raise typer.Exit(FAILED)
 
 

@@ -45,6 +45,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.connect", "runtime.server", "runtime.async_server"}),
     frozenset({"runtime.host", "runtime.ping", "runtime.demo", "runtime.objects"}),
     frozenset({"cli"}),
+    frozenset({"__main__"}),
     frozenset({""}),
 )
 
@@ -62,8 +63,8 @@ class Import(NamedTuple):
 def modules() -> dict[str, Path]:
     """The modules of the package, by dotted name below it."""
     found = {"": PACKAGE / "__init__.py"}
-    if (PACKAGE / "cli.py").exists():
-        found["cli"] = PACKAGE / "cli.py"
+    for name in ("cli", "__main__"):
+        found[name] = PACKAGE / f"{name}.py"
     for folder in FOLDERS:
         for path in sorted((PACKAGE / folder).rglob("*.py")):
             parts = [folder, *path.relative_to(PACKAGE / folder).with_suffix("").parts]

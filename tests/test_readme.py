@@ -50,7 +50,7 @@ class Shell:
         self.staying: list[subprocess.Popen[str]] = []
         tools = folder / "tools"
         tools.mkdir()
-        for name, words in (("python", ""), ("lrpc", "-m lrpc.cli")):
+        for name, words in (("python", ""), ("lrpc", "-m lrpc")):
             (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
             (tools / name).chmod(0o755)
         names = folder / "names"
