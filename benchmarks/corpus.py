@@ -20,13 +20,11 @@ from typing import Final
 
 from . import corpus_gallery, corpus_peers, corpus_speed, corpus_types
 from .corpus_files import Outcome, outcomes
-from .corpus_sets import FOLDER_VARIABLE, SAMBA_VARIABLE, CorpusSet, reason, sets, wholes
+from .corpus_sets import FOLDER_VARIABLE, SAMBA_VARIABLE, CorpusSet, reason, sets
 
 SLOWEST: Final = 3
 """Files named with their times."""
-LEGEND: Final = (
-    "%: imported, of the files that are neither WinRT nor parts (which mean something only where they are included)"
-)
+LEGEND: Final = "%: imported, of the files that are not WinRT; parts are files compiled as the one that includes them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +42,9 @@ class Measured:
         return [one for one in self.outcomes if one.winrt]
 
     @property
-    def parts(self) -> dict[Path, Path]:
-        """Files that are refused alone, and good as parts of the file that includes them."""
-        good = {one.path for one in self.outcomes if one.good}
-        refused = {one.path for one in self.outcomes if not one.good and not one.crash}
-        return {part: whole for part, whole in wholes(self.corpus.files).items() if part in refused and whole in good}
-
-    @property
     def failed(self) -> list[Outcome]:
-        """Not of the Windows Runtime, no part of a good file, and did not come all the way."""
-        parts = self.parts
-        return [one for one in self.outcomes if not one.good and not one.winrt and one.path not in parts]
+        """Not of the Windows Runtime, and did not come all the way."""
+        return [one for one in self.outcomes if not one.good and not one.winrt]
 
     @property
     def seconds(self) -> float:
@@ -64,10 +54,10 @@ class Measured:
     def row(self) -> tuple[str, ...]:
         """A line of the table."""
         good = sum(one.good for one in self.outcomes)
-        ours = len(self.outcomes) - len(self.winrt) - len(self.parts)
+        ours, parts = len(self.outcomes) - len(self.winrt), sum(one.part for one in self.outcomes)
         checked = sum(one.reached != "failed" for one in self.outcomes)
         share = f"{100 * good / ours:.1f}" if ours else ""
-        counts = (len(self.outcomes), len(self.winrt), len(self.parts), checked, good, len(self.failed))
+        counts = (len(self.outcomes), len(self.winrt), parts, checked, good, len(self.failed))
         peer = "" if self.peer is None else f"{self.peer} of {len(self.outcomes)}"
         return (self.corpus.name, *map(str, counts), share, f"{self.seconds:.1f}", f"{self.wall:.1f}", peer)
 
@@ -131,8 +121,6 @@ def _table(everything: Sequence[Measured], peer: str) -> str:
 def _exceptions(measured: Measured) -> None:
     slow = sorted(measured.outcomes, key=lambda one: -one.seconds)[:SLOWEST]
     print(f"\n{measured.corpus.name}: slowest", ", ".join(f"{one.path.name} {one.seconds:.2f} s" for one in slow))
-    for part, whole in measured.parts.items():
-        print(f"  {part.name}: a part of {whole.name}, which is imported")
     for one in measured.failed:
         fault = None if one.crash else reason(measured.corpus.name, one.path)
         print(f"  {one.path.name}: {_why(one)}{f' (the file: {fault})' if fault else ''}")

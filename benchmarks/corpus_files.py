@@ -23,7 +23,7 @@ from types import FrameType
 from typing import Any, Final
 
 from lrpc.rpcgen import Diagnostic, compile_idl, generate
-from lrpc.rpcgen.catalogue import CATALOGUE
+from lrpc.rpcgen.catalogue import CATALOGUE, PART
 
 from .corpus_sets import CorpusSet
 
@@ -57,13 +57,14 @@ class Complaint:
 class Outcome:
     """What became of a file: how far it came, what stopped it, and how long it took.
 
-    reached: `checked`, `generated` or `imported`, or `failed`. crash: a traceback. stub: the file written, if any.
+    reached: `checked`, `generated` or `imported`, or `failed`. part: compiled as the file that includes it. crash: a
+    traceback. stub: the file written, if any.
     """
 
     path: Path
     reached: str
     errors: tuple[Complaint, ...] = ()
-    warnings: int = 0
+    part: bool = False
     crash: str | None = None
     seconds: float = 0.0
     stub: Path | None = None
@@ -86,14 +87,14 @@ class TooSlow(BaseException):
 def outcome(path: Path, corpus: CorpusSet, folder: Path) -> Outcome:
     """Check, generate and import one file; the stub goes to `folder`."""
     begin = time.perf_counter()
-    reached, errors, warnings, crash = "failed", tuple[Complaint, ...](), 0, None
+    reached, errors, part, crash = "failed", tuple[Complaint, ...](), False, None
     stub = _stub(path, folder)
     signal.signal(signal.SIGALRM, _expire)
     signal.alarm(MAX_SECONDS)
     try:
         found = compile_idl(str(path), search=corpus.search, **_dialect(corpus))
         errors = tuple(map(_complaint, found.errors))
-        warnings = len(found.diagnostics) - len(errors)
+        part = any(one.entry is PART for one in found.diagnostics)
         if found.model is not None:
             reached = "checked"
             stub.write_text(generate(found.model, source=path.name, command=f"lrpc gen {path.name}"), encoding="utf-8")
@@ -105,7 +106,7 @@ def outcome(path: Path, corpus: CorpusSet, folder: Path) -> Outcome:
     finally:
         signal.alarm(0)
     seconds = time.perf_counter() - begin
-    return Outcome(path, reached, errors, warnings, crash, seconds, stub if stub.exists() else None)
+    return Outcome(path, reached, errors, part, crash, seconds, stub if stub.exists() else None)
 
 
 def outcomes(corpus: CorpusSet, folder: Path, workers: int) -> Iterator[Outcome]:

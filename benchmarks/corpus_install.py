@@ -1,14 +1,13 @@
 """`python -m benchmarks.corpus_install FOLDER`: the packages whose files `make corpus` reads.
 
 Installs Debian's packages where this is root and there is an apt-get, and unpacks the interface files of Samba's source
-package to FOLDER, by a list of sources of its own: that of the machine is not touched. What cannot be had is
+package to FOLDER, by a list of sources of its own, made from the machine's, which is not touched. What cannot be had is
 said and left out; `corpus_sets.py` takes what it finds.
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -41,9 +40,10 @@ def _installed(package: str) -> bool:
 
 
 def _samba(folder: Path) -> None:
-    release = platform.freedesktop_os_release().get("VERSION_CODENAME", "stable")
     sources, lists = folder / "sources.list", folder / "lists"
-    sources.write_text(f"deb-src http://deb.debian.org/debian {release} main\n", encoding="utf-8")
+    command = ["apt-get", "indextargets", "--format", "deb-src $(SITE) $(RELEASE) $(COMPONENT)"]
+    known = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    sources.write_text("".join(f"{line}\n" for line in sorted(set(known.splitlines()))), encoding="utf-8")
     (lists / "partial").mkdir(parents=True, exist_ok=True)
     own = {"Dir::Etc::SourceList": sources, "Dir::Etc::SourceParts": "/dev/null", "Dir::State::Lists": lists}
     options = [word for name, value in own.items() for word in ("-o", f"{name}={value}")]

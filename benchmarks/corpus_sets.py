@@ -7,8 +7,6 @@ downloaded here, and a set that is not there is left out. The counterpart is `co
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -53,20 +51,6 @@ class CorpusSet:
     search: tuple[str, ...] = ()
     dialect: str = "auto"
     typed: bool = False
-
-
-INCLUDE: Final = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<]([^">\r\n]+)[">]', re.MULTILINE)
-
-
-def wholes(files: Iterable[Path]) -> dict[Path, Path]:
-    """For each file that another one of its folder `#include`s, that other: it is a part, and means nothing alone."""
-    found: dict[Path, Path] = {}
-    for whole in files:
-        for name in INCLUDE.findall(whole.read_bytes()):
-            part = whole.with_name(name.decode("latin-1"))
-            if part.suffix == ".idl" and part != whole and part.exists():
-                found.setdefault(part, whole)
-    return found
 
 
 def sets(build: Path) -> list[CorpusSet]:

@@ -646,7 +646,7 @@ class IRemoteSCMActivator(rpc.Contract):
 
     Activation as of version 5.6 ([MS-DCOM] 3.1.2.5.2.2): requests and answers are activation properties.
 
-    Reserved, without a method: 0, 1, 2.
+    Reserved, without a method: 0-2.
     """
 
     @abc.abstractmethod
@@ -670,7 +670,7 @@ class AsyncIRemoteSCMActivator(rpc.AsyncContract):
 
     Activation as of version 5.6 ([MS-DCOM] 3.1.2.5.2.2): requests and answers are activation properties.
 
-    Reserved, without a method: 0, 1, 2.
+    Reserved, without a method: 0-2.
     """
 
     @abc.abstractmethod

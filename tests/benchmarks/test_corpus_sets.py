@@ -54,12 +54,6 @@ def test_samba_is_read_in_its_dialect_from_the_newest_unpacked_source(tmp_path: 
     assert found.search[0] == str(files[0].parent)
 
 
-def test_a_file_that_another_includes_is_a_part_of_it(tmp_path: Path) -> None:
-    whole, part, other = (idl(tmp_path / f"{name}.idl") for name in ("whole", "part", "other"))
-    whole.write_text('#include "part.idl"\n#include <nowhere.idl>\nimport "other.idl";\n', encoding="utf-8")
-    assert corpus_sets.wholes([whole, part, other]) == {part: whole}
-
-
 def test_reasons_name_sets_that_exist() -> None:
     known = {"ms", "libwine-dev", "camlidl", "directx-headers-dev", "samba"}
     assert {name for name, _ in corpus_sets.REASONS} <= known

@@ -52,9 +52,9 @@ def test_definitions_from_outside_are_macros() -> None:
 
 
 def test_place_of_a_mistake_in_an_include_is_in_the_included_file() -> None:
-    found = compiled('typedef long a;\n#include "b.h"\n', {"b.h": "\n\n  typedef missing b;"})
+    found = compiled('typedef long a;\n#include "b.idl"\n', {"b.idl": "\n\n  typedef missing b;"})
     (error,) = found.errors
-    assert (error.span.file, error.span.line, error.span.column) == ("b.h", 3, 11)
+    assert (error.span.file, error.span.line, error.span.column) == ("b.idl", 3, 11)
 
 
 def test_place_after_an_include_is_in_the_including_file_again() -> None:
