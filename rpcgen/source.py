@@ -44,6 +44,18 @@ STOCK: Final[Mapping[str, str]] = {
     "objidlbase.idl": "unknwn.idl",
     "oaidl.idl": "oaidl.idl",
     "ocidl.idl": "oaidl.idl",
+    **{
+        name: file
+        for file, protocols in {
+            "lsarpc.idl": ("ms-lsad.idl", "ms-lsat.idl"),
+            "samr.idl": ("ms-samr.idl",),
+            "srvsvc.idl": ("ms-srvs.idl",),
+            "svcctl.idl": ("ms-scmr.idl",),
+            "winreg.idl": ("ms-rrp.idl",),
+            "wkssvc.idl": ("ms-wkst.idl",),
+        }.items()
+        for name in (file, *protocols)
+    },
 }
 """Names that stand for files of `idl/` when the search path does not have them."""
 HEADERS: Final[Mapping[str, str]] = {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from lrpc.rpcgen import Compilation, compile_idl
+from lrpc.rpcgen.source import STOCK
 
 
 def compiled(text: str, others: Mapping[str, str] | None = None, **defines: str) -> Compilation:
@@ -94,3 +96,20 @@ def test_search_path_is_searched_in_order() -> None:
 @pytest.mark.parametrize("name", ["dtyp.idl", "ms-dtyp.idl", "wtypes.idl", "unknwn.idl", "oaidl.idl", "objidl.idl"])
 def test_stock_file_stands_in_for_a_name_that_is_nowhere(name: str) -> None:
     assert compiled(f'import "{name}"; typedef DWORD d;').errors == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "type_"),
+    [
+        ("ms-lsad", "LSAPR_PRIVILEGE_SET"), ("ms-lsat", "LSAP_LOOKUP_LEVEL"), ("ms-rrp", "RVALENT"),
+        ("ms-samr", "SAMPR_RID_ENUMERATION"), ("ms-scmr", "SERVICE_STATUS"), ("ms-srvs", "SHARE_INFO_1"),
+        ("ms-wkst", "WKSTA_INFO_100"), ("samr", "SAMPR_RID_ENUMERATION"), ("lsarpc", "LSA_UNICODE_STRING"),
+    ],
+)  # fmt: skip
+def test_interfaces_of_windows_give_their_types_to_whoever_imports_them(name: str, type_: str) -> None:
+    assert compiled(f'import "{name}.idl"; typedef struct {{ {type_} *it; }} holder;').errors == ()
+
+
+def test_every_stock_name_stands_for_a_file() -> None:
+    idl = Path(__file__).parents[3] / "idl"
+    assert [name for name, file in STOCK.items() if not (idl / file).is_file()] == []

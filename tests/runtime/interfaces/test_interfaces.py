@@ -33,6 +33,12 @@ WINDOWS = {
         {0: "LsarClose", 14: "LsarLookupNames", 44: "LsarOpenPolicy2", 76: "LsarLookupSids3", 130: "LsarOpenPolicy3"},
         69,
     ),
+    "samr": Published(
+        "12345778-1234-abcd-ef00-0123456789ac",
+        (1, 0),
+        {0: "SamrConnect", 17: "SamrLookupNamesInDomain", 58: "SamrSetInformationUser2", 64: "SamrConnect5"},
+        64,
+    ),
     "srvsvc": Published(
         "4b324fc8-1670-01d3-1278-5a47bf6ee188",
         (3, 0),

@@ -1,0 +1,48 @@
+"""docs/interfaces.md says which stubs there are, how large they are, and where their interfaces are found."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from lrpc.rpcgen.source import STOCK
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "interfaces.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| `(\w+)` \| .* \| (\d+) \| (.*) \| ?(.*) \|$", PAGE, re.MULTILINE)
+
+
+def test_every_interface_that_is_no_object_has_a_row() -> None:
+    stubs = {path.stem for path in (ROOT / "runtime" / "interfaces").glob("[a-z]*.py")}
+    assert [name for name, *_ in ROWS] == sorted(stubs - {"dcom", "oaut"})
+
+
+@pytest.mark.parametrize(("name", "operations", "found", "names"), ROWS, ids=[name for name, *_ in ROWS])
+def test_row_is_true(name: str, operations: str, found: str, names: str) -> None:
+    [interface] = import_module(f"lrpc.runtime.interfaces.{name}").__interfaces__
+    assert len(interface.operations) == int(operations)
+    if found.startswith("`"):
+        assert f"ncacn_np:[{found.strip('`')}]" in interface.endpoints
+    assert {STOCK[other] for other in re.findall(r"`([\w.-]+)`", names)} <= {f"{name}.idl"}
+    assert STOCK[f"{name}.idl"] == f"{name}.idl"
+
+
+def test_program_prints_what_the_page_says(tmp_path: Path) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (printed,) = re.findall(r"prints `(.*)`\.", PAGE)
+    command = [sys.executable, "-m", "examples.registry", "--hive", str(tmp_path / "hive")]
+    command += ["--listen", "ncacn_ip_tcp:127.0.0.1[0]"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout is not None
+        try:
+            binding = service.stdout.readline().strip().removeprefix("listening on ")
+            words = [sys.executable, "-c", program, binding]
+            done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        finally:
+            service.terminate()
+    assert (done.stdout.strip(), done.stderr) == (printed, "")
