@@ -38,6 +38,7 @@ INCLUDE_DEPTH: Final = Entry("E0114", "files include one another more than {limi
 UNKNOWN_DIRECTIVE: Final = Entry("W0115", "#{directive} is unknown and ignored")
 MACRO_REDEFINED: Final = Entry("W0116", "the macro {name} was defined differently before")
 PART: Final = Entry("W0118", "{name} is a part of {whole}, which includes it, and is compiled as that")
+TOO_MANY_WARNINGS: Final = Entry("W0119", "more than {limit} warnings; the rest is not shown")
 
 # 02: syntax
 SYNTAX: Final = Entry("E0201", "unexpected {found}; expected {expected}")
@@ -62,6 +63,7 @@ WORD_TOO_LONG: Final = Entry("E0310", "a word of {length} characters is too long
 NOT_IMPORTED: Final = Entry(
     "W0312", 'no import defines {names}, which lrpc takes from its own {file}; add import "{file}";'
 )
+HEADER_TYPE: Final = Entry("W0313", "a type of this C header is left out: {reason}")
 UNTYPED_CONSTANT: Final = Entry("W0311", "the constant {name} of type {type} has no form in Python and is left out")
 
 # 04: attributes

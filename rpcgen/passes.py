@@ -40,6 +40,7 @@ Dialect = Literal["auto", "midl", "pidl"]
 
 MAX_IMPORTS: Final = 48
 """Files that import one another in a chain."""
+MAX_WARNINGS: Final = 1000
 
 
 @dataclass(slots=True)
@@ -395,7 +396,8 @@ def run(unit: Unit) -> list[Diagnostic]:
 
 @contextmanager
 def _uncollected() -> Generator[None]:
-    """No garbage collection: trees have no cycles worth finding, and looking takes three quarters of the time."""
+    """No garbage collection: of all that a compilation makes five objects are in cycles, and looking for them takes a
+    fifth of the time of a usual file, and half of a large one's (wine's mshtml.idl: 9.8 s without, 21.2 s with)."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -412,7 +414,17 @@ def _run(unit: Unit) -> list[Diagnostic]:
     diagnostics += _supplied(unit, _understand(unit))
     if any(found.severity == "error" for found in diagnostics):
         unit.model = None
-    return diagnostics
+    return _shortened(diagnostics)
+
+
+def _shortened(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    """Every error, and no more warnings than anybody reads."""
+    warnings = [found for found in diagnostics if found.severity == "warning"]
+    if len(warnings) <= MAX_WARNINGS:
+        return diagnostics
+    first = set(map(id, warnings[:MAX_WARNINGS]))
+    kept = [found for found in diagnostics if found.severity == "error" or id(found) in first]
+    return [*kept, diagnose(catalogue.TOO_MANY_WARNINGS, warnings[MAX_WARNINGS].span, limit=MAX_WARNINGS)]
 
 
 def _understand(unit: Unit) -> list[Diagnostic]:

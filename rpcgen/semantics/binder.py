@@ -13,7 +13,7 @@ import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeGuard
 
 from .. import catalogue, model
 from ..diagnostics import Diagnostic, Note, Problem, Source, diagnose, problem
@@ -83,7 +83,13 @@ class Binder:
         try:
             yield
         finally:
-            binding.report, binding.main = report, True
+            left_out, binding.report, binding.main = binding.report, report, True
+            if not isinstance(item.type, (tree.Struct, tree.PlainUnion, tree.SwitchUnion)):  # bodies have W0522
+                report += [
+                    diagnose(catalogue.HEADER_TYPE, one.span, reason=one.message)
+                    for one in left_out
+                    if one.severity == "error"
+                ]
 
     def _fresh_report(self) -> None:
         """Problems of an imported declaration are kept with it, and reported when it is used."""
@@ -327,7 +333,7 @@ def nameless(binding: Binding, file: Source, operations: list[model.Operation]) 
     binding.interfaces.append(model.Interface(name=name, uuid=ZERO_UUID, version=(0, 0), operations=tuple(operations)))
 
 
-def _is_header_type(item: tree.Item) -> bool:
+def _is_header_type(item: tree.Item) -> TypeGuard[tree.Typedef | tree.Declaration]:
     if isinstance(item, tree.Typedef) or (isinstance(item, tree.Declaration) and not item.declarators):
         return item.span.source.name.lower().endswith(_HEADERS)
     return False

@@ -116,7 +116,8 @@ class InterfaceEmitter:
         self._annotations = annotations
         self._layouts = layouts
         self._operations = operations_of(interface)
-        self._parameters = {operation.name: _parameter_names(operation, names) for operation in self._operations}
+        forbidden = frozenset(("self", "rpc", *names.operations.values()))
+        self._parameters = {each.name: _parameter_names(each, forbidden) for each in self._operations}
         self._results = {operation.name: self._result(operation) for operation in self._operations}
         self._methods = self._method_names()
         names.inherited = frozenset(self._methods.values()) | (names.base.inherited if names.base else frozenset())
@@ -276,8 +277,8 @@ def _head(name: str, *bases: str) -> list[str]:
     return lines(Group(f"class {name}(", bases), suffix=":")
 
 
-def _parameter_names(operation: model.Operation, module: InterfaceNames) -> dict[str, str]:
-    names = Names(("self", "rpc", *module.operations.values()))
+def _parameter_names(operation: model.Operation, forbidden: frozenset[str]) -> dict[str, str]:
+    names = Names(forbidden)
     return {parameter.name: names.take(parameter.name) for parameter in operation.parameters}
 
 

@@ -26,12 +26,13 @@ class Names:
     """Gives out names of one scope; no name is given twice."""
 
     def __init__(self, forbidden: Iterable[str] = ()) -> None:
-        self._taken = set(forbidden)
+        self._forbidden = frozenset(forbidden)
+        self._taken: set[str] = set()
 
     def take(self, name: str) -> str:
         """A name as close to `name` as this scope allows."""
         found = safe(name)
-        while found in self._taken:
+        while found in self._taken or found in self._forbidden:
             found += "_"
         self._taken.add(found)
         return found
@@ -50,7 +51,7 @@ class Names:
     @property
     def taken(self) -> frozenset[str]:
         """All names of this scope."""
-        return frozenset(self._taken)
+        return self._forbidden | self._taken
 
 
 def safe(name: str) -> str:

@@ -1,6 +1,7 @@
 """Comments: what the text says of a declaration.
 
-A comment documents the declaration that begins on the next line, or the one that it stands behind on the same line.
+A comment documents the declaration that begins on the next line, or the one that it stands behind on the same line:
+behind its name, or the `;`, `,` or `{` that ends it.
 A blank line parts a comment from what follows: it is a heading, or the file's. The index of a source's comments is
 made once, in one walk over its text; a question costs a search in it.
 """
@@ -20,6 +21,8 @@ MAX_DOC: Final = 20_000
 """Characters of a comment that are kept."""
 MAX_LINE: Final = 1_000
 """Characters of a line that are looked at around a comment."""
+MAX_NAMES: Final = 16
+"""Names behind a body of which the last still has the body's comment."""
 
 _PIECE: Final = re.compile(
     r"""(?P<comment>/\*.*?(?:\*/|\Z)|//[^\n]*)|(?P<sign>[;,{}()\[\]])|(?P<directive>^[ \t]*\#(?:\\\r?\n|[^\n])*)
@@ -29,7 +32,7 @@ _PIECE: Final = re.compile(
 _OWN_DECLARATION: Final = re.compile(r'(?!import\b|cpp_quote\b|midl_pragma\b|include\b|#|//|/\*)[\w\["]')
 _MORE_NAMES: Final = re.compile(r"\s*(?:\w+\s*,\s*\**\s*)*\**\s*")
 _BRACKETED: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
-_END_OF_LINE: Final = re.compile(r"[^;,{})]*[;,{]*\s*")
+_END_OF_LINE: Final = re.compile(r"[^;,{})\n]*[^\S\n]*|[^;,{})]*[;,{]+[^\S\n]*")
 _DECORATION: Final = re.compile(r"[\s*/!=#~+_.<>|-]*")
 _GUTTER: Final = re.compile(r"[ \t]*\*+ ?")
 _SLASHES: Final = re.compile(r"[ \t]*//+[!<]* ?")
@@ -136,7 +139,9 @@ def _begin(index: _Index, text: str, position: int) -> int:
     at = bisect_right(index.signs, position)
     begin = index.begins[at - 1] if at else 0
     behind = begin
-    while position - behind < MAX_LINE and behind not in index.closed:
+    for _ in range(MAX_NAMES):
+        if behind in index.closed:
+            break
         at = bisect_right(index.signs, behind - 1)
         if not at or text[behind - 1 : behind] != ",":
             return begin
@@ -159,14 +164,14 @@ def _before(index: _Index, text: str, begin: int, position: int) -> str:
 
 
 def _behind(index: _Index, text: str, position: int) -> str:
-    """The comment behind the declaration, at the end of the line that has its name."""
+    """The comment behind the declaration, at the end of the line that has its name, or the sign that ends it."""
     at = bisect_right(index.comment_starts, position)
     if at == len(index.comments) or index.comments[at].start - position > MAX_LINE:
         return ""
     comment = index.comments[at]
     between = text[position : comment.start]
     rest = text[comment.end : comment.end + MAX_LINE].split("\n", 1)[0]
-    if "\n" in between or rest.strip() or not _END_OF_LINE.fullmatch(_BRACKETED.sub("", between)):
+    if rest.strip() or not _END_OF_LINE.fullmatch(_BRACKETED.sub("", between)):
         return ""
     return _clean(text, comment)
 

@@ -17,6 +17,8 @@ MAX_PRODUCED: Final = 50_000
 """Words that macros may produce from a short text."""
 MAX_GROWTH: Final = 8
 """Words more that macros may produce for each word read: the most seen is 5, in wine's mshtml.idl."""
+MAX_IN_ALL: Final = 1_500_000
+"""Words that macros may produce from any text: mshtml.idl's produce 1.1 million."""
 MAX_ARGUMENT_DEPTH: Final = 40
 MAX_CHAIN: Final = 200
 """Macros that expand into one another."""
@@ -29,17 +31,21 @@ class Budget:
     words: int = MAX_WORDS
     produced: int = MAX_PRODUCED
     characters: int = 32 << 20
+    granted: int = MAX_PRODUCED
+    """Of the words out of macros, how many there may be by now."""
 
     def produce(self, words: list[Word], at: Span) -> None:
         """Count words that a macro produced, long ones more; Problem when there is no budget left."""
         self.produced -= 1 + sum(1 + (len(word.text) >> 6) for word in words)
         if self.produced < 0:
-            raise problem(catalogue.MACRO_BUDGET, at, limit=MAX_PRODUCED)
+            raise problem(catalogue.MACRO_BUDGET, at, limit=self.granted)
 
     def read(self, count: int, at: Span) -> None:
         """Count words that were read."""
         self.words -= count
-        self.produced += MAX_GROWTH * count
+        more = min(MAX_GROWTH * count, MAX_IN_ALL - self.granted)
+        self.granted += more
+        self.produced += more
         if self.words < 0:
             raise problem(catalogue.TOO_MANY_TOKENS, at, limit=MAX_WORDS)
 

@@ -8,6 +8,7 @@ import pytest
 
 from lrpc.rpcgen import Compilation, compile_idl
 from lrpc.rpcgen.catalogue import CATALOGUE
+from lrpc.rpcgen.passes import MAX_WARNINGS
 from lrpc.rpcgen.source import MAX_FILE, Unreadable
 from lrpc.rpcgen.syntax.words import MAX_WORDS
 from lrpc.rpcgen.tools.lint import lint
@@ -21,7 +22,11 @@ def read(path: str) -> str | bytes:
     if name == "huge.idl":
         return " " * (MAX_FILE + 1)
     if name == "many.idl":
-        return "; " * (MAX_WORDS + 1)
+        return "#if 0\n" + "; " * (MAX_WORDS + 1)  # read, and not parsed
+    if name == "unknown.idl":
+        return "#frobnicate\n" * (MAX_WARNINGS + 5)
+    if name == "header.h":
+        return "\ntypedef missing left_out;\n"
     if name == "whole.idl":
         return 'typedef long word;\n#include "W0118.idl"\n'
     if name == "device.idl":
