@@ -22,6 +22,7 @@ FILES: Final[Mapping[str, tuple[str, ...]]] = {
     "wtypes.idl": ("wtypes-strings.idl", "dtyp.idl", "wtypes.idl"),
     "unknwn.idl": ("dcom.idl",),
     "oaidl.idl": ("oaut.idl",),
+    "nbase.idl": ("nbase.idl",),
 }
 """The stock files to import, each behind those that it imports, and the files that it adds to them. A file uses only
 what it or its imports define: the first one in this order that has a name at all is the one that defines it."""

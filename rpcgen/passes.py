@@ -436,7 +436,7 @@ def _understand(unit: Unit) -> list[Diagnostic]:
 def _supplied(unit: Unit, found: list[Diagnostic]) -> list[Diagnostic]:
     """What is found when the file gets the stock files that it lacks; nothing else is tried when it lacks none."""
     taken = Taken()
-    while dialect_of(unit) == "midl" and (wanted := taken.wanted(found)):
+    while dialect_of(unit) == "midl" and (wanted := taken.wanted(_in_order(unit, found))):
         files = list(unit.files)
         for name, said in wanted.items():
             _supply(unit, name, said.span)
@@ -446,6 +446,12 @@ def _supplied(unit: Unit, found: list[Diagnostic]) -> list[Diagnostic]:
             break
         found = again
     return [*taken.warnings(), *found]
+
+
+def _in_order(unit: Unit, found: list[Diagnostic]) -> list[Diagnostic]:
+    """In the order of the files: a stock file goes in front of the first that lacks it."""
+    places = {source.name: index for index, (source, _) in enumerate(unit.files)}
+    return sorted(found, key=lambda one: places.get(one.span.source.name, len(places)))
 
 
 def _supply(unit: Unit, name: str, at: Span) -> None:

@@ -31,6 +31,7 @@ STOCK: Final[Mapping[str, str]] = {
     "ms-dtyp.idl": "dtyp.idl",
     "epmapper.idl": "epmapper.idl",
     "mgmt.idl": "mgmt.idl",
+    "nbase.idl": "nbase.idl",
     "wtypes.idl": "wtypes.idl",
     "wtypesbase.idl": "wtypes.idl",
     "wtypes-strings.idl": "wtypes-strings.idl",

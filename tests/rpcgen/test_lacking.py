@@ -42,6 +42,11 @@ def test_types_of_automation_ask_for_oaidl(type_: str) -> None:
     assert 'import "oaidl.idl";' in warning
 
 
+def test_names_that_dce_compilers_know_come_from_nbase() -> None:
+    [warning] = said(f"{ID} interface i {{ unsigned32 f([in] signed8 a, [out] idl_uuid_t *u, [in] twr_p_t t); }}")
+    assert 'import "nbase.idl";' in warning
+
+
 def test_import_that_is_named_silences_the_warning_and_gives_the_same_types() -> None:
     text = f"{ID} interface i {{ HRESULT f([in] SAFEARRAY(long) a, [in] VARIANT v, [in] DWORD n); }}"
     with_import = compiled(f'import "oaidl.idl"; {text}')
@@ -61,6 +66,11 @@ def test_imported_file_that_lacks_an_import_gets_the_warning() -> None:
     assert said('import "b.idl"; typedef long s;', b="typedef DWORD t;") == []  # it is not used
     [warning] = said(f'import "b.idl"; {ID} interface i {{ void f([in] t a); }}', b="typedef DWORD t;")
     assert warning.startswith("b.idl W0312")
+
+
+def test_stock_file_is_there_for_every_file_that_lacks_it() -> None:
+    text = f'import "b.idl"; {ID} interface i {{ void f([in] DWORD a); void g([in] t b); }}'
+    assert [one[:5] for one in said(text, b="typedef struct { ULONG u; } t;")] == ["a.idl", "b.idl"]
 
 
 def test_own_definition_goes_before_the_stock_file() -> None:
