@@ -139,6 +139,7 @@ STATUS_TYPE: Final = Entry("E0615", "[{attribute}] needs an error_status_t *, an
 OBJECT_HANDLE: Final = Entry("E0616", "{name} is a binding handle; an object is called through its pointer alone")
 NOT_HRESULT: Final = Entry("W0617", "{name} does not return HRESULT, as the operations of an object interface must")
 CALLBACK_UNCARRIED: Final = Entry("W0618", "{name} is a [callback]: it has a class, and no transport carries its calls")
+STAYS: Final = Entry("W0619", "{name} cannot leave its process and is left out of the stub, as if [local]: {reason}")
 
 # 07: interfaces
 NO_UUID: Final = Entry("W0701", "the interface {name} has no uuid and gets a zero one; add [uuid(...)], or [local]")

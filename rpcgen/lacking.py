@@ -21,11 +21,13 @@ from .source import stock_text
 FILES: Final[Mapping[str, tuple[str, ...]]] = {
     "wtypes.idl": ("wtypes-strings.idl", "dtyp.idl", "wtypes.idl"),
     "unknwn.idl": ("dcom.idl",),
-    "oaidl.idl": ("oaut.idl",),
+    "objidl.idl": ("objidl.idl",),
+    "oaidl.idl": ("oaut.idl", "oaidl.idl"),
+    "ocidl.idl": ("oleidl.idl", "servprov.idl", "ocidl.idl"),
     "nbase.idl": ("nbase.idl",),
 }
-"""The stock files to import, each behind those that it imports, and the files that it adds to them. A file uses only
-what it or its imports define: the first one in this order that has a name at all is the one that defines it."""
+"""The stock files to import, each with all that those before it have, and the files that it adds to them. A file uses
+only what it or its imports define: the first one in this order that has a name at all is the one that defines it."""
 
 _ENTRIES: Final = (catalogue.UNKNOWN_TYPE, catalogue.UNKNOWN_NAME, catalogue.UNKNOWN_BASE)
 _COMMENT: Final = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)

@@ -23,7 +23,7 @@ from .semantics.binder import Binder, Found, nameless
 from .semantics.constants import evaluate
 from .semantics.headers import uuid_of
 from .semantics.lowering import Lowering, Unusable
-from .semantics.operations import handles_closed
+from .semantics.operations import STAYING, handles_closed, stays
 from .semantics.scopes import Binding, TooMany
 from .semantics.shapes import Draft
 from .semantics.usage import left_out, spoken, stuck
@@ -170,6 +170,37 @@ def _name_interfaces(binding: Binding, items: list[tree.Item]) -> None:
         with suppress(Problem):
             iid = uuid_of(read(attributes, "interface", []).get("uuid"))
         binding.interface(name, iid)
+
+
+def leave_out(unit: Unit) -> list[Diagnostic]:
+    """Take the operations out that only their process can call: those of objects that hold what has no wire form."""
+    binding, found = unit.bound, list[Diagnostic]()
+    if not any(interface.object for interface in binding.interfaces):
+        return found
+    reasons = stuck(binding.known)
+    for index, interface in enumerate(binding.interfaces):
+        if interface.object:
+            operations = tuple(_travelling(unit, one, reasons, found) for one in interface.operations)
+            if operations != interface.operations:
+                binding.interfaces[index] = interface.model_copy(update={"operations": operations})
+    return found
+
+
+def _travelling(
+    unit: Unit, made: model.Operation, reasons: Mapping[str, str], found: list[Diagnostic]
+) -> model.Operation:
+    """The operation, or the bare number of it when it cannot be called from another process."""
+    types = [parameter.type for parameter in made.parameters] + ([made.returns] if made.returns is not None else [])
+    wanted = {key for type_ in types for key in keys(type_)}
+    if wanted.isdisjoint(reasons):
+        return made
+    drafts = [unit.bound.known[key] for key in _closure(unit, wanted)]
+    errors = [one for draft in drafts for one in _obstacles(draft, made.span)]
+    if not errors or any(one.entry not in STAYING for one in errors):
+        return made
+    if made.span is not None and made.span.source is unit.main:
+        found.append(stays(made.name, made.span, errors[0]))
+    return made.model_copy(update={"parameters": (), "returns": None, "handle": None, "local": True})
 
 
 # Checks
@@ -384,7 +415,7 @@ def _aliases(unit: Unit, chosen: set[str]) -> tuple[model.Alias, ...]:
     return tuple(found.values())
 
 
-PASSES: Final[tuple[Pass, ...]] = (load, bind, check_conformance, check_values, select)
+PASSES: Final[tuple[Pass, ...]] = (load, bind, leave_out, check_conformance, check_values, select)
 """In this order."""
 
 

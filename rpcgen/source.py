@@ -41,10 +41,12 @@ STOCK: Final[Mapping[str, str]] = {
     "ms-oaut.idl": "oaut.idl",
     "unknwn.idl": "unknwn.idl",
     "unknwnbase.idl": "unknwn.idl",
-    "objidl.idl": "unknwn.idl",
-    "objidlbase.idl": "unknwn.idl",
+    "objidl.idl": "objidl.idl",
+    "objidlbase.idl": "objidl.idl",
     "oaidl.idl": "oaidl.idl",
-    "ocidl.idl": "oaidl.idl",
+    "oleidl.idl": "oleidl.idl",
+    "ocidl.idl": "ocidl.idl",
+    "servprov.idl": "servprov.idl",
     **{
         name: file
         for file, protocols in {

@@ -8,9 +8,10 @@ not travel and are not looked at. Counterpart: `parameters.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from .. import catalogue, model
-from ..diagnostics import Note, Span, diagnose, problem
+from ..diagnostics import Diagnostic, Note, Problem, Span, diagnose, problem
 from ..syntax import tree
 from ..syntax.comments import doc_of
 from . import attributes as attribute_table
@@ -20,10 +21,16 @@ from .headers import Place
 from .inheritance import Taken
 from .lowering import Lowering, Unusable
 from .parameters import lowered, signature_of
-from .scopes import Binding, check_name
+from .scopes import NO_WIRE_FORM, Binding, check_name
 from .shapes import Draft, Special
 
 _PROPERTIES = (("propget", "get_"), ("propput", "put_"), ("propputref", "putref_"))
+STAYING: Final = NO_WIRE_FORM | {
+    catalogue.INCOMPLETE,
+    catalogue.OUT_UNSIZED,
+    catalogue.VARIABLE_ARGUMENTS,
+}
+"""What is wrong with an operation of an object only when it is called from another process."""
 _OBJECT_RESULTS = frozenset(("HRESULT", "SCODE"))
 
 
@@ -53,13 +60,34 @@ class Operations:
             note = Note("first defined here", self._names[name])
             raise problem(catalogue.REDEFINED, span, notes=(note,), name=name)
         self._names[name] = span
-        if self.place.local or "local" in written:
+        made = self._operation(binding, declaration, number)
+        if made.local:
             self._local[name] = number
-        made = operation(binding, declaration, number, self.place)
         if call_as is not None:
             self._standing.append((made, call_as))
         else:
             (self.callbacks if callback else self.made).append(made)
+
+    def _operation(self, binding: Binding, declaration: tree.Declaration, number: int) -> model.Operation:
+        """The operation. One of an object that has a type without a form on the wire is for its process alone:
+        headers of COM are full of them, and MIDL makes the rest of the interface all the same (as widl does)."""
+        report, mistakes, binding.report = binding.report, binding.mistakes, []
+        made: model.Operation | None = None
+        try:
+            made = operation(binding, declaration, number, self.place)
+        except Problem as error:
+            binding.report.append(error.diagnostic)
+        found, binding.report = binding.report, report
+        errors = [one for one in found if one.severity == "error"]
+        if self.place.object and errors and all(one.entry in STAYING for one in errors):
+            binding.mistakes = mistakes
+            report.append(stays(name_of(declaration), declaration.declarators[0].span, errors[0]))
+            return _left_out(binding, declaration, number, self.place)
+        if made is None:
+            report += found[:-1]
+            raise Problem(found[-1])
+        report += found
+        return made
 
     def _number(self, *, callback: bool, stands: bool) -> int:
         if callback:
@@ -92,6 +120,19 @@ class Operations:
             raise problem(catalogue.CALL_AS_UNKNOWN, at, name=name, target=target, interface=interface)
         if target not in self._local:
             raise problem(catalogue.CALL_AS_REMOTE, at, name=made.name, target=target)
+
+
+def stays(name: str, span: Span, reason: Diagnostic) -> Diagnostic:
+    """The warning about an operation that is left out."""
+    notes = () if reason.span == span else (Note("this is the reason", reason.span),)
+    return diagnose(catalogue.STAYS, span, notes=notes, name=name, reason=reason.message)
+
+
+def _left_out(binding: Binding, declaration: tree.Declaration, number: int, place: Place) -> model.Operation:
+    report, binding.report = binding.report, []  # what is to be said of its attributes is said
+    made = operation(binding, declaration, number, replace(place, local=True))
+    binding.report = report
+    return made
 
 
 def _target(attribute: tree.Attribute) -> str:

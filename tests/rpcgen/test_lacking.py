@@ -36,10 +36,20 @@ def test_types_come_from_the_stock_file_with_one_warning_that_names_the_import()
     assert warning.endswith('add import "wtypes.idl";')
 
 
-@pytest.mark.parametrize("type_", ["SAFEARRAY(long)", "SAFEARRAY(VARIANT)", "VARIANT", "DISPPARAMS *"])
-def test_types_of_automation_ask_for_oaidl(type_: str) -> None:
-    [warning] = said(f"{ID} interface i {{ void f([in] {type_} a); }}")
-    assert 'import "oaidl.idl";' in warning
+@pytest.mark.parametrize(
+    ("file", "types"),
+    {
+        "wtypes.idl": "DWORD HRESULT LPOLESTR HWND LPCRECT REFIID CLSID PROPERTYKEY SIZEL",
+        "unknwn.idl": "IClassFactory* LPUNKNOWN IPID",
+        "objidl.idl": "IStream* IMoniker* IBindCtx* IPersistFile* IEnumString* STATSTG FORMATETC STGMEDIUM",
+        "oaidl.idl": "SAFEARRAY(long) SAFEARRAY(VARIANT) VARIANT EXCEPINFO DISPPARAMS* ITypeInfo* IErrorInfo*",
+        "ocidl.idl": "IConnectionPoint* IOleObject* IServiceProvider* IFontDisp* CAUUID OLE_COLOR",
+    }.items(),
+)
+def test_name_asks_for_the_file_where_windows_has_it(file: str, types: str) -> None:
+    for type_ in types.split():
+        [warning] = said(f"{ID} interface i {{ void f([in] {type_} a); }}")
+        assert f'import "{file}";' in warning, type_
 
 
 def test_names_that_dce_compilers_know_come_from_nbase() -> None:

@@ -158,3 +158,38 @@ def test_attributes_and_place_of_an_operation_are_kept() -> None:
         ("id", ("7",), "none"),
     ]
     assert (found.span.line, found.span.column) == (2, 6)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "HRESULT f([in] void *a);",
+        "void *f();",
+        "HRESULT f([in] long a, ...);",
+        "HRESULT f([out] long *count, [out, size_is(*count)] long *items);",
+        "typedef struct { void *a; } s; HRESULT f([in] s *a);",
+        "typedef struct { void *a; } s; typedef struct { s *b; } t; HRESULT f([out] t **a);",
+        "typedef struct { long a : 3; } s; s f();",
+        "typedef union { long a; short b; } u; HRESULT f([in] u *a);",
+        "HRESULT f([in] struct nowhere *a);",
+    ],
+)
+def test_operation_of_an_object_that_cannot_travel_is_local_with_a_warning(operation: str) -> None:
+    found = compiled(f"{operation} HRESULT g([in] long a);", OBJECT)
+    assert {one.code for one in found.diagnostics} - {"W0522", "W0617"} == {"W0619"}
+    assert found.model is not None
+    made = [(one.name, one.number, one.local) for one in found.model.interfaces[-1].operations]
+    assert made == [("f", 3, True), ("g", 4, False)]
+
+
+def test_operation_that_cannot_travel_may_have_one_that_stands_for_it() -> None:
+    assert codes("HRESULT f([in] void *a); [call_as(f)] HRESULT r([in] long a);", OBJECT) == ["W0619"]
+
+
+def test_other_mistakes_of_an_operation_of_an_object_are_errors() -> None:
+    for operation, code in (("[in] void *a, [in] nowhere b", "E0301"), ("[in, size_is(n)] long *a", "E0302")):
+        assert code in codes(f"HRESULT f({operation});", OBJECT)
+
+
+def test_operation_of_a_plain_interface_must_travel() -> None:
+    assert codes("void f([in] void *a);") == ["E0502"]
