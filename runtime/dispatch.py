@@ -16,7 +16,7 @@ from .contexts import ContextTable
 from .ndr.blank import blank
 from .ndr.compiler import MAX_DEPTH
 from .ndr.errors import NdrError
-from .ndr.layout import ContextHandle, Encoding
+from .ndr.layout import ContextHandle, Encoding, Field, Parameters
 from .status import (
     NCA_OP_RNG_ERROR,
     NCA_UNKNOWN_IF,
@@ -309,8 +309,9 @@ def _failed(
     """What a method that raised answers: its status beside the other results, or a fault."""
     operation = method.operation
     if isinstance(error, StatusError) and operation.family is not None and is_failure(error.code, operation.family):
-        outs = _blanks(operation, given) if error.result is None else _beside(method, given, error.result, contexts)
-        return _encoded(method, given, (*outs, error.code), encoding)
+        if error.result is None:
+            return _alone(method, given, error, encoding)
+        return _encoded(method, given, (*_beside(method, given, error.result, contexts), error.code), encoding)
     if isinstance(error, Fault):
         raise error
     if isinstance(error, StatusError):
@@ -333,13 +334,25 @@ def _beside(method: Method, given: Values, result: Any, contexts: ContextTable) 
     return _stored(method, given, outs, contexts) if method.operation.handles else outs
 
 
+def _alone(method: Method, given: Values, error: StatusError, encoding: Encoding) -> list[Octets]:
+    """A status beside results that say nothing.
+
+    There may be none: a request can name an arm that a union has not. Then the status is that of a fault.
+    """
+    operation = method.operation
+    try:
+        outs = (*_blanks(operation, given), error.code)
+        return operation.codecs(encoding).response.encode(outs, given)
+    except NdrError as impossible:
+        raise Fault(error.code, f"{operation.name}: {error}; {impossible}", ran=Ran.YES) from error
+
+
 def _blanks(operation: Operation[Any], given: Values) -> Values:
     """Results that say nothing: what came in for [in, out], else the zero of the type."""
     siblings = {parameter.name: value for parameter, value in zip(operation.inward, given, strict=True)}
-    return tuple(
-        siblings[parameter.name] if parameter.inward else blank(parameter.layout, siblings)
-        for parameter in operation.outward
-    )
+    outs = Parameters(*(Field(found.name, found.layout) for found in operation.outward if not found.inward))
+    made = blank(outs, siblings)
+    return tuple(siblings[found.name] if found.inward else made[found.name] for found in operation.outward)
 
 
 def check_face(implementation: object, *, asynchronous: bool) -> None:

@@ -1,18 +1,19 @@
 """impacket's clients of Windows' services against our stubs: each side reads what the other writes, as it was meant.
 
-There is no connection: what impacket's helpers take for one ends in our codecs.
+For most there is no connection: what impacket's helpers take for one ends in our codecs.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
 
+import lrpc
 from lrpc.runtime import stub as rpc
 from lrpc.runtime.interfaces import lsarpc, samr, srvsvc, svcctl, winreg, wkssvc
 
@@ -23,6 +24,7 @@ OPEN = (0, UUID(bytes_le=HANDLE[4:]))
 """The same, as our codecs have it."""
 MAXIMUM_ALLOWED = 0x0200_0000
 NO_LIMIT = 0xFFFF_FFFF
+ERROR_NOT_SUPPORTED = 50
 
 
 class Peer:
@@ -415,3 +417,56 @@ def test_operations_have_the_numbers_that_impacket_knows(interface: rpc.Interfac
     known = {number: call.__name__ for module in modules for number, (call, _) in module.OPNUMS.items()}
     assert len(known) >= 20
     assert {number: interface.by_opnum[number].name for number in known} == known
+
+
+def refuse(*_: Any, **__: Any) -> Any:
+    raise lrpc.StatusError(ERROR_NOT_SUPPORTED)
+
+
+def list_shares(*_: Any) -> srvsvc.NetrShareEnumResult:
+    return srvsvc.NetrShareEnumResult(srvsvc.SHARE_ENUM_STRUCT(1, SHARES), 2, None)
+
+
+@pytest.fixture
+def shares() -> Iterator[Any]:
+    """An impacket connection to a server service that can list its shares and no more."""
+    from impacket.dcerpc.v5 import srvs, transport
+
+    methods = {operation.method: refuse for operation in srvsvc.srvsvc.interface.operations}
+    service = type("Shares", (srvsvc.srvsvc,), {**methods, "NetrShareEnum": list_shares})
+    with lrpc.Server() as server:
+        server.register(service())
+        address = server.listen("ncacn_ip_tcp:127.0.0.1[0]")
+        server.start()
+        connection = transport.DCERPCTransportFactory(str(address)).get_dce_rpc()
+        connection.connect()
+        connection.bind(srvs.MSRPC_UUID_SRVS)
+        yield connection
+        connection.disconnect()
+
+
+def test_impacket_lists_the_shares_of_our_server(shares: Any) -> None:
+    from impacket.dcerpc.v5 import srvs
+
+    answer = srvs.hNetrShareEnum(shares, 1)
+    listed = answer["InfoStruct"]["ShareInfo"]["Level1"]["Buffer"]
+    assert [share["shi1_netname"] for share in listed] == ["C$\0", "data\0"]
+    assert listed[0]["shi1_remark"] == "Default share\0"
+
+
+def test_impacket_gets_the_status_of_what_our_server_refuses(shares: Any) -> None:
+    from impacket.dcerpc.v5 import srvs
+
+    with pytest.raises(srvs.DCERPCSessionError) as caught:
+        srvs.hNetrRemoteTOD(shares)
+    assert caught.value.get_error_code() == ERROR_NOT_SUPPORTED
+
+
+def test_impacket_is_told_that_a_reserved_number_is_out_of_range(shares: Any) -> None:
+    from impacket.dcerpc.v5.rpcrt import DCERPCException
+
+    shares.call(3, b"")
+    with pytest.raises(DCERPCException, match="nca_s_op_rng_error"):
+        shares.recv()
+    shares.call(28, b"\0\0\0\0")
+    assert shares.recv()[-4:] == ERROR_NOT_SUPPORTED.to_bytes(4, "little")

@@ -177,12 +177,19 @@ class Odd(rpc.Contract):
     def Kept(self, value: int) -> Any:
         return self._given()
 
+    def Tagged(self) -> Any:
+        return self._given()
+
+    def Chosen(self, level: int) -> Any:
+        return self._given()
+
     def _given(self) -> Any:
         if isinstance(self.result, BaseException):
             raise self.result
         return self.result
 
 
+_ARMS = rpc.Union(rpc.Long, {2: rpc.Long, 3: rpc.Short})
 _LONG = [rpc.Out("a", rpc.Long), rpc.Out("b", rpc.Long)]
 ODD = {
     "Two": rpc.Operation[Any](0, "Two", *_LONG),
@@ -191,6 +198,14 @@ ODD = {
     "TwoAndStatus": rpc.Operation[Any](3, "TwoAndStatus", *_LONG, returns=rpc.ErrorStatus),
     "OneAndNt": rpc.Operation[Any](4, "OneAndNt", _LONG[0], returns=rpc.NtStatus),
     "Kept": rpc.Operation[Any](5, "Kept", rpc.InOut("value", rpc.Long), returns=rpc.ErrorStatus),
+    "Tagged": rpc.Operation[Any](
+        *(6, "Tagged", rpc.Out("tag", rpc.Long), rpc.Out("arm", rpc.SwitchIs(_ARMS, rpc.this.tag))),
+        returns=rpc.ErrorStatus,
+    ),
+    "Chosen": rpc.Operation[Any](
+        *(7, "Chosen", rpc.In("level", rpc.Long), rpc.Out("arm", rpc.SwitchIs(_ARMS, rpc.this.level))),
+        returns=rpc.ErrorStatus,
+    ),
 }
 Odd.interface = rpc.Interface("Odd", UUID(int=77), (1, 0), tuple(ODD.values()))
 
@@ -199,7 +214,7 @@ def odd(name: str, result: Any, contexts: ContextTable) -> Any:
     registry = Registry(100)
     registry.register(Odd(result))
     method = registry.find(UUID(int=77), (1, 0), ODD[name].opnum, None, HERE)
-    return answered(method, contexts, *([6] if name == "Kept" else []))
+    return answered(method, contexts, *([6] if name in ("Kept", "Chosen") else []))
 
 
 @pytest.mark.parametrize(
@@ -220,6 +235,7 @@ def odd(name: str, result: Any, contexts: ContextTable) -> Any:
         ("OneAndNt", lrpc.StatusError(0xC0000001, (8, 0xC0000001), family="ntstatus"), (8, 0xC0000001)),
         ("Kept", lrpc.StatusError(5), (6, 5)),
         ("Kept", lrpc.StatusError(5, 7), (7, 5)),
+        ("Tagged", lrpc.StatusError(5), (2, 0, 5)),
     ],
 )
 def test_results_of_every_shape_are_sent(name: str, result: Any, sent: tuple[Any, ...], contexts: ContextTable) -> None:
@@ -248,6 +264,12 @@ def test_a_status_of_an_operation_without_one_is_a_fault(contexts: ContextTable)
     assert (fault.status, fault.ran) == (87, Ran.YES)
     success = odd("OneAndNt", lrpc.StatusError(0x103, family="ntstatus"), contexts)
     assert isinstance(success, lrpc.Fault)
+
+
+def test_a_status_beside_a_union_that_cannot_be_sent_is_a_fault(contexts: ContextTable) -> None:
+    fault = odd("Chosen", lrpc.StatusError(124), contexts)
+    assert isinstance(fault, lrpc.Fault)
+    assert (fault.status, fault.ran) == (124, Ran.YES)
 
 
 def test_byte_arrays_are_copied_unless_views_are_asked_for(
