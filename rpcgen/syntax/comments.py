@@ -32,7 +32,9 @@ _PIECE: Final = re.compile(
 _OWN_DECLARATION: Final = re.compile(r'(?!import\b|cpp_quote\b|midl_pragma\b|include\b|#|//|/\*)[\w\["]')
 _MORE_NAMES: Final = re.compile(r"\s*(?:\w+\s*,\s*\**\s*)*\**\s*")
 _BRACKETED: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
-_END_OF_LINE: Final = re.compile(r"[^;,{})\n]*[^\S\n]*|[^;,{})]*[;,{]+[^\S\n]*")
+_END_OF_LINE: Final = re.compile(r"[^;,{}()\[\n]*|[^;,{}()\[]*[;,{]+[^\S\n]*")
+_NESTED: Final = 4
+"""Brackets in one another that are looked over on the way to the end of a declaration."""
 _DECORATION: Final = re.compile(r"[\s*/!=#~+_.<>|-]*")
 _GUTTER: Final = re.compile(r"[ \t]*\*+ ?")
 _SLASHES: Final = re.compile(r"[ \t]*//+[!<]* ?")
@@ -171,7 +173,9 @@ def _behind(index: _Index, text: str, position: int) -> str:
     comment = index.comments[at]
     between = text[position : comment.start]
     rest = text[comment.end : comment.end + MAX_LINE].split("\n", 1)[0]
-    if rest.strip() or not _END_OF_LINE.fullmatch(_BRACKETED.sub("", between)):
+    for _ in range(_NESTED):
+        between = _BRACKETED.sub("", between)
+    if rest.strip() or not _END_OF_LINE.fullmatch(between):
         return ""
     return _clean(text, comment)
 
