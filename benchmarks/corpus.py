@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from . import corpus_gallery, corpus_peers, corpus_speed, corpus_types
+from . import corpus_gallery, corpus_peers, corpus_speed, corpus_types, import_time
 from .corpus_files import Outcome, outcomes
 from .corpus_sets import FOLDER_VARIABLE, SAMBA_VARIABLE, CorpusSet, reason, sets
 
@@ -161,14 +161,19 @@ def _speed(everything: Sequence[Measured]) -> None:
         each = 1e6 * (one.check + one.generate) / one.octets
         print(f"{one.size:3}x {one.octets:8} {one.check:5.2f}s {one.generate:8.2f}s {each:8.2f}")
     for measured in everything:
-        if measured.corpus.typed:
-            good = [one.path for one in measured.outcomes if one.good]
-            cold, warm = corpus_speed.cold_and_warm(good, measured.corpus.search)
-            print(f"{measured.corpus.name}: lrpc gen of {len(good)} files {cold:.2f} s, unchanged {warm:.2f} s")
-            largest = max(good, key=lambda path: path.stat().st_size, default=None)
-            if largest is not None:
-                cold, warm = corpus_speed.cold_and_warm([largest], measured.corpus.search)
-                print(f"{measured.corpus.name}: lrpc gen {largest.name} {cold:.2f} s, unchanged {warm:.2f} s")
+        good = [one.path for one in measured.outcomes if one.good]
+        if measured.corpus.typed and good:
+            _unchanged(measured.corpus, "gen", good, f"{len(good)} files")
+            largest = max(good, key=lambda path: path.stat().st_size)
+            _unchanged(measured.corpus, "gen", [largest], largest.name)
+            _unchanged(measured.corpus, "check", [largest], largest.name)
+    for row in import_time.run():
+        print(f"{row.work}: {row.ours} to {row.theirs}, goal {row.goal}")
+
+
+def _unchanged(corpus: CorpusSet, verb: str, files: Sequence[Path], what: str) -> None:
+    cold, warm = corpus_speed.cold_and_warm(verb, files, corpus.search)
+    print(f"{corpus.name}: lrpc {verb} of {what} {cold:.2f} s, unchanged {warm:.2f} s")
 
 
 if __name__ == "__main__":

@@ -30,8 +30,9 @@ _COLOURS: Final = (
 
 def printable() -> None:
     """From here on print to stdout what its encoding has not as escapes."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="backslashreplace")
 
 
 def show(things: Iterable[object], stream: TextIO) -> None:

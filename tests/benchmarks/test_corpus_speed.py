@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.corpus_speed import idl
+from pathlib import Path
+
+from benchmarks.corpus_speed import cold_and_warm, idl
 from lrpc.rpcgen import compile_idl
 
 
@@ -16,3 +18,12 @@ def test_the_text_has_an_operation_and_three_types_for_each_part() -> None:
 
 def test_twice_the_operations_are_twice_the_text() -> None:
     assert 1.9 < len(idl(200)) / len(idl(100)) < 2.1
+
+
+def test_an_unchanged_file_takes_less_than_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "sized.idl"
+    path.write_text(idl(100), encoding="utf-8")
+    for verb in ("gen", "check"):
+        cold, warm = cold_and_warm(verb, [path], [str(tmp_path)])
+        assert 0 < warm < cold
+    assert list(tmp_path.iterdir()) == [path]
