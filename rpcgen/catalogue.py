@@ -118,6 +118,9 @@ NO_WIRE_FORM: Final = Entry("W0522", "{type} has no form on the wire and no clas
 PIPE_PLACE: Final = Entry("E0523", "{name} is a pipe, which can be a parameter only")
 PIPE_ELEMENT: Final = Entry("E0524", "the items of the pipe {name} must have one size and hold no pointers")
 INTERFACE_VALUE: Final = Entry("E0525", "{name} is an interface; only a pointer to an interface travels")
+SIZE_OUTSIDE: Final = Entry(
+    "E0529", "{field} takes its size from {name}, which is outside; a size stands beside its array"
+)
 EMPTY_STRUCT: Final = Entry("W0528", "{type} has no fields, which MIDL refuses; it takes nothing on the wire")
 
 # 06: operations

@@ -105,6 +105,8 @@ class Correlation:
         return model.Sibling(name=name)
 
     def _constant(self, name: str, span: Span) -> model.Expression:
+        if not self.binding.values.known(name) and any(name in fields for fields in self.binding.around):
+            raise problem(catalogue.SIZE_OUTSIDE, span, name=name, field=self.name)
         value = self.binding.value_of_name(tree.Name(span, name))
         if not isinstance(value, int):
             raise problem(catalogue.NOT_CONSTANT, span, what=f"{name}, which is no integer,")

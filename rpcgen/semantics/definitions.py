@@ -137,7 +137,11 @@ def _members(binding: Binding, lines: Iterable[tree.Member], owner: Draft) -> li
         attributes = attribute_table.read(line.attributes, "field", binding.report)
         kept = attribute_table.kept(line.attributes, "field")
         declarators = line.declarators or _unnamed(binding, line, seen)
-        base = _declared_type(binding, line.type, attributes, f"{owner.name}_{_first_name(declarators)}")
+        binding.around.append(seen)
+        try:
+            base = _declared_type(binding, line.type, attributes, f"{owner.name}_{_first_name(declarators)}")
+        finally:
+            binding.around.pop()
         for declarator in declarators:
             member = _member(binding, base, declarator, attributes, owner)
             in_memory.append(_in_memory(binding, member.shape, base, declarator))

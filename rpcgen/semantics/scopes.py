@@ -6,7 +6,7 @@ may repeat a typedef. Tags and values follow the same rule.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Container, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -46,7 +46,7 @@ NO_WIRE_FORM: Final = frozenset(
     (
         catalogue.VOID_VALUE, catalogue.VOID_POINTER, catalogue.FUNCTION_VALUE, catalogue.BIT_FIELD,
         catalogue.HANDLE_PLACE, catalogue.UNION_WITHOUT_SWITCH, catalogue.UNION_WITHOUT_TAG, catalogue.UNSIZED,
-        catalogue.ARM_WITHOUT_CASE, catalogue.INTERFACE_VALUE, catalogue.PIPE_PLACE,
+        catalogue.ARM_WITHOUT_CASE, catalogue.INTERFACE_VALUE, catalogue.PIPE_PLACE, catalogue.SIZE_OUTSIDE,
     )
 )  # fmt: skip
 """What is wrong with a type only when it travels: kept with the definition, and reported when something uses it."""
@@ -140,6 +140,8 @@ class Binding:
     """How deep each completed definition is nested."""
     known: dict[str, Draft] = field(default_factory=dict[str, Draft])
     """All definitions by key."""
+    around: list[Container[str]] = field(default_factory=list[Container[str]])
+    """The fields of the structures whose bodies are being read."""
 
     def draft(self, kind: DraftKind, name: str, span: Span) -> Draft:
         """A new definition without a body."""

@@ -118,3 +118,17 @@ def test_union_with_an_arm_of_varying_size_is_refused() -> None:
         "typedef struct { long n; [size_is(n)] long a[]; } c; typedef [switch_type(long)] union { [default] c x; } u;"
     )
     assert [one.code for one in compile_idl("a.idl", reader={"a.idl": text}.__getitem__).errors] == ["E0506"]
+
+
+def test_a_size_outside_the_union_keeps_a_type_from_travelling_and_is_no_mistake_before() -> None:
+    text = "struct s { long n; [switch_is(n)] union { case 1: [size_is(n)] long *a; } u; };"
+    found = compile_idl("a.idl", reader={"a.idl": text}.__getitem__)
+    assert {one.code for one in found.diagnostics} == {"W0522"}
+    operation = "[uuid(1f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10)] interface i { void f([in] struct s *x); }"
+    used = compile_idl("a.idl", reader={"a.idl": text + operation}.__getitem__)
+    assert {one.code for one in used.errors} == {"E0529"}
+
+
+def test_a_size_that_nothing_around_has_is_unknown() -> None:
+    text = "struct s { long n; [switch_is(n)] union { case 1: [size_is(m)] long *a; } u; };"
+    assert [one.code for one in compile_idl("a.idl", reader={"a.idl": text}.__getitem__).errors] == ["E0302"]
