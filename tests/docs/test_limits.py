@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -35,3 +36,11 @@ def table(heading: str) -> dict[str, float]:
 def test_table_has_every_field_in_order_with_its_default(heading: str, limits: Any) -> None:
     defaults = {field.name: field.default for field in dataclasses.fields(limits)}
     assert list(table(heading).items()) == list(defaults.items())
+
+
+def test_constants_of_the_compiler_have_the_values_of_the_table() -> None:
+    rows = re.findall(r"^\| `([\w.]+)\.(MAX_\w+)` \| (\d+) ?(\w*) \| \S", DOCUMENT.read_text(encoding="utf-8"), re.M)
+    assert len(rows) > 10
+    for module, name, number, unit in rows:
+        constant = getattr(importlib.import_module(f"lrpc.rpcgen.{module}"), name)
+        assert constant == int(number) * UNITS[unit], f"{module}.{name}"
