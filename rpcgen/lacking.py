@@ -25,6 +25,7 @@ FILES: Final[Mapping[str, tuple[str, ...]]] = {
     "oaidl.idl": ("oaut.idl", "oaidl.idl"),
     "ocidl.idl": ("oleidl.idl", "servprov.idl", "ocidl.idl"),
     "nbase.idl": ("nbase.idl",),
+    "inttypes.idl": ("inttypes.idl",),
 }
 """The stock files to import, each with all that those before it have, and the files that it adds to them. A file uses
 only what it or its imports define: the first one in this order that has a name at all is the one that defines it."""

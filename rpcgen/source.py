@@ -32,6 +32,7 @@ STOCK: Final[Mapping[str, str]] = {
     "epmapper.idl": "epmapper.idl",
     "mgmt.idl": "mgmt.idl",
     "nbase.idl": "nbase.idl",
+    **dict.fromkeys(("inttypes.idl", "inttypes.h", "stdint.h"), "inttypes.idl"),
     "wtypes.idl": "wtypes.idl",
     "wtypesbase.idl": "wtypes.idl",
     "wtypes-strings.idl": "wtypes-strings.idl",

@@ -57,6 +57,13 @@ def test_names_that_dce_compilers_know_come_from_nbase() -> None:
     assert 'import "nbase.idl";' in warning
 
 
+@pytest.mark.parametrize("type_", ["uint32_t", "int8", "uintptr_t"])
+def test_integers_of_c_come_from_inttypes(type_: str) -> None:
+    [warning] = said(f"{ID} interface i {{ void f([in] {type_} a); }}")
+    assert 'import "inttypes.idl";' in warning
+    assert said(f"#include <stdint.h>\n{ID} interface i {{ void f([in] {type_} a); }}") == []
+
+
 def test_import_that_is_named_silences_the_warning_and_gives_the_same_types() -> None:
     text = f"{ID} interface i {{ HRESULT f([in] SAFEARRAY(long) a, [in] VARIANT v, [in] DWORD n); }}"
     with_import = compiled(f'import "oaidl.idl"; {text}')
