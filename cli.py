@@ -21,7 +21,7 @@ import typer
 from . import __version__
 from .rpcgen import IdlError
 from .rpcgen.stubs.stub_file import Options
-from .rpcgen.terminal import complain, printable, show_json, show_table
+from .rpcgen.terminal import complain, printable, show_columns, show_json, show_table
 from .rpcgen.verbs import FAILED, VERBS, IdlFile, compiling
 from .runtime.call import DEFAULT_TIMEOUT
 from .runtime.ndr.errors import NdrError
@@ -100,6 +100,19 @@ SideOption = Annotated[Side, typer.Option(help="For an operation: its [in] value
 Given = Annotated[
     str | None, typer.Option("--given", metavar="JSON", help="With --direction out: the [in] values that sizes name.")
 ]
+Hex = Annotated[
+    str | None, typer.Argument(metavar="HEX", help="The octets, or @FILE; xxd's form too. [default: stdin]")
+]
+
+_STYLES: Final = {
+    "tag": "magenta",
+    "count": "cyan",
+    "referent": "yellow",
+    "gap": "dim",
+    "rest": "red",
+    "failed": "bold red",
+}
+"""The colours of `lrpc explain`."""
 
 
 for _verb in VERBS:
@@ -266,7 +279,7 @@ def pack(
 def unpack(
     idl: IdlFile,
     name: Name,
-    octets: Annotated[str | None, typer.Argument(metavar="HEX", help="The octets. [default: stdin]")] = None,
+    octets: Hex = None,
     syntax: SyntaxOption = Syntax.NDR,
     order: OrderOption = Order.LITTLE,
     direction: SideOption = Side.IN,
@@ -286,14 +299,48 @@ def unpack(
 
     form = _form(syntax, order, direction, given)
     target = by_name.find(_load(idl, options), name)
-    try:
-        stub = bytes.fromhex(_or_stdin(octets))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="HEX") from None
-    value, behind = by_name.unpack(target, stub, form)
+    value, behind = by_name.unpack(target, _octets(octets), form)
     show_json(value)
     if behind:
         complain(f"note: {behind} octets follow the value")
+
+
+@app.command()
+@compiling
+def explain(
+    idl: IdlFile,
+    name: Name,
+    octets: Hex = None,
+    syntax: SyntaxOption = Syntax.NDR,
+    order: OrderOption = Order.LITTLE,
+    direction: SideOption = Side.IN,
+    given: Given = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    *,
+    options: Options,
+) -> None:
+    """Say what every octet is: field, value, and the rule that put it there.
+
+    Octets that do not fit are explained as far as they were read, with the octet where it fails, and why; that is
+    exit status 1.
+
+    \b
+    lrpc explain calc.idl Calculator.Add 0200000003000000
+    xxd stub.bin | lrpc explain calc.idl Calculator.Add --direction out --syntax ndr64
+    lrpc explain calc.idl Record @record.hex --json
+    """
+    from .runtime import by_name
+    from .runtime.ndr.explain_text import HEADINGS, lines
+
+    form = _form(syntax, order, direction, given)
+    target = by_name.find(_load(idl, options), name)
+    found, value = by_name.explain(target, _octets(octets), form)
+    if as_json:
+        show_json(found.as_json() | {"value": value})
+    else:
+        show_columns(HEADINGS, [(_STYLES.get(line.kind, ""), line.cells) for line in lines(found)])
+    if found.error is not None:
+        raise typer.Exit(FAILED)
 
 
 def _form(syntax: Syntax, order: Order, direction: Side, given: str | None) -> Form:
@@ -326,6 +373,17 @@ def _json(text: str, hint: str) -> Any:
 
 def _or_stdin(text: str | None) -> str:
     return sys.stdin.read() if text in (None, "-") else text
+
+
+def _octets(text: str | None) -> bytes:
+    """The octets of HEX: digits, a file with digits, or stdin."""
+    from .runtime.ndr.octet_text import octets_of
+
+    try:
+        digits = Path(text[1:]).read_text(encoding="ascii") if text and text.startswith("@") else _or_stdin(text)
+        return octets_of(digits)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="HEX") from None
 
 
 def main() -> None:

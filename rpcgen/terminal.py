@@ -100,6 +100,30 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Console().print(table)
 
 
+def show_columns(headings: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> None:
+    """Print rows in columns as wide as they need, each row in its style of rich on a terminal.
+
+    A row of fewer cells than there are headings has its last one across the columns.
+    """
+    whole = [cells for _, cells in rows if len(cells) == len(headings)]
+    widths = [max(map(len, column)) for column in zip(headings, *whole, strict=True)]
+    marked = [("bold", _columns(headings, widths)), *((style, _columns(cells, widths)) for style, cells in rows)]
+    if not sys.stdout.isatty():
+        show((line for _, line in marked), sys.stdout)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for style, line in marked:
+        console.print(Text(line, style=style))
+
+
+def _columns(cells: Sequence[str], widths: Sequence[int]) -> str:
+    *rest, last = cells
+    return "  ".join([*(cell.ljust(width) for cell, width in zip(rest, widths, strict=False)), last]).rstrip()
+
+
 def complain(text: str) -> None:
     """A line to stderr."""
     print(f"lrpc: {text}", file=sys.stderr)

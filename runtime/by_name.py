@@ -1,6 +1,7 @@
 """Operations and types of a stub by their names, their values as JSON: calls for a person at a keyboard.
 
-`find` looks a name up; `pack` and `unpack` turn JSON into a stub's octets and back; `call` calls. The JSON is
+`find` looks a name up; `pack` and `unpack` turn JSON into a stub's octets and back; `explain` says what each octet is;
+`call` calls. The JSON is
 that of `ndr/json_form.py`: parameters by name, `__return__` for what an operation returns.
 
 Rule: nothing here connects, prints, or knows IDL; a stub is a module with `__interfaces__` and `__layouts__`.
@@ -9,13 +10,16 @@ Rule: nothing here connects, prints, or knows IDL; a stub is a module with `__in
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from .ndr.compiler import Codec, compiled_type
 from .ndr.errors import NdrError
+from .ndr.explain import Explanation
+from .ndr.explain import explain as explain_octets
 from .ndr.json_form import from_json, to_json
 from .ndr.layout import ContextHandle, Encoding, Layout, Parameters
 from .ndr.siblings import correlated
@@ -121,7 +125,9 @@ def form(syntax: str, order: str, direction: Direction, given: Any = None) -> Fo
 def pack(target: Layout | Operation[Any], data: Any, form: Form) -> bytes:
     """The octets of a type's value, or of the stub of an operation. NdrError when the JSON does not fit."""
     if isinstance(target, Layout):
-        return b"".join(compiled_type(target, form.encoding).encode((from_json(target, data),)))
+        value = from_json(target, data)
+        with _type_alone():
+            return b"".join(compiled_type(target, form.encoding).encode((value,)))
     if form.direction == "in":
         values = target.filled(_values(target.request, data))
         return b"".join(target.codecs(form.encoding).request.encode(values))
@@ -133,13 +139,42 @@ def pack(target: Layout | Operation[Any], data: Any, form: Form) -> bytes:
 def unpack(target: Layout | Operation[Any], octets: bytes, form: Form) -> tuple[Any, int]:
     """The JSON of a value or of a stub, and how many octets stand behind it. NdrError when they do not fit."""
     if isinstance(target, Layout):
-        [value] = compiled_type(target, form.encoding).decode(octets)
+        with _type_alone():
+            [value] = compiled_type(target, form.encoding).decode(octets)
         return to_json(target, value), _behind(target, octets, form.encoding, {})
-    codec, outer = target.codecs(form.encoding).request, dict[str, Any]()
-    if form.direction == "out":
-        codec, outer = _response(target, form)
+    codec, outer = _side(target, form)
     values = _named(codec.parameters, codec.decode(octets, tuple(outer.values())))
     return to_json(codec.parameters, values, outer=outer), _behind(codec.parameters, octets, form.encoding, outer)
+
+
+def explain(target: Layout | Operation[Any], octets: bytes, form: Form) -> tuple[Explanation, Any]:
+    """What each octet is, and the JSON of the value, None when the octets do not fit.
+
+    NdrError only where the JSON of `form` does not fit, or says too little.
+    """
+    layout, outer = (target, dict[str, Any]()) if isinstance(target, Layout) else _side_layout(target, form)
+    found = explain_octets(layout, octets, form.encoding, outer)
+    return found, None if found.error is not None else to_json(layout, found.value, outer=outer)
+
+
+@contextmanager
+def _type_alone() -> Generator[None, None, None]:
+    """Errors inside speak of a type, not of the parameter that it is for its codec."""
+    try:
+        yield
+    except NdrError as error:
+        error.path = error.path.removeprefix("value").removeprefix(".")
+        raise
+
+
+def _side_layout(operation: Operation[Any], form: Form) -> tuple[Layout, dict[str, Any]]:
+    codec, outer = _side(operation, form)
+    return codec.parameters, outer
+
+
+def _side(operation: Operation[Any], form: Form) -> tuple[Codec, dict[str, Any]]:
+    """The codec of the direction, and the values of the other one."""
+    return _response(operation, form) if form.direction == "out" else (operation.codecs(form.encoding).request, {})
 
 
 def _response(operation: Operation[Any], form: Form) -> tuple[Codec, dict[str, Any]]:

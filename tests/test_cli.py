@@ -55,7 +55,7 @@ class Service(Calculator):
 BAD = "interface Broken { long }\n"
 VERBS = (
     *("gen", "check", "lint", "model", "diff", "doc", "header", "fmt"),
-    *("serve", "call", "ping", "demo", "pack", "unpack"),
+    *("serve", "call", "ping", "demo", "pack", "unpack", "explain"),
 )
 PACKAGE = str(Path(lrpc.__file__).absolute().parents[1])
 
@@ -340,6 +340,56 @@ def test_pack_and_unpack_say_what_is_wrong(run: Run, arguments: list[str], statu
     result = run(*arguments)
     assert (result.status, result.out) == (status, "")
     assert reason in result.err
+
+
+# explain
+
+
+def test_explain_says_what_every_octet_is(run: Run) -> None:
+    octets = run("pack", "calc.idl", "Record", RECORD).out
+    result = run("explain", "calc.idl", "Record", stdin=octets)
+    assert (result.status, result.err) == (0, "")
+    heading, *rows = result.out.splitlines()
+    assert heading.split() == ["offset", "octets", "field", "value", "what"]
+    assert "".join(row[8:31].replace(" ", "") for row in rows) == octets.strip()
+    assert rows[-1] == '0x0020  78 00 00 00              name   "x"      string of 2 units (C706 14.3.5)'
+    data = json.loads(run("explain", "calc.idl", "Record", "--json", stdin=octets).out)
+    assert (data["value"], data["error"], data["behind"]) == (json.loads(RECORD), None, 0)
+    assert "".join(piece["hex"] for piece in data["pieces"]) == octets.strip()
+
+
+def test_explain_takes_dumps_and_files(run: Run, workplace: Path) -> None:
+    expected = run("explain", "calc.idl", "Add", "0200000003000000")
+    assert expected.status == 0
+    (workplace / "stub.txt").write_text("00000000: 0200 0000 0300 0000  ........\n")
+    assert run("explain", "calc.idl", "Calculator.Add", "@stub.txt") == expected
+    assert run("explain", "calc.idl", "Calculator.Add", "0x02000000 0x03000000") == expected
+    assert run("unpack", "calc.idl", "Add", "@stub.txt").out == '{"a": 2, "b": 3}\n'
+    assert run("explain", "calc.idl", "Add", "@missing.txt").status == 1
+
+
+def test_explain_of_what_does_not_fit_is_status_1_with_the_reason_of_unpack(run: Run) -> None:
+    for name, octets in (
+        ("Record", "0100000000000000"),
+        ("Add", "02"),
+        ("Echo", "0200000001000000"),
+        ("Either", "0700"),
+    ):
+        result, reason = run("explain", "calc.idl", name, octets), run("unpack", "calc.idl", name, octets).err
+        assert (result.status, result.err) == (1, "")
+        [marked] = [line for line in result.out.splitlines() if line.startswith("^")]
+        assert marked[1:].strip().startswith(reason.removeprefix("lrpc: ").strip())
+        assert json.loads(run("explain", "calc.idl", name, octets, "--json").out)["error"]["status"]
+
+
+def test_explain_knows_replies_encodings_and_what_they_need(run: Run) -> None:
+    reply = run("explain", "calc.idl", "Divide", "0000000300000001", "--direction", "out", "--order", "big")
+    assert [line.split()[5:7] for line in reply.out.splitlines()[1:]] == [["quotient", "3"], ["remainder", "1"]]
+    echo = ["explain", "calc.idl", "Echo", "010000000000000009", "--direction", "out", "--syntax", "ndr64"]
+    assert "(--given)" in run(*echo).err
+    assert run(*echo, "--given", '{"data": [0]}').status == 0
+    assert "the siblings say 2" in run(*echo, "--given", '{"data": [0, 0]}').out
+    assert run("explain", "calc.idl", "Add", "zz").status == 2
 
 
 # Streams

@@ -12,17 +12,17 @@ from typing import Any
 
 from .layout import Encoding, Layout
 from .reference_reader import Reader
-from .reference_rules import Span
+from .reference_rules import Observer, Span
 from .reference_writer import Writer
 
-__all__ = ["Span", "build", "parse"]
+__all__ = ["Observer", "Span", "build", "parse"]
 
 
 def parse(layout: Layout, stream: Any, context: Any, path: str) -> Any:
     """The value at the stream's position, which is the start of the stub; the stream is left behind it.
 
     Keywords given to `layout.parse`: encoding (Encoding.NDR unless given); outer, the values of the
-    other direction by name; trace, a list that takes a Span for each field.
+    other direction by name; trace, a list that takes a Span for each field (an Observer is told more).
     Raises NdrError for any octets that are no such value.
     """
     given = _given(context)

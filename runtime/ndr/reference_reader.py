@@ -58,6 +58,8 @@ class Reader(ArrayReader):
             value: Any = self._parameters(layout, path, outer)
         else:
             value = settle(self._item(layout, Place(path, outer or {})))
+        if self.observer is not None:
+            self.observer.complete = True
         for check in self.checks:
             check.make()
         return value
@@ -81,11 +83,11 @@ class Reader(ArrayReader):
         """The scalar pass; `maxima` are the counts that were read before the outermost structure."""
         match layout:
             case Scalar():
-                return self.run(layout, 1, place)[0]
+                return self.saw(self.run(layout, 1, place)[0])
             case Range():
                 return self.range_of(layout, place)
             case Guid():
-                return self.uuid_of(self.take(16, 4, place, "GUID", "C706 A.1"))
+                return self.saw(self.uuid_of(self.take(16, 4, place, "GUID", "C706 A.1")))
             case ContextHandle():
                 return self.context(place)
             case Struct():
@@ -151,6 +153,8 @@ class Reader(ArrayReader):
             self.skip(self.geometry.alignment(layout))
         own = layout.tag if isinstance(layout, EncapsulatedUnion) else None
         tag = self.scalars(union.tag, place.field(own) if own else place)
+        if self.observer is not None:
+            self.observer.tags.add(len(self.observer) - 1)
         if isinstance(layout, SwitchIs):
             self.check(layout.switch, int(tag), "the tag", place, status=RPC_S_INVALID_TAG)
             return self._arm(union, tag, place, padded=union.ms_union)
@@ -186,6 +190,9 @@ class Reader(ArrayReader):
 
     def _pointee(self, layout: Pointer, referent: int, place: Place) -> Steps:
         """Equal ids mean the same object to full pointers only (C706 14.3.12.2)."""
+        if self.observer is not None:
+            alias = isinstance(layout, FullPtr) and referent in self.referents
+            self.observer.pointees.append((len(self.observer), referent, place.path, alias))
         if isinstance(layout, FullPtr):
             return (yield self._full_pointee(layout, referent, place))
         return (yield from self._behind(layout.target, place))

@@ -106,12 +106,12 @@ class ArrayReader(FieldReader, ABC):
         self._affordable(element, count, place)
         each = octets_each(element)
         if each == 1:
-            return self.take(count, 1, place, f"{count} octets", "C706 14.3.3")
+            return self.saw(self.take(count, 1, place, f"{count} octets", "C706 14.3.3"), count)
         if each == 2:
             octets = self.take(2 * count, 2 if count else 1, place, f"{count} * wchar_t", "C706 14.3.3")
-            return octets.decode(*text_codec(WChar, self.encoding))
+            return self.saw(octets.decode(*text_codec(WChar, self.encoding)), count)
         if isinstance(element, Scalar):
-            return list(self.run(element, count, place))
+            return self.saw(list(self.run(element, count, place)), count)
         parts: list[Any] = []
         for index in range(count):
             self.skip(self._before_element(element))
@@ -147,7 +147,7 @@ class ArrayReader(FieldReader, ABC):
         octets = self.take(count * size, size, place, f"string of {count} units", "C706 14.3.5")
         if not octets or any(octets[-size:]):
             raise self.bad("a string without its terminator", place, rule="C706 14.3.5")
-        return octets[:-size].decode(*text_codec(layout.unit, self.encoding))
+        return self.saw(octets[:-size].decode(*text_codec(layout.unit, self.encoding)))
 
     def pipe(self, layout: Pipe, place: Place) -> PipeItems | PipeOctets:
         """Chunks up to an empty one (C706 14.3.10)."""
@@ -156,7 +156,7 @@ class ArrayReader(FieldReader, ABC):
         chunks: list[Any] = []
         while not chunks or chunks[-1]:
             self._pay(1, place)
-            chunks.append(self._chunk(layout, place.inside({})))
+            chunks.append(self._chunk(layout, place.inside({}).item(len(chunks))))
         counts = [len(chunk) for chunk in chunks[:-1]]
         items = itertools.chain.from_iterable(chunks)
         value = PipeOctets(b"".join(chunks)) if layout.octets else PipeItems(items)

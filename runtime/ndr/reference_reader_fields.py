@@ -8,14 +8,15 @@ from __future__ import annotations
 import struct
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import RPC_S_INVALID_BOUND, RPC_X_BAD_STUB_DATA, RPC_X_ENUM_VALUE_OUT_OF_RANGE, NdrError
 from .expression import Expression
 from .layout import BitSet, Encoding, Enum, Range, Scalar
-from .reference_rules import ITEM_LIMIT, Geometry, Place, Span
+from .reference_rules import ITEM_LIMIT, Geometry, Observer, Place, Span
 
 LEVEL_6 = "MS-RPCE 3.1.1.5.3"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class FieldReader:
         self.items_left = ITEM_LIMIT
         self.checks: list[Check] = []
         self.trace = trace
+        self.observer = trace if isinstance(trace, Observer) else None
 
     def skip(self, alignment: int) -> None:
         """Gap octets before a type; the type itself finds out whether the stub ends in them."""
@@ -78,11 +80,19 @@ class FieldReader:
         start = self.position + -self.position % alignment
         if start + size > len(self.octets):
             left = max(0, len(self.octets) - start)
+            if self.observer is not None:
+                self.observer.missing = Span(start, size, place.path, meaning, rule)
             raise self.bad(f"{meaning} takes {size} octets, {left} are left", place, rule=rule, offset=start)
         if self.trace is not None and size:
             self.trace.append(Span(start, size, place.path, meaning, rule))
         self.position = start + size
         return self.octets[start : start + size]
+
+    def saw(self, value: T, count: int = 1) -> T:
+        """Tell an observer what the last octets were; nothing was taken for a `count` of 0."""
+        if self.observer is not None and count:
+            self.observer.values[len(self.observer) - 1] = value
+        return value
 
     def align(self, alignment: int, place: Place, rule: str) -> None:
         """Gap octets that belong to a type: they have to be there."""
@@ -93,7 +103,8 @@ class FieldReader:
     def count(self, place: Place, meaning: str, rule: str) -> int:
         """A count or referent id: 4 octets, 8 in NDR64 (MS-RPCE 2.2.5.3)."""
         word = self.encoding.word
-        return int.from_bytes(self.take(word, word, place, meaning, rule), "big" if self._big else "little")
+        octets = self.take(word, word, place, meaning, rule)
+        return self.saw(int.from_bytes(octets, "big" if self._big else "little"))
 
     @property
     def _big(self) -> bool:
@@ -134,7 +145,7 @@ class FieldReader:
         return tuple(layout.by_value.get(value, value) for value in values)
 
     def range_of(self, layout: Range, place: Place) -> Any:
-        value = self.run(layout.layout, 1, place)[0]
+        value = self.saw(self.run(layout.layout, 1, place)[0])
         if not layout.lowest <= value <= layout.highest:
             reason = f"{value} is outside {layout.lowest}..{layout.highest}"
             raise self.bad(reason, place, rule="MS-RPCE 2.2.4.13", status=RPC_S_INVALID_BOUND)
@@ -147,5 +158,5 @@ class FieldReader:
     def context(self, place: Place) -> tuple[int, uuid.UUID] | None:
         octets = self.take(20, 4, place, "context handle", "C706 6.1.6")
         if not any(octets):
-            return None
-        return int.from_bytes(octets[:4], "big" if self._big else "little"), self.uuid_of(octets[4:])
+            return self.saw(None)
+        return self.saw((int.from_bytes(octets[:4], "big" if self._big else "little"), self.uuid_of(octets[4:])))

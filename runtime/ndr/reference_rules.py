@@ -77,6 +77,28 @@ class Span(NamedTuple):
     rule: str
 
 
+class Observer(list[Span]):
+    """A trace for `parse(..., trace=Observer())` that is told more than the octets; `explain.py` makes use of it.
+
+    By the index of a Span, in stream order: values, what was read from it (a list for several items); tags, those
+    that select an arm; pointees, the referent ids whose turn it was just before it, each with its path and whether
+    it is an alias, without octets of its own. missing: the field that the octets did not hold, size as it should be.
+    complete: all was read; an error is one of what siblings say of each other.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[int, Any] = {}
+        self.tags: set[int] = set()
+        self.pointees: list[tuple[int, int, str, bool]] = []
+        self.missing: Span | None = None
+        self.complete = False
+
+    def value(self, index: int) -> Any:
+        """What was read from a Span; None when that is nothing."""
+        return self.values.get(index)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a walk stands: the path for messages, the siblings for expressions, the pointers followed."""

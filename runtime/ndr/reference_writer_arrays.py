@@ -180,14 +180,16 @@ class ArrayWriter(FieldWriter, ABC):
         """Chunks, an empty one at the end (C706 14.3.10)."""
         if not without_pointers(layout.element):
             raise unreadable(layout, place.path)
-        inside = place.inside({})
+        place = place.inside({})
+        index = 0
         for items in self._chunks(layout, value, place):
-            count = len(items) // (octets_each(layout.chunk.element) or 1)
-            self.count(count, place, "chunk count", "C706 14.3.10")
-            self._items(layout.chunk.element, items, inside)
-            self._end_of_chunk(count, place)
-        self.count(0, place, "chunk count", "C706 14.3.10")
-        self._end_of_chunk(0, place)
+            count, chunk = len(items) // (octets_each(layout.chunk.element) or 1), place.item(index)
+            self.count(count, chunk, "chunk count", "C706 14.3.10")
+            self._items(layout.chunk.element, items, chunk)
+            self._end_of_chunk(count, chunk)
+            index += 1
+        self.count(0, place.item(index), "chunk count", "C706 14.3.10")
+        self._end_of_chunk(0, place.item(index))
 
     def _chunks(self, layout: Pipe, value: Any, place: Place) -> Iterator[bytes | list[Any]]:
         try:

@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 
 from lrpc.rpcgen import compile_idl
-from lrpc.rpcgen.terminal import complain, show, show_json, show_marked, show_table
+from lrpc.rpcgen.terminal import complain, show, show_columns, show_json, show_marked, show_table
 
 
 class Terminal(StringIO):
@@ -76,3 +76,16 @@ def test_terminals_get_json_that_is_json(terminal: Terminal, monkeypatch: pytest
     monkeypatch.setattr(sys, "stdout", terminal)
     show_json({"a": [1, None]})
     assert json.loads(terminal.getvalue()) == {"a": [1, None]}
+
+
+def test_columns_are_as_wide_as_they_need(capsys: pytest.CaptureFixture[str]) -> None:
+    show_columns(("a", "long"), [("red", ("123", "[4]")), ("", ("a cell across both",)), ("", ("5", ""))])
+    assert capsys.readouterr().out == "a    long\n123  [4]\na cell across both\n5\n"
+
+
+def test_rows_of_columns_have_their_styles_on_terminals(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", terminal)
+    show_columns(("a", "b"), [("red", ("1", "[2]" + "x" * 100))])
+    heading, row = terminal.getvalue().splitlines()
+    assert heading == "\x1b[1ma  b\x1b[0m"
+    assert row == f"\x1b[31m1  [2]{'x' * 100}\x1b[0m"

@@ -14,6 +14,7 @@ from lrpc.runtime.by_name import (
     UnknownName,
     call,
     client_class,
+    explain,
     find,
     find_interface,
     find_operation,
@@ -172,6 +173,28 @@ def test_values_and_octets_go_both_ways(stub: ModuleType, row: Any, place: int) 
     expected = bytes.fromhex(octets[place])
     assert pack(find(stub, name), data, form).hex(" ") == expected.hex(" ")
     assert unpack(find(stub, name), expected, form) == (data, 0)
+
+
+@pytest.mark.parametrize("place", range(3), ids=["ndr", "ndr_big", "ndr64"])
+@pytest.mark.parametrize("row", FORMS, ids=lambda row: f"{row[0]}-{row[1]}")
+def test_octets_are_explained_as_they_are_read(stub: ModuleType, row: Any, place: int) -> None:
+    name, direction, given, data, *octets = row
+    form = Form((Encoding.NDR, Encoding.NDR_BIG, Encoding.NDR64)[place], direction, given)
+    found, value = explain(find(stub, name), bytes.fromhex(octets[place]), form)
+    assert (value, found.error, found.behind) == (data, None, 0)
+    assert b"".join(piece.octets for piece in found.pieces) == bytes.fromhex(octets[place])
+
+
+def test_errors_in_a_type_have_its_own_paths(stub: ModuleType) -> None:
+    row = find(stub, "Row")
+    octets = bytes.fromhex("0200 0000 00000200 02000000 01000000")
+    with pytest.raises(NdrError) as caught:
+        unpack(row, octets, Form())
+    explained = explain(row, octets, Form())[0].error
+    assert (caught.value.path, str(caught.value)) == ("items", str(explained))
+    with pytest.raises(NdrError) as caught:
+        pack(row, {"n": 1, "items": [1, 2]}, Form())
+    assert caught.value.path == "items"
 
 
 def test_count_that_an_array_determines_may_be_left_out(stub: ModuleType) -> None:

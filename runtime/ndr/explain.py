@@ -1,0 +1,243 @@
+"""What every octet of a stub is: field, value, rule; and for a stub that does not fit, which octet and why.
+
+The reference reader reads, and an Observer of it listens: what is explained is what was read. The pieces cover the stub
+from its first octet to its last, each octet once: fields, the gaps before them, and what stands behind the value.
+
+Rule of this file: it decides nothing about octets. Counterpart: `explain_text.py`, which lays pieces out as lines.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from .errors import NdrError
+from .layout import Encoding, Layout
+from .reference_rules import Observer, Span
+
+
+class Kind(enum.StrEnum):
+    """What a piece is there for."""
+
+    VALUE = "value"
+    TAG = "tag"
+    COUNT = "count"
+    REFERENT = "referent"
+    GAP = "gap"
+    CUT = "cut"
+    REST = "rest"
+
+
+KINDS: Final = {
+    "maximum count": Kind.COUNT,
+    "offset": Kind.COUNT,
+    "actual count": Kind.COUNT,
+    "chunk count": Kind.COUNT,
+    "negated chunk count": Kind.COUNT,
+    "referent id": Kind.REFERENT,
+    "ignored pointer": Kind.REFERENT,
+    "partly ignored pointer": Kind.REFERENT,
+    "gap": Kind.GAP,
+}
+"""Spans that are not the value of their field."""
+ALIGNMENT: Final = "C706 14.2.2"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some octets of a stub and what they are.
+
+    path: the field, "" for the value itself. meaning: its type, or what the octets are there for. rule: the paragraph
+    that put them there. value: as it was read; None in gaps and behind the end. notes: pointees that begin here, how
+    many octets are wanting. failed: the error is about these octets.
+    """
+
+    offset: int
+    octets: bytes
+    path: str
+    kind: Kind
+    meaning: str
+    rule: str = ""
+    value: Any = None
+    notes: tuple[str, ...] = ()
+    failed: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The piece in words of JSON; null is a value that is null, or none."""
+        return {
+            "offset": self.offset,
+            "size": len(self.octets),
+            "hex": self.octets.hex(),
+            "path": self.path,
+            "kind": self.kind.value,
+            "meaning": self.meaning,
+            "value": plain(self.value),
+            "rule": self.rule,
+            "notes": list(self.notes),
+            "failed": self.failed,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A stub, piece by piece. value: what was read, None when that failed with `error`. behind: octets left over."""
+
+    pieces: tuple[Piece, ...]
+    value: Any
+    error: NdrError | None
+    behind: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The pieces, the octets left over, and the error or null, in words of JSON."""
+        error = self.error
+        names = ("path", "reason", "offset", "rule", "status")
+        return {
+            "pieces": [piece.as_json() for piece in self.pieces],
+            "behind": self.behind,
+            "error": None if error is None else {name: getattr(error, name) for name in names},
+        }
+
+
+def explain(
+    layout: Layout, octets: bytes, encoding: Encoding = Encoding.NDR, outer: Mapping[str, object] | None = None
+) -> Explanation:
+    """Explain the octets as a value of `layout`, Parameters too; `outer`: the values of the other direction.
+
+    Octets that are no such value are explained as far as they were read: nothing is raised.
+    """
+    observer = Observer()
+    value, error = None, None
+    try:
+        value = layout.parse(octets, encoding=encoding, trace=observer, outer=outer)
+    except NdrError as failure:
+        error = failure
+    blamed = None if error is None else _blamed(observer, error)
+    pieces = list(_pieces(observer, octets, blamed))
+    end = sum(len(piece.octets) for piece in pieces)
+    if end < len(octets):
+        meaning = "behind the value" if observer.complete else "not read"
+        failed = error is not None and not any(piece.failed for piece in pieces)
+        pieces.append(Piece(end, octets[end:], "", Kind.REST, meaning, failed=failed))
+    return Explanation(tuple(pieces), value, error, len(octets) - end)
+
+
+def plain(value: Any) -> Any:
+    """A value that was read from octets, in words of JSON (those of `json_form.py`)."""
+    match value:
+        case bool() | str() | None:
+            return value
+        case int():
+            return int(value)
+        case float():
+            return value if math.isfinite(value) else repr(value)
+        case bytes():
+            return list(value)
+        case (attributes, identity):
+            return {"attributes": attributes, "uuid": str(identity)}
+        case _:
+            return str(value)
+
+
+# Pieces
+
+
+def _pieces(observer: Observer, octets: bytes, blamed: int | None) -> Iterator[Piece]:
+    """The pieces up to where reading ended, gaps too; `blamed` is the index of the span that is wrong."""
+    position, notes = 0, _notes(observer)
+    for index, span in enumerate(observer):
+        yield from _gap(octets, position, span)
+        position = span.offset + span.size
+        first, *rest = _fields(observer, octets, index)
+        yield replace(first, notes=tuple(notes.get(index, ())), failed=index == blamed)
+        yield from (replace(one, failed=index == blamed) for one in rest)
+    if observer.missing is not None:
+        missing, there = observer.missing, octets[observer.missing.offset :]
+        yield from _gap(octets, position, missing)
+        wanting = f"{missing.size} octets, {len(there)} {'is' if len(there) == 1 else 'are'} there"
+        more = (wanting, *notes.get(len(observer), ()))
+        yield Piece(missing.offset, there, missing.path, Kind.CUT, missing.meaning, missing.rule, None, more, True)
+
+
+def _gap(octets: bytes, position: int, span: Span) -> Iterator[Piece]:
+    """What was passed over to align a field."""
+    size = span.offset - position
+    if size and octets[position : span.offset]:
+        alignment = next(2**power for power in range(8) if -position % 2**power == size)
+        meaning = f"gap up to a multiple of {alignment}"
+        yield Piece(position, octets[position : span.offset], span.path, Kind.GAP, meaning, ALIGNMENT)
+
+
+def _fields(observer: Observer, octets: bytes, index: int) -> Iterator[Piece]:
+    """A span as a piece; items that were read at once as a piece each."""
+    span, value = observer[index], observer.value(index)
+    if not isinstance(observer.value(index), list):
+        kind = Kind.TAG if index in observer.tags else KINDS.get(span.meaning, Kind.VALUE)
+        taken = octets[span.offset : span.offset + span.size]
+        yield Piece(span.offset, taken, span.path, kind, span.meaning, span.rule, value)
+        return
+    each, meaning = span.size // len(value), span.meaning.removeprefix(f"{len(value)} * ")
+    for number, item in enumerate(value):
+        start = span.offset + number * each
+        path = f"{span.path}[{number}]"
+        yield Piece(start, octets[start : start + each], path, Kind.VALUE, meaning, span.rule, item)
+
+
+def _notes(observer: Observer) -> dict[int, list[str]]:
+    """By the index of a span: which pointee begins there, where the pointee of an id is."""
+    notes: dict[int, list[str]] = {}
+    waiting: dict[tuple[str, int], list[int]] = {}
+    for index, span in enumerate(observer):
+        if span.meaning == "referent id":
+            referent = observer.values[index]
+            waiting.setdefault((span.path, referent), []).append(index)
+            if not referent:
+                notes[index] = ["null"]
+    known: dict[int, str] = {}
+    for index, referent, path, alias in observer.pointees:
+        pointer = waiting[path, referent].pop(0)
+        if alias:
+            notes.setdefault(pointer, []).append(f"the same as {known[referent]}")
+            continue
+        known.setdefault(referent, path)
+        begin = _beginning(observer, index, path)
+        if begin is not None:
+            notes.setdefault(pointer, []).append(f"pointee at {begin:#06x}")
+            notes.setdefault(index, []).append(f"pointee of {referent:#x} at {observer[pointer].offset:#06x}")
+    return notes
+
+
+def _beginning(observer: Observer, index: int, path: str) -> int | None:
+    """The offset of what was read for a pointee; None when that took no octets."""
+    span = observer[index] if index < len(observer) else observer.missing
+    return span.offset if span is not None and _within(span.path, path) else None
+
+
+def _within(path: str, outer: str) -> bool:
+    return (path.startswith(outer) and path[len(outer) : len(outer) + 1] in ("", ".", "[")) or not outer
+
+
+# What is wrong
+
+
+def _blamed(observer: Observer, error: NdrError) -> int | None:
+    """The index of the span that an error is about; None when that is what is not there, or nothing was read."""
+    if observer.missing is not None:
+        return None
+    fitting = [index for index, span in enumerate(observer) if _within(error.path, span.path)]
+    exact = [index for index in fitting if observer[index].path == error.path] or fitting
+    if observer.complete:
+        exact = [index for index in exact if _contradicted(observer, index, error)] or exact
+    else:
+        exact = [index for index in exact if observer[index].meaning in error.reason] or exact
+    return (exact or [len(observer) - 1])[-1] if len(observer) else None
+
+
+def _contradicted(observer: Observer, index: int, error: NdrError) -> bool:
+    """Is this the count, tag or null pointer that siblings contradict?"""
+    meaning = "tag" if index in observer.tags else observer[index].meaning
+    value = observer.value(index)
+    null = meaning == "referent id" and value == 0 and error.reason.startswith("a null pointer")
+    return null or (isinstance(value, int) and error.reason.startswith(f"the {meaning} is {int(value)},"))
