@@ -18,13 +18,42 @@ class Encoding(enum.Enum):
     NDR_BIG = ">", False
     NDR64 = "<", True
 
-    def __init__(self, order: str, wide: bool) -> None:
+    def __init__(self, order: str, wide: bool, pad: int = 1, reverse: bool = False) -> None:
         self.order = order
         """`<` or `>`, as in the struct module."""
         self.wide = wide
         """Counts, referent ids and pointers take 8 octets (NDR64) instead of 4."""
         self.word = 8 if wide else 4
         """Size and alignment of a count or referent id in octets."""
+        self.pad = pad  # type: ignore[misc]
+        """What pointees of Relative are aligned to, in Samba's NDR; 0: nothing at all is aligned (NDR_NOALIGN)."""
+        self.reverse = reverse  # type: ignore[misc]
+        """Pointees of Relative go to the end of their context (NDR_RELATIVE_REVERSE)."""
+
+    @property
+    def packed(self) -> bool:
+        """Nothing is aligned."""
+        return self.pad == 0
+
+    def under(self, *, order: str | None = None, pad: int | None = None, reverse: bool | None = None) -> Encoding:
+        """This one with flags of Samba's NDR; a given byte order ends NDR64. The same one for the same flags."""
+        plain = _PLAIN[order or self.order, self.wide and order is None]
+        pad = self.pad if pad is None else pad
+        reverse = self.reverse if reverse is None else reverse
+        if (pad, reverse) == (1, False):
+            return plain
+        return _FLAGGED.get((plain, pad, reverse)) or plain._flagged(pad, reverse)
+
+    def _flagged(self, pad: int, reverse: bool) -> Encoding:
+        """Not among the members that there are, as the compound members of an enum.Flag."""
+        made = object.__new__(Encoding)
+        made._name_, made._value_ = f"{self.name}_{pad}{'R' * reverse}", self.value
+        Encoding.__init__(made, self.order, self.wide, pad, reverse)
+        return _FLAGGED.setdefault((self, pad, reverse), made)
+
+
+_PLAIN: Final = {(encoding.order, encoding.wide): encoding for encoding in Encoding}
+_FLAGGED: Final[dict[tuple[Encoding, int, bool], Encoding]] = {}
 
 
 class Auto(int):
