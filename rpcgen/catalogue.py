@@ -133,6 +133,7 @@ PARTIAL_POINTER: Final = Entry("E0614", "[partial_ignore] needs an [in, out, uni
 STATUS_TYPE: Final = Entry("E0615", "[{attribute}] needs an error_status_t *, and {name} is none")
 OBJECT_HANDLE: Final = Entry("E0616", "{name} is a binding handle; an object is called through its pointer alone")
 NOT_HRESULT: Final = Entry("W0617", "{name} does not return HRESULT, as the operations of an object interface must")
+LEFT_OUT: Final = Entry("W0620", "{name} is left out of the stub and keeps its number: {reason}")
 
 # 07: interfaces
 NO_UUID: Final = Entry("W0701", "the interface {name} has no uuid and gets a zero one; add [uuid(...)], or [local]")
@@ -147,6 +148,7 @@ CIRCULAR_BASE: Final = Entry("E0707", "{name} derives from itself: {path}")
 OBJECT_ROOT: Final = Entry("W0709", "the object interface {name} has no base; object interfaces derive from IUnknown")
 OBJECT_VERSION: Final = Entry("W0710", "the version of the object interface {name} is ignored; its uuid says all")
 VARIABLE: Final = Entry("W0711", "{name} is a variable of C programs, which a stub does not have")
+ODD_UUID: Final = Entry("W0712", "{text} is not a uuid, and the interface {name} gets a zero one")
 
 # 08: configuration files
 NOT_CONFIGURED: Final = Entry("E0801", "the {what} {name} that is configured here does not exist in {where}")

@@ -292,13 +292,18 @@ class Enumerator(Declared):
 
 
 class Enumeration(Declared):
-    """enum; `wide` is [v1_enum]."""
+    """enum; `wide` is [v1_enum].
+
+    bits: how many travel, where the dialect says so. flags: the members are bits of one integer.
+    """
 
     kind: Literal["enum"] = "enum"
     key: str
     name: str
     members: tuple[Enumerator, ...]
     wide: bool = False
+    bits: Literal[8, 16, 32, 64] | None = None
+    flags: bool = False
 
 
 class ContextType(Declared):

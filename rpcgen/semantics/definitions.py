@@ -7,8 +7,9 @@ is a field called `u` or `s`, then `u2`, `s2` ..., the names that the Windows he
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from .. import catalogue, model
 from ..diagnostics import Span, diagnose, problem
@@ -25,6 +26,7 @@ from .scopes import Binding, TypeName, check_name
 from .shapes import Broken, Draft, DraftKind, Memory, Shape, Stream, tag_of
 
 Kept = tuple[model.Attribute, ...]
+_BITS: Final[Mapping[int, Literal[8, 16, 32, 64]]] = {8: 8, 16: 16, 32: 32, 64: 64}
 
 
 @dataclass(slots=True)
@@ -137,7 +139,7 @@ def _members(binding: Binding, lines: Iterable[tree.Member], owner: Draft) -> li
         attributes = attribute_table.read(line.attributes, "field", binding.report)
         kept = attribute_table.kept(line.attributes, "field")
         declarators = line.declarators or _unnamed(binding, line, seen)
-        base = _declared_type(binding, line.type, attributes, f"{owner.name}_{_first_name(declarators)}")
+        base = _declared_type(binding, line.type, attributes, f"{owner.name}_{_first_name(declarators)}", owner)
         for declarator in declarators:
             member = _member(binding, base, declarator, attributes, owner)
             in_memory.append(_in_memory(binding, member.shape, base, declarator))
@@ -188,8 +190,8 @@ def _in_memory(binding: Binding, shape: Shape, base: Shape, declarator: tree.Dec
     return memory.Field(None)
 
 
-def _declared_type(binding: Binding, spec: tree.TypeSpec, attributes: AttributeSet, name: str) -> Shape:
-    with binding.collecting():
+def _declared_type(binding: Binding, spec: tree.TypeSpec, attributes: AttributeSet, name: str, owner: Draft) -> Shape:
+    with binding.collecting(owner):
         return _inner_type(binding, spec, attributes, name)
     return Shape(Broken())
 
@@ -356,7 +358,8 @@ def _only_member(
 
 def _enumeration(binding: Binding, spec: tree.Enum, attributes: AttributeSet, name: str, kept: Kept) -> Draft:
     draft = _begin(binding, "enum", spec.tag, name, spec.span, kept)
-    lowest, highest = -0x8000_0000, 0xFFFF_FFFF
+    bits = spec.bits or 32
+    lowest, highest = -(1 << bits - 1), (1 << bits) - 1
     members: list[model.Enumerator] = []
     following = 0
     for member in spec.members:
@@ -371,7 +374,7 @@ def _enumeration(binding: Binding, spec: tree.Enum, attributes: AttributeSet, na
             members.append(
                 model.Enumerator(
                     name=member.name,
-                    value=value & 0xFFFF_FFFF,
+                    value=value & (1 << max(bits, 32)) - 1,
                     doc=doc_of(member.span, member.attributes),
                     attributes=attribute_table.kept(member.attributes, "enumerator"),
                     span=member.span,
@@ -382,6 +385,8 @@ def _enumeration(binding: Binding, spec: tree.Enum, attributes: AttributeSet, na
         name=draft.name,
         members=tuple(members),
         wide="v1_enum" in attributes,
+        bits=_BITS.get(spec.bits),
+        flags=spec.flags,
         doc=draft.doc,
         attributes=draft.attributes,
         span=spec.span,

@@ -45,7 +45,7 @@ class Operations:
 
     def add(self, binding: Binding, declaration: tree.Declaration) -> None:
         """One more; Problem when it is none."""
-        written = {found.name: found for found in declaration.attributes}
+        written = {found.name: found for found in declaration.attributes if found.effect != "none"}
         callback, call_as = "callback" in written, written.get("call_as")
         number = self._number(callback=callback, stands="call_as" in written)
         name, span = name_of(declaration), declaration.declarators[0].span
@@ -55,7 +55,10 @@ class Operations:
         self._names[name] = span
         if self.place.local or "local" in written:
             self._local[name] = number
+        complaints = len(binding.report)
         made = operation(binding, declaration, number, self.place)
+        if binding.tolerant:
+            made = _tolerated(binding, made, complaints)
         if call_as is not None:
             self._standing.append((made, call_as))
         else:
@@ -92,6 +95,16 @@ class Operations:
             raise problem(catalogue.CALL_AS_UNKNOWN, at, name=name, target=target, interface=interface)
         if target not in self._local:
             raise problem(catalogue.CALL_AS_REMOTE, at, name=made.name, target=target)
+
+
+def _tolerated(binding: Binding, made: model.Operation, complaints: int) -> model.Operation:
+    """The operation, as one that does not travel if it has something that Samba encodes and lrpc does not."""
+    said = binding.report[complaints:]
+    stopped = next((found for found in said if binding.tolerates(found)), None)
+    if stopped is None:
+        return made
+    binding.report[complaints:] = [diagnose(catalogue.LEFT_OUT, made.span, name=made.name, reason=stopped.message)]
+    return made.model_copy(update={"parameters": (), "returns": None, "local": True})
 
 
 def _target(attribute: tree.Attribute) -> str:

@@ -6,6 +6,7 @@ Counterparts: `parser.py` builds it, `binder.py` turns it into the model.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from ..diagnostics import Span
 
@@ -146,6 +147,8 @@ class Attribute:
     slots: tuple[Slot, ...] | None
     text: str = ""
     """What stands in the parentheses, as written but on one line."""
+    effect: Literal["", "honoured", "none"] = ""
+    """Of an attribute of another dialect, what its translation made of it: nothing else is asked about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +236,10 @@ class Enum:
     span: Span
     tag: str | None
     members: tuple[Enumerator, ...]
+    bits: int = 0
+    """How many travel; 0: as [v1_enum] says."""
+    flags: bool = False
+    """Its members are bits of one integer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +276,27 @@ class InterfaceType:
     name: str
 
 
-TypeSpec = Words | Named | Tagged | Struct | PlainUnion | SwitchUnion | Enum | Bitmap | Pipe | SafeArray | InterfaceType
-Slot = Expr | Uuid | Words | Tagged | None
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A type that a translation knows by its form in the model."""
+
+    span: Span
+    type: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A type that has no form here; `what` says why in a message."""
+
+    span: Span
+    what: str
+
+
+TypeSpec = (
+    Words | Named | Tagged | Struct | PlainUnion | SwitchUnion | Enum | Bitmap | Pipe | SafeArray | InterfaceType
+    | Given | Refused
+)  # fmt: skip
+Slot = Expr | Uuid | Words | Tagged | Given | Refused | None
 
 # Declarators
 

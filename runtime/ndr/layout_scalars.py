@@ -160,11 +160,14 @@ class Enum(Scalar):
     """An enumeration: 16 bits in NDR, 32 in NDR64; `v1=True` ([v1_enum]) is 32 in both (C706 14.2.5, MS-RPCE 2.2.5.2).
 
     A value reads as a member of `members` when it is one and as a plain int otherwise. The 16-bit form
-    refuses to send values outside 0..32767 and accepts all 16 bits.
+    refuses to send values outside 0..32767 and accepts all 16 bits. bits: so many in both, unsigned: Samba's enum8bit.
     """
 
-    def __init__(self, members: type[enum.IntEnum], *, v1: bool = False) -> None:
-        if v1:
+    def __init__(self, members: type[enum.IntEnum], *, v1: bool = False, bits: int | None = None) -> None:
+        if bits is not None:
+            v1 = True
+            super().__init__(members.__name__, {8: "B", 16: "H", 32: "I", 64: "Q"}[bits], bits // 8)
+        elif v1:
             super().__init__(members.__name__, "I", 4)
         else:
             super().__init__(members.__name__, "H", 2, wide_code="I", wide_size=4)
