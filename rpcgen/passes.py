@@ -204,6 +204,9 @@ def _structure_conformance(unit: Unit, structure: model.Structure) -> list[Diagn
         if not varies(unit, member.type):
             continue
         unit.conformant.add(structure.key)
+        if unit.bound.tolerant and not isinstance(member.type, model.Array | model.MultiArray | model.String):
+            what = f"{member.name}, a structure in a structure whose size varies"
+            found.append(diagnose(catalogue.UNSUPPORTED, member.span, what=what))
         if index < len(structure.members) - 1:
             found.append(diagnose(catalogue.CONFORMANT_NOT_LAST, member.span, name=member.name))
     return found
@@ -234,8 +237,12 @@ def _element_conformance(unit: Unit, type_: model.Type, span: Span) -> list[Diag
 def varies(unit: Unit, type_: model.Type) -> bool:
     """Does the size of a value travel in front of the structure that holds it?"""
     match type_:
+        case model.Array(inline=True):
+            return False
         case model.Array(bound=bound) | model.String(bound=bound):
             return bound is None
+        case model.Flagged(target=target):
+            return varies(unit, target)
         case model.MultiArray(dimensions=dimensions):
             return any(dimension.bound is None for dimension in dimensions)
         case model.Defined(key=key):

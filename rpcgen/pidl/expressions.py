@@ -18,6 +18,11 @@ def plain(expression: tree.Expr) -> tree.Expr:
             return tree.Number(span, int(truth == "true"), truth)
         case tree.Call(function=("UINT32_C" | "UINT64_C" | "INT32_C" | "INT64_C"), arguments=(argument,)):
             return plain(argument)
+        case tree.Call(span, "NDR_ROUND", (value, step), depth):
+            one = tree.Number(span, 1, "1")
+            less = tree.Binary(span, "-", plain(step), one, depth)
+            more = tree.Binary(span, "+", plain(value), less, depth)
+            return tree.Binary(span, "&", more, tree.Unary(span, "~", less, depth), depth)
         case tree.SizeOf(type=tree.Named(span, name)) if _c_type(name) is not None:
             return replace(expression, type=tree.Given(span, _c_type(name)))
         case tree.Binary(span, "-" | "+" as sign, tree.Name(at, name), right, depth) if _c_type(name) is not None:
@@ -28,6 +33,8 @@ def plain(expression: tree.Expr) -> tree.Expr:
             return replace(expression, operand=plain(operand))
         case tree.Binary(left=left, right=right):
             return replace(expression, left=plain(left), right=plain(right))
+        case tree.Access(owner=owner):
+            return replace(expression, owner=plain(owner))
         case tree.Conditional(condition=condition, then=then, otherwise=otherwise):
             return replace(expression, condition=plain(condition), then=plain(then), otherwise=plain(otherwise))
         case tree.Call(arguments=arguments):

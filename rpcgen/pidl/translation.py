@@ -14,10 +14,12 @@ from .. import catalogue
 from ..diagnostics import Diagnostic, diagnose
 from ..semantics.headers import is_uuid
 from ..syntax import tree
-from .elements import Elements, marked
+from .elements import WIDE, Elements, marked
 from .expressions import plain
+from .flags import flags_of, frame
 from .names import Definitions, is_repeated, kind_of
 from .ordering import ordered
+from .stock import beside, body
 from .words import HAND_WRITTEN
 
 _BITS: Final = {"enum8bit": 8, "enum16bit": 16, "bitmap8bit": 8, "bitmap16bit": 16, "bitmap32bit": 32,
@@ -83,15 +85,16 @@ class _Walk:
             return
         spec = self._body(spec, item.attributes, name) if kind_of(spec) is not None else self.elements.type(spec)
         declarators = tuple(self.elements.declarator(found) for found in item.declarators)
-        attributes = marked(item.attributes)
-        yield replace(item, type=spec, attributes=self._tagged(spec, attributes), declarators=declarators)
+        attributes = self.elements.typed(marked(item.attributes))
+        yield replace(item, type=spec, attributes=attributes, declarators=declarators)
+        yield from beside(name or "", item.span)
 
     def _declaration(self, item: tree.Declaration) -> Iterator[tree.Item]:
         if item.value is not None:
             yield self._constant(item)
         elif not item.declarators and kind_of(item.type) is not None:
             spec = self._body(item.type, item.attributes, getattr(item.type, "tag", None))
-            yield replace(item, type=spec, attributes=self._tagged(spec, marked(item.attributes)))
+            yield replace(item, type=spec, attributes=self.elements.typed(marked(item.attributes)))
         elif item.declarators:
             yield from self._operation(item)
 
@@ -99,26 +102,29 @@ class _Walk:
         """The body of a type, whose tag is its name if it has none."""
         written = {found.name for found in attributes}
         hand = next((word for word in HAND_WRITTEN if word in written), None)
-        match spec:
-            case tree.Struct(span, tag, fields):
-                if hand is not None:
-                    return tree.Struct(span, tag or name, (_refused(spec, hand),))
-                return tree.Struct(span, tag or name, self.elements.members(_lasting(fields)))
-            case tree.PlainUnion(span, tag, arms):
-                if hand is not None:
-                    arm = _refused(spec, hand)
-                    default = tree.Attribute(span, "default", None)
-                    arms = (tree.Arm(span, (), (default,), arm.type, arm.declarators),)
-                    return tree.PlainUnion(span, tag or name, arms)
-                return tree.PlainUnion(span, tag or name, self.elements.arms(arms))
-            case tree.Enum() | tree.Bitmap():
-                return _enumeration(spec, written, name)
-            case _:
-                return spec
+        flags = flags_of(attributes)
+        if isinstance(spec, (tree.Enum, tree.Bitmap)):
+            self._plain_enum(attributes)
+            return _enumeration(spec, written, name)
+        if not isinstance(spec, (tree.Struct, tree.PlainUnion)):
+            return spec
+        known = None if hand is None else body(name or "", spec.span)
+        what = f"a codec that is written by hand ([{hand}])" if flags is not None else "flags that only a program knows"
+        if flags is None or (hand is not None and known is None):
+            return _refused(spec, name, what)
+        inside = frame(flags, based="relative_base" in written)
+        if isinstance(spec, tree.Struct):
+            fields = self.elements.members(_lasting(spec.fields), flags) if known is None else known
+            return tree.Struct(spec.span, spec.tag or name, fields, inside)
+        arms = self.elements.arms(spec.arms, flags)
+        return tree.PlainUnion(spec.span, spec.tag or name, arms, inside, "nodiscriminant" in written, WIDE)
 
-    def _tagged(self, spec: tree.TypeSpec, attributes: tree.Attributes) -> tree.Attributes:
-        """The attributes of a union with its tag's type: unsigned long unless something else is said."""
-        return self.elements.with_tag(attributes) if isinstance(spec, tree.PlainUnion) else attributes
+    def _plain_enum(self, attributes: tree.Attributes) -> None:
+        """An enumeration travels as its integer, whatever writes it."""
+        for found in attributes:
+            if found.name in HAND_WRITTEN:
+                why = "an enumeration travels as its integer"
+                self.report.append(diagnose(catalogue.NO_EFFECT, found.span, name=found.name, why=why))
 
     # Constants and operations
 
@@ -181,10 +187,15 @@ def _lasting(fields: Iterable[tree.Member]) -> tuple[tree.Member, ...]:
     return tuple(line for line in fields if not any(found.name in _OUTSIDE for found in line.attributes))
 
 
-def _refused(spec: tree.Struct | tree.PlainUnion, hand: str) -> tree.Member:
+def _refused(spec: tree.Struct | tree.PlainUnion, name: str | None, what: str) -> tree.TypeSpec:
+    """The same without a form."""
     span = spec.span
-    what = f"a codec that is written by hand ([{hand}])"
-    return tree.Member(span, (), tree.Refused(span, what), (tree.Declarator(span, "value", ()),))
+    refused, declarators = tree.Refused(span, what), (tree.Declarator(span, "value", ()),)
+    if isinstance(spec, tree.Struct):
+        return tree.Struct(span, spec.tag or name, (tree.Member(span, (), refused, declarators),))
+    default = tree.Attribute(span, "default", None)
+    arm = tree.Arm(span, (), (default,), refused, declarators)
+    return tree.PlainUnion(span, spec.tag or name, (arm,), fallback=WIDE)
 
 
 def _enumeration(spec: tree.Enum | tree.Bitmap, written: set[str], name: str | None) -> tree.Enum:

@@ -13,35 +13,37 @@ SCALARS: Final[dict[str, str]] = {
     "char": "Byte", "int8": "Small", "uint8": "Byte", "boolean8": "Byte",
     "int16": "Short", "uint16": "UShort", "short": "Short", "WORD": "UShort",
     "int32": "Long", "uint32": "ULong", "int": "Long", "long": "Long", "uint": "ULong", "DWORD": "ULong",
-    "boolean32": "ULong", "time_t": "ULong", "mode_t": "ULong", "ipv4address": "ULong",
+    "boolean32": "ULong", "time_t": "ULong", "mode_t": "ULong",
+    "ipv4address": "samba.IPV4", "ipv6address": "samba.IPV6",
     "int3264": "Int3264", "uint3264": "UInt3264",
     "int64": "Hyper", "hyper": "UHyper", "HYPER_T": "UHyper", "uid_t": "UHyper", "gid_t": "UHyper",
-    "NTTIME_hyper": "UHyper", "double": "Double",
+    "dlong": "samba.DLONG", "udlong": "samba.UDLONG", "udlongr": "samba.UDLONGR", "NTTIME": "samba.UDLONG",
+    "NTTIME_1sec": "samba.NTTIME_1SEC", "NTTIME_hyper": "UHyper", "double": "Double",
     "WERROR": "ErrorStatus", "NTSTATUS": "NtStatus", "HRESULT": "HResult", "COMRESULT": "HResult",
     "error_status_t": "ULong",
 }  # fmt: skip
-"""Types that are a scalar of the vocabulary. An ipv4address is one integer."""
+"""Types that are a scalar of the vocabulary. """
 
+BY_FLAGS: Final = frozenset(("DATA_BLOB", "string", "string_array"))
+"""Types whose form is that of the flags in force."""
 _UNENCODED: Final = """
-    NTTIME NTTIME_1sec dlong udlong udlongr int1632 uint1632 DATA_BLOB string u16string string_array ipv6address
-    timeval timespec dns_string nbt_string wrepl_nbt_name dnsp_name dnsp_string pointer libndr_flags ndr_flags_type
-    dom_sid0
+    int1632 uint1632 u16string timeval timespec dns_string nbt_string wrepl_nbt_name dnsp_name dnsp_string pointer
+    libndr_flags ndr_flags_type dom_sid0
 """
 UNENCODED: Final = frozenset(_UNENCODED.split())
 """Types of which there is no form here."""
 
 _IDLE: Final = """
     public noprint gensize nosize noejs nopython pyhelper helper headerhelper authservice keepref no_srv_register
-    max_recursion print to_null progid value
+    max_recursion print to_null progid internal
 """
 IDLE: Final = frozenset(_IDLE.split())
 """Attributes that concern Samba's programs and not the wire. to_null only shortens what is read."""
 
+BESIDE: Final = {"dom_sid": ("dom_sid2",)}
+"""Structures that C headers have beside one of this name."""
 HAND_WRITTEN: Final = ("nopush", "nopull")
 """Attributes of what has a codec in C instead of one that follows from the IDL."""
-
-SHOWN: Final = frozenset(("PRINT_ARRAY_HEX", "IS_SECRET"))
-"""Flags that only change how a value is printed."""
 
 
 def scalar(name: str) -> model.Scalar | None:

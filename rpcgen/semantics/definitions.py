@@ -18,6 +18,7 @@ from ..syntax.comments import doc_of
 from . import attributes as attribute_table
 from . import memory
 from .attributes import AttributeSet
+from .computed import computed
 from .conversions import named_type
 from .correlations import Neighbour, siblings_in
 from .declared import apply, declare
@@ -38,6 +39,8 @@ class _Member:
     shape: Shape
     doc: str = ""
     attributes: Kept = ()
+    value: tree.Attribute | None = None
+    """[value] of the pidl dialect."""
 
 
 def typedef_of(binding: Binding, spec: tree.TypeSpec, attributes: AttributeSet, name: str, kept: Kept = ()) -> Shape:
@@ -111,9 +114,15 @@ def _structure(binding: Binding, spec: tree.Struct, name: str, kept: Kept) -> Dr
                 type_ = lowering.type(member.shape)
             except Unusable:
                 continue
+            value = None if member.value is None else computed(binding, member.name, member.value, siblings)
             fields.append(
                 model.Member(
-                    name=member.name, type=type_, doc=member.doc, attributes=member.attributes, span=member.span
+                    name=member.name,
+                    type=type_,
+                    value=value,
+                    doc=member.doc,
+                    attributes=member.attributes,
+                    span=member.span,
                 )
             )
     if not spec.fields:
@@ -122,6 +131,7 @@ def _structure(binding: Binding, spec: tree.Struct, name: str, kept: Kept) -> Dr
         key=draft.key,
         name=draft.name,
         members=_with_auto(fields),
+        flags=spec.flags,
         doc=draft.doc,
         attributes=draft.attributes,
         span=spec.span,
@@ -151,6 +161,7 @@ def _members(binding: Binding, lines: Iterable[tree.Member], owner: Draft) -> li
                 continue
             seen[member.name] = True
             member.doc, member.attributes = doc_of(member.span, line.attributes), kept
+            member.value = attributes.get("value")
             members.append(member)
     owner.memory = memory.structure(in_memory)
     return members
@@ -223,7 +234,9 @@ def _with_auto(fields: list[model.Member]) -> tuple[model.Member, ...]:
     counts = frozenset[str]().union(*(determined(member.type) for member in fields))
     tags = {name for member in fields for name in selectors(member.type)}
     return tuple(
-        member.model_copy(update={"auto": True}) if member.name in counts - tags and is_count(member.type) else member
+        member.model_copy(update={"auto": True})
+        if member.name in counts - tags and is_count(member.type) and member.value is None
+        else member
         for member in fields
     )
 
@@ -233,6 +246,8 @@ def selectors(type_: model.Type) -> frozenset[str]:
     match type_:
         case model.Selected(switch=switch):
             return siblings_in(switch)
+        case model.Subcontext(target=inner) | model.Flagged(target=inner):
+            return selectors(inner)
         case model.Pointer(target=inner) | model.Array(element=inner) | model.MultiArray(element=inner):
             return selectors(inner)
         case _:
@@ -245,10 +260,13 @@ def selectors(type_: model.Type) -> frozenset[str]:
 def _union(binding: Binding, spec: tree.PlainUnion, attributes: AttributeSet, name: str, kept: Kept) -> Draft:
     draft = _begin(binding, "union", spec.tag, name, spec.span, kept)
     draft.ms_union = binding.ms_union or "ms_union" in attributes
+    draft.flags, draft.untagged = spec.flags, spec.untagged
     _arms(binding, draft, spec.arms)
     tag = attributes.get("switch_type")
     if tag is not None:
         complete_union(binding, draft, tag_of(named_type(binding, tag), tag.span), tag.span)
+    elif spec.fallback is not None:
+        complete_union(binding, draft, spec.fallback, spec.span)
     return draft
 
 

@@ -98,8 +98,8 @@ class TypeEmitter:
         names = self._members(definition)
         body: list[str] = []
         for member in definition.members:
-            default = " = field(default=rpc.AUTO, kw_only=True)" if member.auto else ""
-            body.append(f"{INDENT}{names[member.name]}: {self._annotations.given(member.type)}{default}")
+            annotation = self._annotations.given(member.type)
+            body.append(f"{INDENT}{names[member.name]}: {annotation}{_default(member, annotation)}")
             body += docstring(member.doc, INDENT)
         return ["@rpc.dataclass(slots=True)", *self._class_of(definition, body)]
 
@@ -143,6 +143,8 @@ class TypeEmitter:
                 "conversion": "Converted",
             }
             shown = kind.get(definition.kind) if late else None
+            if shown is not None and isinstance(definition, model.Structure) and definition.flags is not None:
+                shown = "Layout"
             out += assigned(name if shown is None else f"{name}: rpc.{shown}", part)
         return out
 
@@ -153,8 +155,7 @@ class TypeEmitter:
                 return _enumeration(definition, self._names.classes[key])
             case model.Structure():
                 names = self._members(definition)
-                members = [(names[member.name], member.type) for member in definition.members]
-                return self._layouts.structure(self._names.classes[key], members, names)
+                return self._layouts.structure(self._names.classes[key], definition, names)
             case model.UnionType():
                 return self._layouts.union(definition)
             case model.SwitchUnion(union=union):
@@ -165,6 +166,16 @@ class TypeEmitter:
                 return call("rpc.ContextHandle", quoted(name), *closing)
             case model.ConversionType(wire=wire):
                 return call("rpc.Converted", self._layouts.of(wire, {}), self._names.conversions[key])
+
+
+def _default(member: model.Member, annotation: str) -> str:
+    """What makes a field optional: its array gives it, or it is computed."""
+    if not member.auto and member.value is None:
+        return ""
+    value = "rpc.AUTO"
+    if isinstance(member.value, str):
+        value = quoted(member.value) if annotation.startswith("str") else repr(member.value.encode())
+    return f" = field(default={value}, kw_only=True)"
 
 
 def _enumeration(definition: model.Enumeration, name: str) -> Part:

@@ -196,6 +196,8 @@ class Struct:
     span: Span
     tag: str | None
     fields: tuple[Member, ...]
+    flags: Any = None
+    """What is in force inside, as the model has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,12 @@ class PlainUnion:
     span: Span
     tag: str | None
     arms: tuple[Arm, ...]
+    flags: Any = None
+    """What is in force inside, as the model has it."""
+    untagged: bool = False
+    """Its tag does not travel."""
+    fallback: Any = None
+    """The type of its tag when nothing says it, as the model has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,11 +316,12 @@ class Star:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One `[...]`: `high` is None for `[]` and `[*]`; `low` is set for `[low..high]`."""
+    """One `[...]`: `high` is None for `[]` and `[*]`; `low` is set for `[low..high]`. inline: `high` names fields."""
 
     span: Span
     high: Expr | None
     low: Expr | None = None
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

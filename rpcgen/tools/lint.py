@@ -140,6 +140,8 @@ def _inside(type_: model.Type) -> Iterator[model.Type]:
     match type_:
         case model.Pointer(target=inner) | model.Ranged(target=inner):
             yield from _inside(inner)
+        case model.Subcontext(target=inner) | model.Flagged(target=inner):
+            yield from _inside(inner)
         case model.Array(element=inner) | model.MultiArray(element=inner) | model.Pipe(element=inner):
             yield from _inside(inner)
         case _:
