@@ -196,8 +196,9 @@ def length_of(value: object, unit: int) -> int:
 class SizeOf(Expression):
     """The octets that a sibling takes by itself, in the encoding around it; libndr: ndr_size_TYPE(&name, flags).
 
-    name: None for the structure that the expression stands in, whose own SizeOf counts as 0 meanwhile. The readers
-    put what measures among the siblings, as MEASURE.
+    Of a pointer, or of a context, it is what is in it; 0 for a null pointer. name: None for the structure that the
+    expression stands in, whose own SizeOf counts as 0 meanwhile. The readers put what measures among the siblings,
+    as MEASURE.
     """
 
     name: str | None = None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Final
 
@@ -122,9 +123,9 @@ SERIALIZED: Final = 0xFFFF_FC01
 class Subcontext(Layout):
     """[subcontext(header), subcontext_size(size)]: `layout` whole, pointees included, in a context of its own.
 
-    header: 0, or the octets of the count in front: 2, or 4 (8 in NDR64), or SERIALIZED. size: octets of the context,
-    over siblings that travel before it; shorter contents are filled up with zeros. Without either the context goes to
-    the end of the one around it and takes what its contents take. Contents that do not fill it are no error.
+    header: 0, or the octets of the count in front: 2, or 4 (8 in NDR64), or SERIALIZED, which ends NDR64. size: octets
+    of the context, over siblings that travel before it; shorter contents are filled up with zeros. Without either the
+    context goes to the end of the one around it and takes what its contents take. Contents need not fill it.
     """
 
     def __init__(self, layout: Layout, header: int = 0, *, size: Operand | None = None) -> None:
@@ -155,6 +156,11 @@ class Counted(Array):
     def conformant(self) -> bool:
         """No maximum count travels."""
         return False
+
+    @cached_property
+    def many(self) -> None:
+        """Its items are items, strings too."""
+        return
 
 
 class Untagged(SwitchIs):
