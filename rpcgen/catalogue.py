@@ -90,6 +90,7 @@ IID_IS_NAME: Final = Entry("E0420", "[iid_is] names an IID beside it, or a point
 ODD_STRING: Final = Entry("W0421", "[string] on {type}: it is read as a string of {unit}")
 PIPE_RANGE: Final = Entry("W0423", "[range] bounds the chunks of a pipe, which is not checked")
 NO_EFFECT: Final = Entry("W0424", "[{name}] has no effect here: {why}")
+NOT_COMPUTED: Final = Entry("W0425", "[value] of {name} is not computed, and the caller gives it: {reason}")
 MIN_IS: Final = Entry("E0422", "[min_is]: the lowest index of an array is always 0")
 
 # 05: types; E0526 asked for the import of automation, which SAFEARRAY brings itself now
@@ -143,6 +144,7 @@ OBJECT_HANDLE: Final = Entry("E0616", "{name} is a binding handle; an object is 
 NOT_HRESULT: Final = Entry("W0617", "{name} does not return HRESULT, as the operations of an object interface must")
 CALLBACK_UNCARRIED: Final = Entry("W0618", "{name} is a [callback]: it has a class, and no transport carries its calls")
 STAYS: Final = Entry("W0619", "{name} cannot leave its process and is left out of the stub, as if [local]: {reason}")
+LEFT_OUT: Final = Entry("W0620", "{name} is left out of the stub and keeps its number: {reason}")
 
 # 07: interfaces
 NO_UUID: Final = Entry("W0701", "the interface {name} has no uuid and gets a zero one; add [uuid(...)], or [local]")
@@ -157,6 +159,7 @@ CIRCULAR_BASE: Final = Entry("E0707", "{name} derives from itself: {path}")
 OBJECT_ROOT: Final = Entry("W0709", "the object interface {name} has no base; object interfaces derive from IUnknown")
 OBJECT_VERSION: Final = Entry("W0710", "the version of the object interface {name} is ignored; its uuid says all")
 VARIABLE: Final = Entry("W0711", "{name} is a variable of C programs, which a stub does not have")
+ODD_UUID: Final = Entry("W0712", "{text} is not a uuid, and the interface {name} gets a zero one")
 
 # 08: configuration files
 NOT_CONFIGURED: Final = Entry("E0801", "the {what} {name} that is configured here does not exist in {where}")

@@ -9,16 +9,24 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field, PlainSerializer, WithJsonSchema
+
+from .model_nodes import Binary as Binary
+from .model_nodes import Blob as Blob
+from .model_nodes import Expression as Expression
+from .model_nodes import Flags as Flags
+from .model_nodes import Length as Length
+from .model_nodes import Node as Node
+from .model_nodes import Number as Number
+from .model_nodes import Present as Present
+from .model_nodes import Sibling as Sibling
+from .model_nodes import SizeOf as SizeOf
+from .model_nodes import Text as Text
+from .model_nodes import TextList as TextList
+from .model_nodes import When as When
 
 _RESERVED: Final = re.compile(r"Opnum\d+(NotUsed|NotImplemented|Reserved)\w*|\w*NotUsedOnWire")
 """Names of operations that are there for their number alone, as the specifications of Windows' protocols have them."""
-
-
-class Node(BaseModel):
-    """Base of the model's nodes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
 def _place(span: Any) -> str | None:
@@ -56,50 +64,6 @@ class Declared(Node):
     span: Place = Field(default=None, repr=False)
 
 
-# Correlation expressions
-
-
-class Number(Node):
-    """A constant."""
-
-    kind: Literal["number"] = "number"
-    value: int
-
-
-class Sibling(Node):
-    """The integer in the field or parameter `name`, or that it points to."""
-
-    kind: Literal["sibling"] = "sibling"
-    name: str
-
-
-class Present(Node):
-    """1 when the pointer `name` is not null."""
-
-    kind: Literal["present"] = "present"
-    name: str
-
-
-class Binary(Node):
-    """Two operands; the operators are C's."""
-
-    kind: Literal["binary"] = "binary"
-    operator: str
-    left: Expression
-    right: Expression
-
-
-class When(Node):
-    """`condition ? then : otherwise`."""
-
-    kind: Literal["when"] = "when"
-    condition: Expression
-    then: Expression
-    otherwise: Expression
-
-
-Expression = Annotated[Number | Sibling | Present | Binary | When, Field(discriminator="kind")]
-
 # Types
 
 
@@ -132,7 +96,7 @@ class Ranged(Node):
     highest: int
 
 
-PointerKind = Literal["ref", "unique", "ptr"]
+PointerKind = Literal["ref", "unique", "ptr", "relative", "relative_short"]
 
 
 class Pointer(Node):
@@ -146,7 +110,7 @@ class Pointer(Node):
 
 
 class Array(Node):
-    """An array: `bound` is None when it is conformant."""
+    """An array: `bound` is None when it is conformant; inline: no count travels, `size` says how many items it has."""
 
     kind: Literal["array"] = "array"
     element: Type
@@ -155,6 +119,7 @@ class Array(Node):
     length: Expression | None = None
     first: Expression | None = None
     limits: tuple[int, int] | None = None
+    inline: bool = False
 
 
 class String(Node):
@@ -168,11 +133,29 @@ class String(Node):
 
 
 class Selected(Node):
-    """A use of a non-encapsulated union: `switch` selects the arm."""
+    """A use of a non-encapsulated union: `switch` selects the arm. untagged: and its tag does not travel."""
 
     kind: Literal["selected"] = "selected"
     union: Defined
     switch: Expression
+    untagged: bool = False
+
+
+class Subcontext(Node):
+    """A context of its own around `target`: a header of so many octets, or `size` octets (Samba)."""
+
+    kind: Literal["subcontext"] = "subcontext"
+    target: Type
+    header: int = 0
+    size: Expression | None = None
+
+
+class Flagged(Node):
+    """`flags` in force for all that is inside (Samba)."""
+
+    kind: Literal["flagged"] = "flagged"
+    target: Type
+    flags: Flags
 
 
 class Dimension(Node):
@@ -226,7 +209,7 @@ class Converted(Node):
 
 Type = Annotated[
     Scalar | Guid | Defined | Ranged | Pointer | Array | String | Selected
-    | MultiArray | Pipe | InterfacePointer | Ignored | Converted,
+    | MultiArray | Pipe | InterfacePointer | Ignored | Converted | Subcontext | Flagged | Blob | Text | TextList,
     Field(discriminator="kind"),
 ]  # fmt: skip
 
@@ -234,11 +217,12 @@ Type = Annotated[
 
 
 class Member(Declared):
-    """A field of a structure. `auto`: an array of the structure determines it."""
+    """A field of a structure. auto: an array of the structure determines it; value: it is computed when written."""
 
     name: str
     type: Type
     auto: bool = False
+    value: Expression | str | None = None
 
 
 class Case(Declared):
@@ -263,6 +247,7 @@ class Structure(Declared):
     key: str
     name: str
     members: tuple[Member, ...]
+    flags: Flags | None = None
 
 
 class UnionType(Declared):
@@ -275,6 +260,7 @@ class UnionType(Declared):
     cases: tuple[Case, ...]
     default: Default | None = None
     ms_union: bool = False
+    flags: Flags | None = None
 
 
 class SwitchUnion(Declared):
@@ -296,13 +282,18 @@ class Enumerator(Declared):
 
 
 class Enumeration(Declared):
-    """enum; `wide` is [v1_enum]."""
+    """enum; `wide` is [v1_enum].
+
+    bits: how many travel, where the dialect says so. flags: the members are bits of one integer.
+    """
 
     kind: Literal["enum"] = "enum"
     key: str
     name: str
     members: tuple[Enumerator, ...]
     wide: bool = False
+    bits: Literal[8, 16, 32, 64] | None = None
+    flags: bool = False
 
 
 class ContextType(Declared):
@@ -492,7 +483,7 @@ class Model(Node):
 
 
 for _node in (
-    Binary, When, Pointer, Array, String, Selected, Dimension, MultiArray, Pipe, Member, Case, Default, ConversionType,
-    Alias, Parameter, Operation, Model,
+    Subcontext, Flagged, Pointer, Array, String, Selected, Dimension, MultiArray, Pipe, Member, Case, Default,
+    ConversionType, Alias, Parameter, Operation, Model,
 ):  # fmt: skip
     _node.model_rebuild()

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import gc
 import posixpath
-import re
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -17,6 +16,7 @@ from typing import Final, Literal
 from . import catalogue, model
 from .diagnostics import Diagnostic, Problem, Source, Span, diagnose, problem
 from .lacking import Taken
+from .pidl.dialect import looks_like_pidl
 from .semantics import configuration, inheritance
 from .semantics.attributes import read
 from .semantics.binder import Binder, Found, nameless
@@ -26,7 +26,7 @@ from .semantics.lowering import Lowering, Unusable
 from .semantics.operations import STAYING, handles_closed, stays
 from .semantics.scopes import Binding, TooMany
 from .semantics.shapes import Draft
-from .semantics.usage import left_out, spoken, stuck
+from .semantics.usage import kept_out, left_out, spoken, stuck
 from .source import Library
 from .syntax import tree
 from .syntax.comments import doc_of_file
@@ -73,12 +73,6 @@ class Unit:
         """The file that was asked for."""
         return self.files[-1][0]
 
-
-_PIDL: Final = re.compile(
-    r'uuid\s*\(\s*"|\bidl_types\.h\b|\b(?:u?int(?:8|16|32|3264)|dlong|udlong|DATA_BLOB)\b|'
-    r"\[\s*public\b|\bbitmap(?:8|16|32|64)bit\b|\bpyhelper\b|\bsubcontext\s*\("
-)
-"""What only the pidl dialect has; the names of its integers may be a typedef's, so that one of these is no proof."""
 
 Pass = Callable[[Unit], list[Diagnostic]]
 
@@ -140,6 +134,17 @@ def _condition(text: str, at: Span) -> int:
     """The value of #if: names that are no macros count as 0."""
     binding = Binding(Source(at.file, ""), main=True)
     return evaluate(parse_expression(text, at), lambda name: 0, binding)
+
+
+def translate(unit: Unit) -> list[Diagnostic]:
+    """Give the files of another dialect the form that the binder knows."""
+    found: list[Diagnostic] = []
+    if dialect_of(unit) == "pidl":
+        from .pidl.translation import translate as from_pidl
+
+        unit.bound.tolerant = True
+        from_pidl([file for source, file in unit.files if not source.stock], found)
+    return found
 
 
 # Binding
@@ -210,7 +215,7 @@ def check_conformance(unit: Unit) -> list[Diagnostic]:
     """Where types of varying size may stand (C706 4.2.21, 14.3.7)."""
     found: list[Diagnostic] = []
     for draft in unit.bound.drafts:
-        report = found if draft.file is unit.main else draft.problems
+        report = found if draft.file is unit.main and not unit.bound.tolerant else draft.problems
         match draft.definition:
             case model.Structure() as structure:
                 report += _structure_conformance(unit, structure)
@@ -220,7 +225,7 @@ def check_conformance(unit: Unit) -> list[Diagnostic]:
                 report += _arm_conformance(unit, draft, union)
             case _:
                 pass
-    for parameter in _parameters(unit):
+    for parameter in () if unit.bound.tolerant else _parameters(unit):
         found += _element_conformance(unit, parameter.type, parameter.span)
     return found
 
@@ -232,6 +237,9 @@ def _structure_conformance(unit: Unit, structure: model.Structure) -> list[Diagn
         if not varies(unit, member.type):
             continue
         unit.conformant.add(structure.key)
+        if unit.bound.tolerant and not isinstance(member.type, model.Array | model.MultiArray | model.String):
+            what = f"{member.name}, a structure in a structure whose size varies"
+            found.append(diagnose(catalogue.UNSUPPORTED, member.span, what=what))
         if index < len(structure.members) - 1:
             found.append(diagnose(catalogue.CONFORMANT_NOT_LAST, member.span, name=member.name))
     return found
@@ -262,8 +270,12 @@ def _element_conformance(unit: Unit, type_: model.Type, span: Span) -> list[Diag
 def varies(unit: Unit, type_: model.Type) -> bool:
     """Does the size of a value travel in front of the structure that holds it?"""
     match type_:
+        case model.Array(inline=True):
+            return False
         case model.Array(bound=bound) | model.String(bound=bound):
             return bound is None
+        case model.Flagged(target=target):
+            return varies(unit, target)
         case model.MultiArray(dimensions=dimensions):
             return any(dimension.bound is None for dimension in dimensions)
         case model.Defined(key=key):
@@ -274,9 +286,13 @@ def varies(unit: Unit, type_: model.Type) -> bool:
 
 def check_values(unit: Unit) -> list[Diagnostic]:
     """Parameters by value have one size."""
+    return [] if unit.bound.tolerant else _values(unit, _parameters(unit))
+
+
+def _values(unit: Unit, parameters: Iterable[model.Parameter]) -> list[Diagnostic]:
     return [
         diagnose(catalogue.CONFORMANT_PLACE, parameter.span, type=parameter.name, place="a parameter by value")
-        for parameter in _parameters(unit)
+        for parameter in parameters
         if parameter.by_value and varies(unit, parameter.type) and isinstance(parameter.type, model.Defined)
     ]
 
@@ -292,7 +308,30 @@ def _operations(unit: Unit) -> Iterator[model.Operation]:
         yield from interface.callbacks
 
 
+def _misplaced(unit: Unit, operation: model.Operation) -> list[Diagnostic]:
+    """What varies in size where that is not possible."""
+    found = _values(unit, operation.parameters)
+    for parameter in operation.parameters:
+        found += _element_conformance(unit, parameter.type, parameter.span)
+    return found
+
+
 # Selecting
+
+
+def keep_out(unit: Unit) -> list[Diagnostic]:
+    """In the pidl dialect, keep operations whose types cannot travel out of the stub."""
+    binding, found = unit.bound, list[Diagnostic]()
+    if not binding.tolerant:
+        return found
+    reasons = stuck(binding.known)
+    for index, interface in enumerate(binding.interfaces):
+        operations = tuple(
+            kept_out(operation, reasons, binding.known, _misplaced(unit, operation), found)
+            for operation in interface.operations
+        )
+        binding.interfaces[index] = interface.model_copy(update={"operations": operations})
+    return found
 
 
 def select(unit: Unit) -> list[Diagnostic]:
@@ -327,7 +366,7 @@ def dialect_of(unit: Unit) -> Literal["midl", "pidl"]:
     """The dialect of the main file: as asked for, or told by what only the one has."""
     if unit.dialect != "auto":
         return unit.dialect
-    return "pidl" if len({match[0] for match in _PIDL.finditer(unit.main.text)}) > 1 else "midl"
+    return "pidl" if looks_like_pidl(unit.main.text) else "midl"
 
 
 def _reachable(unit: Unit, found: list[Diagnostic]) -> set[str]:
@@ -415,7 +454,9 @@ def _aliases(unit: Unit, chosen: set[str]) -> tuple[model.Alias, ...]:
     return tuple(found.values())
 
 
-PASSES: Final[tuple[Pass, ...]] = (load, bind, leave_out, check_conformance, check_values, select)
+PASSES: Final[tuple[Pass, ...]] = (
+    load, translate, bind, leave_out, check_conformance, check_values, keep_out, select,
+)  # fmt: skip
 """In this order."""
 
 

@@ -71,7 +71,8 @@ HEADERS: Final[Mapping[str, str]] = {
         ),
         "windows.h",
     ),
-    **{name: name for name in ("specstrings.h", "winapifamily.h", "sdkddkver.h", "winerror.h")},
+    **{name: name for name in ("specstrings.h", "winapifamily.h", "sdkddkver.h", "winerror.h", "idl_types.h")},
+    "config.h": "specstrings.h",
     **dict.fromkeys(("sal.h", "specstrings_strict.h", "specstrings_undef.h", "rpcsal.h"), "specstrings.h"),
 }  # fmt: skip
 """Names of C headers that stand for files of `idl/include/` when the search path does not have them."""

@@ -35,6 +35,8 @@ def keys(type_: model.Type) -> Iterator[str]:
             yield key
         case model.Ranged(target=inner) | model.Pointer(target=inner):
             yield from keys(inner)
+        case model.Subcontext(target=inner) | model.Flagged(target=inner):
+            yield from keys(inner)
         case model.Array(element=inner) | model.MultiArray(element=inner) | model.Pipe(element=inner):
             yield from keys(inner)
         case _:

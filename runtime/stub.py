@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from .classes import NamedTuple, dataclass
+from .ndr import layout_samba as samba
 from .ndr.compiler import MAX_DEPTH, MAX_ITEMS, Octets
 from .ndr.errors import NdrError
 from .ndr.expression import compare, present, this, when
@@ -90,7 +91,7 @@ __all__ = [
     "Int3264", "Interface", "InterfacePtr", "InterfaceRef", "Layout", "Long", "Mark", "MultiArray", "NamedTuple",
     "NtStatus", "OctetStream", "Octets", "Operation", "Out", "Pipe", "Range", "RefPtr", "Short", "Small", "String",
     "Struct", "SwitchIs", "UHyper", "UInt3264", "ULong", "UShort", "USmall", "Union", "UniquePtr", "VaryingArray",
-    "WChar", "compare", "dataclass", "present", "shared", "this", "when",
+    "WChar", "compare", "dataclass", "present", "samba", "shared", "this", "when",
 ]  # fmt: skip
 
 R = TypeVar("R")

@@ -203,6 +203,10 @@ def read(attributes: tree.Attributes, position: Position, report: list[Diagnosti
     """The attributes that are honoured here; whatever is wrong with the list goes to `report`."""
     found: dict[str, tree.Attribute] = {}
     for attribute in attributes:
+        if attribute.effect:
+            if attribute.effect == "honoured":
+                found.setdefault(attribute.name, attribute)
+            continue
         complaint = _complaint(attribute, position)
         if complaint is not None:
             report.append(complaint)
@@ -227,6 +231,8 @@ def kept(attributes: tree.Attributes, position: Position) -> tuple[model.Attribu
 
 def _effect(attribute: tree.Attribute, position: Position) -> Literal["honoured", "none", "unknown"]:
     name = attribute.name
+    if attribute.effect:
+        return attribute.effect
     if position in HONOURED.get(name, ()):
         return "honoured"
     return "none" if name in HONOURED or name in IGNORED or name in UNSUPPORTED else "unknown"
@@ -271,6 +277,6 @@ def _complaint(attribute: tree.Attribute, position: Position) -> Diagnostic | No
 
 def expression(attribute: tree.Attribute, slot: tree.Slot, wanted: str = "an expression") -> tree.Expr:
     """A slot that must hold an expression; Problem when it holds something else."""
-    if slot is None or isinstance(slot, (tree.Uuid, tree.Words, tree.Tagged)):
+    if slot is None or isinstance(slot, (tree.Uuid, tree.Words, tree.Tagged, tree.Given, tree.Refused)):
         raise problem(catalogue.ATTRIBUTE_ARGUMENTS, attribute.span, name=attribute.name, wanted=wanted)
     return slot

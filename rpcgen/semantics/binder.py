@@ -29,7 +29,7 @@ from .inheritance import IDISPATCH, Family, Taken
 from .libraries import Libraries
 from .lowering import complete_union
 from .operations import Operations
-from .scopes import NO_WIRE_FORM, Binding, TypeName, check_name
+from .scopes import Binding, TypeName, check_name
 from .shapes import Broken, Draft, Shape
 
 _STATUS: Final = {"NTSTATUS": "NtStatus", "HRESULT": "HResult"}
@@ -125,7 +125,7 @@ class Binder:
                 return
             except Problem as error:
                 broken = Broken((error.diagnostic,))
-                if error.diagnostic.entry not in NO_WIRE_FORM:
+                if not binding.tolerates(error.diagnostic):
                     broken = Broken(() if binding.main else (*binding.report, error.diagnostic))
                     raise
         for declarator in item.declarators:

@@ -207,7 +207,9 @@ class Correlation:
 def siblings_in(expression: model.Expression | None) -> frozenset[str]:
     """The names that an expression reads."""
     match expression:
-        case model.Sibling(name=name) | model.Present(name=name):
+        case model.Sibling(name=name) | model.Present(name=name) | model.Length(name=name):
+            return frozenset((name,))
+        case model.SizeOf(name=str(name)):
             return frozenset((name,))
         case model.Binary(left=left, right=right):
             return siblings_in(left) | siblings_in(right)

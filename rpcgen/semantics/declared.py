@@ -22,6 +22,7 @@ from .shapes import (
     Broken,
     Count,
     Draft,
+    Inside,
     InterfaceRef,
     Level,
     Shape,
@@ -32,6 +33,8 @@ from .shapes import (
 
 MAX_BOUND: Final = 1 << 31
 KINDS: Final[tuple[model.PointerKind, ...]] = ("ref", "unique", "ptr")
+OFFSETS: Final[tuple[model.PointerKind, ...]] = ("relative", "relative_short")
+"""Pointers of the pidl dialect, left by its translation."""
 _COUNTS: Final = (("size_is", 0), ("max_is", 1), ("length_is", 0), ("last_is", 1), ("first_is", 0))
 
 
@@ -43,7 +46,11 @@ def declare(binding: Binding, shape: Shape, declarator: tree.Declarator) -> Shap
             case tree.Star():
                 levels.append(Level(True, default=binding.pointer_default))
             case tree.Bound():
-                levels.append(Level(False, bound=_bound(binding, level)))
+                if level.inline and level.high is not None:
+                    size = Count(level.high, 0, "the bound of an array")
+                    levels.append(Level(False, size=size, inline=True))
+                else:
+                    levels.append(Level(False, bound=_bound(binding, level)))
             case tree.Parameters():
                 return Shape(Special.FUNCTION, tuple(levels))
     if len(levels) + len(shape.levels) > MAX_LEVELS:
@@ -80,6 +87,7 @@ def _applied(
     shape = _string(binding, shape, attributes)
     shape = _range(binding, shape, attributes)
     shape = _lenient(shape, attributes)
+    shape = _samba(binding, shape, attributes)
     return _switch(binding, shape, attributes)
 
 
@@ -108,7 +116,7 @@ def _context_handle(binding: Binding, shape: Shape, attributes: AttributeSet, na
 
 
 def _pointer_kind(binding: Binding, shape: Shape, attributes: AttributeSet, position: Position) -> Shape:
-    kinds: list[model.PointerKind] = [kind for kind in KINDS if kind in attributes]
+    kinds: list[model.PointerKind] = [kind for kind in (*KINDS, *OFFSETS) if kind in attributes]
     kind = kinds[0] if kinds else None
     if kind is None:
         return shape
@@ -260,6 +268,19 @@ def _switch(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
 def tag_type(binding: Binding, attribute: tree.Attribute) -> model.Scalar | model.Defined:
     """The type in switch_type(...)."""
     return tag_of(named_type(binding, attribute), attribute.span)
+
+
+def _samba(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
+    """What only the translation of the pidl dialect leaves: a context of its own, and flags."""
+    inside = attributes.get("subcontext")
+    if inside is not None and inside.effect:
+        slot, size = (attributes.slots(name) for name in ("subcontext", "subcontext_size"))
+        header = binding.integer(expression(inside, slot[0] if slot else None))
+        shape = replace(shape, inside=Inside(header, expression(inside, size[0]) if size else None))
+    flags = attributes.slots("flag")
+    if flags and isinstance(flags[0], tree.Given):
+        shape = replace(shape, flags=flags[0].type)
+    return shape
 
 
 def _replaced(shape: Shape, index: int, level: Level) -> Shape:

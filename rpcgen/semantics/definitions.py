@@ -7,8 +7,9 @@ is a field called `u` or `s`, then `u2`, `s2` ..., the names that the Windows he
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from .. import catalogue, model
 from ..diagnostics import Span, diagnose, problem
@@ -17,6 +18,7 @@ from ..syntax.comments import doc_of
 from . import attributes as attribute_table
 from . import memory
 from .attributes import AttributeSet
+from .computed import computed
 from .conversions import named_type
 from .correlations import Neighbour, siblings_in
 from .declared import apply, declare
@@ -25,6 +27,7 @@ from .scopes import Binding, TypeName, check_name
 from .shapes import Broken, Draft, DraftKind, Memory, Shape, Stream, tag_of
 
 Kept = tuple[model.Attribute, ...]
+_BITS: Final[Mapping[int, Literal[8, 16, 32, 64]]] = {8: 8, 16: 16, 32: 32, 64: 64}
 
 
 @dataclass(slots=True)
@@ -36,6 +39,8 @@ class _Member:
     shape: Shape
     doc: str = ""
     attributes: Kept = ()
+    value: tree.Attribute | None = None
+    """[value] of the pidl dialect."""
 
 
 def typedef_of(binding: Binding, spec: tree.TypeSpec, attributes: AttributeSet, name: str, kept: Kept = ()) -> Shape:
@@ -109,9 +114,15 @@ def _structure(binding: Binding, spec: tree.Struct, name: str, kept: Kept) -> Dr
                 type_ = lowering.type(member.shape)
             except Unusable:
                 continue
+            value = None if member.value is None else computed(binding, member.name, member.value, siblings)
             fields.append(
                 model.Member(
-                    name=member.name, type=type_, doc=member.doc, attributes=member.attributes, span=member.span
+                    name=member.name,
+                    type=type_,
+                    value=value,
+                    doc=member.doc,
+                    attributes=member.attributes,
+                    span=member.span,
                 )
             )
     if not spec.fields:
@@ -120,6 +131,7 @@ def _structure(binding: Binding, spec: tree.Struct, name: str, kept: Kept) -> Dr
         key=draft.key,
         name=draft.name,
         members=_with_auto(fields),
+        flags=spec.flags,
         doc=draft.doc,
         attributes=draft.attributes,
         span=spec.span,
@@ -139,7 +151,7 @@ def _members(binding: Binding, lines: Iterable[tree.Member], owner: Draft) -> li
         declarators = line.declarators or _unnamed(binding, line, seen)
         binding.around.append(seen)
         try:
-            base = _declared_type(binding, line.type, attributes, f"{owner.name}_{_first_name(declarators)}")
+            base = _declared_type(binding, line.type, attributes, f"{owner.name}_{_first_name(declarators)}", owner)
         finally:
             binding.around.pop()
         for declarator in declarators:
@@ -153,6 +165,7 @@ def _members(binding: Binding, lines: Iterable[tree.Member], owner: Draft) -> li
                 continue
             seen[member.name] = True
             member.doc, member.attributes = doc_of(member.span, line.attributes), kept
+            member.value = attributes.get("value")
             members.append(member)
     owner.memory = memory.structure(in_memory)
     return members
@@ -192,8 +205,8 @@ def _in_memory(binding: Binding, shape: Shape, base: Shape, declarator: tree.Dec
     return memory.Field(None)
 
 
-def _declared_type(binding: Binding, spec: tree.TypeSpec, attributes: AttributeSet, name: str) -> Shape:
-    with binding.collecting():
+def _declared_type(binding: Binding, spec: tree.TypeSpec, attributes: AttributeSet, name: str, owner: Draft) -> Shape:
+    with binding.collecting(owner):
         return _inner_type(binding, spec, attributes, name)
     return Shape(Broken())
 
@@ -225,7 +238,9 @@ def _with_auto(fields: list[model.Member]) -> tuple[model.Member, ...]:
     counts = frozenset[str]().union(*(determined(member.type) for member in fields))
     tags = {name for member in fields for name in selectors(member.type)}
     return tuple(
-        member.model_copy(update={"auto": True}) if member.name in counts - tags and is_count(member.type) else member
+        member.model_copy(update={"auto": True})
+        if member.name in counts - tags and is_count(member.type) and member.value is None
+        else member
         for member in fields
     )
 
@@ -235,6 +250,8 @@ def selectors(type_: model.Type) -> frozenset[str]:
     match type_:
         case model.Selected(switch=switch):
             return siblings_in(switch)
+        case model.Subcontext(target=inner) | model.Flagged(target=inner):
+            return selectors(inner)
         case model.Pointer(target=inner) | model.Array(element=inner) | model.MultiArray(element=inner):
             return selectors(inner)
         case _:
@@ -247,10 +264,13 @@ def selectors(type_: model.Type) -> frozenset[str]:
 def _union(binding: Binding, spec: tree.PlainUnion, attributes: AttributeSet, name: str, kept: Kept) -> Draft:
     draft = _begin(binding, "union", spec.tag, name, spec.span, kept)
     draft.ms_union = binding.ms_union or "ms_union" in attributes
+    draft.flags, draft.untagged = spec.flags, spec.untagged
     _arms(binding, draft, spec.arms)
     tag = attributes.get("switch_type")
     if tag is not None:
         complete_union(binding, draft, tag_of(named_type(binding, tag), tag.span), tag.span)
+    elif spec.fallback is not None:
+        complete_union(binding, draft, spec.fallback, spec.span)
     return draft
 
 
@@ -360,7 +380,8 @@ def _only_member(
 
 def _enumeration(binding: Binding, spec: tree.Enum, attributes: AttributeSet, name: str, kept: Kept) -> Draft:
     draft = _begin(binding, "enum", spec.tag, name, spec.span, kept)
-    lowest, highest = -0x8000_0000, 0xFFFF_FFFF
+    bits = spec.bits or 32
+    lowest, highest = -(1 << bits - 1), (1 << bits) - 1
     members: list[model.Enumerator] = []
     following = 0
     for member in spec.members:
@@ -375,7 +396,7 @@ def _enumeration(binding: Binding, spec: tree.Enum, attributes: AttributeSet, na
             members.append(
                 model.Enumerator(
                     name=member.name,
-                    value=value & 0xFFFF_FFFF,
+                    value=value & (1 << max(bits, 32)) - 1,
                     doc=doc_of(member.span, member.attributes),
                     attributes=attribute_table.kept(member.attributes, "enumerator"),
                     span=member.span,
@@ -386,6 +407,8 @@ def _enumeration(binding: Binding, spec: tree.Enum, attributes: AttributeSet, na
         name=draft.name,
         members=tuple(members),
         wide="v1_enum" in attributes,
+        bits=_BITS.get(spec.bits),
+        flags=spec.flags,
         doc=draft.doc,
         attributes=draft.attributes,
         span=spec.span,

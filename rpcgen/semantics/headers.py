@@ -31,6 +31,11 @@ class Place:
     """The names of [handle] types, as they become known."""
 
 
+def is_uuid(text: str) -> bool:
+    """Has the text the form of a uuid?"""
+    return _UUID.fullmatch(text.strip("{}")) is not None
+
+
 def uuid_of(attribute: tree.Attribute | None) -> str | None:
     """The uuid of an attribute, if there is one; Problem when what it holds is none."""
     if attribute is None:

@@ -55,11 +55,14 @@ class Lowering:
             self.binding.report += [found for found in shape.base.problems if id(found) not in known]
             raise Unusable
         found, rest = self._base(shape)
+        if shape.inside is not None:
+            size = None if shape.inside.size is None else self._correlation().expression(shape.inside.size, "size")
+            found = model.Subcontext(target=found, header=shape.inside.header, size=size)
         for index in reversed(range(len(rest))):
             found = self._level(rest[index], found, first=index == 0)
         if self.top and isinstance(found, model.Pointer) and found.pointer == "ref":
-            return found.target
-        return found
+            found = found.target
+        return found if shape.flags is None else model.Flagged(target=found, flags=shape.flags)
 
     # The bottom
 
@@ -77,8 +80,8 @@ class Lowering:
                 return self._pipe(element, shape)
             case model.Scalar() as scalar:
                 return (scalar if shape.limits is None else self._ranged(scalar, shape.limits)), shape.levels
-            case model.Guid() as guid:
-                return guid, shape.levels
+            case model.Guid() | model.Blob() | model.Text() | model.TextList() as whole:
+                return whole, shape.levels
             case Draft() as draft:
                 return self._draft(draft, shape), shape.levels
             case _:
@@ -145,7 +148,7 @@ class Lowering:
         defined = model.Defined(key=draft.key)
         return self._ranged(defined, shape.limits) if shape.limits else defined
 
-    def _union(self, draft: Draft, shape: Shape) -> model.Type:
+    def _union(self, draft: Draft, shape: Shape) -> model.Defined | model.Selected | model.Flagged:
         correlation = self._correlation()
         if shape.switch is None:
             if self.loose and draft.definition is not None:
@@ -158,7 +161,8 @@ class Lowering:
         if draft.tag is not None and self._width(tag) != self._width(draft.tag):
             raise problem(catalogue.TAG_CONFLICT, self.span, type=draft.name)
         complete_union(self.binding, draft, tag, self.span)
-        return model.Selected(union=model.Defined(key=draft.key), switch=switch)
+        found = model.Selected(union=model.Defined(key=draft.key), switch=switch, untagged=draft.untagged)
+        return found if draft.flags is None else model.Flagged(target=found, flags=draft.flags)
 
     def _tag(self, switch: model.Expression, draft: Draft) -> model.Scalar | model.Defined:
         """The type of the switch expression, by the rules of C."""
@@ -217,7 +221,10 @@ class Lowering:
             length=_length(correlation, level),
             first=correlation.count(level.first),
             limits=level.limits,
+            inline=level.inline,
         )
+        if level.inline and isinstance(inner, model.Array | model.MultiArray):
+            raise problem(catalogue.UNSUPPORTED, self.span, what="an array of arrays whose size a field gives")
         inner_varies = isinstance(inner, model.MultiArray) or (isinstance(inner, model.Array) and not _is_fixed(inner))
         return self._multi_array(array) if inner_varies else array
 
@@ -287,6 +294,7 @@ def complete_union(binding: Binding, draft: Draft, tag: model.Scalar | model.Def
         cases=tuple(_fitted(case, tag, span) for case in draft.cases),
         default=draft.default,
         ms_union=draft.ms_union,
+        flags=draft.flags,
         doc=draft.doc,
         attributes=draft.attributes,
         span=draft.span,
@@ -339,6 +347,10 @@ def to_wire(expression: model.Expression) -> wire.Expression:
             return wire.Sibling(name)
         case model.Present(name=name):
             return wire.Present(name)
+        case model.Length(name=name, unit=unit):
+            return wire.Length(name, unit)
+        case model.SizeOf(name=name):
+            return wire.SizeOf(name)
         case model.Binary(operator=operator, left=left, right=right):
             return wire.Binary(operator, to_wire(left), to_wire(right))
         case model.When(condition=condition, then=then, otherwise=otherwise):

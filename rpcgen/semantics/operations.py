@@ -52,7 +52,7 @@ class Operations:
 
     def add(self, binding: Binding, declaration: tree.Declaration) -> None:
         """One more; Problem when it is none."""
-        written = {found.name: found for found in declaration.attributes}
+        written = {found.name: found for found in declaration.attributes if found.effect != "none"}
         callback, call_as = "callback" in written, written.get("call_as")
         number = self._number(callback=callback, stands="call_as" in written)
         name, span = name_of(declaration), declaration.declarators[0].span
@@ -60,9 +60,12 @@ class Operations:
             note = Note("first defined here", self._names[name])
             raise problem(catalogue.REDEFINED, span, notes=(note,), name=name)
         self._names[name] = span
+        complaints = len(binding.report)
         made = self._operation(binding, declaration, number)
         if made.local:
             self._local[name] = number
+        if binding.tolerant:
+            made = _tolerated(binding, made, complaints)
         if call_as is not None:
             self._standing.append((made, call_as))
         else:
@@ -133,6 +136,16 @@ def _left_out(binding: Binding, declaration: tree.Declaration, number: int, plac
     made = operation(binding, declaration, number, replace(place, local=True))
     binding.report = report
     return made
+
+
+def _tolerated(binding: Binding, made: model.Operation, complaints: int) -> model.Operation:
+    """The operation, as one that does not travel if it has something that Samba encodes and lrpc does not."""
+    said = binding.report[complaints:]
+    stopped = next((found for found in said if binding.tolerates(found)), None)
+    if stopped is None:
+        return made
+    binding.report[complaints:] = [diagnose(catalogue.LEFT_OUT, made.span, name=made.name, reason=stopped.message)]
+    return made.model_copy(update={"parameters": (), "returns": None, "local": True})
 
 
 def _target(attribute: tree.Attribute) -> str:

@@ -86,7 +86,7 @@ def _parameter(binding: Binding, written: tree.Parameter, number: int) -> Parame
         silent = shape.base is Special.HANDLE or "comm_status" in attributes or "fault_status" in attributes
         if not is_in and not is_out and not silent:
             binding.report.append(diagnose(catalogue.NO_DIRECTION, span, name=name))
-        if is_out:
+        if is_out and not binding.tolerant:
             _check_out(parameter)
     return parameter
 

@@ -51,6 +51,9 @@ NO_WIRE_FORM: Final = frozenset(
 )  # fmt: skip
 """What is wrong with a type only when it travels: kept with the definition, and reported when something uses it."""
 
+TOLERATED: Final = frozenset((catalogue.INCOMPLETE, catalogue.SELF_CONTAINED, catalogue.UNSUPPORTED))
+"""The same in the pidl dialect alone."""
+
 
 class TooMany(Exception):
     """There are so many mistakes that binding stops; they are all in the report."""
@@ -133,6 +136,8 @@ class Binding:
     interfaces: list[model.Interface] = field(default_factory=list[model.Interface])
     pointer_default: model.PointerKind | None = None
     ms_union: bool = False
+    tolerant: bool = False
+    """What lrpc cannot encode keeps its operation out of the stub and is no mistake: the pidl dialect."""
     report: list[Diagnostic] = field(default_factory=list[Diagnostic])
     """Where complaints go now."""
     mistakes: int = 0
@@ -156,7 +161,7 @@ class Binding:
         try:
             yield
         except Problem as error:
-            if draft is not None and error.diagnostic.entry in NO_WIRE_FORM:
+            if draft is not None and self.tolerates(error.diagnostic):
                 if len(draft.problems) < MAX_PROBLEMS:
                     draft.problems.append(error.diagnostic)
                 return
@@ -166,6 +171,10 @@ class Binding:
                 at = error.diagnostic.span
                 self.report.append(diagnose(catalogue.TOO_MANY_DIAGNOSTICS, at, limit=MAX_MISTAKES))
                 raise TooMany from None
+
+    def tolerates(self, found: Diagnostic) -> bool:
+        """Does it only keep a type from travelling?"""
+        return found.entry in NO_WIRE_FORM or (self.tolerant and found.entry in TOLERATED)
 
     @contextmanager
     def inside(self) -> Generator[None, None, None]:
@@ -256,6 +265,10 @@ class Binding:
             case tree.SafeArray(span, element, _):
                 self.shape_of(element)
                 return self._automation(span)
+            case tree.Given(_, type_):
+                return Shape(type_)
+            case tree.Refused(span, what):
+                raise problem(catalogue.UNSUPPORTED, span, what=what)
             case _:
                 raise problem(catalogue.UNSUPPORTED, spec.span, what="a type with a body here")
 

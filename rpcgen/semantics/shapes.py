@@ -40,6 +40,8 @@ class Level:
     first: Count | None = None
     string: bool = False
     limits: tuple[int, int] | None = None
+    inline: bool = False
+    """`size` says how many items there are, and no count travels."""
     lenient: bool = False
     """[disable_consistency_check]: a null pointer may stand beside a size that is not 0."""
 
@@ -99,6 +101,9 @@ class Draft:
     ms_union: bool = False
     presented: bool = False
     """It is in the stub only if something else there needs it: the program's side of a conversion, a nameless part."""
+    flags: model.Flags | None = None
+    untagged: bool = False
+    """A union whose tag does not travel."""
     memory: Memory | None = None
     """Of a structure or union with a body."""
     doc: str = ""
@@ -112,7 +117,17 @@ class Memory(NamedTuple):
     alignment: int
 
 
-Base = model.Scalar | model.Guid | Draft | InterfaceRef | Stream | Special | Broken
+class Inside(NamedTuple):
+    """A context of its own around the base: [subcontext]."""
+
+    header: int
+    size: tree.Expr | None
+
+
+Base = (
+    model.Scalar | model.Guid | model.Blob | model.Text | model.TextList
+    | Draft | InterfaceRef | Stream | Special | Broken
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +141,8 @@ class Shape:
     switch: tree.Expr | None = None
     switch_type: model.Scalar | model.Defined | None = None
     iid_is: tree.Expr | None = None
+    inside: Inside | None = None
+    flags: model.Flags | None = None
 
     def spoken(self) -> str:
         """For diagnostics."""
@@ -142,6 +159,8 @@ class Shape:
                 return f"interface {name}"
             case Stream():
                 return "a pipe"
+            case model.Blob() | model.Text() | model.TextList():
+                return "a text or blob"
             case _:
                 return "a GUID"
 
@@ -176,6 +195,8 @@ SIZES: Final[dict[str, int]] = {
     **dict.fromkeys(("Short", "UShort", "WChar"), 2),
     **dict.fromkeys(("Long", "ULong", "Float", "ErrorStatus", "NtStatus", "HResult"), 4),
     **dict.fromkeys(("Hyper", "UHyper", "Double", "Int3264", "UInt3264"), 8),
+    **dict.fromkeys(("samba.DLONG", "samba.UDLONG", "samba.UDLONGR", "samba.NTTIME_1SEC", "samba.IPV4"), 8),
+    "samba.IPV6": 8,
 }
 """sizeof in C on a 64-bit machine."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 
-from .. import catalogue
+from .. import catalogue, model
 from ..diagnostics import Diagnostic, Source, diagnose
 from ..walking import held, keys
 from .shapes import Draft
@@ -34,6 +34,28 @@ def stuck(known: Mapping[str, Draft]) -> dict[str, str]:
                 reasons[holder.key] = f"it holds {spoken(known[key])}, which has none"
                 todo.append(holder.key)
     return reasons
+
+
+def kept_out(
+    operation: model.Operation,
+    reasons: Mapping[str, str],
+    known: Mapping[str, Draft],
+    obstacles: list[Diagnostic],
+    report: list[Diagnostic],
+) -> model.Operation:
+    """The operation, as one that does not travel if one of its types cannot."""
+    types = [parameter.type for parameter in operation.parameters]
+    types += [] if operation.returns is None else [operation.returns]
+    stopped = next((key for type_ in types for key in keys(type_) if key in reasons), None)
+    if operation.local or (stopped is None and not obstacles):
+        return operation
+    reason = (
+        obstacles[0].message
+        if stopped is None
+        else f"{spoken(known[stopped])} has no form on the wire: {reasons[stopped]}"
+    )
+    report.append(diagnose(catalogue.LEFT_OUT, operation.span, name=operation.name, reason=reason))
+    return operation.model_copy(update={"parameters": (), "returns": None, "local": True})
 
 
 def left_out(known: Iterable[Draft], reasons: Mapping[str, str], chosen: Set[str], file: Source) -> list[Diagnostic]:

@@ -30,7 +30,7 @@ class Annotations:
         match type_:
             case model.Scalar(word=word):
                 return [_SCALARS.get(word, "int")]
-            case model.Ranged(target=target):
+            case model.Ranged(target=target) | model.Subcontext(target=target) | model.Flagged(target=target):
                 return self._parts(target, accepting=accepting)
             case model.Pointer(pointer=kind, target=target):
                 parts = self._parts(target, accepting=accepting)
@@ -39,6 +39,8 @@ class Annotations:
                 return [self._array(element, 1, accepting=accepting)]
             case model.MultiArray(element=element, dimensions=dimensions):
                 return [self._array(element, len(dimensions), accepting=accepting)]
+            case model.Blob():
+                return ["rpc.Octets" if accepting else "bytes"]
             case model.Pipe(element=element):
                 return [self._pipe(element, accepting=accepting)]
             case model.Selected(union=union):
@@ -95,8 +97,11 @@ class Annotations:
 _OCTETS: Final = (model.Scalar(word="Byte"), model.Scalar(word="Char"))
 _PLAIN: Final = {
     "guid": "UUID", "string": "str", "interface": "rpc.InterfaceRef", "ignored": "None", "converted": "Any",
+    "text": "str", "text_list": "list[str]",
 }  # fmt: skip
-_SCALARS: Final = {"Float": "float", "Double": "float", "Boolean": "bool"}
+_SCALARS: Final = {
+    "Float": "float", "Double": "float", "Boolean": "bool", "samba.IPV4": "str", "samba.IPV6": "str",
+}  # fmt: skip
 
 
 def _joined(parts: list[str]) -> str:

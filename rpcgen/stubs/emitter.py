@@ -111,7 +111,7 @@ def _imports(text: str, *, package: bool) -> list[str]:
     for module, names in (
         ("collections.abc", ("Iterable", "Sequence")),
         ("dataclasses", ("field",)),
-        ("enum", ("IntEnum",)),
+        ("enum", ("KEEP", "IntEnum", "IntFlag")),
         ("typing", ("Any", "Final")),
         ("uuid", ("UUID",)),
     ):

@@ -32,6 +32,11 @@ def _bound(found: model.Expression, siblings: SiblingNames) -> tuple[Part, int]:
             return sibling(siblings.get(name, name)), _ATOM
         case model.Present(name=name):
             return call("rpc.present", sibling(siblings.get(name, name))), _ATOM
+        case model.Length(name=name, unit=unit):
+            named = sibling(siblings.get(name, name))
+            return call("rpc.samba.length", named, *([] if unit == 2 else [str(unit)])), _ATOM
+        case model.SizeOf(name=name):
+            return call("rpc.samba.size_of", *([] if name is None else [sibling(siblings.get(name, name))])), _ATOM
         case model.When(condition=condition, then=then, otherwise=otherwise):
             return call("rpc.when", *(expression(part, siblings) for part in (condition, then, otherwise))), _ATOM
         case model.Binary():

@@ -9,7 +9,10 @@ from .. import model
 from .expressions import SiblingNames, expression, sibling
 from .printer import Group, Part, Prefixed, call, display, pair, quoted
 
-_POINTERS: Final = {"ref": "rpc.RefPtr", "unique": "rpc.UniquePtr", "ptr": "rpc.FullPtr"}
+_POINTERS: Final = {
+    "ref": "rpc.RefPtr", "unique": "rpc.UniquePtr", "ptr": "rpc.FullPtr", "relative": "rpc.samba.Relative",
+    "relative_short": "rpc.samba.Relative",
+}  # fmt: skip
 
 
 class Layouts:
@@ -39,11 +42,15 @@ class Layouts:
             case model.Ranged(target=target, lowest=lowest, highest=highest):
                 return call("rpc.Range", self.of(target, siblings), str(lowest), str(highest))
             case model.Pointer(pointer=kind, target=target, lenient=lenient):
-                return call(_POINTERS[kind], self._target(target, siblings), *(["lenient=True"] if lenient else []))
+                options = [*(["lenient=True"] if lenient else []), *(["width=2"] if kind == "relative_short" else [])]
+                return call(_POINTERS[kind], self._target(target, siblings), *options)
             case model.InterfacePointer():
                 return _interface(type_, siblings)
-            case model.Selected(union=union, switch=switch):
-                return call("rpc.SwitchIs", self._named(union.key), expression(switch, siblings))
+            case model.Selected(union=union, switch=switch, untagged=untagged):
+                word = "rpc.samba.Untagged" if untagged else "rpc.SwitchIs"
+                return call(word, self._named(union.key), expression(switch, siblings))
+            case model.Subcontext() | model.Flagged() | model.Blob() | model.Text() | model.TextList():
+                return self._samba(type_, siblings)
             case _:
                 return self._sequence(type_, siblings)
 
@@ -61,6 +68,26 @@ class Layouts:
             case model.Pipe(element=element):
                 return call("rpc.Pipe", self.of(element, siblings))
 
+    def _samba(
+        self,
+        type_: model.Subcontext | model.Flagged | model.Blob | model.Text | model.TextList,
+        siblings: SiblingNames,
+    ) -> Part:
+        match type_:
+            case model.Subcontext(target=target, header=header, size=size):
+                given: list[Part] = [] if size is None else [Prefixed("size=", expression(size, siblings))]
+                return call("rpc.samba.Subcontext", self.of(target, siblings), str(header), *given)
+            case model.Flagged(target=target, flags=flags):
+                return flagged(self.of(target, siblings), flags)
+            case model.Blob(rest=rest, align=align):
+                return (
+                    "rpc.samba.Rest()" if rest else call("rpc.samba.Fill", str(align)) if align else "rpc.samba.Blob()"
+                )
+            case model.Text(unit=unit):
+                return call("rpc.samba.Text", f"rpc.{unit}", *_stated(type_, "size", "length", "terminated", "octets"))
+            case model.TextList(unit=unit):
+                return call("rpc.samba.TextArray", f"rpc.{unit}", *_stated(type_, "rest", "terminated"))
+
     def _named(self, key: str) -> str:
         if key not in self._printed:
             self.forward.add(key)
@@ -75,6 +102,8 @@ class Layouts:
         return Prefixed("lambda: ", layout) if late else layout
 
     def _array(self, array: model.Array, siblings: SiblingNames) -> Part:
+        if array.inline and array.size is not None:
+            return call("rpc.samba.Counted", self.of(array.element, siblings), expression(array.size, siblings))
         items: list[Part] = [self.of(array.element, siblings)]
         varying = array.length is not None or array.first is not None
         if array.bound is not None:
@@ -98,10 +127,18 @@ class Layouts:
 
     # Definitions
 
-    def structure(self, factory: str, members: list[tuple[str, model.Type]], siblings: SiblingNames) -> Part:
-        """A structure; `members` are Python names and types."""
-        fields = [pair(quoted(name), "/", self.of(type_, siblings)) for name, type_ in members]
-        return call("rpc.Struct", factory, *fields)
+    def structure(self, factory: str, structure: model.Structure, siblings: SiblingNames) -> Part:
+        """A structure; `siblings` has the Python names of its members."""
+        fields = [pair(quoted(siblings[one.name]), "/", self._member(one, siblings)) for one in structure.members]
+        found = call("rpc.Struct", factory, *fields)
+        return found if structure.flags is None else flagged(found, structure.flags)
+
+    def _member(self, member: model.Member, siblings: SiblingNames) -> Part:
+        layout = self.of(member.type, siblings)
+        if member.value is None:
+            return layout
+        value: Part = quoted(member.value) if isinstance(member.value, str) else expression(member.value, siblings)
+        return call("rpc.samba.Computed", layout, value)
 
     def union(self, union: model.UnionType) -> Part:
         """A non-encapsulated union."""
@@ -114,6 +151,21 @@ class Layouts:
         if union.ms_union:
             items.append("ms_union=True")
         return Group("rpc.Union(", tuple(items))
+
+
+def flagged(layout: Part, flags: model.Flags) -> Part:
+    """A layout with what is in force inside it."""
+    if flags.based:
+        layout = call("rpc.samba.Based", layout)
+    given = {"order": flags.order and quoted(flags.order), "align": flags.align, "reverse": flags.reverse}
+    stated = [f"{name}={value}" for name, value in given.items() if value is not None]
+    return call("rpc.samba.Flagged", layout, *stated) if stated else layout
+
+
+def _stated(type_: model.Node, *names: str) -> list[str]:
+    """Keyword arguments for what is not as usual."""
+    usual = type(type_).model_fields
+    return [f"{name}={getattr(type_, name)!r}" for name in names if getattr(type_, name) != usual[name].default]
 
 
 def _limits(limits: tuple[int, int] | None) -> tuple[Part, ...]:

@@ -16,6 +16,7 @@ from .printer import INDENT, Part, assigned, call, display, flat, quoted
 ConstantValue = bool | int | float | str | tuple[bool | int | float | str | None, ...] | None
 _WORDS: Final = {"struct": "Struct", "union": "Union", "switch_union": "EncapsulatedUnion", "conversion": "Converted"}
 """The classes of layouts that may be named before they are there."""
+_INTEGERS: Final = {8: "USmall", 16: "UShort", 32: "ULong", 64: "UHyper"}
 _WITHOUT_CLASS: Final = (model.UnionType, model.ContextType, model.ConversionType)
 
 
@@ -90,14 +91,15 @@ class TypeEmitter:
         for member in definition.members:
             body += assigned(enumerator(names, member.name), str(member.value), indent=INDENT)
             body += docstring(member.doc, INDENT)
-        return _class(f"class {self._names.classes[definition.key]}(IntEnum):", definition.doc, body)
+        parent = "IntFlag, boundary=KEEP" if definition.flags else "IntEnum"
+        return _class(f"class {self._names.classes[definition.key]}({parent}):", definition.doc, body)
 
     def _dataclass(self, definition: model.Structure) -> list[str]:
         names = self._members(definition)
         body: list[str] = []
         for member in definition.members:
-            default = " = field(default=rpc.AUTO, kw_only=True)" if member.auto else ""
-            body.append(f"{INDENT}{names[member.name]}: {self._annotations.given(member.type)}{default}")
+            annotation = self._annotations.given(member.type)
+            body.append(f"{INDENT}{names[member.name]}: {annotation}{_default(member, annotation)}")
             body += docstring(member.doc, INDENT)
         return ["@rpc.dataclass(slots=True)", *self._class_of(definition, body)]
 
@@ -141,18 +143,19 @@ class TypeEmitter:
                 "conversion": "Converted",
             }
             shown = kind.get(definition.kind) if late else None
+            if shown is not None and isinstance(definition, model.Structure) and definition.flags is not None:
+                shown = "Layout"
             out += assigned(name if shown is None else f"{name}: rpc.{shown}", part)
         return out
 
     def _layout(self, definition: model.Definition) -> Part:
         key = definition.key
         match definition:
-            case model.Enumeration(wide=wide):
-                return call("rpc.Enum", self._names.classes[key], *(["v1=True"] if wide else []))
+            case model.Enumeration():
+                return _enumeration(definition, self._names.classes[key])
             case model.Structure():
                 names = self._members(definition)
-                members = [(names[member.name], member.type) for member in definition.members]
-                return self._layouts.structure(self._names.classes[key], members, names)
+                return self._layouts.structure(self._names.classes[key], definition, names)
             case model.UnionType():
                 return self._layouts.union(definition)
             case model.SwitchUnion(union=union):
@@ -163,6 +166,24 @@ class TypeEmitter:
                 return call("rpc.ContextHandle", quoted(name), *closing)
             case model.ConversionType(wire=wire):
                 return call("rpc.Converted", self._layouts.of(wire, {}), self._names.conversions[key])
+
+
+def _default(member: model.Member, annotation: str) -> str:
+    """What makes a field optional: its array gives it, or it is computed."""
+    if not member.auto and member.value is None:
+        return ""
+    value = "rpc.AUTO"
+    if isinstance(member.value, str):
+        value = quoted(member.value) if annotation.startswith("str") else repr(member.value.encode())
+    return f" = field(default={value}, kw_only=True)"
+
+
+def _enumeration(definition: model.Enumeration, name: str) -> Part:
+    if definition.flags:
+        return call("rpc.BitSet", name, f"rpc.{_INTEGERS[definition.bits or 32]}")
+    if definition.bits is not None:
+        return call("rpc.Enum", name, f"bits={definition.bits}")
+    return call("rpc.Enum", name, *(["v1=True"] if definition.wide else []))
 
 
 def _class(head: str, doc: str, body: Sequence[str]) -> list[str]:

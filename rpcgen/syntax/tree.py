@@ -6,6 +6,7 @@ Counterparts: `parser.py` builds it, `binder.py` turns it into the model.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from ..diagnostics import Span
 
@@ -146,6 +147,8 @@ class Attribute:
     slots: tuple[Slot, ...] | None
     text: str = ""
     """What stands in the parentheses, as written but on one line."""
+    effect: Literal["", "honoured", "none"] = ""
+    """Of an attribute of another dialect, what its translation made of it: nothing else is asked about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +196,8 @@ class Struct:
     span: Span
     tag: str | None
     fields: tuple[Member, ...]
+    flags: Any = None
+    """What is in force inside, as the model has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +207,12 @@ class PlainUnion:
     span: Span
     tag: str | None
     arms: tuple[Arm, ...]
+    flags: Any = None
+    """What is in force inside, as the model has it."""
+    untagged: bool = False
+    """Its tag does not travel."""
+    fallback: Any = None
+    """The type of its tag when nothing says it, as the model has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +244,10 @@ class Enum:
     span: Span
     tag: str | None
     members: tuple[Enumerator, ...]
+    bits: int = 0
+    """How many travel; 0: as [v1_enum] says."""
+    flags: bool = False
+    """Its members are bits of one integer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +284,27 @@ class InterfaceType:
     name: str
 
 
-TypeSpec = Words | Named | Tagged | Struct | PlainUnion | SwitchUnion | Enum | Bitmap | Pipe | SafeArray | InterfaceType
-Slot = Expr | Uuid | Words | Tagged | None
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A type that a translation knows by its form in the model."""
+
+    span: Span
+    type: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A type that has no form here; `what` says why in a message."""
+
+    span: Span
+    what: str
+
+
+TypeSpec = (
+    Words | Named | Tagged | Struct | PlainUnion | SwitchUnion | Enum | Bitmap | Pipe | SafeArray | InterfaceType
+    | Given | Refused
+)  # fmt: skip
+Slot = Expr | Uuid | Words | Tagged | Given | Refused | None
 
 # Declarators
 
@@ -282,11 +316,12 @@ class Star:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One `[...]`: `high` is None for `[]` and `[*]`; `low` is set for `[low..high]`."""
+    """One `[...]`: `high` is None for `[]` and `[*]`; `low` is set for `[low..high]`. inline: `high` names fields."""
 
     span: Span
     high: Expr | None
     low: Expr | None = None
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

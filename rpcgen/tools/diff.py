@@ -169,6 +169,16 @@ class _Walk:
             case model.Selected(), model.Selected():
                 self._expression("its switch", (before.switch, old), (after.switch, new), where)
                 self._defined(before.union.key, after.union.key, where)
+                if before.untagged != after.untagged:
+                    self.say("wire", where, "[nodiscriminant] came or went")
+            case model.Subcontext(), model.Subcontext():
+                if before.header != after.header:
+                    self.say("wire", where, f"the header of its context had {before.header} and has {after.header}")
+                self._expression("the size of its context", (before.size, old), (after.size, new), where)
+                self.type(before.target, after.target, where, old, new)
+            case model.Flagged(), model.Flagged():
+                self._flags(before.flags, after.flags, where)
+                self.type(before.target, after.target, where, old, new)
             case model.InterfacePointer(), model.InterfacePointer():
                 if before.iid != after.iid:
                     self.say("wire", where, f"pointed to {before.name} and points to {after.name}")
@@ -177,9 +187,15 @@ class _Walk:
             case _:
                 self._many(before, after, where, old, new)
 
+    def _flags(self, before: model.Flags | None, after: model.Flags | None, where: str) -> None:
+        if before != after:
+            self.say("wire", where, "what [flag] or [relative_base] say of it changed")
+
     def _many(self, before: model.Type, after: model.Type, where: str, old: _Names, new: _Names) -> None:
         match before, after:
             case model.Array(), model.Array():
+                if before.inline != after.inline:
+                    self.say("wire", where, "the count of its items came or went")
                 self._bounds(before, after, where, old, new)
                 self.type(before.element, after.element, where, old, new)
             case model.String(), model.String():
@@ -270,6 +286,7 @@ class _Walk:
         where = after.name
         match before, after:
             case model.Structure(), model.Structure():
+                self._flags(before.flags, after.flags, where)
                 self._members(before.members, after.members, where)
             case model.UnionType(), model.UnionType():
                 self._union(before, after, where)
@@ -296,6 +313,7 @@ class _Walk:
     def _union(self, before: model.UnionType, after: model.UnionType, where: str) -> None:
         nobody = _Names({})
         self.type(before.tag, after.tag, f"{where}'s tag", nobody, nobody)
+        self._flags(before.flags, after.flags, where)
         if before.ms_union != after.ms_union:
             self.say("wire", where, "[ms_union] came or went")
         old, new = ({case.value: case for case in union.cases} for union in (before, after))
@@ -321,6 +339,8 @@ class _Walk:
     def _enumeration(self, before: model.Enumeration, after: model.Enumeration, where: str) -> None:
         if before.wide != after.wide:
             self.say("wire", where, "[v1_enum] came or went")
+        if before.bits != after.bits:
+            self.say("wire", where, f"{before.bits or 'the usual'} bits are {after.bits or 'the usual'} now")
         old, new = ({member.name: member.value for member in one.members} for one in (before, after))
         for name, value in new.items():
             if name not in old:
@@ -369,6 +389,10 @@ def _placed(expression: model.Expression | None, names: _Names) -> object:
     match expression:
         case model.Sibling(name=name) | model.Present(name=name):
             return expression.kind, names.places.get(name, name)
+        case model.Length(name=name, unit=unit):
+            return expression.kind, names.places.get(name, name), unit
+        case model.SizeOf(name=name):
+            return expression.kind, names.places.get(name or "", name)
         case model.Binary(operator=operator, left=left, right=right):
             return operator, _placed(left, names), _placed(right, names)
         case model.When(condition=condition, then=then, otherwise=otherwise):

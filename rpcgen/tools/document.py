@@ -141,9 +141,9 @@ def _definition(definition: model.Definition, names: dict[str, str]) -> Iterator
         case model.SwitchUnion(union=union, selector=selector):
             yield Paragraphs(f"Its tag {selector} is {spoken(union.tag, names)}.")
             yield _arms(union, names)
-        case model.Enumeration(members=values, wide=wide):
+        case model.Enumeration(members=values, wide=wide, bits=bits):
             yield Table(("name", "value", ""), tuple((one.name, str(one.value), one.doc) for one in values))
-            yield Paragraphs(f"{32 if wide else 16} bits in NDR 2.0.")
+            yield Paragraphs(f"{bits or (32 if wide else 16)} bits in NDR 2.0.")
         case model.ContextType(closed_by=closed_by):
             yield Paragraphs(f"Closed by {closed_by}." if closed_by else "Lives until its client's connection ends.")
         case model.ConversionType(wire=wire):
@@ -195,6 +195,13 @@ def spoken(type_: model.Type, names: dict[str, str]) -> str:
             return f"interface {name}"
         case model.Converted(conversion=key):
             return names.get(key, key.split("#")[0])
+        case model.Subcontext(target=target, size=size):
+            own = "" if size is None else f" of {stated(size)} octets"
+            return f"{spoken(target, names)}, in a context of its own{own}"
+        case model.Flagged(target=target):
+            return spoken(target, names)
+        case model.Text() | model.TextList() | model.Blob():
+            return {"text": "text", "text_list": "list of texts", "blob": "octets"}[type_.kind]
         case _:
             return "nothing"
 
@@ -223,6 +230,10 @@ def stated(expression: model.Expression) -> str:
             return f"{_inner(left)} {operator} {_inner(right)}"
         case model.When(condition=condition, then=then, otherwise=otherwise):
             return f"{_inner(condition)} ? {_inner(then)} : {_inner(otherwise)}"
+        case model.Length(name=name):
+            return f"length({name})"
+        case model.SizeOf(name=name):
+            return f"size of {name or 'the structure'}"
 
 
 def _inner(expression: model.Expression) -> str:
@@ -235,7 +246,8 @@ _SCALARS: Final[dict[str, str]] = {
     "Short": "short", "UShort": "unsigned short", "WChar": "wchar_t", "Long": "long", "ULong": "unsigned long",
     "Hyper": "hyper", "UHyper": "unsigned hyper", "Int3264": "__int3264", "UInt3264": "unsigned __int3264",
     "Float": "float", "Double": "double", "ErrorStatus": "error_status_t", "NtStatus": "NTSTATUS",
-    "HResult": "HRESULT",
+    "HResult": "HRESULT", "samba.DLONG": "dlong", "samba.UDLONG": "udlong", "samba.UDLONGR": "udlongr",
+    "samba.NTTIME_1SEC": "NTTIME_1sec", "samba.IPV4": "ipv4address", "samba.IPV6": "ipv6address",
 }  # fmt: skip
 
 # Printers

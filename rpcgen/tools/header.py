@@ -20,6 +20,8 @@ _SCALARS: Final[dict[str, str]] = {
     "Short": "int16_t", "UShort": "uint16_t", "WChar": "uint16_t", "Long": "int32_t", "ULong": "uint32_t",
     "Hyper": "int64_t", "UHyper": "uint64_t", "Int3264": "intptr_t", "UInt3264": "uintptr_t", "Float": "float",
     "Double": "double", "ErrorStatus": "uint32_t", "NtStatus": "uint32_t", "HResult": "int32_t",
+    "samba.DLONG": "int64_t", "samba.UDLONG": "uint64_t", "samba.UDLONGR": "uint64_t", "samba.NTTIME_1SEC": "uint64_t",
+    "samba.IPV4": "const char *", "samba.IPV6": "const char *",
 }  # fmt: skip
 _WORDS: Final = frozenset(
     (
@@ -142,6 +144,12 @@ class _Writer:
                 arms = [f"    {line}" for line in self._arms(union)]
                 lines = [f"    {self.declared(union.tag, _name(selector))};", "    union {", *arms]
                 return "\n".join([f"struct {name} {{", *lines, f"    }} {_name(member)};", "};"])
+            case model.Enumeration(members=values, bits=int(bits)):
+                lines = [
+                    f"typedef uint{bits}_t {name};",
+                    *(f"#define {one.name} {_literal(one.value)}" for one in values),
+                ]
+                return "\n".join(lines)
             case model.Enumeration(members=values):
                 lines = [f"    {one.name} = {_signed(one.value)}," for one in values]
                 first, last = (f"typedef enum {name} {{", f"}} {name};") if name else ("enum {", "};")
@@ -170,8 +178,12 @@ class _Writer:
                 return f"{_name(self.known[key].name)} {name}"
             case model.Converted(conversion=key):
                 return f"{_name(self.known[key].name)} {name}"
-            case model.Ranged(target=target):
+            case model.Ranged(target=target) | model.Subcontext(target=target) | model.Flagged(target=target):
                 return self.declared(target, name)
+            case model.Text():
+                return f"char *{name}"
+            case model.TextList():
+                return f"char **{name}"
             case model.Pointer(target=target):
                 return self._pointer(target, name)
             case model.Array(element=element, bound=bound):

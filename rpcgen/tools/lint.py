@@ -70,7 +70,7 @@ def never_closed(found: model.Model) -> Iterator[Diagnostic]:
 def narrow(found: model.Model) -> Iterator[Diagnostic]:
     """Enumerators that the 16 bits of an enum do not hold (C706 14.2.5)."""
     for definition in found.definitions:
-        if isinstance(definition, model.Enumeration) and not definition.wide:
+        if isinstance(definition, model.Enumeration) and not (definition.wide or definition.bits):
             for member in definition.members:
                 if member.value > 0x7FFF:
                     yield _say(catalogue.ENUM_NARROW, member, name=member.name, value=member.value)
@@ -139,6 +139,8 @@ def _inside(type_: model.Type) -> Iterator[model.Type]:
     yield type_
     match type_:
         case model.Pointer(target=inner) | model.Ranged(target=inner):
+            yield from _inside(inner)
+        case model.Subcontext(target=inner) | model.Flagged(target=inner):
             yield from _inside(inner)
         case model.Array(element=inner) | model.MultiArray(element=inner) | model.Pipe(element=inner):
             yield from _inside(inner)

@@ -15,12 +15,12 @@ from copy import copy
 from enum import Enum
 from functools import cache, lru_cache
 from math import prod
-from struct import pack, unpack
+from struct import pack, unpack, unpack_from
 from typing import Any, Final, NoReturn, TypeAlias
 from uuid import UUID
 
 from .errors import RPC_X_BAD_STUB_DATA, NdrError
-from .expression import OPERATORS
+from .expression import OPERATORS, length_of
 from .layout import AUTO, UNSHARED, Encoding, Layout, Parameters, PipeItems, PipeOctets, shared
 from .reading import Reading
 from .writing import Writing
@@ -48,9 +48,12 @@ Decoder: TypeAlias = Callable[[Octets, Callable[[Any], Any], list[int], Sequence
 class Codec:
     """The functions that one direction of an operation needs, in one encoding."""
 
-    __slots__ = ("_decode", "_encode", "encoding", "outer", "parameters")
+    __slots__ = ("_decode", "_encode", "_measuring", "encoding", "outer", "parameters")
 
-    def __init__(self, parameters: Parameters, outer: Parameters, encoding: Encoding) -> None:
+    def __init__(
+        self, parameters: Parameters, outer: Parameters, encoding: Encoding, *, measuring: bool = False
+    ) -> None:
+        self._measuring = measuring
         self.parameters = parameters
         self.outer = outer
         self.encoding = encoding
@@ -85,7 +88,8 @@ class Codec:
         """The bare function `(values, outer)`, for callers who count steps: whatever it raises, `explained_value`."""
         encode = self._encode
         if encode is None:
-            encode = self._encode = Writing(self.parameters, self.outer, self.encoding).compile("encode", _SUPPORT)
+            writing = Writing(self.parameters, self.outer, self.encoding, measuring=self._measuring)
+            encode = self._encode = writing.compile("encode", _SUPPORT)
         return encode
 
     def decoder(self) -> Decoder:
@@ -325,6 +329,25 @@ def _given(value: int | None) -> int:
     return value
 
 
+@cache
+def _measurer(own: Parameters, beside: Parameters, encoding: Encoding) -> Codec:
+    return Codec(own, beside, encoding, measuring=True)
+
+
+def _measured(own: Parameters, beside: Parameters, encoding: Encoding, value: Any, others: Sequence[Any]) -> int:
+    """The octets that a value takes by itself; the parameters are constants of generated code."""
+    return sum(map(len, _measurer(own, beside, encoding).encode((value,), others)))
+
+
+def _placed(parts: list[Octets], size: int, tails: list[tuple[int, bytes]]) -> bytes | bytearray:
+    """The contents of a context of `size` octets, with what goes to its end."""
+    octets = bytearray().join(parts)
+    octets += bytes(size - len(octets))
+    for at, tail in tails:
+        octets[at : at + len(tail)] = tail
+    return octets
+
+
 _SUPPORT: Final[dict[str, Any]] = {
     "AUTO": AUTO,
     "MAX_DEPTH": MAX_DEPTH,
@@ -345,13 +368,16 @@ _SUPPORT: Final[dict[str, Any]] = {
     "flat_octets": _flat_octets,
     "flat_text": _flat_text,
     "given": _given,
+    "length_of": length_of,
     "from_utf_16_be": codecs.utf_16_be_decode,
     "from_utf_16_le": codecs.utf_16_le_decode,
     "longest": _longest,
+    "measured": _measured,
     "nested": _nested,
     "numbers": _numbers,
     "piped_items": _piped_items,
     "piped_octets": _piped_octets,
+    "placed": _placed,
     "referent": _referent,
     "row_utf_16_be": _row_utf_16_be,
     "row_utf_16_le": _row_utf_16_le,
@@ -359,4 +385,5 @@ _SUPPORT: Final[dict[str, Any]] = {
     "shared": shared,
     "to_utf_16_be": codecs.utf_16_be_encode,
     "to_utf_16_le": codecs.utf_16_le_encode,
+    "unpack_from": unpack_from,
 }

@@ -8,7 +8,7 @@ Rule: an expression is data. It knows names and operators, no layouts and no oct
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Final, Union
 
@@ -164,6 +164,61 @@ class Present(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class Length(Expression):
+    """How long a sibling is: octets of bytes, items of a list, UTF-16 code units (unit 2) or UTF-8 octets of a str.
+
+    0 for a null pointer. libndr: strlen_m and ndr_charset_length (unit 2), strlen (unit 1), `data.length`.
+    """
+
+    name: str
+    unit: int = 2
+
+    def evaluate(self, siblings: Mapping[str, object]) -> int:
+        return length_of(siblings.get(self.name), self.unit)
+
+    def names(self) -> frozenset[str]:
+        return frozenset((self.name,))
+
+
+def length_of(value: object, unit: int) -> int:
+    """What Length says of a value. NdrError for one that has no length."""
+    if value is None:
+        return 0
+    if isinstance(value, str):
+        octets = value.encode("utf-16-le", "surrogatepass") if unit == 2 else value.encode("utf-8", "surrogateescape")
+        return len(octets) // unit
+    if isinstance(value, Sized):
+        return len(value)
+    raise NdrError(f"{type(value).__name__} has no length")
+
+
+@dataclass(frozen=True, slots=True)
+class SizeOf(Expression):
+    """The octets that a sibling takes by itself, in the encoding around it; libndr: ndr_size_TYPE(&name, flags).
+
+    Of a pointer, or of a context, it is what is in it; 0 for a null pointer. name: None for the structure that the
+    expression stands in, whose own SizeOf counts as 0 meanwhile. The readers put what measures among the siblings,
+    as MEASURE.
+    """
+
+    name: str | None = None
+
+    def evaluate(self, siblings: Mapping[str, object]) -> int:
+        measure = siblings.get(MEASURE)
+        if not callable(measure):
+            raise NdrError(f"the size of {self.name or 'the structure'} is not known here")
+        size: int = measure(self.name)
+        return size
+
+    def names(self) -> frozenset[str]:
+        return frozenset() if self.name is None else frozenset((self.name,))
+
+
+MEASURE: Final = "(size of)"
+"""The key under which siblings hold the function from a sibling's name, or None, to its size."""
+
+
+@dataclass(frozen=True, slots=True)
 class Binary(Expression):
     """Two operands and one of OPERATORS."""
 
@@ -217,6 +272,16 @@ this: Final = _This()
 def present(sibling: Sibling) -> Expression:
     """Is the pointer `this.p` not null?"""
     return Present(sibling.name)
+
+
+def length(sibling: Sibling, unit: int = 2) -> Expression:
+    """How long the text, the octets or the list `this.x` is: `length(this.name) * 2` is `2*strlen_m(name)`."""
+    return Length(sibling.name, unit)
+
+
+def size_of(sibling: Sibling | None = None) -> Expression:
+    """The octets that `this.x` takes, or the structure itself: ndr_size_TYPE."""
+    return SizeOf(None if sibling is None else sibling.name)
 
 
 def when(condition: Operand, then: Operand, otherwise: Operand) -> Expression:

@@ -18,13 +18,42 @@ class Encoding(enum.Enum):
     NDR_BIG = ">", False
     NDR64 = "<", True
 
-    def __init__(self, order: str, wide: bool) -> None:
+    def __init__(self, order: str, wide: bool, pad: int = 1, reverse: bool = False) -> None:
         self.order = order
         """`<` or `>`, as in the struct module."""
         self.wide = wide
         """Counts, referent ids and pointers take 8 octets (NDR64) instead of 4."""
         self.word = 8 if wide else 4
         """Size and alignment of a count or referent id in octets."""
+        self.pad = pad  # type: ignore[misc]
+        """What pointees of Relative are aligned to, in Samba's NDR; 0: nothing at all is aligned (NDR_NOALIGN)."""
+        self.reverse = reverse  # type: ignore[misc]
+        """Pointees of Relative go to the end of their context (NDR_RELATIVE_REVERSE)."""
+
+    @property
+    def packed(self) -> bool:
+        """Nothing is aligned."""
+        return self.pad == 0
+
+    def under(self, *, order: str | None = None, pad: int | None = None, reverse: bool | None = None) -> Encoding:
+        """This one with flags of Samba's NDR; a given byte order ends NDR64. The same one for the same flags."""
+        plain = _PLAIN[order or self.order, self.wide and order is None]
+        pad = self.pad if pad is None else pad
+        reverse = self.reverse if reverse is None else reverse
+        if (pad, reverse) == (1, False):
+            return plain
+        return _FLAGGED.get((plain, pad, reverse)) or plain._flagged(pad, reverse)
+
+    def _flagged(self, pad: int, reverse: bool) -> Encoding:
+        """Not among the members that there are, as the compound members of an enum.Flag."""
+        made = object.__new__(Encoding)
+        made._name_, made._value_ = f"{self.name}_{pad}{'R' * reverse}", self.value
+        Encoding.__init__(made, self.order, self.wide, pad, reverse)
+        return _FLAGGED.setdefault((self, pad, reverse), made)
+
+
+_PLAIN: Final = {(encoding.order, encoding.wide): encoding for encoding in Encoding}
+_FLAGGED: Final[dict[tuple[Encoding, int, bool], Encoding]] = {}
 
 
 class Auto(int):
@@ -131,11 +160,14 @@ class Enum(Scalar):
     """An enumeration: 16 bits in NDR, 32 in NDR64; `v1=True` ([v1_enum]) is 32 in both (C706 14.2.5, MS-RPCE 2.2.5.2).
 
     A value reads as a member of `members` when it is one and as a plain int otherwise. The 16-bit form
-    refuses to send values outside 0..32767 and accepts all 16 bits.
+    refuses to send values outside 0..32767 and accepts all 16 bits. bits: so many in both, unsigned: Samba's enum8bit.
     """
 
-    def __init__(self, members: type[enum.IntEnum], *, v1: bool = False) -> None:
-        if v1:
+    def __init__(self, members: type[enum.IntEnum], *, v1: bool = False, bits: int | None = None) -> None:
+        if bits is not None:
+            v1 = True
+            super().__init__(members.__name__, {8: "B", 16: "H", 32: "I", 64: "Q"}[bits], bits // 8)
+        elif v1:
             super().__init__(members.__name__, "I", 4)
         else:
             super().__init__(members.__name__, "H", 2, wide_code="I", wide_size=4)

@@ -4,7 +4,8 @@ The walk is C706's: an item's maximum count, its scalars, then its pointees (14.
 code of the first pass and returns the names it bound, `finish` writes the second pass and returns the text
 of the value. Correlations are checked when all siblings are known, at the end of their structure.
 
-Below it: `reading_dimensions.py`, `reading_arrays.py`, `reading_fields.py`. Counterpart: `writing.py`.
+Below it: `reading_contexts.py`, `reading_dimensions.py`, `reading_arrays.py`, `reading_fields.py`.
+Counterpart: `writing.py`.
 """
 
 from __future__ import annotations
@@ -45,20 +46,21 @@ from .layout import (
     SwitchIs,
     Union,
 )
+from .layout_samba import Flagged, Untagged
 from .reading_arrays import Raw, names
-from .reading_dimensions import ReadingDimensions
+from .reading_contexts import ReadingContexts
 from .reading_fields import ABSENT, NULL, Scope
 from .siblings import branches
 from .source import agreed
 
 
-class Reading(ReadingDimensions):
+class Reading(ReadingContexts):
     """Writes `decode(buf, octets, q, ins)`: the values of `parameters` as a tuple."""
 
     def __init__(self, parameters: Parameters, outer: Parameters, encoding: Encoding) -> None:
-        super().__init__(encoding, shape.recursive(parameters))
-        self.functions: dict[int, str] = {}
-        self.pending: list[tuple[str, Layout]] = []
+        super().__init__(parameters, encoding)
+        self.functions: dict[tuple[int, Encoding], str] = {}
+        self.pending: list[tuple[str, Layout, Encoding]] = []
         self.kinds: dict[object, int] = {}
         """The types that full pointers point to."""
         self._write(parameters, outer)
@@ -73,6 +75,7 @@ class Reading(ReadingDimensions):
             self._body(parameters, outer)
             return
         with self.block("def whole(o):"):
+            self._contexts()
             self._body(parameters, outer)
             self.line("yield")  # only makes it a generator: nothing comes after the return
         while self.pending:
@@ -97,14 +100,20 @@ class Reading(ReadingDimensions):
         self.line("if o > end: bad('the stub ends in a gap')")
         self.line(f"return ({''.join(f'{values[field.name]}, ' for field in parameters.fields)})")
 
-    def _function(self, name: str, layout: Layout) -> None:
+    def _contexts(self) -> None:
+        """A function that may go into a Subcontext and comes back out of it."""
+        if self.contexts:
+            self.line("nonlocal buf, end, full")
+
+    def _function(self, name: str, layout: Layout, encoding: Encoding) -> None:
         """A pointee that contains its own type: a generator, so that no depth of data is a depth of Python calls.
 
         Correlations of an array or union that is the pointee itself go into the caller's list `many`.
         """
         self.forget()
-        self.scope, self.last = Scope(many="many"), True
-        with self.block(f"def {name}(o, many):"):
+        self.scope, self.last, self.base = Scope(many="many"), True, "base"
+        with self.block(f"def {name}(o, many{', base' if self.offsets else ''}):"), self.mode(encoding):
+            self._contexts()
             value = self.item(layout)
             self.line(f"return {value}, o")
             self.line("yield")
@@ -113,6 +122,9 @@ class Reading(ReadingDimensions):
 
     def item(self, layout: Layout) -> str:
         """A whole top-level item or pointee; returns the text of its value."""
+        if isinstance(layout, Flagged):
+            with self.under(layout):
+                return self.bound(self.item(layout.layout))
         match shape.conformant_tail(layout):
             case None:
                 count: Raw = None
@@ -139,10 +151,15 @@ class Reading(ReadingDimensions):
                 return self.scalars(layout.layout, count)
             case Struct():
                 return self._struct(layout, count)
+            case Untagged():
+                return self._union(layout.union, ms_union=layout.union.ms_union, tag=self.told(layout.switch))
             case SwitchIs():
                 return self._union(layout.union, ms_union=layout.union.ms_union)
             case EncapsulatedUnion():
-                return self._union(layout.union, ms_union=False)
+                outer, self.early = self.early, {}
+                raw = self._union(layout.union, ms_union=False, own=layout.tag)
+                self.early = outer
+                return raw
             case Array(many=MultiArray() as many):
                 return self.block_of_items(many, count)
             case MultiArray():
@@ -154,7 +171,7 @@ class Reading(ReadingDimensions):
             case Pipe():
                 return self.pipe(layout)
             case _:
-                raise TypeError(f"{layout!r} cannot be read")
+                return self.scalars_there(layout, count)
 
     def finish(self, layout: Layout, raw: Raw) -> str:
         """The second pass: read the pointees of a layout and return the text of its value."""
@@ -174,6 +191,8 @@ class Reading(ReadingDimensions):
                 return self._pointee(layout, raw)
             case Struct():
                 return self._finish_struct(layout, raw)
+            case Untagged():
+                return self._finish_arms(layout.union, raw)
             case SwitchIs():
                 self.correlate(layout, layout.switch, raw[0])
                 return self._finish_arms(layout.union, raw)
@@ -194,7 +213,7 @@ class Reading(ReadingDimensions):
             case Mark():
                 return f"({raw} != 0 or None)"
             case _:
-                return str(raw)
+                return self.finish_there(layout, raw)
 
     def _uuid(self, octets: str) -> str:
         return f"UUID({'bytes_le' if self.encoding.order == '<' else 'bytes'}={octets})"
@@ -203,14 +222,19 @@ class Reading(ReadingDimensions):
 
     def _struct(self, struct: Struct, count: Raw) -> Raw:
         self.align(shape.alignment(struct, self.encoding))
-        last = len(struct.fields) - 1
-        raw = [self.scalars(f.layout, count if i == last else None) for i, f in enumerate(struct.fields)]
+        last, raw = len(struct.fields) - 1, list[Raw]()
+        outer, self.early = self.early, {}
+        for index, field in enumerate(struct.fields):
+            raw.append(self.scalars(field.layout, count if index == last else None))
+            self.keep_early(field, raw[-1])
+        self.early = outer
         if self.encoding.wide:  # MS-RPCE 2.2.5.3.4.1
             self.align(shape.alignment(struct, self.encoding))
         return raw
 
     def _finish_struct(self, struct: Struct, raw: Raw) -> str:
         outer = self.enter(struct.fields)
+        self.keep_scalars(struct.fields, raw)
         last, values = self.last, list[str]()
         for index, (field, part) in enumerate(zip(struct.fields, raw, strict=True)):
             self.last = last and not any(shape.has_pointers(after.layout) for after in struct.fields[index + 1 :])
@@ -225,7 +249,7 @@ class Reading(ReadingDimensions):
     def _pointee(self, pointer: Pointer, raw: str) -> str:
         if isinstance(pointer, RefPtr):
             self.line(f"if not {raw}: bad('a [ref] pointer is null', 0x6F4)")
-            return self._target(pointer.target)
+            return self.target(pointer.target)
         value, start = self.new(), len(self.scope.waiting)
         self.flush()
         before = self.known
@@ -233,7 +257,7 @@ class Reading(ReadingDimensions):
             self._shared(pointer, raw, value, start)
         else:
             with self.block(f"if {raw}:"):
-                self.line(f"{value} = {self._target(pointer.target)}")
+                self.line(f"{value} = {self.target(pointer.target)}")
         self.known = agreed(before, self.known)
         with self.block("else:"):
             self.line(f"{value} = None")
@@ -245,23 +269,25 @@ class Reading(ReadingDimensions):
         kind = self.kinds.setdefault(shape.same_type(pointer.target), len(self.kinds) + 1)
         with self.block(f"if {raw} and {raw} not in full:"):
             self.line(f"full[{raw}] = 0, None")  # its own inside cannot share it
-            self.line(f"{value} = shared({self._target(pointer.target)})")
+            self.line(f"{value} = shared({self.target(pointer.target)})")
             self.line(f"full[{raw}] = {kind}, {value}")
         with self.block(f"elif {raw}:"):
             self.line(f"{value} = alias(full[{raw}], {kind})")
             self.nothing_read(start, pointer.target, ABSENT)
 
-    def _target(self, target: Layout) -> str:
+    def target(self, target: Layout) -> str:
         if id(target) not in self.recursive:
             return self.item(target)
-        if id(target) not in self.functions:
-            self.functions[id(target)] = self.new("item")
-            self.pending.append((self.functions[id(target)], target))
+        key = id(target), self.encoding
+        if key not in self.functions:
+            self.functions[key] = self.new("item")
+            self.pending.append((self.functions[key], target, self.encoding))
         value, last = self.new(), self.last
         if not last:
             self.line("q[1] -= 1")
             self.line("if q[1] < 0: bad('structures are nested too deeply')")
-        self.line(f"{value}, o = yield {self.functions[id(target)]}(o, {self.scope.many or None})")
+        base = f", {self.base}" if self.offsets else ""
+        self.line(f"{value}, o = yield {self.functions[key]}(o, {self.scope.many or None}{base})")
         if not last:
             self.line("q[1] += 1")
         self.forget()
@@ -269,11 +295,14 @@ class Reading(ReadingDimensions):
 
     # Unions (C706 14.3.8)
 
-    def _union(self, union: Union, *, ms_union: bool) -> Raw:
-        """The tag and the arm's scalars; the Raw is [tag, [Raw of each arm that carries data]]."""
-        if self.encoding.wide:  # MS-RPCE 2.2.5.3.4.4
-            self.align(shape.alignment(union, self.encoding))
-        tag = self.take(union.tag.code(self.encoding), union.tag.size(self.encoding))
+    def _union(self, union: Union, *, ms_union: bool, tag: str | None = None, own: str = "") -> Raw:
+        """The tag, unless it is told, and the arm's scalars; the Raw is [tag, [Raw of each arm that carries data]]."""
+        if tag is None:
+            if self.encoding.wide:  # MS-RPCE 2.2.5.3.4.4
+                self.align(shape.alignment(union, self.encoding))
+            tag = self.take(union.tag.code(self.encoding), union.tag.size(self.encoding))
+        if own:
+            self.keep_early(Field(own, union.tag), tag)
         if self.encoding.wide or ms_union:  # MS-RPCE 2.2.4.5
             self.align(shape.arms_alignment(union, self.encoding))
         self.flush()

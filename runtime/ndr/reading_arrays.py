@@ -13,7 +13,9 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from . import shape
-from .layout import Array, Dimension, Encoding, Layout, Scalar, String, SwitchIs, WChar
+from .expression import Expression
+from .layout import Array, Dimension, Layout, Scalar, String, SwitchIs, WChar
+from .layout_samba import Counted
 from .reading_fields import ReadingFields
 from .source import agreed
 
@@ -74,9 +76,10 @@ def names(raw: Raw) -> list[str]:
 class ReadingArrays(ReadingFields, ABC):
     """Arrays and strings; what their items are is for the class above to know."""
 
-    def __init__(self, encoding: Encoding, recursive: set[int]) -> None:
-        super().__init__(encoding, recursive)
-        self.utf16 = "from_utf_16_le" if encoding.order == "<" else "from_utf_16_be"
+    @property
+    def utf16(self) -> str:
+        """The function that decodes UTF-16."""
+        return "from_utf_16_le" if self.encoding.order == "<" else "from_utf_16_be"
 
     @abstractmethod
     def scalars(self, layout: Layout, count: str | None = None) -> Raw:
@@ -85,6 +88,10 @@ class ReadingArrays(ReadingFields, ABC):
     @abstractmethod
     def finish(self, layout: Layout, raw: Raw) -> str:
         """The second pass; the text of the value."""
+
+    @abstractmethod
+    def told(self, expression: Expression | None) -> str:
+        """A name for what siblings say that travelled before."""
 
     # The first pass
 
@@ -95,11 +102,17 @@ class ReadingArrays(ReadingFields, ABC):
         offset = actual = None
         if array.varying:
             offset, actual = self.word(), self.word()
-        bound = self._bound(array, count)
+        bound = self._count(array) if isinstance(array, Counted) else self._bound(array, count)
         if actual is not None:
             self.line(f"if {offset} + {actual} > {bound}: bad('offset and actual count exceed the maximum')")
         items, part = self.items(array.element, actual or bound)
         return Items(items, count, offset, actual, part)
+
+    def _count(self, array: Counted) -> str:
+        """The number of items, which does not travel."""
+        count = self.told(array.size)
+        self.line(f"if {count} < 0: bad('an array of less than no items')")
+        return count
 
     def _bound(self, layout: Array | String, count: str | None) -> str:
         """The maximum count, held against [range]."""
@@ -141,7 +154,7 @@ class ReadingArrays(ReadingFields, ABC):
 
     def align_items(self, align: int, count: str) -> None:
         """Items are aligned, an array without items is not."""
-        if self.static_pad(align) == 0:
+        if self.encoding.packed or self.static_pad(align) == 0:
             return
         self.flush()
         before = self.known
@@ -206,7 +219,7 @@ class ReadingArrays(ReadingFields, ABC):
             if isinstance(element, SwitchIs) and element.union.ms_union:  # MS-RPCE 2.2.4.5
                 self.align(shape.alignment(element, self.encoding))
             raw = self.scalars(element)
-            self.line(f"{rows}.append(({', '.join(names(raw))},))")
+            self.line(f"{rows}.append(({''.join(f'{name}, ' for name in names(raw))}))")
         self.forget()
         return rows, raw
 

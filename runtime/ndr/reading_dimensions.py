@@ -57,7 +57,7 @@ class ReadingDimensions(ReadingArrays, ABC):
     def _all_items(self, element: Layout, count: str, longest: str) -> tuple[str, Raw]:
         """As `items` of an array, but octets of text stay octets; `longest`: the maximum count of strings."""
         if shape.is_octets(element) or element is WChar:
-            unit = shape.alignment(element, self.encoding)
+            unit = 2 if element is WChar else 1
             self.align_items(unit, count)
             return self.block_of_octets(f"{unit} * {count}", unit, "buf[{start}:o]"), None
         if not isinstance(element, String):

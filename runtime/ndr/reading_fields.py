@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from .expression import Expression
 from .layout import Array, Encoding, Field, Layout, MultiArray, Pointer, String, SwitchIs
+from .layout_samba import Relative
 from .siblings import below, correlated, expressions, speaks
 from .source import Source
 
@@ -78,6 +79,8 @@ class ReadingFields(Source):
 
     def align(self, align: int) -> None:
         """Skip to a multiple of `align`."""
+        if self.encoding.packed:
+            return
         pad = self.static_pad(align)
         if pad is None:
             self.line(f"o = o + {align - 1} & -{align}")
@@ -142,7 +145,7 @@ class ReadingFields(Source):
                 return [layout.element]
             case SwitchIs():
                 return layout.union.layouts()
-            case Pointer() if id(layout.target) in self.recursive:
+            case Pointer() | Relative() if id(layout.target) in self.recursive:
                 return [layout.target]
             case _:
                 return []

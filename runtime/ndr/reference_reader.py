@@ -19,7 +19,6 @@ from .layout import (
     ContextHandle,
     Converted,
     EncapsulatedUnion,
-    Encoding,
     FullPtr,
     Guid,
     Ignored,
@@ -39,25 +38,22 @@ from .layout import (
     Union,
     shared,
 )
+from .layout_samba import Flagged, Untagged
 from .reference_deferred import Referent, all_of, deferred, put
-from .reference_reader_arrays import ArrayReader
+from .reference_reader_contexts import ContextReader, Mode
 from .reference_reader_fields import NullCheck
-from .reference_rules import Place, Span, Steps, conformant, counts_of, parameters_place, settle, shape, unreadable
+from .reference_rules import Place, Steps, conformant, counts_of_null, parameters_place, settle, shape
 
 
-class Reader(ArrayReader):
+class Reader(ContextReader):
     """One walk over one stub. `position` is where it stopped."""
-
-    def __init__(self, octets: bytes, encoding: Encoding, trace: list[Span] | None = None) -> None:
-        super().__init__(octets, encoding, trace)
-        self.referents: dict[int, Referent] = {}
 
     def read(self, layout: Layout, path: str, outer: dict[str, object] | None) -> Any:
         """The value of the outermost layout, all correlations checked."""
         if isinstance(layout, Parameters):
             value: Any = self._parameters(layout, path, outer)
         else:
-            value = settle(self._item(layout, Place(path, outer or {})))
+            value = settle(self.item(layout, Place(path, outer or {})))
         if self.observer is not None:
             self.observer.complete = True
         for check in self.checks:
@@ -69,12 +65,15 @@ class Reader(ArrayReader):
         values: dict[str, Any] = {}
         place = parameters_place(path, values, outer)
         for member in layout.in_wire_order:
-            values[member.name] = settle(self._item(member.layout, place.field(member.name)))
+            values[member.name] = settle(self.item(member.layout, place.field(member.name)))
         return {member.name: values[member.name] for member in layout.fields}
 
     # The three passes
 
-    def _item(self, layout: Layout, place: Place) -> Any:
+    def item(self, layout: Layout, place: Place) -> Any:
+        if isinstance(layout, Flagged):
+            with self.under(self.flagged(layout)):
+                return self.item(layout.layout, place)
         array, names = conformant(layout)
         maxima = () if array is None else self.maxima(array, place.at(names))
         return self.scalars(layout, place, maxima)
@@ -114,7 +113,7 @@ class Reader(ArrayReader):
                 part = self.scalars(layout.layout, place, maxima)
                 return self._converted(layout, part, place)
             case _:
-                raise unreadable(layout, place.path)
+                return self.scalars_there(layout, place, maxima)
         return None
 
     def _converted(self, layout: Converted, part: Any, place: Place) -> Any:
@@ -149,6 +148,8 @@ class Reader(ArrayReader):
     def _union(self, layout: SwitchIs | EncapsulatedUnion, place: Place) -> Any:
         """The tag, then the arm it selects (C706 14.3.8). NDR64 aligns both to the widest (MS-RPCE 2.2.5.3.4.4)."""
         union = layout.union
+        if isinstance(layout, Untagged):
+            return self._arm(union, self.told(layout.switch, place), place, padded=union.ms_union)
         if self.encoding.wide:
             self.skip(self.geometry.alignment(layout))
         own = layout.tag if isinstance(layout, EncapsulatedUnion) else None
@@ -180,34 +181,35 @@ class Reader(ArrayReader):
         """The referent id; the pointee comes in the deferred pass (C706 14.3.12)."""
         referent = self.count(place, "referent id", "C706 14.3.12")
         if referent:
-            return self._pointee(layout, referent, place)
+            return self._pointee(layout, referent, place, self.mode)
         if isinstance(layout, RefPtr):
             status = RPC_X_NULL_REF_POINTER
             raise self.bad("a null [ref] pointer", place, rule="C706 14.3.12.1", status=status)
-        for said in counts_of(layout.target) if not (place.reply or layout.lenient) else ():
+        for said in counts_of_null(layout.target) if not (place.reply or layout.lenient) else ():
             self.checks.append(NullCheck(said, 0, "a null pointer", place, self.position))
         return None
 
-    def _pointee(self, layout: Pointer, referent: int, place: Place) -> Steps:
+    def _pointee(self, layout: Pointer, referent: int, place: Place, mode: Mode) -> Steps:
         """Equal ids mean the same object to full pointers only (C706 14.3.12.2)."""
         if self.observer is not None:
             alias = isinstance(layout, FullPtr) and referent in self.referents
             self.observer.pointees.append((len(self.observer), referent, place.path, alias))
         if isinstance(layout, FullPtr):
-            return (yield self._full_pointee(layout, referent, place))
-        return (yield from self._behind(layout.target, place))
+            return (yield self._full_pointee(layout, referent, place, mode))
+        return (yield from self._target(layout.target, place, mode))
 
-    def _behind(self, target: Layout, place: Place) -> Steps:
-        part = self._item(target, place.deeper())
+    def _target(self, target: Layout, place: Place, mode: Mode) -> Steps:
+        with self.under(mode):
+            part = self.item(target, place.deeper())
         return (yield part) if isinstance(part, Generator) else part
 
-    def _full_pointee(self, layout: FullPtr, referent: int, place: Place) -> Steps:
+    def _full_pointee(self, layout: FullPtr, referent: int, place: Place, mode: Mode) -> Steps:
         """The first pointer whose turn comes brings the pointee, later ones are aliases."""
         target = layout.target
         known = self.referents.get(referent)
         if known is None:
             known = self.referents[referent] = Referent(shape(target))
-            known.value = shared((yield from self._behind(target, place)))
+            known.value = shared((yield from self._target(target, place, mode)))
             known.complete = True
             for holder, name in known.waiting:
                 put(holder, name, known.value, place)

@@ -11,9 +11,10 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from .errors import RPC_S_INVALID_BOUND
-from .expression import Number
+from .expression import Expression, Number
 from .layout import Array, Dimension, Layout, MultiArray, Pipe, PipeItems, PipeOctets, Scalar, String, SwitchIs, WChar
 from .layout_arrays import EMPTY_ROWS
+from .layout_samba import Counted
 from .reference_deferred import deferred, list_of
 from .reference_reader_fields import FieldReader
 from .reference_rules import ITEM_LIMIT, Place, octets_each, text_codec, unreadable, without_pointers
@@ -25,6 +26,10 @@ class ArrayReader(FieldReader, ABC):
     @abstractmethod
     def scalars(self, layout: Layout, place: Place, maxima: tuple[int, ...] = ()) -> Any:
         """The scalar pass."""
+
+    @abstractmethod
+    def told(self, said: Expression | None, place: Place) -> int:
+        """What siblings say that travelled before."""
 
     # Counts
 
@@ -45,6 +50,10 @@ class ArrayReader(FieldReader, ABC):
     def _bounds(self, layout: Array | String, place: Place, maxima: tuple[int, ...]) -> tuple[int, int, int]:
         """Offset and actual count (C706 14.3.3.3), which fit the maximum, and that."""
         bound = maxima[0] if maxima else layout.bound
+        if isinstance(layout, Counted):
+            bound = self.told(layout.size, place)
+            if bound < 0:
+                raise self.bad(f"an array of {bound} items", place, rule="pidl")
         if bound is None:
             raise self.bad("only the last member of a structure can be conformant", place, rule="C706 14.3.7.1")
         if maxima:
@@ -129,9 +138,10 @@ class ArrayReader(FieldReader, ABC):
         if count * self.geometry.least(element) > left:
             raise self.bad(f"{count} items do not fit in the {left} octets left", place, rule="C706 14.3.3")
         if not isinstance(element, Scalar):
-            self._pay(count, place)
+            self.pay(count, place)
 
-    def _pay(self, items: int, place: Place) -> None:
+    def pay(self, items: int, place: Place) -> None:
+        """Take items off the budget."""
         self.items_left -= items
         if self.items_left < 0:
             raise self.bad(f"more than {ITEM_LIMIT} items", place, rule="the item limit")
@@ -155,7 +165,7 @@ class ArrayReader(FieldReader, ABC):
             raise unreadable(layout, place.path)
         chunks: list[Any] = []
         while not chunks or chunks[-1]:
-            self._pay(1, place)
+            self.pay(1, place)
             chunks.append(self._chunk(layout, place.inside({}).item(len(chunks))))
         counts = [len(chunk) for chunk in chunks[:-1]]
         items = itertools.chain.from_iterable(chunks)

@@ -71,13 +71,17 @@ class FieldReader:
 
     def skip(self, alignment: int) -> None:
         """Gap octets before a type; the type itself finds out whether the stub ends in them."""
-        self.position += -self.position % alignment
+        self.position += self._gap(alignment)
+
+    def _gap(self, alignment: int) -> int:
+        """Octets up to a multiple; none where nothing is aligned (NDR_NOALIGN)."""
+        return 0 if self.encoding.packed else -self.position % alignment
 
     # Octets
 
     def take(self, size: int, alignment: int, place: Place, meaning: str, rule: str) -> bytes:
         """The next `size` octets after the gap (C706 14.2.2); what is in the gap does not matter."""
-        start = self.position + -self.position % alignment
+        start = self.position + self._gap(alignment)
         if start + size > len(self.octets):
             left = max(0, len(self.octets) - start)
             if self.observer is not None:
@@ -96,7 +100,7 @@ class FieldReader:
 
     def align(self, alignment: int, place: Place, rule: str) -> None:
         """Gap octets that belong to a type: they have to be there."""
-        size = -self.position % alignment
+        size = self._gap(alignment)
         if size:
             self.take(size, 1, place, "gap", rule)
 

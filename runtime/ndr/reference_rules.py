@@ -37,6 +37,8 @@ from .layout import (
     Union,
     WChar,
 )
+from .layout_octets import Octets
+from .layout_samba import Based, Computed, Counted, Flagged, Relative, Subcontext, Untagged
 
 DEPTH_LIMIT: Final = 1024
 """Pointers followed one inside the other: deeper is a mistake or an attack, and real lists are flat arrays."""
@@ -169,7 +171,7 @@ class Geometry:
     def alignment(self, layout: Layout) -> int:
         """The alignment of a type: the largest of its parts (C706 14.2.2, 14.3.2)."""
         if layout not in self._alignments:
-            self._alignments[layout] = self._alignment(layout)
+            self._alignments[layout] = 1 if self.encoding.packed else self._alignment(layout)
         return self._alignments[layout]
 
     def arm_alignment(self, union: Union) -> int:
@@ -182,12 +184,16 @@ class Geometry:
                 return layout.size(self.encoding)
             case Guid() | ContextHandle():
                 return 4
-            case Pointer() | Ignored() | Mark() | Pipe():
+            case Pointer() | Ignored() | Mark() | Pipe() | Relative():
                 return self.encoding.word
-            case Converted():
+            case Converted() | Range() | Flagged() | Based() | Computed():
                 return self.alignment(layout.layout)
-            case Range():
-                return self.alignment(layout.layout)
+            case Subcontext():
+                return 1
+            case Octets():
+                return layout.alignment
+            case Untagged():
+                return self.arm_alignment(layout.union)
             case Struct():
                 return max((self.alignment(field.layout) for field in layout.fields), default=1)
             case Array() | MultiArray():
@@ -212,8 +218,14 @@ class Geometry:
                 return 2 * self.encoding.word if layout.varying else (layout.bound or 0) * self.least(layout.element)
             case MultiArray():
                 return 2 * self.encoding.word * len(layout.dimensions) if layout.varying else 0
-            case Converted():
+            case Converted() | Based() | Computed():
                 return self.least(layout.layout)
+            case Flagged() | Subcontext() | Octets() | Untagged():
+                return 0
+            case Relative():
+                return layout.width
+            case Scalar():
+                return layout.size(self.encoding)
             case String():
                 return 2 * self.encoding.word + self.alignment(layout.unit)
             case SwitchIs() | EncapsulatedUnion():
@@ -233,11 +245,11 @@ def conformant(layout: Layout) -> tuple[Array | MultiArray | String | None, tupl
         case Struct(fields=fields) if fields:
             array, names = conformant(fields[-1].layout)
             return array, (fields[-1].name, *names)
-        case Converted():
+        case Converted() | Flagged() | Based() | Computed():
             return conformant(layout.layout)
         case Array(many=MultiArray() as many):
             return conformant(many)
-        case Array(bound=None) | MultiArray(conformant=True) | String(bound=None):
+        case Array(conformant=True) | MultiArray(conformant=True) | String(bound=None):
             return layout, ()
         case _:
             return None, ()
@@ -257,10 +269,15 @@ def counts_of(target: Layout) -> list[Expression]:
     return [expression for expression in said if expression is not None]
 
 
+def counts_of_null(target: Layout) -> list[Expression]:
+    """What a null pointer to `target` has to agree with; a Counted array that is not there was not told."""
+    return [] if isinstance(target, Counted) else counts_of(target)
+
+
 def without_pointers(layout: Layout) -> bool:
     """Can items of a pipe be of this type?"""
     match layout:
-        case Pointer():
+        case Pointer() | Relative():
             return False
         case Struct():
             return all(without_pointers(field.layout) for field in layout.fields)
@@ -268,7 +285,7 @@ def without_pointers(layout: Layout) -> bool:
             return all(without_pointers(arm) for arm in layout.union.layouts())
         case Array() | MultiArray():
             return without_pointers(layout.element)
-        case Converted():
+        case Converted() | Flagged() | Based() | Computed():
             return without_pointers(layout.layout)
         case _:
             return True
@@ -307,7 +324,25 @@ def shape(layout: Layout) -> object:
 
 
 def pointed(layout: Layout) -> Layout:
-    """The layout behind all pointers: a pointer and its pointee have the same value."""
-    while isinstance(layout, Pointer):
-        layout = layout.target
-    return layout
+    """The layout behind all pointers, and behind what says only how it travels: it has the same value."""
+    match layout:
+        case Pointer() | Relative():
+            return pointed(layout.target)
+        case Flagged() | Based() | Subcontext() | Computed():
+            return pointed(layout.layout)
+        case _:
+            return layout
+
+
+def without_pointers_and_contexts(layout: Layout) -> Layout:
+    """What SizeOf measures, with the flags of its own type."""
+    match layout:
+        case Pointer() | Relative():
+            return without_pointers_and_contexts(layout.target)
+        case Subcontext():
+            return without_pointers_and_contexts(layout.layout)
+        case Flagged() | Based() | Computed():
+            inner = without_pointers_and_contexts(layout.layout)
+            return layout if inner is layout.layout else inner
+        case _:
+            return layout

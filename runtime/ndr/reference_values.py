@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 from .errors import NdrError
 from .expression import invert
 from .layout import AUTO, UNSHARED, Array, Encoding, Field, Layout, MultiArray, Scalar, String, SwitchIs, WChar
+from .layout_samba import Computed
 from .reference_rules import Place, counts_of, octets_each, pointed, text_codec
 
 
@@ -40,9 +41,10 @@ def member(value: Any, name: str, path: str) -> Any:
 
 
 def members(fields: Sequence[Field], value: Any, path: str) -> dict[str, Any]:
-    """The members by name, AUTO counts filled in from their arrays."""
+    """The members by name, AUTO counts filled in from their arrays; what is computed is left as it is."""
     values: dict[str, Any] = {field.name: member(value, field.name, path) for field in fields}
-    for name in [name for name, count in values.items() if count is AUTO]:
+    left_out = [field for field in fields if values[field.name] is AUTO and not isinstance(field.layout, Computed)]
+    for name in [field.name for field in left_out]:
         values[name] = _count_for(name, fields, values, path)
     return values
 

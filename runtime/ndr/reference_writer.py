@@ -20,7 +20,6 @@ from .layout import (
     ContextHandle,
     Converted,
     EncapsulatedUnion,
-    Encoding,
     FullPtr,
     Guid,
     Ignored,
@@ -40,20 +39,19 @@ from .layout import (
     Union,
     UniquePtr,
 )
+from .layout_samba import Based, Computed, Flagged, Relative, Subcontext, Untagged
 from .reference_rules import (
-    FIRST_REFERENT,
     Place,
-    Span,
     Steps,
     conformant,
-    counts_of,
+    counts_of_null,
     parameters_place,
     settle,
     shape,
-    unreadable,
 )
-from .reference_values import brief, has_identity, member, members
-from .reference_writer_arrays import ArrayWriter, in_turn
+from .reference_values import brief, has_identity, member
+from .reference_writer_arrays import in_turn
+from .reference_writer_contexts import ContextWriter, Mode
 from .reference_writer_fields import refused
 
 
@@ -66,27 +64,25 @@ class Referent:
     written: bool = False
 
 
-class Writer(ArrayWriter):
+class Writer(ContextWriter):
     """One walk over one value. `octets` is the stub."""
-
-    def __init__(self, encoding: Encoding, trace: list[Span] | None = None) -> None:
-        super().__init__(encoding, trace)
-        self.next_referent = FIRST_REFERENT
-        self.referents: dict[tuple[int, object], Referent] = {}
 
     def write(self, layout: Layout, value: Any, path: str, outer: Mapping[str, object] | None) -> None:
         """The octets of the outermost layout, into `octets`."""
         if isinstance(layout, Parameters):
-            values = members(layout.fields, value, path)
+            values = self.members(layout, value, path, outer)
             place = parameters_place(path, values, outer)
             for field in layout.in_wire_order:
-                settle(self._item(field.layout, values[field.name], place.field(field.name)))
+                settle(self.item(field.layout, values[field.name], place.field(field.name)))
         else:
-            settle(self._item(layout, value, Place(path, outer or {})))
+            settle(self.item(layout, value, Place(path, outer or {})))
 
     # The three passes
 
-    def _item(self, layout: Layout, value: Any, place: Place) -> Any:
+    def item(self, layout: Layout, value: Any, place: Place) -> Any:
+        if isinstance(layout, Flagged):
+            with self.under(self.flagged(layout)):
+                return self.item(layout.layout, value, place)
         self._conformance(layout, value, place)
         return self.scalars(layout, value, place)
 
@@ -96,10 +92,12 @@ class Writer(ArrayWriter):
         if array is None:
             return
         if isinstance(layout, Struct):
-            values = members(layout.fields, value, place.path)
+            values = self.members(layout, value, place.path)
             self._conformance(layout.fields[-1].layout, values[names[0]], place.inside(values).field(names[0]))
         elif isinstance(layout, Converted):
             self._conformance(layout.layout, self._travelling(layout, value, place), place)
+        elif isinstance(layout, Flagged | Based | Computed):
+            self._conformance(layout.layout, value, place)
         else:
             for maximum in self.maxima(array, value, place):
                 self.count(maximum, place, "maximum count", "C706 14.3.7.1")
@@ -145,8 +143,14 @@ class Writer(ArrayWriter):
             case Converted():
                 return self.scalars(layout.layout, self._travelling(layout, value, place), place)
             case _:
-                raise unreadable(layout, place.path)
+                return self.scalars_there(layout, value, place)
         return None
+
+    def measured(self, layout: Layout, value: Any, siblings: Mapping[str, object]) -> int:
+        """The octets that a value takes by itself, in the encoding and under the flags that are in force."""
+        writer = Writer(self.encoding, measuring=True)
+        settle(writer.item(layout, value, Place("", siblings)))
+        return len(writer.octets)
 
     def _placeholder(self, layout: Ignored | Mark, value: Any, place: Place) -> None:
         """A pointer without its pointee."""
@@ -164,7 +168,7 @@ class Writer(ArrayWriter):
         """The members from the structure's alignment on; NDR64 pads behind them too (MS-RPCE 2.2.5.3.4.1)."""
         alignment = self.geometry.alignment(layout)
         self.align(alignment)
-        values = members(layout.fields, value, place.path)
+        values = self.members(layout, value, place.path)
         inside = place.inside(values)
         parts: list[Any] = []
         for field in layout.fields:
@@ -177,6 +181,8 @@ class Writer(ArrayWriter):
     def _union(self, layout: SwitchIs | EncapsulatedUnion, value: Any, place: Place) -> Any:
         """The tag, then the arm it selects (C706 14.3.8). NDR64 aligns both to the widest (MS-RPCE 2.2.5.3.4.4)."""
         union = layout.union
+        if isinstance(layout, Untagged):
+            return self._untagged(layout, value, place)
         if isinstance(layout, SwitchIs):
             tag, at, padded = place.known(layout.switch), place, union.ms_union
         else:
@@ -191,6 +197,12 @@ class Writer(ArrayWriter):
             self.align(self.geometry.alignment(layout))
         self.run(union.tag, [tag], at)
         return self._arm(union, tag, value, place, padded=padded)
+
+    def _untagged(self, layout: Untagged, value: Any, place: Place) -> Any:
+        tag = place.known(layout.switch)
+        if tag is None:
+            raise refused("nothing selects an arm", place, "pidl", RPC_S_INVALID_TAG)
+        return self._arm(layout.union, tag, value, place, padded=layout.union.ms_union)
 
     def _arm(self, union: Union, tag: int, value: Any, place: Place, *, padded: bool) -> Any:
         arm = union.arm(int(tag))
@@ -212,12 +224,12 @@ class Writer(ArrayWriter):
             return self._null(layout, place)
         referent = self._referent(layout, value)
         self.count(referent.number, place, "referent id", "C706 14.3.12")
-        return self._pointee(layout, referent, place)
+        return self._pointee(layout, referent, place, self.mode)
 
     def _null(self, layout: Pointer, place: Place) -> None:
         if isinstance(layout, RefPtr):
             raise refused("a null [ref] pointer", place, "C706 14.3.12.1", RPC_X_NULL_REF_POINTER)
-        for said in counts_of(layout.target) if not (place.reply or layout.lenient) else ():
+        for said in counts_of_null(layout.target) if not (place.reply or layout.lenient) else ():
             size = place.size_of_nothing(said)
             if size:
                 raise refused(f"a null pointer to {size} items", place, "MS-RPCE 3.1.1.5.3")
@@ -226,7 +238,7 @@ class Writer(ArrayWriter):
     def _referent(self, layout: Pointer, value: Any) -> Referent:
         """A new id, or the one that a full pointer gave the same object (C706 14.3.12.2)."""
         key = id(value), shape(layout.target) if isinstance(layout, FullPtr) else None
-        known = self.referents.get(key) if isinstance(layout, FullPtr) else None
+        known: Referent | None = self.referents.get(key) if isinstance(layout, FullPtr) else None
         if known is not None:
             return known
         referent = Referent(self.next_referent, value)
@@ -235,11 +247,12 @@ class Writer(ArrayWriter):
             self.referents[key] = referent
         return referent
 
-    def _pointee(self, layout: Pointer, referent: Referent, place: Place) -> Steps:
+    def _pointee(self, layout: Pointer, referent: Referent, place: Place, mode: Mode) -> Steps:
         """The pointee goes where the first of its pointers has its turn."""
         if not referent.written:
             referent.written = True
-            part = self._item(layout.target, referent.value, place.deeper())
+            with self.under(mode):
+                part = self.item(layout.target, referent.value, place.deeper())
             if isinstance(part, Generator):
                 yield part
 
@@ -249,4 +262,5 @@ class Writer(ArrayWriter):
 
 def _may_be_none(target: Layout) -> bool:
     """None can be the value of what a [ref] pointer points to: a null pointer, a null handle, an empty arm."""
-    return isinstance(target, Pointer | ContextHandle | SwitchIs | Converted | Ignored | Mark)
+    maybe = Pointer | ContextHandle | SwitchIs | Converted | Ignored | Mark | Relative
+    return isinstance(target, maybe | Flagged | Based | Subcontext | Computed)

@@ -35,7 +35,8 @@ class FieldWriter:
         self.octets += octets
 
     def align(self, alignment: int) -> None:
-        self.octets += bytes(-len(self.octets) % alignment)
+        if not self.encoding.packed:
+            self.octets += bytes(-len(self.octets) % alignment)
 
     def count(self, value: int, place: Place, meaning: str, rule: str) -> None:
         """A count or referent id: 4 octets, 8 in NDR64 (MS-RPCE 2.2.5.3)."""

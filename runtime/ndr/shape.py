@@ -6,6 +6,8 @@ Sources: C706 14.2, 14.3; MS-RPCE 2.2.4.8, 2.2.5.3; sizes are octets, counts are
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from .layout import (
     NO_ARM,
     Array,
@@ -31,6 +33,8 @@ from .layout import (
     Union,
     WChar,
 )
+from .layout_octets import Octets
+from .layout_samba import Based, Computed, Flagged, Relative, Subcontext, Untagged
 
 UNROLL = 16
 """A fixed array of at most so many fixed-size items is read as single fields."""
@@ -48,6 +52,8 @@ def is_plain(element: Layout) -> bool:
 
 def alignment(layout: Layout, encoding: Encoding) -> int:
     """The alignment of a layout in octets; a structure takes its members' largest, arms of unions included."""
+    if encoding.packed:
+        return 1
     match layout:
         case Scalar():
             return layout.size(encoding)
@@ -55,10 +61,16 @@ def alignment(layout: Layout, encoding: Encoding) -> int:
             return layout.layout.size(encoding)
         case Guid() | ContextHandle():
             return 4
-        case Pointer() | Ignored() | Mark() | Pipe():
+        case Pointer() | Ignored() | Mark() | Pipe() | Relative():
             return encoding.word
-        case Converted():
+        case Converted() | Flagged() | Based() | Computed():  # flags do not reach what is around them
             return alignment(layout.layout, encoding)
+        case Subcontext():
+            return 1
+        case Octets():
+            return layout.alignment
+        case Untagged():
+            return arms_alignment(layout.union, encoding)
         case Struct():
             return max((alignment(field.layout, encoding) for field in layout.fields), default=1)
         case SwitchIs() | EncapsulatedUnion():
@@ -77,7 +89,7 @@ def lead(layout: Layout, encoding: Encoding) -> int:
     """The alignment of the first octet of a layout of fixed size; an array without items has none."""
     if isinstance(layout, Array):
         return lead(layout.element, encoding) if layout.bound else 1
-    if isinstance(layout, Converted):
+    if isinstance(layout, Converted | Computed):
         return lead(layout.layout, encoding)
     return alignment(layout, encoding)
 
@@ -99,7 +111,7 @@ def conformant_tail(layout: Layout) -> Array | MultiArray | String | None:
             return conformant_tail(many)
         case Array() | MultiArray():
             return layout if layout.conformant else None
-        case Converted():
+        case Converted() | Flagged() | Based() | Computed():
             return conformant_tail(layout.layout)
         case String():
             return layout if layout.bound is None else None
@@ -122,7 +134,7 @@ def fixed_size(layout: Layout, encoding: Encoding) -> int | None:
             return 20
         case Pointer() | Ignored() | Mark():
             return encoding.word
-        case Converted():
+        case Converted() | Computed():
             return fixed_size(layout.layout, encoding)
         case Struct():
             return _fixed_struct(layout, encoding)
@@ -161,7 +173,7 @@ def leaves(layout: Layout) -> int:
             return sum(leaves(field.layout) for field in layout.fields)
         case Array(bound=int(bound)) if not (is_octets(layout.element) or layout.element is WChar):
             return bound * leaves(layout.element)
-        case Converted():
+        case Converted() | Computed():
             return leaves(layout.layout)
         case _:
             return 1
@@ -175,8 +187,12 @@ def smallest(layout: Layout, encoding: Encoding) -> int:
     match layout:
         case Struct():
             return sum(smallest(field.layout, encoding) for field in layout.fields)
+        case Untagged():
+            return 0
         case SwitchIs() | EncapsulatedUnion():
             return layout.union.tag.size(encoding)
+        case Relative():
+            return layout.width
         case String():
             return 2 * encoding.word
         case Array():
@@ -184,7 +200,7 @@ def smallest(layout: Layout, encoding: Encoding) -> int:
             return counts if layout.bound is None else counts or layout.bound * smallest(layout.element, encoding)
         case MultiArray():
             return 2 * encoding.word * len(layout.dimensions) if layout.varying else 0
-        case Converted():
+        case Converted() | Based() | Computed():
             return smallest(layout.layout, encoding)
         case _:
             return 0
@@ -201,9 +217,9 @@ def children(layout: Layout) -> list[Layout]:
             return [layout.union]
         case Array() | MultiArray() | Pipe():
             return [layout.element]
-        case Pointer():
+        case Pointer() | Relative():
             return [layout.target]
-        case Converted():
+        case Converted() | Flagged() | Based() | Subcontext() | Computed():
             return [layout.layout]
         case _:
             return []
@@ -242,7 +258,7 @@ def recursive(root: Layout) -> set[int]:
 def has_pointers(layout: Layout) -> bool:
     """Does anything of a layout come in the second pass?"""
     match layout:
-        case Pointer():
+        case Pointer() | Relative():
             return True
         case Struct():
             return any(has_pointers(field.layout) for field in layout.fields)
@@ -250,10 +266,27 @@ def has_pointers(layout: Layout) -> bool:
             return any(has_pointers(arm) for arm in layout.union.layouts())
         case Array() | MultiArray():
             return has_pointers(layout.element)
-        case Converted():
+        case Converted() | Flagged() | Based() | Computed():
             return has_pointers(layout.layout)
         case _:
             return False
+
+
+def parts(root: Layout) -> Iterator[Layout]:
+    """A layout and all that it is made of, pointees included, each once."""
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        layout = waiting.pop()
+        if id(layout) not in seen:
+            seen.add(id(layout))
+            waiting += children(layout)
+            yield layout
+
+
+def contains(root: Layout, kind: type[Layout]) -> bool:
+    """Is there a layout of this kind in `root`, or behind its pointers?"""
+    return any(isinstance(layout, kind) for layout in parts(root))
 
 
 def same_type(layout: Layout) -> object:

@@ -19,10 +19,13 @@ from .layout import (
     MultiArray,
     NoArm,
     Pointer,
+    Range,
+    Scalar,
     String,
     SwitchIs,
     Union,
 )
+from .layout_samba import Based, Computed, Flagged, Relative, Subcontext
 
 
 def branches(union: Union, tag: str) -> Iterator[tuple[str, Layout | NoArm | None]]:
@@ -59,11 +62,11 @@ def below(layout: Layout) -> Iterator[Layout]:
         seen.add(id(layout))
         yield layout
         match layout:
-            case Pointer():
+            case Pointer() | Relative():
                 waiting.append(layout.target)
             case Array() | MultiArray():
                 waiting.append(layout.element)
-            case Converted():
+            case Converted() | Flagged() | Based() | Subcontext() | Computed():
                 waiting.append(layout.layout)
             case SwitchIs():
                 waiting.extend(layout.union.layouts())
@@ -87,6 +90,8 @@ def expressions(layout: Layout) -> list[Expression]:
             found = [layout.size]
         case SwitchIs():
             found = [layout.switch]
+        case Subcontext():
+            found = [layout.size]
         case _:
             found = []
     return [expression for expression in found if expression is not None]
@@ -103,10 +108,43 @@ class Level(Array):
         self.depth = depth
 
 
+def valued(layout: Layout) -> Layout:
+    """The layout behind all pointers, and behind what says only how it travels: it has the same value."""
+    while True:
+        match layout:
+            case Pointer() | Relative():
+                layout = layout.target
+            case Flagged() | Based() | Subcontext() | Computed():
+                layout = layout.layout
+            case _:
+                return layout
+
+
+def measured(layout: Layout) -> Layout:
+    """What SizeOf measures: what is behind pointers and in contexts, with the flags of its own type."""
+    found = layout
+    while True:
+        match layout:
+            case Pointer() | Relative():
+                found = layout = layout.target
+            case Subcontext():
+                found = layout = layout.layout
+            case Flagged() | Based() | Computed():
+                layout = layout.layout
+            case _:
+                return found
+
+
+def plain(layout: Layout) -> bool:
+    """Is the first pass of a layout its value: a number?"""
+    if isinstance(layout, Range | Computed):
+        return plain(layout.layout)
+    return isinstance(layout, Scalar)
+
+
 def counts_of(layout: Layout) -> list[tuple[Array, Inverse]]:
     """The counts that the value of a layout determines: of the array that it is or points to."""
-    while isinstance(layout, Pointer):
-        layout = layout.target
+    layout = valued(layout)
     levels: list[Array] = []
     if isinstance(layout, Array):
         levels = [layout]

@@ -11,7 +11,7 @@ from collections.abc import Container, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from .expression import Binary, Expression, Number, Present, Sibling, When
+from .expression import Binary, Expression, Length, Number, Present, Sibling, SizeOf, When
 from .layout import Encoding
 
 _PYTHON_TOO = frozenset("+-*&|^")
@@ -112,7 +112,7 @@ class Source:
 
     def packed(self, method: str, text: str) -> str:
         """The name of a bound method of the Struct for a format: pack, unpack_from or iter_unpack."""
-        key = f"{method} {text}"
+        key = f"{method} {self.encoding.order}{text}"
         if key not in self._formats:
             packer = struct.Struct(self.encoding.order + text)
             self._formats[key] = self.constant(getattr(packer, method), method[0].upper())
@@ -132,6 +132,10 @@ class Source:
             case When(condition, then, otherwise):
                 parts = [self.expression(part, scope, nullable) for part in (then, condition, otherwise)]
                 return "({} if {} else {})".format(*parts)
+            case Length(name, unit):
+                return f"length_of({scope[name]}, {unit})"
+            case SizeOf():
+                return self.size_of(expression)
             case Binary(operator, left, right):
                 a, b = self.expression(left, scope, nullable), self.expression(right, scope, nullable)
                 if operator == "/" and isinstance(right, Number) and right.value > 0 and a.isidentifier():
@@ -139,6 +143,17 @@ class Source:
                 return f"({a} {operator} {b})" if operator in _PYTHON_TOO else f"OPERATORS[{operator!r}]({a}, {b})"
             case _:
                 raise TypeError(f"{expression!r} is no correlation")
+
+    def size_of(self, expression: SizeOf) -> str:
+        """Python text for the octets that a sibling takes; only the writing half has its value."""
+        raise TypeError(f"{expression!r} is for what is computed")
+
+    @contextmanager
+    def mode(self, encoding: Encoding) -> Generator[None, None, None]:
+        """Write in another encoding, or under other flags: for lines that come after the run."""
+        outer, self.encoding = self.encoding, encoding
+        yield
+        self.encoding = outer
 
     def compile(self, name: str, support: dict[str, Any]) -> Any:
         """Make the function `name` out of the lines."""

@@ -10,11 +10,9 @@ Below it: `writing_dimensions.py`, `writing_arrays.py`, `writing_fields.py`. Cou
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
 from typing import Final
 
 from . import shape
-from .expression import Inverse, invert
 from .layout import (
     NO_ARM,
     Array,
@@ -41,9 +39,9 @@ from .layout import (
     SwitchIs,
     Union,
 )
+from .layout_samba import Based, Computed, Flagged, Relative, Subcontext, Untagged
 from .siblings import branches, correlated, speaks
 from .source import agreed
-from .writing_dimensions import WritingDimensions
 from .writing_fields import (
     Block,
     Choice,
@@ -53,19 +51,23 @@ from .writing_fields import (
     Referent,
     Scope,
     Text,
+    late,
     names,
     record_scope,
     siblings_below,
 )
+from .writing_records import WritingRecords
 
 
-class Writing(WritingDimensions):
+class Writing(WritingRecords):
     """Writes `encode(v, ins)`: a list of the parts of the stub, from the values in `v`."""
 
-    def __init__(self, parameters: Parameters, outer: Parameters, encoding: Encoding) -> None:
-        super().__init__(encoding, shape.recursive(parameters))
+    def __init__(
+        self, parameters: Parameters, outer: Parameters, encoding: Encoding, *, measuring: bool = False
+    ) -> None:
+        super().__init__(parameters, encoding, measuring=measuring)
         self.functions: dict[tuple[object, ...], str] = {}
-        self.pending: list[tuple[str, Layout, Scope]] = []
+        self.pending: list[tuple[str, Layout, Scope, Encoding]] = []
         self.kinds: dict[object, int] = {}
         """The types that full pointers point to."""
         self._write(parameters, outer)
@@ -81,13 +83,15 @@ class Writing(WritingDimensions):
         if len(self.lines) == start + 2 and self.lines[-1].startswith("    w("):  # load, then one pack: nothing to join
             self.lines[-1] = f"    return [{self.lines[-1].strip()[2:-1]}]"
             return
-        shared = " full = {}; sent = set()" if self.kinds else ""
-        self.lines[start:start] = [f"    out = []; w = out.append; o = 0; rid = 0x20000;{shared}"]
+        shared = [" full = {}; sent = set();"] if self.kinds else []
+        shared += [f" {TAIL}"] if self.offsets or self.contexts else []
+        self.lines[start:start] = [f"    out = []; w = out.append; o = 0; rid = 0x20000;{''.join(shared)}"]
         self.line("return out")
 
     def _recursive(self, parameters: Parameters, outer: Parameters) -> None:
-        self.line("out = []; w = out.append; full = {}; sent = set(); q = [MAX_ITEMS, MAX_DEPTH]")
+        self.line(f"out = []; w = out.append; full = {{}}; sent = set(); q = [MAX_ITEMS, MAX_DEPTH]; {TAIL}")
         with self.block("def whole(o, rid):"):
+            self._shared()
             self._body(parameters, outer)
             self.line("return out")
             self.line("yield")  # only makes it a generator: nothing comes after the return
@@ -95,12 +99,19 @@ class Writing(WritingDimensions):
             self._function(*self.pending.pop())
         self.line("return run(whole(0, 0x20000), q)")
 
-    def _function(self, name: str, layout: Layout, scope: Scope) -> None:
+    def _shared(self) -> None:
+        """A function that may go into a Subcontext and comes back out of it."""
+        if self.offsets or self.contexts:
+            self.say("nonlocal out, w, full, sent, tail, tails")
+
+    def _function(self, name: str, layout: Layout, scope: Scope, encoding: Encoding) -> None:
         """A pointee that contains its own type; `s` holds the values of the siblings that it names."""
         self.forget()
         own = Scope(scope.fields, {sibling: self.new("s") for sibling in scope.values}, scope.reply)
-        self.last = True
-        with self.block(f"def {name}(x, o, rid, s):"), self.among(own):
+        self.last, self.base = True, "base"
+        header = f"def {name}(x, o, rid, s{', base' if self.offsets else ''}):"
+        with self.block(header), self.among(own), self.mode(encoding):
+            self._shared()
             if own.values:
                 self.say(f"{', '.join(own.values.values())}, = s")
             self.item(layout, "x")
@@ -115,11 +126,11 @@ class Writing(WritingDimensions):
         given = [(i, field) for i, field in enumerate(outer.fields) if field.name in wanted - own]
         others = record_scope([field for _, field in given], [self.load(f"ins[{i}]") for i, _ in given])
         others.reply = bool(outer.fields)
-        record = self._record(parameters.fields, values, others)
+        record = self.record(parameters.fields, values, others)
         with self.among(record.scope):
             parts = {field.name: part for field, part in zip(parameters.fields, record.parts, strict=True)}
             for field in parameters.in_wire_order:
-                self._passes(field.layout, parts[field.name])
+                self.passes(field.layout, parts[field.name])
 
     # The passes
 
@@ -127,9 +138,13 @@ class Writing(WritingDimensions):
         """A whole top-level item or pointee."""
         prepared = self.prepare(layout, value)
         self.settle(layout, prepared)
-        self._passes(layout, prepared)
+        self.passes(layout, prepared)
 
-    def _passes(self, layout: Layout, prepared: Prepared) -> None:
+    def passes(self, layout: Layout, prepared: Prepared) -> None:
+        if isinstance(layout, Flagged):
+            with self.under(layout):
+                self.passes(layout.layout, prepared)
+            return
         for maximum in _maxima(layout, prepared):
             self.word(maximum)
         self.scalars(layout, prepared)
@@ -140,7 +155,7 @@ class Writing(WritingDimensions):
         match layout:
             case Struct():
                 loaded = [self.load(f"{value}.{_attribute(field.name)}") for field in layout.fields]
-                return self._record(layout.fields, loaded)
+                return self.record(layout.fields, loaded, whole=(layout, value))
             case EncapsulatedUnion():
                 tag = self.load(f"{value}.{_attribute(layout.tag)}")
                 choice = Choice(self.load(f"{value}.{_attribute(layout.name)}"), tag)
@@ -156,14 +171,14 @@ class Writing(WritingDimensions):
             case String():
                 return self.prepare_string(layout, value)
             case Pointer():
-                return self._prepare_pointer(layout, value)
+                return self.prepare_pointer(layout, value)
             case Converted():
                 wire = self.load(f"{self.constant(layout.conversion)}.outward({value})")
                 return self.prepare(layout.layout, wire)
             case Mark():
                 return Referent(value, self.new("r"))
             case _:
-                return value
+                return self.prepare_there(layout, value)
 
     def settle(self, layout: Layout, prepared: Prepared) -> None:
         """Hold a value against what its siblings say."""
@@ -177,14 +192,14 @@ class Writing(WritingDimensions):
             case String():
                 self.settle_string(layout, prepared)
             case Pointer():
-                self._settle_pointer(layout, prepared)
+                self.settle_pointer(layout, prepared)
             case SwitchIs():
                 tag = self.said(layout.switch) or "bad('nothing selects an arm', 0x6C5)"
                 self.say(f"{prepared.tag} = {tag}")
             case Converted():
                 self.settle(layout.layout, prepared)
             case _:
-                pass
+                self.settle_there(layout, prepared)
 
     def scalars(self, layout: Layout, prepared: Prepared) -> None:
         """The first pass over a layout."""
@@ -203,7 +218,8 @@ class Writing(WritingDimensions):
             case Struct():
                 self._struct(layout, prepared)
             case SwitchIs():
-                self._union(layout.union, prepared, ms_union=layout.union.ms_union)
+                ms_union, tagged = layout.union.ms_union, not isinstance(layout, Untagged)
+                self._union(layout.union, prepared, ms_union=ms_union, tagged=tagged)
             case EncapsulatedUnion():
                 with self.among(prepared.scope):
                     self._union(layout.union, prepared.parts[0], ms_union=False)
@@ -227,7 +243,7 @@ class Writing(WritingDimensions):
                 self.say(f"else: {prepared.number} = 0")
                 self.word(prepared.number)
             case _:
-                raise TypeError(f"{layout!r} cannot be written")
+                self.scalars_there(layout, prepared)
 
     def deferred(self, layout: Layout, prepared: Prepared) -> None:
         """The second pass: the pointees of a layout."""
@@ -248,7 +264,7 @@ class Writing(WritingDimensions):
             case Converted():
                 self.deferred(layout.layout, prepared)
             case _:
-                pass
+                self.deferred_there(layout, prepared)
 
     # Structures
 
@@ -269,58 +285,9 @@ class Writing(WritingDimensions):
                 self.deferred(field.layout, part)
         self.last = last
 
-    def _record(self, fields: Sequence[Field], values: Sequence[str], outer: Scope | None = None) -> Record:
-        """Prepare members that may name each other, fill in the counts that were left out, then settle all."""
-        record = Record([], record_scope(fields, values, outer))
-        with self.among(record.scope):
-            for field, value in zip(fields, values, strict=True):
-                record.parts.append(self.prepare(field.layout, value))
-            self._fill(fields, record)
-            for field, part in zip(fields, record.parts, strict=True):
-                self.settle(field.layout, part)
-        return record
-
-    def _fill(self, fields: Sequence[Field], record: Record) -> None:
-        """Counts that were left out come from the first array that determines them."""
-        own, filled = {field.name for field in fields}, set[str]()
-        for field, part in zip(fields, record.parts, strict=True):
-            for inverse, count in self._inverses(field.layout, part):
-                if inverse.name in own - filled:
-                    filled.add(inverse.name)
-                    name = record.scope.values[inverse.name]
-                    self.say(f"if {name} is AUTO: {name} = {_inverted(inverse, count)}")
-
-    def _inverses(self, layout: Layout, prepared: Prepared) -> Iterator[tuple[Inverse, str]]:
-        """The counts that an array in this member determines, with text for the number of its items."""
-        while isinstance(layout, Pointer):
-            if prepared.target is None:
-                return
-            layout, prepared = layout.target, prepared.target
-        array = layout.many if isinstance(layout, Array) else layout
-        if isinstance(array, MultiArray):
-            yield from self._inverses_of_dimensions(array, prepared)
-            return
-        if isinstance(layout, Array | String) and layout.size is not None:
-            first = self.said(layout.first) if isinstance(layout, Array) else None
-            solved = invert(layout.size)
-            if solved is not None:
-                yield solved, prepared.count if first in (None, "0") else f"({prepared.count} + {first})"
-        if isinstance(layout, Array) and layout.length is not None:
-            solved = invert(layout.length)
-            if solved is not None:
-                yield solved, prepared.count
-
-    def _inverses_of_dimensions(self, array: MultiArray, block: Block) -> Iterator[tuple[Inverse, str]]:
-        for dimension, count in zip(array.dimensions, block.counts, strict=True):
-            first = self.said(dimension.first) or "0"
-            for size, text in ((dimension.size, f"(({count} or 0) + {first})"), (dimension.length, f"({count} or 0)")):
-                inverse = None if size is None else invert(size)
-                if inverse is not None:
-                    yield inverse, text
-
     # Pointers (C706 14.3.12)
 
-    def _prepare_pointer(self, pointer: Pointer, value: str) -> Referent:
+    def prepare_pointer(self, pointer: Pointer | Relative, value: str) -> Referent:
         """The target is prepared where siblings speak of it: its counts may fill in theirs."""
         if isinstance(pointer, RefPtr):
             if not isinstance(pointer.target, _MAY_BE_NONE):
@@ -332,7 +299,7 @@ class Writing(WritingDimensions):
             return Referent(value, self.new("r"))
         with self.saying(f"if {value} is not None:"):
             inner = self.prepare(pointer.target, value)
-            self.say("pass")
+            self.say(" = ".join([*late(inner), "None"]) if late(inner) else "pass")
         nothing = [name for name in names(inner) if name != value]
         with self.saying("else:"):
             self.say(" = ".join([*nothing, "None"]) if nothing else "pass")
@@ -340,7 +307,7 @@ class Writing(WritingDimensions):
                 self.say(f"{inner.count} = 0")
         return Referent(value, self.new("r"), inner)
 
-    def _settle_pointer(self, pointer: Pointer, referent: Referent) -> None:
+    def settle_pointer(self, pointer: Pointer | Relative, referent: Referent) -> None:
         if referent.target is None:
             return
         if isinstance(pointer, RefPtr):
@@ -349,7 +316,7 @@ class Writing(WritingDimensions):
         with self.saying(f"if {referent.value} is not None:"):
             self.settle(pointer.target, referent.target)
             self.say("pass")
-        if not pointer.lenient:
+        if not (isinstance(pointer, Relative) or pointer.lenient):
             with self.saying("else:"):
                 self.settle_null(pointer.target)
                 self.say("pass")
@@ -369,7 +336,7 @@ class Writing(WritingDimensions):
     def _pointee(self, pointer: Pointer, referent: Referent) -> None:
         number = referent.number
         if isinstance(pointer, RefPtr):
-            self._target(pointer.target, referent)
+            self.target(pointer.target, referent)
             return
         self.flush()
         before = self.known
@@ -377,14 +344,14 @@ class Writing(WritingDimensions):
         with self.block(f"if {number} and {number} not in sent:" if full else f"if {number}:"):
             if full:
                 self.line(f"sent.add({number})")
-            self._target(pointer.target, referent)
+            self.target(pointer.target, referent)
         self.known = agreed(before, self.known)
 
-    def _target(self, target: Layout, referent: Referent) -> None:
+    def target(self, target: Layout, referent: Referent) -> None:
         if id(target) in self.recursive:
             self._call(target, referent.value)
         elif referent.target is not None:
-            self._passes(target, referent.target)
+            self.passes(target, referent.target)
         else:
             self.item(target, referent.value)
 
@@ -393,28 +360,30 @@ class Writing(WritingDimensions):
         siblings = [name for name in siblings_below(target) if name in self.scope.values]
         scope = Scope({name: self.scope.fields[name] for name in siblings}, dict.fromkeys(siblings, ""))
         scope.reply = self.scope.reply
-        key = (id(target), *((name, isinstance(scope.fields[name], Pointer)) for name in siblings), scope.reply)
+        key = (
+            id(target),
+            self.encoding,
+            *((name, isinstance(scope.fields[name], Pointer)) for name in siblings),
+            scope.reply,
+        )
         if key not in self.functions:
             self.functions[key] = self.new("item")
-            self.pending.append((self.functions[key], target, scope))
+            self.pending.append((self.functions[key], target, scope, self.encoding))
         last, given = self.last, "".join(f"{self.scope.values[name]}, " for name in siblings)
         if not last:
             self.line("q[1] -= 1")
             self.line("if q[1] < 0: bad('structures are nested too deeply')")
-        self.line(f"o, rid = yield {self.functions[key]}({value}, o, rid, ({given}))")
+        base = f", {self.base}" if self.offsets else ""
+        self.line(f"o, rid = yield {self.functions[key]}({value}, o, rid, ({given}){base})")
         if not last:
             self.line("q[1] += 1")
         self.forget()
 
     # Unions (C706 14.3.8)
 
-    def _union(self, union: Union, choice: Choice, *, ms_union: bool) -> None:
-        if union.tag is Boolean:
-            test = f"isinstance({choice.tag}, int) and {choice.tag} in (0, 1)"
-            self.say(f"if not ({test}): bad('the tag is no boolean', 0x6C5)")
-        if self.encoding.wide:  # MS-RPCE 2.2.5.3.4.4
-            self.align(shape.alignment(union, self.encoding))
-        self.scalar(union.tag, choice.tag)
+    def _union(self, union: Union, choice: Choice, *, ms_union: bool, tagged: bool = True) -> None:
+        if tagged:
+            self._tag(union, choice.tag)
         if self.encoding.wide or ms_union:  # MS-RPCE 2.2.4.5
             self.align(shape.arms_alignment(union, self.encoding))
         self.flush()
@@ -433,6 +402,13 @@ class Writing(WritingDimensions):
         unset = [name for name in names(choice.arms) if name not in (choice.value, choice.tag)]
         if unset:
             self.lines.insert(start, "    " * self._indent + " = ".join([*dict.fromkeys(unset), "None"]))
+
+    def _tag(self, union: Union, tag: str) -> None:
+        if union.tag is Boolean:
+            self.say(f"if not (isinstance({tag}, int) and {tag} in (0, 1)): bad('the tag is no boolean', 0x6C5)")
+        if self.encoding.wide:  # MS-RPCE 2.2.5.3.4.4
+            self.align(shape.alignment(union, self.encoding))
+        self.scalar(union.tag, tag)
 
     def _arm(self, arm: object, choice: Choice) -> None:
         if not isinstance(arm, Layout):
@@ -458,7 +434,11 @@ class Writing(WritingDimensions):
         self.known = functools.reduce(agreed, meetings)
 
 
-_MAY_BE_NONE: Final = (Pointer, ContextHandle, SwitchIs, Converted, Ignored, Mark)
+TAIL: Final = "tail = -1; tails = []"
+"""Where pointees begin that go to the end of a context, and those that are there."""
+
+_WRAPPERS: Final = (Flagged, Based, Subcontext, Computed)
+_MAY_BE_NONE: Final = (Pointer, ContextHandle, SwitchIs, Converted, Ignored, Mark, Relative, *_WRAPPERS)
 """Layouts that have a value None; behind a [ref] pointer it is no value of the others."""
 
 
@@ -468,16 +448,11 @@ def _maxima(layout: Layout, prepared: Prepared) -> list[str]:
         return []
     if isinstance(layout, Struct):
         return _maxima(layout.fields[-1].layout, prepared.parts[-1])
-    if isinstance(layout, Converted):
+    if isinstance(layout, Converted | Flagged | Computed):
         return _maxima(layout.layout, prepared)
+    if isinstance(layout, Based):
+        return _maxima(layout.layout, prepared.part)
     return prepared.maxima if isinstance(prepared, Block) else [prepared.maximum]
-
-
-def _inverted(inverse: Inverse, count: str) -> str:
-    """Text for the value of the sibling that gives `count` items."""
-    product = count if inverse.times == 1 else f"{count} * {inverse.times}"
-    quotient = product if inverse.per == 1 else f"exact({product}, {inverse.per})"
-    return quotient if inverse.plus == 0 else f"{quotient} + {inverse.plus}"
 
 
 def _attribute(name: str) -> str:

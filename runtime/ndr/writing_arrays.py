@@ -89,7 +89,7 @@ class WritingArrays(WritingFields, ABC):
         count, maximum, first = items.count, items.maximum, items.first
         if array.first is not None:
             self.say(f"{first} = {self.said(array.first) or '0'}")
-        size = str(array.bound) if not array.conformant else self.said(array.size)
+        size = str(array.bound) if array.bound is not None else self.said(array.size)
         self.say(f"{maximum} = {size or (count if first == '0' else f'{count} + {first}')}")
         if array.varying:
             length = f"{maximum} - {first}" if array.length is None else self.said(array.length)
@@ -128,7 +128,7 @@ class WritingArrays(WritingFields, ABC):
         """The items of an array that is not unrolled."""
         element = array.element
         if shape.is_octets(element) or element is WChar or shape.is_plain(element):
-            unit = shape.alignment(element, self.encoding)
+            unit = element.size(self.encoding)
             self._align_items(unit, items.count)
             self._block(items.data, items.count, unit)
         elif shape.fixed_size(element, self.encoding) is None:
@@ -154,7 +154,7 @@ class WritingArrays(WritingFields, ABC):
 
     def _align_items(self, align: int, count: str) -> None:
         """Items are aligned, an array without items is not."""
-        if self.static_pad(align) == 0:
+        if self.encoding.packed or self.static_pad(align) == 0:
             return
         self.flush()
         before = self.known

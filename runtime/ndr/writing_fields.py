@@ -13,6 +13,7 @@ from typing import Any
 from . import shape
 from .expression import Expression
 from .layout import Array, Converted, Encoding, Enum, Field, Layout, MultiArray, Pointer, Scalar, String, Struct
+from .layout_samba import Based, Computed, Counted, Flagged, Relative, Subcontext
 from .siblings import below, expressions
 from .source import Source
 
@@ -80,6 +81,14 @@ class Referent:
 
 
 @dataclasses.dataclass(slots=True)
+class Anchor:
+    """What offsets count from, and what is there."""
+
+    base: str
+    part: Prepared
+
+
+@dataclasses.dataclass(slots=True)
 class Choice:
     """A union: the value, the tag, and the arms that carry data; those are known after the first pass."""
 
@@ -99,8 +108,23 @@ def names(prepared: Prepared) -> list[str]:
             return names(prepared.parts)
         case Items() if prepared.rows:  # its part is known inside of loops only
             return names([prepared.data, prepared.count, prepared.maximum, prepared.first, prepared.rows])
-        case Items() | Block() | Text() | Referent() | Choice():
+        case Items() | Block() | Text() | Referent() | Choice() | Anchor():
             return [name for slot in dataclasses.fields(prepared) for name in names(getattr(prepared, slot.name))]
+        case _:
+            return []
+
+
+def late(prepared: Prepared) -> list[str]:
+    """The variables in a Prepared that the first pass sets."""
+    match prepared:
+        case [*parts]:
+            return [name for part in parts for name in late(part)]
+        case Record():
+            return late(prepared.parts)
+        case Referent():
+            return [prepared.number, *late(prepared.target)]
+        case Anchor():
+            return [prepared.base, *late(prepared.part)]
         case _:
             return []
 
@@ -146,6 +170,8 @@ class WritingFields(Source):
 
     def align(self, align: int) -> None:
         """Zeros up to a multiple of `align`."""
+        if self.encoding.packed:
+            return
         pad = self.static_pad(align)
         if pad is None:
             self.line(f"if o & {align - 1}: w(PADS[-o & {align - 1}]); o = o + {align - 1} & -{align}")
@@ -199,8 +225,10 @@ class WritingFields(Source):
 
     def kept(self, layout: Layout, prepared: Prepared) -> list[str]:
         """The variables that the second pass of an item needs."""
-        if isinstance(layout, Converted):
+        if isinstance(layout, Converted | Flagged | Computed):
             return self.kept(layout.layout, prepared)
+        if isinstance(layout, Based):
+            return [prepared.base, *self.kept(layout.layout, prepared.part)]
         if isinstance(layout, Struct):
             parts = list(zip(layout.fields, prepared.parts, strict=True))
             found = [name for field, part in parts for name in self.kept(field.layout, part)]
@@ -217,13 +245,15 @@ class WritingFields(Source):
         for part in below(layout) if shape.has_pointers(layout) else ():
             if isinstance(part, Array | MultiArray):
                 inner.append(part.element)
-            if isinstance(part, Pointer) and id(part.target) in self.recursive:
+            if isinstance(part, Pointer | Relative) and id(part.target) in self.recursive:
                 inner.append(part.target)
+            if isinstance(part, Subcontext):
+                inner.append(part)
         return [name for part in inner for name in siblings_below(part)]
 
     def settle_null(self, target: Layout) -> None:
         """A null pointer has no items; a null sibling has no say (MS-RPCE 3.1.1.5.3)."""
-        if self.scope.reply or not isinstance(target, Array | MultiArray | String):
+        if self.scope.reply or isinstance(target, Counted) or not isinstance(target, Array | MultiArray | String):
             return
         for expression in sizes(target):
             text = self.said(expression)

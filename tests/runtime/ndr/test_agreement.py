@@ -51,6 +51,12 @@ def _kinds() -> Any:
     return _module("random_words").more(plain.Kinds, plain.record)
 
 
+@functools.cache
+def _samba_kinds() -> Any:
+    """The same with the words of Samba's NDR."""
+    return _module("random_samba").samba(_kinds(), _module("random_kinds").record)
+
+
 class Pair:
     """Both readers of one type, in one encoding."""
 
@@ -100,7 +106,8 @@ def damaged(stub: bytes, chance: random.Random) -> bytes:
 
 def drawn(chance: random.Random) -> tuple[Parameters, Parameters, list[Any], list[Any]]:
     """Random parameters, those of the other direction, and values for both."""
-    parameters, outer, make = _kinds()(chance).parameters(chance.randint(1, 3))
+    kinds = chance.choice((_kinds, _samba_kinds))()
+    parameters, outer, make = kinds(chance).parameters(chance.randint(1, 3))
     return parameters, outer, *make()
 
 

@@ -1,0 +1,176 @@
+"""Octets to values: the words of Samba's NDR, as libndr reads them.
+
+The counterpart is `reference_writer_contexts.py`. Below it: `reference_reader_arrays.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+from .errors import NdrError
+from .expression import Expression
+from .layout import Encoding, Layout
+from .layout_octets import Octets
+from .layout_samba import SERIALIZED, Based, Computed, Flagged, Relative, Subcontext
+from .reference_deferred import Referent
+from .reference_reader_arrays import ArrayReader
+from .reference_rules import Geometry, Place, Span, Steps, settle, unreadable
+
+CONTEXT_LIMIT: Final = 32
+"""Contexts inside contexts: each takes some of Python's own stack."""
+
+
+class Mode(NamedTuple):
+    """What is in force where a pointer stands, and so for its pointee."""
+
+    encoding: Encoding
+    base: int
+
+
+class ContextReader(ArrayReader, ABC):
+    """Samba's words."""
+
+    def __init__(self, octets: bytes, encoding: Encoding, trace: list[Span] | None = None) -> None:
+        super().__init__(octets, encoding, trace)
+        self.referents: dict[int, Referent] = {}
+        self.base = 0
+        self.contexts = 0
+
+    @abstractmethod
+    def item(self, layout: Layout, place: Place) -> Any:
+        """A whole item, up to its pointees."""
+
+    @property
+    def mode(self) -> Mode:
+        """What is in force."""
+        return Mode(self.encoding, self.base)
+
+    @contextmanager
+    def under(self, mode: Mode) -> Generator[None, None, None]:
+        """Read with other things in force."""
+        outer = self.encoding, self.geometry, self.base
+        self.encoding, self.base = mode
+        if self.encoding is not outer[0]:
+            self.geometry = Geometry(self.encoding)
+        yield
+        self.encoding, self.geometry, self.base = outer
+
+    def flagged(self, layout: Flagged) -> Mode:
+        """What is in force inside."""
+        return Mode(self.encoding.under(order=layout.order, pad=layout.align, reverse=layout.reverse), self.base)
+
+    def scalars_there(self, layout: Layout, place: Place, maxima: tuple[int, ...]) -> Any:
+        """The scalar pass over one of these words."""
+        match layout:
+            case Flagged():
+                with self.under(self.flagged(layout)):
+                    return self.scalars(layout.layout, place, maxima)
+            case Based():
+                self.skip(self.geometry.alignment(layout.layout))
+                with self.under(Mode(self.encoding, self.position)):
+                    return self.scalars(layout.layout, place, maxima)
+            case Computed():
+                return self.scalars(layout.layout, place, maxima)
+            case Relative():
+                return self._relative(layout, place)
+            case Subcontext():
+                return self._subcontext(layout, place)
+            case Octets():
+                return self._octets(layout, place)
+            case _:
+                raise unreadable(layout, place.path)
+
+    def told(self, said: Expression | None, place: Place) -> int:
+        """What siblings say that travelled before."""
+        known = place.known(said)
+        if known is None:
+            raise self.bad("what says it is not known yet", place, rule="pidl")
+        return known
+
+    def _octets(self, layout: Octets, place: Place) -> Any:
+        start = self.position
+        try:
+            value, self.position = layout.inward(self.octets, start, len(self.octets), self.encoding)
+        except NdrError as error:
+            raise self.bad(error.reason, place, rule="libndr", offset=start) from None
+        self.pay(layout.items(value), place)
+        if self.trace is not None and self.position > start:
+            self.trace.append(Span(start, self.position - start, place.path, type(layout).__name__, "libndr"))
+        return value
+
+    # Offsets
+
+    def _relative(self, layout: Relative, place: Place) -> Any:
+        octets = self.take(layout.width, layout.width, place, "offset", "libndr")
+        offset = int.from_bytes(octets, "little" if self.encoding.order == "<" else "big")
+        return self._behind(layout, self.base + offset, place, self.mode) if offset else None
+
+    def _behind(self, layout: Relative, at: int, place: Place, mode: Mode) -> Steps:
+        """The pointee; the stream goes on where it was. Octets read again and again are paid for."""
+        if at > len(self.octets):
+            raise self.bad(f"an offset to {at:#x}", place, rule="libndr")
+        back, self.position = self.position, at
+        with self.under(mode):
+            part = self.item(layout.target, place.deeper())
+        if isinstance(part, Generator):
+            part = yield part
+        self.pay(1 + (self.position - at) // 16, place)
+        self.position = back
+        return part
+
+    # Contexts
+
+    def _subcontext(self, layout: Subcontext, place: Place) -> Any:
+        """The contents whole; those of its correlations that name what is behind it are not checked."""
+        mode, size = self._header(layout, place)
+        if layout.size is not None:
+            said = self.told(layout.size, place)
+            if said < 0 or size not in (None, said):
+                raise self.bad(f"a context of {size} octets, the siblings say {said}", place, rule="libndr")
+            size = said
+        start = self.position
+        octets = self.take(len(self.octets) - start if size is None else size, 1, place, "context", "libndr")
+        with self.under(Mode(mode, 0)):
+            value, used = self._inside(layout.layout, octets, place)
+        self.position = start + (used if size is None else size)
+        return value
+
+    def _header(self, layout: Subcontext, place: Place) -> tuple[Encoding, int | None]:
+        """The encoding inside, and the size if it travels."""
+        if layout.header == 4:
+            return self.encoding, self.count(place, "size of a context", "libndr")
+        octets = self.take(
+            {0: 0, 2: 2}.get(layout.header, 16), layout.header if layout.header == 2 else 1, place, "", ""
+        )
+        if layout.header != SERIALIZED:
+            size = int.from_bytes(octets, "little" if self.encoding.order == "<" else "big")
+            return self.encoding, size if layout.header else None
+        order = {b"\1\x10\x08\0": "<", b"\1\0\0\x08": ">"}.get(octets[:4])
+        size = int.from_bytes(octets[8:12], "little" if order == "<" else "big")
+        if order is None or size % 8:
+            raise self.bad("no type serialization version 1", place, rule="MS-RPCE 2.2.6")
+        return self.encoding.under(order=order), size
+
+    def _inside(self, layout: Layout, octets: bytes, place: Place) -> tuple[Any, int]:
+        """The value in a context, and the octets that it took."""
+        if self.contexts == CONTEXT_LIMIT:
+            raise self.bad(f"more than {CONTEXT_LIMIT} contexts in each other", place, rule="the depth limit")
+        outer, start = (self.octets, self.referents, self.trace), self.position
+        self.octets, self.referents, self.position, self.trace = octets, {}, 0, None
+        self.contexts += 1
+        value = settle(self.item(layout, place.inside(_numbers(place.siblings))))
+        used = self.position
+        if used > len(octets):
+            raise self.bad("a context ends in a gap", place, rule="libndr")
+        self.contexts -= 1
+        self.octets, self.referents, self.trace = outer
+        self.position = start
+        return value, used
+
+
+def _numbers(siblings: Mapping[str, object]) -> dict[str, object]:
+    """The siblings that are read by now, and can be named in a context beside them."""
+    return {name: value for name, value in siblings.items() if value is None or isinstance(value, int)}
