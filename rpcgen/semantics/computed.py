@@ -11,17 +11,18 @@ from typing import Final, Literal
 from .. import catalogue, model
 from ..diagnostics import Problem, diagnose, problem
 from ..syntax import tree
-from .correlations import Correlation, Siblings
+from .correlations import Correlation, Siblings, siblings_in
 from .scopes import Binding
+from .shapes import SIZES
 
-_LENGTHS: Final[dict[str, tuple[Literal[1, 2], int, bool]]] = {
-    "strlen": (1, 0, False),
-    "strlen_m": (2, 0, False),
-    "strlen_m_term": (2, 1, False),
-    "strlen_m_term_null": (2, 1, True),
-    "ndr_charset_length": (2, 1, False),
+_LENGTHS: Final[dict[str, tuple[Literal[1, 2], int, Literal["", "absent", "empty"]]]] = {
+    "strlen": (1, 0, ""),
+    "strlen_m": (2, 0, ""),
+    "strlen_m_term": (2, 1, "absent"),
+    "strlen_m_term_null": (2, 1, "empty"),
+    "ndr_charset_length": (2, 1, "absent"),
 }
-"""Functions: the unit that they count, what they add for a NUL, and whether an absent or empty text counts as 0."""
+"""Functions: the unit that they count, what they add for a NUL, and which text counts as 0 all the same."""
 
 
 def computed(
@@ -39,7 +40,25 @@ def computed(
         reason = error.diagnostic.message
         binding.report.append(diagnose(catalogue.NOT_COMPUTED, attribute.span, name=name, reason=reason))
         return None
-    return found
+    return _wrapped(found, siblings[name].shape.base) if _subtracts_size(found) else found
+
+
+def _wrapped(found: model.Expression, base: object) -> model.Expression:
+    """A size less a constant, as C stores it: while the size is measured it counts as 0."""
+    if not isinstance(base, model.Scalar) or base.word not in SIZES:
+        return found
+    mask = (1 << 8 * SIZES[base.word]) - 1
+    return model.Binary(operator="&", left=found, right=model.Number(value=mask))
+
+
+def _subtracts_size(expression: model.Expression) -> bool:
+    match expression:
+        case model.Binary(operator="-", left=left):
+            return isinstance(left, model.SizeOf) or _subtracts_size(left)
+        case model.Binary(left=left, right=right):
+            return _subtracts_size(left) or _subtracts_size(right)
+        case _:
+            return False
 
 
 class _Computation:
@@ -108,12 +127,13 @@ class _Computation:
 
 
 def _length(function: str, name: str) -> model.Expression:
-    unit, more, null = _LENGTHS[function]
+    unit, more, nothing = _LENGTHS[function]
     length = model.Length(name=name, unit=unit)
-    found: model.Expression = length
-    if more:
-        found = model.Binary(operator="+", left=length, right=model.Number(value=more))
-    return model.When(condition=length, then=found, otherwise=model.Number(value=0)) if null else found
+    if not more:
+        return length
+    found = model.Binary(operator="+", left=length, right=model.Number(value=more))
+    test = model.Present(name=name) if nothing == "absent" else length
+    return model.When(condition=test, then=found, otherwise=model.Number(value=0))
 
 
 def _has_call(expression: tree.Expr) -> bool:
@@ -126,3 +146,27 @@ def _has_call(expression: tree.Expr) -> bool:
             return _has_call(left) or _has_call(right)
         case _:
             return False
+
+
+def measures_all(expression: model.Expression) -> bool:
+    """Does it ask for the size of the structure that it stands in?"""
+    match expression:
+        case model.SizeOf(name=None):
+            return True
+        case model.Binary(left=left, right=right):
+            return measures_all(left) or measures_all(right)
+        case model.When(condition=condition, then=then, otherwise=otherwise):
+            return any(measures_all(part) for part in (condition, then, otherwise))
+        case _:
+            return False
+
+
+def sizes_in(type_: model.Type) -> frozenset[str]:
+    """The siblings that give the size of a context inside."""
+    match type_:
+        case model.Subcontext(target=target, size=size):
+            return siblings_in(size) | sizes_in(target)
+        case model.Flagged(target=inner) | model.Pointer(target=inner) | model.Array(element=inner):
+            return sizes_in(inner)
+        case _:
+            return frozenset()

@@ -86,7 +86,7 @@ def _applied(
     _check_min_is(binding, attributes)
     shape = _string(binding, shape, attributes)
     shape = _range(binding, shape, attributes)
-    shape = _lenient(shape, attributes)
+    shape = _lenient(binding, shape, attributes)
     shape = _samba(binding, shape, attributes)
     return _switch(binding, shape, attributes)
 
@@ -246,9 +246,9 @@ def _range(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
     return replace(shape, limits=(lowest, highest))
 
 
-def _lenient(shape: Shape, attributes: AttributeSet) -> Shape:
-    """[disable_consistency_check] lands on the pointer that has the size."""
-    if "disable_consistency_check" in attributes:
+def _lenient(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
+    """[disable_consistency_check] lands on the pointer that has the size; Samba never checks."""
+    if "disable_consistency_check" in attributes or binding.tolerant:
         for index, level in enumerate(shape.levels):
             if level.pointer and level.size is not None:
                 return _replaced(shape, index, replace(level, lenient=True))

@@ -18,7 +18,7 @@ from ..syntax.comments import doc_of
 from . import attributes as attribute_table
 from . import memory
 from .attributes import AttributeSet
-from .computed import computed
+from .computed import computed, measures_all, sizes_in
 from .conversions import named_type
 from .correlations import Neighbour, siblings_in
 from .declared import apply, declare
@@ -130,7 +130,7 @@ def _structure(binding: Binding, spec: tree.Struct, name: str, kept: Kept) -> Dr
     definition = model.Structure(
         key=draft.key,
         name=draft.name,
-        members=_with_auto(fields),
+        members=_with_auto(_without_circles(binding, fields)),
         flags=spec.flags,
         doc=draft.doc,
         attributes=draft.attributes,
@@ -234,7 +234,12 @@ def _member(
 
 
 def _with_auto(fields: list[model.Member]) -> tuple[model.Member, ...]:
-    """The fields, those that an array determines marked."""
+    """The fields, those that an array determines marked.
+
+    One of pidl's inline arrays counts before a [value]: strlen(x) stops at a NUL, which the array has and Python too.
+    """
+    inline = frozenset[str]().union(*(determined(one.type) for one in fields if _is_inline(one.type)))
+    fields = [one.model_copy(update={"value": None}) if one.name in inline else one for one in fields]
     counts = frozenset[str]().union(*(determined(member.type) for member in fields))
     tags = {name for member in fields for name in selectors(member.type)}
     return tuple(
@@ -243,6 +248,25 @@ def _with_auto(fields: list[model.Member]) -> tuple[model.Member, ...]:
         else member
         for member in fields
     )
+
+
+def _without_circles(binding: Binding, fields: list[model.Member]) -> list[model.Member]:
+    """The fields; none is computed from the size of a structure whose size it gives."""
+    out: list[model.Member] = []
+    for field in fields:
+        if isinstance(field.value, model.Node) and measures_all(field.value):
+            giving = any(field.name in sizes_in(one.type) for one in fields)
+            if giving:
+                reason = "it is the size of the structure, whose size it gives"
+                span = field.span
+                binding.report.append(diagnose(catalogue.NOT_COMPUTED, span, name=field.name, reason=reason))
+                field = field.model_copy(update={"value": None})
+        out.append(field)
+    return out
+
+
+def _is_inline(type_: model.Type) -> bool:
+    return isinstance(type_, model.Array) and type_.inline
 
 
 def selectors(type_: model.Type) -> frozenset[str]:

@@ -42,7 +42,9 @@ class Layouts:
             case model.Ranged(target=target, lowest=lowest, highest=highest):
                 return call("rpc.Range", self.of(target, siblings), str(lowest), str(highest))
             case model.Pointer(pointer=kind, target=target, lenient=lenient):
-                options = [*(["lenient=True"] if lenient else []), *(["width=2"] if kind == "relative_short" else [])]
+                relative = kind in ("relative", "relative_short")
+                options = ["lenient=True"] if lenient and not relative else []
+                options += ["width=2"] if kind == "relative_short" else []
                 return call(_POINTERS[kind], self._target(target, siblings), *options)
             case model.InterfacePointer():
                 return _interface(type_, siblings)
@@ -137,7 +139,7 @@ class Layouts:
         layout = self.of(member.type, siblings)
         if member.value is None:
             return layout
-        value: Part = quoted(member.value) if isinstance(member.value, str) else expression(member.value, siblings)
+        value = expression(member.value, siblings) if not isinstance(member.value, str) else constant(member)
         return call("rpc.samba.Computed", layout, value)
 
     def union(self, union: model.UnionType) -> Part:
@@ -160,6 +162,18 @@ def flagged(layout: Part, flags: model.Flags) -> Part:
     given = {"order": flags.order and quoted(flags.order), "align": flags.align, "reverse": flags.reverse}
     stated = [f"{name}={value}" for name, value in given.items() if value is not None]
     return call("rpc.samba.Flagged", layout, *stated) if stated else layout
+
+
+def constant(member: model.Member) -> str:
+    """The text that a field always has, as the field's type has it in Python; NULs fill a fixed array."""
+    type_, text = member.type.target if isinstance(member.type, model.Flagged) else member.type, str(member.value)
+    if not isinstance(type_, model.Array):
+        return quoted(text)
+    bound = type_.bound or 0
+    if type_.element not in (model.Scalar(word="Byte"), model.Scalar(word="Char")):
+        return quoted(text.ljust(bound, "\0"))
+    wide = any(found.name == "charset" and found.arguments == ("UTF16",) for found in member.attributes)
+    return repr(text.encode("utf-16-le" if wide else "utf-8").ljust(bound, b"\0"))
 
 
 def _stated(type_: model.Node, *names: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Final
 from .. import model
 from .annotations import Annotations, joined
 from .docstrings import docstring
-from .layouts import Layouts
+from .layouts import Layouts, constant
 from .naming import STUB_WORDS, Names, enumerator, words_of
 from .printer import INDENT, Part, assigned, call, display, flat, quoted
 
@@ -99,7 +99,7 @@ class TypeEmitter:
         body: list[str] = []
         for member in definition.members:
             annotation = self._annotations.given(member.type)
-            body.append(f"{INDENT}{names[member.name]}: {annotation}{_default(member, annotation)}")
+            body.append(f"{INDENT}{names[member.name]}: {annotation}{_default(member)}")
             body += docstring(member.doc, INDENT)
         return ["@rpc.dataclass(slots=True)", *self._class_of(definition, body)]
 
@@ -168,13 +168,11 @@ class TypeEmitter:
                 return call("rpc.Converted", self._layouts.of(wire, {}), self._names.conversions[key])
 
 
-def _default(member: model.Member, annotation: str) -> str:
+def _default(member: model.Member) -> str:
     """What makes a field optional: its array gives it, or it is computed."""
     if not member.auto and member.value is None:
         return ""
-    value = "rpc.AUTO"
-    if isinstance(member.value, str):
-        value = quoted(member.value) if annotation.startswith("str") else repr(member.value.encode())
+    value = constant(member) if isinstance(member.value, str) else "rpc.AUTO"
     return f" = field(default={value}, kw_only=True)"
 
 

@@ -18,7 +18,7 @@ def test_one_sign_alone_is_no_proof() -> None:
 
 def test_stated_dialect_wins_over_what_the_text_looks_like() -> None:
     text = (
-        '#include "idl_types.h"\n[uuid("1f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10")] interface a { void f([in] uint32 n); }'
+        '#include "idl_types.h"\n[uuid("1f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10")] interface a { void f([in] WERROR n); }'
     )
     assert compile_idl("a.idl", reader={"a.idl": text}.__getitem__).errors == ()
     assert compile_idl("a.idl", reader={"a.idl": text}.__getitem__, dialect="midl").errors != ()
