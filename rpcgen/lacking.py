@@ -31,8 +31,9 @@ FILES: Final[Mapping[str, tuple[str, ...]]] = {
 """The stock files to import, each behind those that it imports, and the files that it adds to them. A file uses only
 what it or its imports define: the first one in this order that has a name at all is the one that defines it."""
 
-_LAST: Final = ("ocidl.idl", "propidl.idl", "nbase.idl")
-"""None of them imports another; every other file is imported by those behind it."""
+_TIPS: Final = ("ocidl.idl", "propidl.idl")
+"""Neither imports the other; those before them are imported by all that follow, but for nbase.idl."""
+_APART: Final = "nbase.idl"
 _ENTRIES: Final = (catalogue.UNKNOWN_TYPE, catalogue.UNKNOWN_NAME, catalogue.UNKNOWN_BASE)
 _COMMENT: Final = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _WORD: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -92,7 +93,9 @@ class Taken:
     def _warning(self, names: list[str]) -> Diagnostic:
         names = sorted(names, key=lambda name: self.names[name].span.start)
         needed = [file for file in FILES if file in {defining(name) for name in names}]
-        files = [file for file in needed if file in _LAST] or needed[-1:]
+        windows = [file for file in needed if file != _APART]
+        files = [file for file in windows if file in _TIPS] or windows[-1:]
+        files += [_APART] * (_APART in needed)
         listed = ", ".join(names[:_SHOWN])
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         return diagnose(

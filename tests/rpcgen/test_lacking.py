@@ -68,6 +68,8 @@ def test_integers_of_c_come_from_inttypes(type_: str) -> None:
 def test_files_that_do_not_import_each_other_are_both_named() -> None:
     [warning] = said(f"{ID} interface i {{ void f([in] IFont *a, [in] IPropertyStorage *b, [in] DWORD c); }}")
     assert warning.endswith('add import "ocidl.idl", "propidl.idl";')
+    [warning] = said(f"{ID} interface i {{ void f([in] unsigned8 a, [in] VARIANT b, [in] DWORD c); }}")
+    assert warning.endswith('add import "oaidl.idl", "nbase.idl";')
 
 
 def test_import_that_is_named_silences_the_warning_and_gives_the_same_types() -> None:
