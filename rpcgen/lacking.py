@@ -32,8 +32,9 @@ FILES: Final[Mapping[str, tuple[str, ...]]] = {
 what it or its imports define: the first one in this order that has a name at all is the one that defines it."""
 
 _TIPS: Final = ("ocidl.idl", "propidl.idl")
-"""Neither imports the other; those before them are imported by all that follow, but for nbase.idl."""
-_APART: Final = "nbase.idl"
+"""Neither imports the other; those before them are imported by both."""
+_APART: Final = ("nbase.idl", "inttypes.idl")
+"""These import none of the others."""
 _ENTRIES: Final = (catalogue.UNKNOWN_TYPE, catalogue.UNKNOWN_NAME, catalogue.UNKNOWN_BASE)
 _COMMENT: Final = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _WORD: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -93,9 +94,9 @@ class Taken:
     def _warning(self, names: list[str]) -> Diagnostic:
         names = sorted(names, key=lambda name: self.names[name].span.start)
         needed = [file for file in FILES if file in {defining(name) for name in names}]
-        windows = [file for file in needed if file != _APART]
+        windows = [file for file in needed if file not in _APART]
         files = [file for file in windows if file in _TIPS] or windows[-1:]
-        files += [_APART] * (_APART in needed)
+        files += [file for file in needed if file in _APART]
         listed = ", ".join(names[:_SHOWN])
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         return diagnose(

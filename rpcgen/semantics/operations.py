@@ -27,6 +27,7 @@ from .shapes import Draft, Special
 _PROPERTIES = (("propget", "get_"), ("propput", "put_"), ("propputref", "putref_"))
 STAYING: Final = NO_WIRE_FORM | {
     catalogue.INCOMPLETE,
+    catalogue.OUT_NOT_POINTER,
     catalogue.OUT_UNSIZED,
     catalogue.VARIABLE_ARGUMENTS,
 }

@@ -172,6 +172,7 @@ def test_attributes_and_place_of_an_operation_are_kept() -> None:
         "typedef struct { long a : 3; } s; s f();",
         "typedef union { long a; short b; } u; HRESULT f([in] u *a);",
         "HRESULT f([in] struct nowhere *a);",
+        "HRESULT f([out] long a);",
     ],
 )
 def test_operation_of_an_object_that_cannot_travel_is_local_with_a_warning(operation: str) -> None:
