@@ -61,7 +61,7 @@ ENUM_TOO_WIDE: Final = Entry("E0308", "{name} = {value} does not fit the enumera
 RESERVED_NAME: Final = Entry("E0309", "the name {name} is reserved: Python's own begin and end with two underscores")
 WORD_TOO_LONG: Final = Entry("E0310", "a word of {length} characters is too long ({limit})")
 NOT_IMPORTED: Final = Entry(
-    "W0312", 'no import defines {names}, which lrpc takes from its own {file}; add import "{file}";'
+    "W0312", "no import defines {names}, which lrpc takes from its own files; add import {files};"
 )
 HEADER_TYPE: Final = Entry("W0313", "a type of this C header is left out: {reason}")
 UNTYPED_CONSTANT: Final = Entry("W0311", "the constant {name} of type {type} has no form in Python and is left out")

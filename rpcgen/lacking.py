@@ -24,12 +24,17 @@ FILES: Final[Mapping[str, tuple[str, ...]]] = {
     "objidl.idl": ("objidl.idl",),
     "oaidl.idl": ("oaut.idl", "oaidl.idl"),
     "ocidl.idl": ("oleidl.idl", "servprov.idl", "ocidl.idl"),
+    "propidl.idl": ("propidl.idl",),
     "nbase.idl": ("nbase.idl",),
     "inttypes.idl": ("inttypes.idl",),
 }
-"""The stock files to import, each with all that those before it have, and the files that it adds to them. A file uses
-only what it or its imports define: the first one in this order that has a name at all is the one that defines it."""
+"""The stock files to import, each behind those that it imports, and the files that it adds to them. A file uses only
+what it or its imports define: the first one in this order that has a name at all is the one that defines it."""
 
+_TIPS: Final = ("ocidl.idl", "propidl.idl")
+"""Neither imports the other; those before them are imported by both."""
+_APART: Final = ("nbase.idl", "inttypes.idl")
+"""These import none of the others."""
 _ENTRIES: Final = (catalogue.UNKNOWN_TYPE, catalogue.UNKNOWN_NAME, catalogue.UNKNOWN_BASE)
 _COMMENT: Final = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _WORD: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -87,9 +92,16 @@ class Taken:
         return [self._warning(names) for names in by_file.values()]
 
     def _warning(self, names: list[str]) -> Diagnostic:
-        order = list(FILES)
         names = sorted(names, key=lambda name: self.names[name].span.start)
-        file = max((defining(name) or order[0] for name in names), key=order.index)
+        needed = [file for file in FILES if file in {defining(name) for name in names}]
+        windows = [file for file in needed if file not in _APART]
+        files = [file for file in windows if file in _TIPS] or windows[-1:]
+        files += [file for file in needed if file in _APART]
         listed = ", ".join(names[:_SHOWN])
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        return diagnose(catalogue.NOT_IMPORTED, self.names[names[0]].span, names=listed + more, file=file)
+        return diagnose(
+            catalogue.NOT_IMPORTED,
+            self.names[names[0]].span,
+            names=listed + more,
+            files=", ".join(f'"{file}"' for file in files),
+        )

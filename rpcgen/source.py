@@ -48,6 +48,8 @@ STOCK: Final[Mapping[str, str]] = {
     "oleidl.idl": "oleidl.idl",
     "ocidl.idl": "ocidl.idl",
     "servprov.idl": "servprov.idl",
+    "propidl.idl": "propidl.idl",
+    "propidlbase.idl": "propidl.idl",
     **{
         name: file
         for file, protocols in {

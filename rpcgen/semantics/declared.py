@@ -35,6 +35,8 @@ MAX_BOUND: Final = 1 << 31
 KINDS: Final[tuple[model.PointerKind, ...]] = ("ref", "unique", "ptr")
 OFFSETS: Final[tuple[model.PointerKind, ...]] = ("relative", "relative_short")
 """Pointers of the pidl dialect, left by its translation."""
+_BSTR: Final = "FLAGGED_WORD_BLOB"
+"""What a BSTR points to on the wire: [string] says of it what every BSTR is (MS-OAUT 2.2.23.1)."""
 _COUNTS: Final = (("size_is", 0), ("max_is", 1), ("length_is", 0), ("last_is", 1), ("first_is", 0))
 
 
@@ -197,7 +199,7 @@ def _string(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
     attribute = attributes.get("string")
     if attribute is None:
         return shape
-    if isinstance(shape.base, Draft) and shape.base.kind == "conversion":
+    if isinstance(shape.base, Draft) and (shape.base.kind == "conversion" or shape.base.name == _BSTR):
         why = f"{shape.base.name} has a form of its own on the wire"
         binding.report.append(diagnose(catalogue.NO_EFFECT, attribute.span, name="string", why=why))
         return shape

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lrpc.rpcgen import compile_idl
 from lrpc.rpcgen.source import STOCK
 
 ROOT = Path(__file__).parents[2]
@@ -47,3 +48,22 @@ def test_program_prints_what_the_page_says(tmp_path: Path) -> None:
         finally:
             service.terminate()
     assert (done.stdout.strip(), done.stderr) == (printed, "")
+
+
+BRINGS = re.findall(r"^\| (`[\w.-]+\.idl`.*?) \| (.*) \|$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("files", "types"), BRINGS, ids=[files for files, _ in BRINGS])
+def test_files_of_windows_bring_what_the_page_says(files: str, types: str) -> None:
+    named = [one for one in re.findall(r"`(\w+)`", types) if one != "SAFEARRAY"]
+    for file in re.findall(r"`([\w.-]+)`", files)[-1:]:
+        holder = f"typedef struct {{ {' '.join(f'{one} *p{number};' for number, one in enumerate(named))} long a; }} s;"
+        assert compile_idl("a.idl", reader={"a.idl": f'import "{file}"; {holder}'}.__getitem__).diagnostics == ()
+
+
+def test_example_of_an_object_compiles_and_its_import_is_not_needed() -> None:
+    (text,) = re.findall(r"```idl\n(.*?)```", PAGE, re.DOTALL)
+    assert compile_idl("a.idl", reader={"a.idl": text}.__getitem__).diagnostics == ()
+    without = text.replace('import "oaidl.idl";', "")
+    found = compile_idl("a.idl", reader={"a.idl": without}.__getitem__)
+    assert [one.code for one in found.diagnostics] == ["W0312"]

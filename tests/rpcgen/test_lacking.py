@@ -43,6 +43,7 @@ def test_types_come_from_the_stock_file_with_one_warning_that_names_the_import()
         "unknwn.idl": "IClassFactory* LPUNKNOWN IPID",
         "objidl.idl": "IStream* IMoniker* IBindCtx* IPersistFile* IEnumString* STATSTG FORMATETC STGMEDIUM",
         "oaidl.idl": "SAFEARRAY(long) SAFEARRAY(VARIANT) VARIANT EXCEPINFO DISPPARAMS* ITypeInfo* IErrorInfo*",
+        "propidl.idl": "PROPVARIANT PROPSPEC IPropertyStorage*",
         "ocidl.idl": "IConnectionPoint* IOleObject* IServiceProvider* IFontDisp* CAUUID OLE_COLOR",
     }.items(),
 )
@@ -62,6 +63,13 @@ def test_integers_of_c_come_from_inttypes(type_: str) -> None:
     [warning] = said(f"{ID} interface i {{ void f([in] {type_} a); }}")
     assert 'import "inttypes.idl";' in warning
     assert said(f"#include <stdint.h>\n{ID} interface i {{ void f([in] {type_} a); }}") == []
+
+
+def test_files_that_do_not_import_each_other_are_both_named() -> None:
+    [warning] = said(f"{ID} interface i {{ void f([in] IFont *a, [in] IPropertyStorage *b, [in] DWORD c); }}")
+    assert warning.endswith('add import "ocidl.idl", "propidl.idl";')
+    [warning] = said(f"{ID} interface i {{ void f([in] unsigned8 a, [in] VARIANT b, [in] DWORD c); }}")
+    assert warning.endswith('add import "oaidl.idl", "nbase.idl";')
 
 
 def test_import_that_is_named_silences_the_warning_and_gives_the_same_types() -> None:

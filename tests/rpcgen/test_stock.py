@@ -26,6 +26,7 @@ LAST = {
         "IPersistStreamInit": ("InitNew", 8), "IFont": ("SetHdc", 26), "IPicture": ("get_Attributes", 16),
         "IObjectWithSite": ("GetSite", 4),
     },
+    "propidl": {"IPropertyStorage": ("Stat", 14), "IPropertySetStorage": ("Enum", 6)},
     "servprov": {"IServiceProvider": ("RemoteQueryService", 3)},
 }  # fmt: skip
 """The last operation of an interface, and its number."""
@@ -57,6 +58,16 @@ def test_strings_of_wtypes_are_strings_and_those_of_dtyp_are_pointers() -> None:
         assert model is not None
         kinds.append(model.interfaces[0].operations[0].parameters[0].type.kind)
     assert kinds == ["string", "string", "scalar", "scalar"]
+
+
+def test_string_on_a_bstr_says_nothing_new() -> None:
+    head = "[uuid(12345678-1234-1234-1234-123456789001)] interface i { void f([in, string] BSTR a, [in] BSTR b); }"
+    files = {"a.idl": f'import "oaidl.idl"; {head}'}
+    found = compile_idl("a.idl", reader=files.__getitem__)
+    assert [one.code for one in found.diagnostics] == ["W0424"]
+    assert found.model is not None
+    first, second = (one.type for one in found.model.interfaces[0].operations[0].parameters)
+    assert first == second
 
 
 def test_safearray_is_the_wire_form_by_all_its_names() -> None:
