@@ -66,7 +66,8 @@ def compile_idl(
     as `-D` gives them. dialect: of the file's language, `auto` takes Samba's when the file has what only that has.
     Never raises for bad IDL.
     """
-    from .passes import Unit, run
+    from .passes import run
+    from .unit import Unit
 
     if lister is None and reader is read_file:
         lister = list_folder

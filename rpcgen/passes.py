@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import gc
 import posixpath
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from . import catalogue, model
+from .conformance import check_conformance, check_values, misplaced
 from .diagnostics import Diagnostic, Problem, Source, Span, diagnose, problem
 from .lacking import Taken
-from .pidl.dialect import looks_like_pidl
 from .semantics import configuration, inheritance
 from .semantics.attributes import read
 from .semantics.binder import Binder, Found, nameless
@@ -27,54 +26,17 @@ from .semantics.operations import STAYING, handles_closed, stays
 from .semantics.scopes import Binding, TooMany
 from .semantics.shapes import Draft
 from .semantics.usage import kept_out, left_out, spoken, stuck
-from .source import Library
 from .syntax import tree
 from .syntax.comments import doc_of_file
-from .syntax.macros import Budget
 from .syntax.parser import parse, parse_acf, parse_expression
 from .syntax.preprocessor import Preprocessor
+from .unit import Pass, Unit, dialect_of, operations
 from .walking import held, keys
-
-Dialect = Literal["auto", "midl", "pidl"]
-"""auto: pidl when the file has what only that dialect has, else midl."""
 
 MAX_IMPORTS: Final = 48
 """Files that import one another in a chain."""
 MAX_WARNINGS: Final = 1000
 
-
-@dataclass(slots=True)
-class Unit:
-    """One compilation on its way."""
-
-    path: str
-    library: Library
-    defines: Mapping[str, str]
-    dialect: Dialect = "auto"
-    budget: Budget = field(default_factory=Budget)
-    files: list[tuple[Source, tree.File]] = field(default_factory=list[tuple[Source, tree.File]])
-    """In the order of binding: imports first, the file that was asked for last."""
-    binding: Binding | None = None
-    found: Found = field(default_factory=Found)
-    """What the files give beside names."""
-    conformant: set[str] = field(default_factory=set[str])
-    """Keys of structures that end in an array of varying size."""
-    model: model.Model | None = None
-
-    @property
-    def bound(self) -> Binding:
-        """The binding, once there is one."""
-        if self.binding is None:
-            self.binding = Binding(Source(self.path, ""), main=True)
-        return self.binding
-
-    @property
-    def main(self) -> Source:
-        """The file that was asked for."""
-        return self.files[-1][0]
-
-
-Pass = Callable[[Unit], list[Diagnostic]]
 
 # Reading
 
@@ -208,114 +170,6 @@ def _travelling(
     return made.model_copy(update={"parameters": (), "returns": None, "handle": None, "local": True})
 
 
-# Checks
-
-
-def check_conformance(unit: Unit) -> list[Diagnostic]:
-    """Where types of varying size may stand (C706 4.2.21, 14.3.7)."""
-    found: list[Diagnostic] = []
-    for draft in unit.bound.drafts:
-        report = found if draft.file is unit.main and not unit.bound.tolerant else draft.problems
-        match draft.definition:
-            case model.Structure() as structure:
-                report += _structure_conformance(unit, structure)
-            case model.UnionType() as union:
-                report += _arm_conformance(unit, draft, union)
-            case model.SwitchUnion(union=union):
-                report += _arm_conformance(unit, draft, union)
-            case _:
-                pass
-    for parameter in () if unit.bound.tolerant else _parameters(unit):
-        found += _element_conformance(unit, parameter.type, parameter.span)
-    return found
-
-
-def _structure_conformance(unit: Unit, structure: model.Structure) -> list[Diagnostic]:
-    found: list[Diagnostic] = []
-    for index, member in enumerate(structure.members):
-        found += _element_conformance(unit, member.type, member.span)
-        if not varies(unit, member.type):
-            continue
-        unit.conformant.add(structure.key)
-        if unit.bound.tolerant and not isinstance(member.type, model.Array | model.MultiArray | model.String):
-            what = f"{member.name}, a structure in a structure whose size varies"
-            found.append(diagnose(catalogue.UNSUPPORTED, member.span, what=what))
-        if index < len(structure.members) - 1:
-            found.append(diagnose(catalogue.CONFORMANT_NOT_LAST, member.span, name=member.name))
-    return found
-
-
-def _arm_conformance(unit: Unit, draft: Draft, union: model.UnionType) -> list[Diagnostic]:
-    spans = [span or draft.span for type_, span in held(union) if varies(unit, type_)]
-    found = [diagnose(catalogue.CONFORMANT_PLACE, span, type="an arm", place="a union") for span in spans]
-    for type_, span in held(union):
-        found += _element_conformance(unit, type_, span or draft.span)
-    return found
-
-
-def _element_conformance(unit: Unit, type_: model.Type, span: Span) -> list[Diagnostic]:
-    """Items of arrays have one size."""
-    while isinstance(type_, (model.Pointer, model.Array)):
-        if isinstance(type_, model.Array):
-            element = type_.element
-            if isinstance(element, model.Defined) and varies(unit, element):
-                name = unit.bound.known[element.key].name
-                return [diagnose(catalogue.CONFORMANT_PLACE, span, type=name, place="an array")]
-            type_ = element
-        else:
-            type_ = type_.target
-    return []
-
-
-def varies(unit: Unit, type_: model.Type) -> bool:
-    """Does the size of a value travel in front of the structure that holds it?"""
-    match type_:
-        case model.Array(inline=True):
-            return False
-        case model.Array(bound=bound) | model.String(bound=bound):
-            return bound is None
-        case model.Flagged(target=target):
-            return varies(unit, target)
-        case model.MultiArray(dimensions=dimensions):
-            return any(dimension.bound is None for dimension in dimensions)
-        case model.Defined(key=key):
-            return key in unit.conformant
-        case _:
-            return False
-
-
-def check_values(unit: Unit) -> list[Diagnostic]:
-    """Parameters by value have one size."""
-    return [] if unit.bound.tolerant else _values(unit, _parameters(unit))
-
-
-def _values(unit: Unit, parameters: Iterable[model.Parameter]) -> list[Diagnostic]:
-    return [
-        diagnose(catalogue.CONFORMANT_PLACE, parameter.span, type=parameter.name, place="a parameter by value")
-        for parameter in parameters
-        if parameter.by_value and varies(unit, parameter.type) and isinstance(parameter.type, model.Defined)
-    ]
-
-
-def _parameters(unit: Unit) -> Iterator[model.Parameter]:
-    for operation in _operations(unit):
-        yield from operation.parameters
-
-
-def _operations(unit: Unit) -> Iterator[model.Operation]:
-    for interface in unit.bound.interfaces:
-        yield from interface.operations
-        yield from interface.callbacks
-
-
-def _misplaced(unit: Unit, operation: model.Operation) -> list[Diagnostic]:
-    """What varies in size where that is not possible."""
-    found = _values(unit, operation.parameters)
-    for parameter in operation.parameters:
-        found += _element_conformance(unit, parameter.type, parameter.span)
-    return found
-
-
 # Selecting
 
 
@@ -327,7 +181,7 @@ def keep_out(unit: Unit) -> list[Diagnostic]:
     reasons = stuck(binding.known)
     for index, interface in enumerate(binding.interfaces):
         operations = tuple(
-            kept_out(operation, reasons, binding.known, _misplaced(unit, operation), found)
+            kept_out(operation, reasons, binding.known, misplaced(unit, operation), found)
             for operation in interface.operations
         )
         binding.interfaces[index] = interface.model_copy(update={"operations": operations})
@@ -362,18 +216,11 @@ def select(unit: Unit) -> list[Diagnostic]:
     return found
 
 
-def dialect_of(unit: Unit) -> Literal["midl", "pidl"]:
-    """The dialect of the main file: as asked for, or told by what only the one has."""
-    if unit.dialect != "auto":
-        return unit.dialect
-    return "pidl" if looks_like_pidl(unit.main.text) else "midl"
-
-
 def _reachable(unit: Unit, found: list[Diagnostic]) -> set[str]:
     """Keys of definitions to be printed. What keeps a type from travelling is reported if something needs it to."""
     chosen: set[str] = set()
     todo: list[tuple[str, Span | None]] = []
-    for operation in _operations(unit):
+    for operation in operations(unit):
         types = [(parameter.type, parameter.span) for parameter in operation.parameters]
         if operation.returns is not None:
             types.append((operation.returns, operation.span))
@@ -430,7 +277,7 @@ def _closing(unit: Unit) -> dict[str, str]:
     """For each context handle the one operation that closes it."""
     words = ("close", "free", "release", "delete", "end")
     closing: dict[str, list[str]] = {}
-    for operation in _operations(unit):
+    for operation in operations(unit):
         key = handles_closed(operation)
         if key is not None and any(word in operation.name.lower() for word in words):
             closing.setdefault(key, []).append(operation.name)

@@ -8,8 +8,9 @@ import pytest
 
 from lrpc.rpcgen import Compilation, compile_idl
 from lrpc.rpcgen.lacking import FILES, defining
-from lrpc.rpcgen.passes import Unit, run
+from lrpc.rpcgen.passes import run
 from lrpc.rpcgen.source import Library
+from lrpc.rpcgen.unit import Unit
 
 IDL = Path(__file__).parents[2] / "idl"
 ID = "[uuid(12345678-1234-1234-1234-123456789001)]"
