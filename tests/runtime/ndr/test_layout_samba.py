@@ -52,6 +52,7 @@ from lrpc.runtime.ndr.layout_samba import (
     Rest,
     Subcontext,
     Text,
+    TextArray,
     Untagged,
     length,
     size_of,
@@ -204,6 +205,22 @@ NEGOTIATE = Flagged(
     order="<",
 )
 
+COUNTED_TEXT = Text(Char, size=4, terminated=False)
+PRINCIPAL = Flagged(
+    structure(
+        "PRINCIPAL",
+        "name_type" / ULong,
+        "component_count" / ULong,
+        "realm" / COUNTED_TEXT,
+        "components" / Counted(COUNTED_TEXT, this.component_count),
+    ),
+    order=">",
+    align=0,
+)
+PACKAGES = structure("package_PackagesBlob", "names" / TextArray(WChar, rest=True, terminated=False))
+NAMES = Flagged(Relative(TextArray(WChar)), align=2)
+DRIVER = structure("a driver", "name" / NSTRING, "files" / NAMES)
+
 VECTORS: dict[str, tuple[Layout, Any, str]] = {
     "security.dom_sid": (SID, sid(5, 32, 544), "01020000000000052000000020020000"),
     "security.descriptor": (LITTLE, descriptor(), SD),
@@ -254,6 +271,21 @@ VECTORS: dict[str, tuple[Layout, Any, str]] = {
         RECORD,
         RECORD.layout.factory(AUTO, 1, AUTO, 0, 0, 5, 900, 0, 0, "192.0.2.7"),
         "040001000500000005000000000003840000000000000000c0000207",
+    ),
+    "the PRINCIPAL of a krb5ccache.CCACHE": (
+        PRINCIPAL,
+        PRINCIPAL.layout.factory(1, AUTO, "EX.COM", ["a", "bc"]),
+        "00000001000000020000000645582e434f4d0000000161000000026263",
+    ),
+    "drsblobs.package_PackagesBlob": (
+        PACKAGES,
+        PACKAGES.factory(["Kerberos", "WDigest"]),
+        "4b00650072006200650072006f00730000005700440069006700650073007400",
+    ),
+    "two offsets of a spoolss.DriverInfo3, counted anew": (
+        DRIVER,
+        DRIVER.factory("d", ["a.dll", "bc.dll"]),
+        "080000000c0000006400000061002e0064006c006c000000620063002e0064006c006c0000000000",
     ),
     "ntlmssp.NEGOTIATE_MESSAGE": (
         NEGOTIATE,
