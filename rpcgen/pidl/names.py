@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..syntax import tree
 from .flags import FILLING, flags_of
-from .words import BESIDE
+from .words import BESIDE, KNOWN
 
 _KINDS = {tree.Struct: "struct", tree.PlainUnion: "union", tree.SwitchUnion: "union", tree.Enum: "enum",
           tree.Bitmap: "enum"}  # fmt: skip
@@ -59,7 +59,7 @@ class Definitions:
         elif item.value is not None:
             self.values.update(found.name or "" for found in item.declarators)
         for name, _ in _defined(item):
-            self.held[name] = tuple(_held(item.type))
+            self.held[name] = () if name in KNOWN else tuple(_held(item.type))
         if isinstance(item.type, (tree.Enum, tree.Bitmap)):
             self.values.update(member.name for member in item.type.members)
 

@@ -135,7 +135,7 @@ def test_order_is_that_of_the_stream_inside_an_array_of_counted_size(pidl: Pidl)
         ("typedef struct { [flag(g(r->x))] string a; } s; void f([in] s *a);", "[flag(g(r->x))]"),
         ("typedef struct { string a; } s; void f([in] s *a);", "under flags that do not say how it travels"),
         ("typedef struct { [subcontext(4), compression(X)] uint32 a; } s; void f([in] s *a);", "[compression]"),
-        ("typedef struct { uint32 n; [size_is(n)] uint32 a[*]; uint32 b; } s; void f([in] s *a);", "must be the last"),
+        ("typedef struct { [string, charset(UTF8)] uint8 a[*]; uint32 b; } s; void f([in] s *a);", "must be the last"),
         ("void f([in] uint32 n, [in] uint8 data[n]);", "neither constant nor a field"),
     ],
 )
