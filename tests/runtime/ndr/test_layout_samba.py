@@ -28,6 +28,7 @@ from lrpc.runtime.ndr.layout import (
     Range,
     Small,
     Struct,
+    UInt3264,
     ULong,
     Union,
     UniquePtr,
@@ -44,6 +45,7 @@ from lrpc.runtime.ndr.layout_samba import (
     UDLONG,
     UDLONGR,
     Based,
+    Blob,
     Computed,
     Counted,
     Fill,
@@ -187,6 +189,18 @@ RECORD = Flagged(
     ),
     align=0,
 )
+WIRE_DATA = Union(UShort, {1: Flagged(IPV4, order=">"), 0: Rest()})
+WIRE_RECORD = structure(
+    "DNS_RPC_RECORD",
+    "length" / Computed(UShort, size_of(this.data)),
+    "type" / UShort,
+    "flags" / ULong,
+    "serial" / ULong,
+    "ttl" / ULong,
+    "time" / ULong,
+    "reserved" / ULong,
+    "data" / Subcontext(Flagged(Untagged(WIRE_DATA, this.type), align=0), size=this.length),
+)
 OEM = Text(Char, terminated=False)
 NEGOTIATE = Flagged(
     structure(
@@ -326,6 +340,60 @@ def test_context_is_written_as_in_spoolss_set_printer(transfer, front):
     assert compiled_type(BUFFER, transfer).decode(bytes.fromhex(front + SD)) == (
         BUFFER.parse(bytes.fromhex(front + SD), encoding=transfer),
     )
+
+
+CALLS: dict[str, tuple[Layout, Any, dict[Encoding, str]]] = {
+    "the buffer of spoolss_EnumPrinters": (
+        UniquePtr(Blob()),
+        b"abc",
+        {
+            Encoding.NDR: "0000020003000000616263",
+            Encoding.NDR_BIG: "0002000000000003616263",
+            Encoding.NDR64: "00000200000000000300000000000000616263",
+        },
+    ),
+    "the record of DnssrvUpdateRecord2": (
+        structure("DNS_RPC_RECORD_BUF", "length" / UInt3264, "rec" / WIRE_RECORD),
+        (4, (AUTO, 1, 0, 0, 0, 0, 0, "192.0.2.7")),
+        {
+            Encoding.NDR: "04000000040001000000000000000000000000000000000000000000c0000207",
+            Encoding.NDR_BIG: "00000004000400010000000000000000000000000000000000000000c0000207",
+            Encoding.NDR64: "0400000000000000040001000000000000000000000000000000000000000000c000020700000000",
+        },
+    ),
+    "the ages of a SamrSetDomainInfo": (
+        DLONG,
+        -0x1122334455667788,
+        {
+            Encoding.NDR: "788899aabbccddee",
+            Encoding.NDR_BIG: "aa998878eeddccbb",
+            Encoding.NDR64: "788899aabbccddee",
+        },
+    ),
+    "the time of a winreg_QueryInfoKey": (
+        UDLONG,
+        0x1122334455667788,
+        {
+            Encoding.NDR: "8877665544332211",
+            Encoding.NDR_BIG: "5566778811223344",
+            Encoding.NDR64: "8877665544332211",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("transfer", list(Encoding))
+@pytest.mark.parametrize("name", CALLS)
+def test_both_readers_agree_with_samba_about_calls(name, transfer):
+    layout, value, octets = CALLS[name]
+    if isinstance(layout, Struct):
+        value = layout.factory(value[0], WIRE_RECORD.factory(*value[1]))
+    stub = bytes.fromhex(octets[transfer])
+    assert layout.build(value, encoding=transfer) == stub
+    assert b"".join(compiled_type(layout, transfer).encode([value])) == stub
+    read = layout.parse(stub, encoding=transfer)
+    assert compiled_type(layout, transfer).decode(stub) == (read,)
+    assert layout.build(read, encoding=transfer) == stub
 
 
 @pytest.mark.parametrize(
