@@ -64,6 +64,18 @@ class Definitions:
             self.values.update(member.name for member in item.type.members)
 
 
+def typedefs(items: Iterable[tree.Item]) -> Iterator[str]:
+    """The names that typedefs of a file in MIDL's language give."""
+    for item in items:
+        match item:
+            case tree.Interface(items=inner) | tree.Library(items=inner):
+                yield from typedefs(inner)
+            case tree.Typedef(declarators=declarators):
+                yield from (found.name or "" for found in declarators)
+            case _:
+                pass
+
+
 def is_repeated(item: tree.Typedef) -> bool:
     """`typedef bitmap foo foo`: a type that another file defines, which is said anyway by its use."""
     names = [found.name for found in item.declarators if not found.levels]

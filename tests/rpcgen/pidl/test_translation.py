@@ -176,3 +176,14 @@ def test_attributes_of_programs_alone_are_for_lint(pidl: Pidl) -> None:
     assert {one.name: one.effect for one in found.model.definitions[0].attributes} == dict.fromkeys(
         ("public", "gensize", "noprint"), "none"
     )
+
+
+def test_types_of_a_stock_file_may_be_used() -> None:
+    text = (
+        '#include "idl_types.h"\nimport "ms-dtyp.idl";\n'
+        '[uuid("1f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10"), version(1.0)] interface a { void f([in] FILETIME *t); }'
+    )
+    found = rpcgen.compile_idl("a.idl", reader={"a.idl": text}.__getitem__, dialect="pidl")
+    assert found.diagnostics == ()
+    assert found.model is not None
+    assert not found.model.interfaces[0].operations[0].local
