@@ -105,7 +105,8 @@ def translate(unit: Unit) -> list[Diagnostic]:
         from .pidl.translation import translate as from_pidl
 
         unit.bound.tolerant = True
-        from_pidl([file for source, file in unit.files if not source.stock], found)
+        stock = [file for source, file in unit.files if source.stock]
+        from_pidl([file for source, file in unit.files if not source.stock], found, stock)
     return found
 
 

@@ -12,7 +12,7 @@ from ..syntax import tree
 from .expressions import is_foreign, names_in, plain
 from .flags import FILLING, Names, blob, combined, flags_of, frame, text, texts
 from .names import Definitions
-from .stock import CONTEXT, HANDLE, padded
+from .stock import CONTEXT, HANDLE, counted_apart, padded
 from .words import BY_FLAGS, IDLE, SCALARS, UNENCODED, scalar
 
 _WORDS: Final = """
@@ -108,7 +108,8 @@ class Elements:
         """The fields of a structure; `inherited` are the flags that are in force around them."""
         fields = tuple(fields)
         siblings = frozenset(found.name or "" for line in fields for found in line.declarators)
-        return tuple(self._member(line, siblings, inherited) for line in fields)
+        spread = [one for line in fields[:-1] for one in counted_apart(line, siblings)]
+        return tuple(self._member(line, siblings, inherited) for line in (*spread, *fields[-1:]))
 
     def _member(self, line: tree.Member, siblings: Names, inherited: Names) -> tree.Member:
         line = padded(line)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..syntax import tree
 from .flags import FILLING, flags_of
-from .words import BESIDE
+from .words import BESIDE, KNOWN
 
 _KINDS = {tree.Struct: "struct", tree.PlainUnion: "union", tree.SwitchUnion: "union", tree.Enum: "enum",
           tree.Bitmap: "enum"}  # fmt: skip
@@ -59,9 +59,21 @@ class Definitions:
         elif item.value is not None:
             self.values.update(found.name or "" for found in item.declarators)
         for name, _ in _defined(item):
-            self.held[name] = tuple(_held(item.type))
+            self.held[name] = () if name in KNOWN else tuple(_held(item.type))
         if isinstance(item.type, (tree.Enum, tree.Bitmap)):
             self.values.update(member.name for member in item.type.members)
+
+
+def typedefs(items: Iterable[tree.Item]) -> Iterator[str]:
+    """The names that typedefs of a file in MIDL's language give."""
+    for item in items:
+        match item:
+            case tree.Interface(items=inner) | tree.Library(items=inner):
+                yield from typedefs(inner)
+            case tree.Typedef(declarators=declarators):
+                yield from (found.name or "" for found in declarators)
+            case _:
+                pass
 
 
 def is_repeated(item: tree.Typedef) -> bool:

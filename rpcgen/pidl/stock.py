@@ -66,6 +66,35 @@ def padded(line: tree.Member) -> tree.Member:
     return replace(line, type=tree.Named(span, "dom_sid"), attributes=(*line.attributes, *inside))
 
 
+def counted_apart(line: tree.Member, taken: frozenset[str]) -> Iterator[tree.Member]:
+    """A field that is not the last of its structure: before an array of varying size comes the count, as a field.
+
+    C706 has such arrays at the end alone, with the count in front of the structure; libndr puts it where it stands.
+    """
+    size = next((found for found in line.attributes if found.name == "size_is"), None)
+    others = {found.name for found in line.attributes} & {"length_is", "first_is", "max_is", "string", "subcontext"}
+    whole = len(line.declarators) == 1 and [_is_open(one) for one in line.declarators[0].levels] == [True]
+    slot = size.slots[0] if size is not None and size.slots and len(size.slots) == 1 else None
+    if not whole or others or slot is None or isinstance(slot, _NO_EXPRESSION):
+        yield line
+        return
+    declarator, span = line.declarators[0], line.span
+    name = f"{declarator.name}_count"
+    while name in taken:
+        name += "_"
+    yield _field(span, name, tree.Given(span, model.Scalar(word="UInt3264")), _attribute(span, "value", slot))
+    bound = tree.Bound(span, slot)
+    kept = tuple(found if found is not size else replace(found, slots=(), effect="none") for found in line.attributes)
+    yield replace(line, attributes=kept, declarators=(replace(declarator, levels=(bound,)),))
+
+
+_NO_EXPRESSION: Final = (tree.Uuid, tree.Words, tree.Tagged, tree.Given, tree.Refused)
+
+
+def _is_open(level: tree.Level) -> bool:
+    return isinstance(level, tree.Bound) and level.high is None
+
+
 def _sid(span: Span) -> tuple[tree.Member, ...]:
     limits = tree.Attribute(span, "range", (_number(span, 0), _number(span, 15)), effect="honoured")
     return (

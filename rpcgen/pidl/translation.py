@@ -17,7 +17,7 @@ from ..syntax import tree
 from .elements import WIDE, Elements, marked
 from .expressions import plain
 from .flags import flags_of, frame
-from .names import Definitions, is_repeated, kind_of
+from .names import Definitions, is_repeated, kind_of, typedefs
 from .ordering import ordered
 from .stock import beside, body
 from .words import HAND_WRITTEN
@@ -28,10 +28,15 @@ _OUTSIDE: Final = ("skip", "skip_noinit")
 """Attributes of fields that are in a program's memory alone."""
 
 
-def translate(files: Iterable[tree.File], report: list[Diagnostic]) -> None:
-    """Translate files in place, each behind those that it imports; `report` gets what is left out."""
+def translate(files: Iterable[tree.File], report: list[Diagnostic], plain_files: Iterable[tree.File] = ()) -> None:
+    """Translate files in place, each behind those that it imports; `report` gets what is left out.
+
+    plain_files: those that are in MIDL's language and stay so; their types may be used.
+    """
     files = list(files)
     definitions = Definitions()
+    for file in plain_files:
+        definitions.types.update(typedefs(file.items))
     for file in files:
         definitions.learn(file.items)
     for file in files:

@@ -42,6 +42,8 @@ IDLE: Final = frozenset(_IDLE.split())
 
 BESIDE: Final = {"dom_sid": ("dom_sid2",)}
 """Structures that C headers have beside one of this name."""
+KNOWN: Final = ("dom_sid", "security_ace")
+"""Types with a codec in C whose form is known here; `stock.py` has it."""
 HAND_WRITTEN: Final = ("nopush", "nopull")
 """Attributes of what has a codec in C instead of one that follows from the IDL."""
 

@@ -32,15 +32,19 @@ def computed(
     slot = attribute.slots[0] if attribute.slots else None
     if isinstance(slot, tree.Text):
         return slot.value
+    if isinstance(slot, tree.Name) and slot.name not in siblings and binding.values.known(slot.name):
+        found = binding.values.find(slot.name)
+        if isinstance(found, str):
+            return found
     try:
         if slot is None or isinstance(slot, (tree.Uuid, tree.Words, tree.Tagged, tree.Given, tree.Refused, tree.Null)):
             raise problem(catalogue.BAD_EXPRESSION, attribute.span, what=f"`{attribute.text}`")
-        found = _Computation(binding, siblings, name).expression(slot)
+        expression = _Computation(binding, siblings, name).expression(slot)
     except Problem as error:
         reason = error.diagnostic.message
         binding.report.append(diagnose(catalogue.NOT_COMPUTED, attribute.span, name=name, reason=reason))
         return None
-    return _wrapped(found, siblings[name].shape.base) if _subtracts_size(found) else found
+    return _wrapped(expression, siblings[name].shape.base) if _subtracts_size(expression) else expression
 
 
 def _wrapped(found: model.Expression, base: object) -> model.Expression:

@@ -38,6 +38,8 @@ from .layout import (
     SwitchIs,
     Union,
 )
+from .layout_octets import Octets
+from .layout_samba import Based, Computed, Flagged, Subcontext
 from .reference_rules import ITEM_LIMIT, Place, octets_each
 from .reference_values import correlated_last
 
@@ -77,10 +79,14 @@ def blank(layout: Layout, siblings: Mapping[str, object] = _NOTHING) -> Any:
             return PipeOctets() if layout.octets else PipeItems()
         case Converted():
             return layout.conversion.inward(blank(layout.layout, siblings))
+        case Flagged() | Based() | Subcontext() | Computed():
+            return blank(layout.layout, siblings)
+        case Octets():
+            return layout.kind()
         case RefPtr():
             return blank(layout.target, siblings)
         case _:
-            return None  # unique and full pointers, placeholders, context handles
+            return None  # unique, full and relative pointers, placeholders, context handles
 
 
 def _zero(layout: Scalar) -> Any:
@@ -107,8 +113,11 @@ def _members(fields: Sequence[Field], siblings: Mapping[str, object]) -> dict[st
 def _tag(field: Field, fields: Sequence[Field]) -> Any:
     """Zero, or the tag of the first arm where this selects the arm of a union that has none for zero."""
     for other in fields:
-        if isinstance(other.layout, SwitchIs) and other.layout.switch == Sibling(field.name):
-            tag = _first_tag(other.layout.union)
+        layout = other.layout
+        while isinstance(layout, Flagged | Based | Subcontext):
+            layout = layout.layout
+        if isinstance(layout, SwitchIs) and layout.switch == Sibling(field.name):
+            tag = _first_tag(layout.union)
             return field.layout.by_value.get(tag, tag) if isinstance(field.layout, Enum) else tag
     return blank(field.layout)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
-from typing import Final, Union
+from typing import Final, Union, cast
 
 from .errors import NdrError
 
@@ -197,8 +197,8 @@ class SizeOf(Expression):
     """The octets that a sibling takes by itself, in the encoding around it; libndr: ndr_size_TYPE(&name, flags).
 
     Of a pointer, or of a context, it is what is in it; 0 for a null pointer. name: None for the structure that the
-    expression stands in, whose own SizeOf counts as 0 meanwhile. The readers put what measures among the siblings,
-    as MEASURE.
+    expression stands in: meanwhile what is computed from such sizes, in it and below it, counts as 0. The readers put
+    what measures among the siblings, as MEASURE.
     """
 
     name: str | None = None
@@ -207,11 +207,23 @@ class SizeOf(Expression):
         measure = siblings.get(MEASURE)
         if not callable(measure):
             raise NdrError(f"the size of {self.name or 'the structure'} is not known here")
-        size: int = measure(self.name)
-        return size
+        return cast("Callable[[str | None], int]", measure)(self.name)
 
     def names(self) -> frozenset[str]:
         return frozenset() if self.name is None else frozenset((self.name,))
+
+
+def measures_itself(expression: Expression) -> bool:
+    """Does an expression name the size of the structure that it stands in?"""
+    match expression:
+        case SizeOf(name=None):
+            return True
+        case Binary(left=left, right=right):
+            return measures_itself(left) or measures_itself(right)
+        case When(condition=condition, then=then, otherwise=otherwise):
+            return any(measures_itself(part) for part in (condition, then, otherwise))
+        case _:
+            return False
 
 
 MEASURE: Final = "(size of)"

@@ -6,6 +6,7 @@ and other arrays are lists, structures and parameters are objects, null pointers
 - a pipe is a list of its chunks, each a list, the last of them empty;
 - what a conversion makes is in the form of what travels, an interface pointer the list of its octets;
 - a UUID is its text; a context handle is {"attributes": 0, "uuid": "..."} or null;
+- what an offset leads to and what is in a context is in its place, a computed member may be left out;
 - a SID structure is {"sid": "S-1-5-32-544"};
 - the sent part of an array with [first_is] is {"offset": 1, "data": [8, 9]};
 - a full pointer to what was met before is "alias of a", the member of the same structure, or
@@ -19,13 +20,13 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from .errors import NdrError
 from .expression import Number
+from .json_sid import with_sid, without_sid
 from .layout import (
     AUTO,
     Array,
@@ -61,12 +62,12 @@ from .layout import (
     Union,
     shared,
 )
+from .layout_octets import Octets
+from .layout_samba import Based, Computed, Flagged, Relative, Subcontext
 from .reference_rules import Place, Steps, octets_each, parameters_place, settle, shape, unreadable
 from .reference_values import brief, correlated_last, determined, elements, has_identity, is_mapping, member
 
 _ALIAS: Final = "alias of "
-_SID_FIELDS: Final = {"Revision", "SubAuthorityCount", "IdentifierAuthority", "SubAuthority"}
-_SID: Final = re.compile(r"S-(\d{1,3})-(0x[0-9a-fA-F]{1,12}|\d{1,15})((?:-\d{1,10})*)", re.ASCII)
 
 
 def to_json(layout: Layout, value: Any, *, outer: Mapping[str, object] | None = None) -> Any:
@@ -105,7 +106,7 @@ class _ToJson:
             case String():
                 return _typed(value, str, "text", place)
             case Struct():
-                return _with_sid(layout, (yield self._members(layout.fields, value, place)))
+                return with_sid(layout, (yield self._members(layout.fields, value, place)))
             case Parameters():
                 return (yield self._members(layout.fields, value, place))
             case SwitchIs():
@@ -124,9 +125,14 @@ class _ToJson:
                 return (yield self.form(layout.layout, _at(place, layout.conversion.outward, value), place))
             case Ignored() | Mark():
                 return _placeholder(layout, value, place)
+            case Flagged() | Based() | Subcontext() | Computed():
+                return (yield self.form(layout.layout, value, place))
+            case Octets():
+                _at(place, lambda value: layout.outward(value, 0, Encoding.NDR), value)
+                return value if isinstance(value, str) else list(value)
             case FullPtr() if value is not None:
                 return (yield self._shared(layout, value, place))
-            case Pointer():
+            case Pointer() | Relative():
                 return (
                     None
                     if value is None and not isinstance(layout, RefPtr)
@@ -214,7 +220,7 @@ class _FromJson:
             case String():
                 return _typed(data, str, "text", place)
             case Struct():
-                values = yield self._members(layout.fields, _without_sid(layout, data, place), place)
+                values = yield self._members(layout.fields, without_sid(layout, data, place.path), place)
                 return layout.factory(**values)
             case Parameters():
                 return (yield self._members(layout.fields, data, place))
@@ -234,9 +240,13 @@ class _FromJson:
                 return _at(place, layout.conversion.inward, (yield self.value(layout.layout, data, place)))
             case Ignored() | Mark():
                 return _placeholder(layout, data, place)
+            case Flagged() | Based() | Subcontext() | Computed():
+                return (yield self.value(layout.layout, data, place))
+            case Octets():
+                return (yield self._octets(layout, data, place))
             case FullPtr() if data is not None:
                 return (yield self._shared(layout, data, place))
-            case Pointer():
+            case Pointer() | Relative():
                 return (
                     None
                     if data is None and not isinstance(layout, RefPtr)
@@ -283,6 +293,13 @@ class _FromJson:
             if each and not 0 <= items[index] <= 255:
                 raise NdrError(f"{items[index]} is no octet", path=place.item(index).path)
         return bytes(items) if each else items
+
+    def _octets(self, layout: Octets, data: Any, place: Place) -> Steps:
+        value = (
+            (yield self._row(Byte, data, place)) if layout.kind is bytes else _typed(data, layout.kind, "text", place)
+        )
+        _at(place, lambda value: layout.outward(value, 0, Encoding.NDR), value)
+        return value
 
     def _rows(self, layout: MultiArray, dimensions: Sequence[Dimension], data: Any, place: Place) -> Steps:
         if len(dimensions) == 1:
@@ -449,41 +466,3 @@ def _context_value(data: Any, place: Place) -> tuple[int, uuid.UUID] | None:
     given = _object(data, ["attributes", "uuid"], place, optional=frozenset(("attributes",)))
     attributes = _typed(given.get("attributes", 0), int, "number", place.field("attributes"))
     return attributes, _uuid(given["uuid"], place.field("uuid"))
-
-
-# SIDs ([MS-DTYP] 2.4.2)
-
-
-def _with_sid(layout: Struct, data: dict[str, Any]) -> dict[str, Any]:
-    """{"sid": text} for the members of a SID, when they say nothing that the text does not."""
-    if {field.name for field in layout.fields} != _SID_FIELDS:
-        return data
-    authority, rest = data["IdentifierAuthority"], data["SubAuthority"]
-    if is_mapping(authority):
-        [authority] = authority.values()
-    if len(authority) != 6 or data.get("SubAuthorityCount", len(rest)) != len(rest):
-        return data
-    number = int.from_bytes(bytes(authority), "big")
-    shown = str(number) if number < 1 << 32 else f"0x{number:012x}"
-    return {"sid": "-".join(["S", str(data["Revision"]), shown, *map(str, rest)])}
-
-
-def _without_sid(layout: Struct, data: Any, place: Place) -> Any:
-    """The members of {"sid": text}."""
-    if {field.name for field in layout.fields} != _SID_FIELDS or not is_mapping(data) or set(data) != {"sid"}:
-        return data
-    match = _SID.fullmatch(_typed(data["sid"], str, "SID", place.field("sid")))
-    number = int(match[2], 16 if match[2].startswith("0x") else 10) if match else 1 << 48
-    if match is None or number >= 1 << 48:
-        raise NdrError(f"{brief(data['sid'])} is no SID", path=place.field("sid").path)
-    rest = [int(part) for part in match[3].split("-")[1:]]
-    authority: Any = list(number.to_bytes(6, "big"))
-    [holder] = [field.layout for field in layout.fields if field.name == "IdentifierAuthority"]
-    if isinstance(holder, Struct):
-        authority = {holder.fields[0].name: authority}
-    return {
-        "Revision": int(match[1]),
-        "SubAuthorityCount": len(rest),
-        "IdentifierAuthority": authority,
-        "SubAuthority": rest,
-    }

@@ -21,6 +21,8 @@ class Octets(Layout):
     """Base of these words. alignment: what a structure around it takes from it, in octets."""
 
     alignment = 4
+    kind: type[Any] = bytes
+    """What values are."""
 
     @abstractmethod
     def outward(self, value: Any, offset: int, encoding: Encoding) -> bytes:
@@ -101,6 +103,8 @@ class Text(Octets):
     to the end of the context.
     """
 
+    kind = str
+
     def __init__(
         self, unit: Scalar, *, size: int = 0, length: bool = False, terminated: bool = True, octets: bool = False
     ) -> None:
@@ -161,6 +165,8 @@ class TextArray(Octets):
     rest: NDR_REMAINING, the texts go to the end of the context, otherwise an empty text ends them. terminated: a NUL is
     behind each, not only between them (STR_NOTERM, with `rest` only).
     """
+
+    kind = list
 
     def __init__(self, unit: Scalar, *, rest: bool = False, terminated: bool = True) -> None:
         super().__init__()

@@ -16,11 +16,11 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Final
 
 from .conversion import Conversion
-from .expression import Expression, Operand, as_expression, length, size_of
+from .expression import Expression, Operand, as_expression, length, measures_itself, size_of
 from .layout import Converted, Struct, SwitchIs, Union
 from .layout_arrays import Array, FixedArray
 from .layout_octets import Blob, Fill, Octets, Rest, Text, TextArray
-from .layout_scalars import Byte, Hyper, Layout, ULong
+from .layout_scalars import Byte, Hyper, Layout, Range, ULong
 
 __all__ = [
     "DLONG",
@@ -186,6 +186,13 @@ class Computed(Layout):
 
     def __repr__(self) -> str:
         return f"Computed({self.layout!r})"
+
+    @cached_property
+    def unmeasured(self) -> int | None:
+        """What stands for it while the structure around it is measured; None when it does not speak of that size."""
+        if isinstance(self.value, str | bytes) or not measures_itself(self.value):
+            return None
+        return self.layout.lowest if isinstance(self.layout, Range) else 0
 
 
 # Types that C706's words can say

@@ -31,7 +31,7 @@ class ReadingContexts(ReadingDimensions, ABC):
 
     def __init__(self, parameters: Parameters, encoding: Encoding) -> None:
         super().__init__(encoding, shape.recursive(parameters))
-        self.base = "0"
+        self.base: str = "0"
         """What offsets count from."""
         self.early: dict[str, tuple[Layout, str]] | None = None
         """The members of the structure that is in its first pass, as far as they are read; None in a second pass."""

@@ -60,7 +60,7 @@ class ReadingFields(Source):
         super().__init__(encoding)
         self.recursive = recursive
         self.scope = Scope()
-        self.last = False
+        self.last: bool = False
         """Nothing of the layout of a generated function comes after what is being written."""
         self._keys: dict[int, tuple[int, Expression]] = {}
 

@@ -36,7 +36,7 @@ class ContextReader(ArrayReader, ABC):
     def __init__(self, octets: bytes, encoding: Encoding, trace: list[Span] | None = None) -> None:
         super().__init__(octets, encoding, trace)
         self.referents: dict[int, Referent] = {}
-        self.base = 0
+        self.base: int = 0
         self.contexts = 0
 
     @abstractmethod

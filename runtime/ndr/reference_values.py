@@ -141,8 +141,8 @@ def encoded(text: str, unit: Scalar, encoding: Encoding, path: str) -> bytes:
 
 
 def determined(fields: Sequence[Field]) -> frozenset[str]:
-    """The names of the counts that an array among `fields` determines: those may be left out."""
-    found: set[str] = set()
+    """The names of what is computed and of the counts that an array among `fields` determines: they may be left out."""
+    found = {field.name for field in fields if isinstance(field.layout, Computed)}
     for field in fields:
         array = pointed(field.layout)
         counted = array.dimensions if isinstance(array, MultiArray) else ()

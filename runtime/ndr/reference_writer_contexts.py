@@ -59,12 +59,12 @@ class ContextWriter(ArrayWriter, ABC):
         super().__init__(encoding, trace)
         self.referents: dict[Any, Any] = {}
         self.next_referent = FIRST_REFERENT
-        self.base = 0
+        self.base: int = 0
         self.room = -1
         self.tails: list[tuple[int, bytes]] = []
         self.contexts = 0
         self.measuring = measuring
-        """Only the size counts: sizes that are computed inside are 0, as in libndr."""
+        """Only the size counts: what is computed from a structure's own size is not."""
 
     @abstractmethod
     def item(self, layout: Layout, value: Any, place: Place) -> Any:
@@ -136,8 +136,6 @@ class ContextWriter(ArrayWriter, ABC):
         layouts = {field.name: field.layout for field in layout.fields}
 
         def measure(name: str | None) -> int:
-            if self.measuring:
-                return 0
             if name is not None:
                 return (
                     0
@@ -152,7 +150,10 @@ class ContextWriter(ArrayWriter, ABC):
             if not ready:
                 raise NdrError(f"{', '.join(waiting)} are computed from each other", path=path)
             for name in ready:
-                values[name] = _computed(waiting.pop(name), Place(path, siblings).field(name))
+                computed = waiting.pop(name)
+                stand_in = computed.unmeasured if self.measuring else None
+                told = Place(path, siblings).field(name)
+                values[name] = _computed(computed, told) if stand_in is None else stand_in
         return values
 
     # Offsets

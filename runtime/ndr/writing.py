@@ -89,7 +89,9 @@ class Writing(WritingRecords):
         self.line("return out")
 
     def _recursive(self, parameters: Parameters, outer: Parameters) -> None:
-        self.line(f"out = []; w = out.append; full = {{}}; sent = set(); q = [MAX_ITEMS, MAX_DEPTH]; {TAIL}")
+        self.line("out = []; w = out.append; full = {}; sent = set(); q = [MAX_ITEMS, MAX_DEPTH]")
+        if self.offsets or self.contexts:
+            self.line(TAIL)
         with self.block("def whole(o, rid):"):
             self._shared()
             self._body(parameters, outer)

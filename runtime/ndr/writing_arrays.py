@@ -127,7 +127,8 @@ class WritingArrays(WritingFields, ABC):
     def items(self, array: Array, items: Items) -> None:
         """The items of an array that is not unrolled."""
         element = array.element
-        if shape.is_octets(element) or element is WChar or shape.is_plain(element):
+        as_block = shape.is_octets(element) or element is WChar or shape.is_plain(element)
+        if as_block and isinstance(element, Scalar):
             unit = element.size(self.encoding)
             self._align_items(unit, items.count)
             self._block(items.data, items.count, unit)

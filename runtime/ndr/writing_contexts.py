@@ -27,8 +27,8 @@ class WritingContexts(WritingDimensions, ABC):
     def __init__(self, parameters: Parameters, encoding: Encoding, *, measuring: bool) -> None:
         super().__init__(encoding, shape.recursive(parameters))
         self.measuring = measuring
-        """Only the size counts: sizes that are computed inside are 0, as in libndr."""
-        self.base = "0"
+        """Only the size counts: what is computed from a structure's own size is not."""
+        self.base: str = "0"
         """What offsets count from."""
         self.offsets = shape.contains(parameters, Relative)
         self.contexts = shape.contains(parameters, Subcontext)

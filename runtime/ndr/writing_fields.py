@@ -136,7 +136,7 @@ class WritingFields(Source):
         super().__init__(encoding)
         self.recursive = recursive
         self.scope = Scope({}, {})
-        self.last = False
+        self.last: bool = False
         """Nothing of the layout of a generated function comes after what is being written."""
 
     # Fields

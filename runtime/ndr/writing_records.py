@@ -52,17 +52,16 @@ class WritingRecords(WritingContexts, ABC):
         for name, layout in computed.items():
             value = layout.value
             text = self.said(value) if isinstance(value, Expression) else self.constant(value)
+            if self.measuring and layout.unmeasured is not None:
+                text = str(layout.unmeasured)
             self.say(f"{self.scope.values[name]} = {text or UNTOLD}")
 
     def size_of(self, expression: SizeOf) -> str:
         """The octets of a sibling, or of the structure itself."""
-        if self.measuring:
-            return "0"
         if expression.name is None:
             if self.whole is None:
                 raise TypeError("parameters have no size")
-            layout, value = self.whole
-            return self._measured(layout, value, [])
+            return self._measured(*self.whole, [])
         layout, value = measured(self.scope.fields[expression.name]), self.scope.values[expression.name]
         others = [name for name in siblings_below(layout) if name in self.scope.values]
         return f"(0 if {value} is None else {self._measured(layout, value, others)})"

@@ -135,7 +135,7 @@ def test_order_is_that_of_the_stream_inside_an_array_of_counted_size(pidl: Pidl)
         ("typedef struct { [flag(g(r->x))] string a; } s; void f([in] s *a);", "[flag(g(r->x))]"),
         ("typedef struct { string a; } s; void f([in] s *a);", "under flags that do not say how it travels"),
         ("typedef struct { [subcontext(4), compression(X)] uint32 a; } s; void f([in] s *a);", "[compression]"),
-        ("typedef struct { uint32 n; [size_is(n)] uint32 a[*]; uint32 b; } s; void f([in] s *a);", "must be the last"),
+        ("typedef struct { [string, charset(UTF8)] uint8 a[*]; uint32 b; } s; void f([in] s *a);", "must be the last"),
         ("void f([in] uint32 n, [in] uint8 data[n]);", "neither constant nor a field"),
     ],
 )
@@ -176,3 +176,14 @@ def test_attributes_of_programs_alone_are_for_lint(pidl: Pidl) -> None:
     assert {one.name: one.effect for one in found.model.definitions[0].attributes} == dict.fromkeys(
         ("public", "gensize", "noprint"), "none"
     )
+
+
+def test_types_of_a_stock_file_may_be_used() -> None:
+    text = (
+        '#include "idl_types.h"\nimport "ms-dtyp.idl";\n'
+        '[uuid("1f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10"), version(1.0)] interface a { void f([in] FILETIME *t); }'
+    )
+    found = rpcgen.compile_idl("a.idl", reader={"a.idl": text}.__getitem__, dialect="pidl")
+    assert found.diagnostics == ()
+    assert found.model is not None
+    assert not found.model.interfaces[0].operations[0].local

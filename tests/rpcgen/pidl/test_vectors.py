@@ -83,6 +83,10 @@ OS_VERSION = (
     "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
     "000000000000000000000000000000000000000000000000000000000000000000000000"
 )
+TOKEN = (
+    "0200000002000000010500000000000515000000010000000200000003000000f4010000010100000000000100000000"
+    "030000000000000005000000"
+)
 BIND = (
     "05000b03100000004800000001000000d016d016000000000100000000000100785734123412cdabef000123456789ab"
     "00000000045d888aeb1cc9119fe808002b10486002000000"
@@ -328,6 +332,25 @@ def test_structure_says_its_own_size_and_fills_a_context_with_zeros(pidl: Pidl) 
 """
     )
     both(pidl, stub.__layouts__["os"], stub.os(5, 2, 3790, "SP2"), OS_VERSION)
+
+
+def test_array_in_the_middle_has_its_count_where_it_stands(pidl: Pidl) -> None:
+    """ndr_pack(security.token()) with two SIDs."""
+    stub = pidl.load(
+        SECURITY
+        + """
+    typedef [bitmap64bit] bitmap { CREATE = 1, ASSIGN = 2 } privileges;
+    typedef [public] struct {
+        uint32 count;
+        [size_is(count)] dom_sid sids[*];
+        privileges held;
+        uint32 rights;
+    } token;
+"""
+    )
+    everyone = stub.dom_sid(1, bytes((0, 0, 0, 0, 0, 1)), [0])
+    value = stub.token([stub.dom_sid(1, NT, RIDS), everyone], stub.privileges.CREATE | stub.privileges.ASSIGN, 5)
+    both(pidl, stub.__layouts__["token"], value, TOKEN)
 
 
 def test_packet_of_a_bind(pidl: Pidl) -> None:

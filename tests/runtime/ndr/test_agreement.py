@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.util
+import json
 import random
 import sys
 from collections.abc import Callable
@@ -18,8 +19,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from lrpc.runtime.ndr.blank import blank
 from lrpc.runtime.ndr.compiler import Codec
 from lrpc.runtime.ndr.errors import NdrError
+from lrpc.runtime.ndr.json_form import from_json, to_json
 from lrpc.runtime.ndr.layout import Encoding, Parameters
 
 often = settings(
@@ -177,7 +180,31 @@ def check_wrong_values(chance: random.Random) -> None:
             assert ours == theirs or (ours is None and shares(wrong)), wrong
 
 
-@pytest.mark.parametrize("check", [check_values, check_damage, check_wrong_values])
+def check_json_form(chance: random.Random) -> None:
+    """The JSON form of a value gives the value back, or one with the same form: null has two meanings."""
+    parameters, outer, values, given = drawn(chance)
+    named = {field.name: value for field, value in zip(parameters.fields, values, strict=True)}
+    beside = {field.name: value for field, value in zip(outer.fields, given, strict=True)}
+    text = json.dumps(to_json(parameters, named, outer=beside))
+    back = from_json(parameters, json.loads(text), outer=beside)
+    assert back == named or "null" in text
+    assert json.dumps(to_json(parameters, back, outer=beside)) == text
+
+
+def check_blank(chance: random.Random) -> None:
+    """A type has a blank value, or what its siblings say has none; both readers agree about it."""
+    parameters, outer, _, given = drawn(chance)
+    beside = {field.name: value for field, value in zip(outer.fields, given, strict=True)}
+    value = _or_none(lambda: blank(parameters, beside))
+    for encoding in Encoding if value is not None else ():
+        ours, theirs = Pair(parameters, outer, given, encoding).encoded(list(value.values()))
+        assert ours == theirs
+
+
+CHECKS = [check_values, check_damage, check_wrong_values, check_json_form, check_blank]
+
+
+@pytest.mark.parametrize("check", CHECKS)
 @often
 @given(chance=st.randoms(use_true_random=False))
 def test_both_readers_agree(check, chance):

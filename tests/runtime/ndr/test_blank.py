@@ -14,6 +14,7 @@ from lrpc.runtime.ndr.layout import (
     Array,
     Boolean,
     Byte,
+    Char,
     ConformantArray,
     ConformantVaryingArray,
     ContextHandle,
@@ -32,10 +33,24 @@ from lrpc.runtime.ndr.layout import (
     String,
     Struct,
     SwitchIs,
+    ULong,
     Union,
     UniquePtr,
     VaryingArray,
     WChar,
+)
+from lrpc.runtime.ndr.layout_samba import (
+    Based,
+    Computed,
+    Counted,
+    Flagged,
+    Relative,
+    Rest,
+    Subcontext,
+    Text,
+    TextArray,
+    Untagged,
+    length,
 )
 
 
@@ -143,3 +158,21 @@ def test_blank_of_a_vector_can_be_encoded(vector, encoding):
 
 def test_blank_structure_is_made_by_its_factory():
     assert blank(Struct(SimpleNamespace, "v" / Long)) == SimpleNamespace(v=0)
+
+
+def test_blank_of_sambas_words_can_be_encoded():
+    inner = Struct(dict, "name" / Relative(Text(WChar)), "names" / TextArray(Char), "rest" / Rest())
+    layout = Struct(
+        dict,
+        "n" / ULong,
+        "size" / Computed(ULong, length(this.text)),
+        "text" / Flagged(Text(WChar), align=2),
+        "items" / Counted(ULong, this.n),
+        "inside" / Subcontext(Based(inner), 4),
+        "t" / ULong,
+        "u" / Subcontext(Untagged(Union(ULong, {2: Byte}), this.t), 2),
+    )
+    value = blank(layout)
+    assert value["inside"] == {"name": None, "names": [], "rest": b""}
+    assert (value["t"], value["u"], value["items"]) == (2, 0, [])
+    assert layout.parse(layout.build(value)) == value

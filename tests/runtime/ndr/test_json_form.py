@@ -17,6 +17,7 @@ from lrpc.runtime.ndr.layout import (
     GUID,
     Boolean,
     Byte,
+    Char,
     ConformantArray,
     ContextHandle,
     Double,
@@ -40,6 +41,17 @@ from lrpc.runtime.ndr.layout import (
     VaryingArray,
     WChar,
     shared,
+)
+from lrpc.runtime.ndr.layout_samba import (
+    Based,
+    Computed,
+    Flagged,
+    Relative,
+    Rest,
+    Subcontext,
+    Text,
+    TextArray,
+    length,
 )
 
 
@@ -307,36 +319,37 @@ def test_circle_of_full_pointers_has_a_form():
     assert to_json(Parameters("p" / FullPtr(ring)), {"p": circle}) == {"p": {"next": "alias of .p"}}
 
 
-# SIDs
+# The words of Samba's NDR
 
 
-@pytest.mark.parametrize("text", ["S-1-5-32-544", "S-1-0", "S-1-0xffffffffffff-1", "S-1-1-0"])
-def test_sid_is_its_text(text):
-    value = from_json(SID, {"sid": text})
-    assert to_json(SID, value) == {"sid": text}
-    assert SID.parse(SID.build(value)) == value
-
-
-def test_sid_with_an_authority_structure_is_its_text_too():
+def test_what_is_in_contexts_and_behind_offsets_is_in_its_place():
+    inner = Struct(SimpleNamespace, "name" / Relative(Text(WChar)), "rest" / Rest(), "names" / TextArray(Char))
     layout = Struct(
-        dict,
-        "Revision" / Byte,
-        "SubAuthorityCount" / Byte,
-        "IdentifierAuthority" / Struct(dict, "Value" / FixedArray(Byte, 6)),
-        "SubAuthority" / ConformantArray(ULong, this.SubAuthorityCount),
+        SimpleNamespace,
+        "n" / Computed(ULong, length(this.text) * 2),
+        "text" / Flagged(Text(WChar), align=2),
+        "inside" / Subcontext(Based(inner), 4),
     )
-    value = from_json(layout, {"sid": "S-1-5-18"})
-    assert value["IdentifierAuthority"] == {"Value": b"\0\0\0\0\0\5"}
-    assert to_json(layout, value) == {"sid": "S-1-5-18"}
+    form = {"text": "ab", "inside": {"name": "x", "rest": [1, 2], "names": ["a"]}}
+    value = from_json(layout, form)
+    assert (value.n, value.inside.name, value.inside.rest, value.inside.names) == (AUTO, "x", b"\1\2", ["a"])
+    assert to_json(layout, value) == form
+    assert from_json(layout, {**form, "n": 4}).n == 4
 
 
-def test_sid_that_the_text_cannot_hold_keeps_its_members():
-    value = {"Revision": 1, "SubAuthorityCount": 3, "IdentifierAuthority": bytes(6), "SubAuthority": [1]}
-    form = to_json(SID, value)
-    assert form == {**value, "IdentifierAuthority": [0] * 6}
-    assert from_json(SID, form) == value
-
-
-@pytest.mark.parametrize("text", ["S-1", "S-1-5-", "s-1-5", "S-1-281474976710656", "S-1-5-x", "S-1-٣", 5])
-def test_text_that_is_no_sid_is_refused(text):
-    assert refused(SID, {"sid": text}).path == "sid"
+@pytest.mark.parametrize(
+    ("layout", "data", "path"),
+    [
+        (Rest(), "ab", ""),
+        (Rest(), [256], "[0]"),
+        (Text(Char), 1, ""),
+        (Text(Char), "a\0", ""),
+        (TextArray(Char), ["a", 1], ""),
+        (Relative(Text(Char)), 5, ""),
+    ],
+)
+def test_form_that_is_none_of_sambas_words_is_refused(layout, data, path):
+    assert refused(layout, data).path == path
+    if path == "":
+        with pytest.raises(NdrError):
+            to_json(layout, data)

@@ -28,6 +28,7 @@ from lrpc.runtime.ndr.layout import (
     Range,
     Small,
     Struct,
+    UInt3264,
     ULong,
     Union,
     UniquePtr,
@@ -44,6 +45,7 @@ from lrpc.runtime.ndr.layout_samba import (
     UDLONG,
     UDLONGR,
     Based,
+    Blob,
     Computed,
     Counted,
     Fill,
@@ -52,6 +54,7 @@ from lrpc.runtime.ndr.layout_samba import (
     Rest,
     Subcontext,
     Text,
+    TextArray,
     Untagged,
     length,
     size_of,
@@ -186,6 +189,18 @@ RECORD = Flagged(
     ),
     align=0,
 )
+WIRE_DATA = Union(UShort, {1: Flagged(IPV4, order=">"), 0: Rest()})
+WIRE_RECORD = structure(
+    "DNS_RPC_RECORD",
+    "length" / Computed(UShort, size_of(this.data)),
+    "type" / UShort,
+    "flags" / ULong,
+    "serial" / ULong,
+    "ttl" / ULong,
+    "time" / ULong,
+    "reserved" / ULong,
+    "data" / Subcontext(Flagged(Untagged(WIRE_DATA, this.type), align=0), size=this.length),
+)
 OEM = Text(Char, terminated=False)
 NEGOTIATE = Flagged(
     structure(
@@ -203,6 +218,22 @@ NEGOTIATE = Flagged(
     align=0,
     order="<",
 )
+
+COUNTED_TEXT = Text(Char, size=4, terminated=False)
+PRINCIPAL = Flagged(
+    structure(
+        "PRINCIPAL",
+        "name_type" / ULong,
+        "component_count" / ULong,
+        "realm" / COUNTED_TEXT,
+        "components" / Counted(COUNTED_TEXT, this.component_count),
+    ),
+    order=">",
+    align=0,
+)
+PACKAGES = structure("package_PackagesBlob", "names" / TextArray(WChar, rest=True, terminated=False))
+NAMES = Flagged(Relative(TextArray(WChar)), align=2)
+DRIVER = structure("a driver", "name" / NSTRING, "files" / NAMES)
 
 VECTORS: dict[str, tuple[Layout, Any, str]] = {
     "security.dom_sid": (SID, sid(5, 32, 544), "01020000000000052000000020020000"),
@@ -255,6 +286,21 @@ VECTORS: dict[str, tuple[Layout, Any, str]] = {
         RECORD.layout.factory(AUTO, 1, AUTO, 0, 0, 5, 900, 0, 0, "192.0.2.7"),
         "040001000500000005000000000003840000000000000000c0000207",
     ),
+    "the PRINCIPAL of a krb5ccache.CCACHE": (
+        PRINCIPAL,
+        PRINCIPAL.layout.factory(1, AUTO, "EX.COM", ["a", "bc"]),
+        "00000001000000020000000645582e434f4d0000000161000000026263",
+    ),
+    "drsblobs.package_PackagesBlob": (
+        PACKAGES,
+        PACKAGES.factory(["Kerberos", "WDigest"]),
+        "4b00650072006200650072006f00730000005700440069006700650073007400",
+    ),
+    "two offsets of a spoolss.DriverInfo3, counted anew": (
+        DRIVER,
+        DRIVER.factory("d", ["a.dll", "bc.dll"]),
+        "080000000c0000006400000061002e0064006c006c000000620063002e0064006c006c0000000000",
+    ),
     "ntlmssp.NEGOTIATE_MESSAGE": (
         NEGOTIATE,
         NEGOTIATE.layout.factory(AUTO, 1, 0x3000, AUTO, AUTO, "DOM", AUTO, AUTO, "WS"),
@@ -294,6 +340,60 @@ def test_context_is_written_as_in_spoolss_set_printer(transfer, front):
     assert compiled_type(BUFFER, transfer).decode(bytes.fromhex(front + SD)) == (
         BUFFER.parse(bytes.fromhex(front + SD), encoding=transfer),
     )
+
+
+CALLS: dict[str, tuple[Layout, Any, dict[Encoding, str]]] = {
+    "the buffer of spoolss_EnumPrinters": (
+        UniquePtr(Blob()),
+        b"abc",
+        {
+            Encoding.NDR: "0000020003000000616263",
+            Encoding.NDR_BIG: "0002000000000003616263",
+            Encoding.NDR64: "00000200000000000300000000000000616263",
+        },
+    ),
+    "the record of DnssrvUpdateRecord2": (
+        structure("DNS_RPC_RECORD_BUF", "length" / UInt3264, "rec" / WIRE_RECORD),
+        (4, (AUTO, 1, 0, 0, 0, 0, 0, "192.0.2.7")),
+        {
+            Encoding.NDR: "04000000040001000000000000000000000000000000000000000000c0000207",
+            Encoding.NDR_BIG: "00000004000400010000000000000000000000000000000000000000c0000207",
+            Encoding.NDR64: "0400000000000000040001000000000000000000000000000000000000000000c000020700000000",
+        },
+    ),
+    "the ages of a SamrSetDomainInfo": (
+        DLONG,
+        -0x1122334455667788,
+        {
+            Encoding.NDR: "788899aabbccddee",
+            Encoding.NDR_BIG: "aa998878eeddccbb",
+            Encoding.NDR64: "788899aabbccddee",
+        },
+    ),
+    "the time of a winreg_QueryInfoKey": (
+        UDLONG,
+        0x1122334455667788,
+        {
+            Encoding.NDR: "8877665544332211",
+            Encoding.NDR_BIG: "5566778811223344",
+            Encoding.NDR64: "8877665544332211",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("transfer", list(Encoding))
+@pytest.mark.parametrize("name", CALLS)
+def test_both_readers_agree_with_samba_about_calls(name, transfer):
+    layout, value, octets = CALLS[name]
+    if isinstance(layout, Struct):
+        value = layout.factory(value[0], WIRE_RECORD.factory(*value[1]))
+    stub = bytes.fromhex(octets[transfer])
+    assert layout.build(value, encoding=transfer) == stub
+    assert b"".join(compiled_type(layout, transfer).encode([value])) == stub
+    read = layout.parse(stub, encoding=transfer)
+    assert compiled_type(layout, transfer).decode(stub) == (read,)
+    assert layout.build(read, encoding=transfer) == stub
 
 
 @pytest.mark.parametrize(
