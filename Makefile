@@ -4,10 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEBIAN := tshark gcc
 
-.PHONY: help demo test coverage check format interop bench corpus stubs clean
+.PHONY: help demo test coverage check format interop bench bench-ndr corpus stubs clean
 
 help:                 ## these words
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
 demo: $(VENV)/.install ## serve the registry, walk it over three transports
 	$(BIN)/python -m examples.registry.demo
@@ -35,6 +35,9 @@ interop: $(VENV)/.interop ## real peers: impacket's clients, Wireshark's dissect
 
 bench: $(VENV)/.install ## ratios in one run, pinned to one processor and to two
 	$(BIN)/python -m benchmarks --pin both
+
+bench-ndr: $(VENV)/.bench ## the codec against construct, impacket, pickle, protobuf and memcpy, on one processor
+	$(BIN)/python -m benchmarks.ndr
 
 corpus: $(VENV)/.corpus ## real IDL files in bulk: what Debian has, and the folder that LRPC_CORPUS names
 	$(BIN)/python -m benchmarks.corpus $(VENV)/corpus
@@ -65,6 +68,10 @@ $(VENV)/.check: pyproject.toml $(VENV)/.test
 $(VENV)/.interop: pyproject.toml $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --editable '.[test,interop]'
 	{ command -v tshark && command -v gcc; } >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); }
+	touch $@
+
+$(VENV)/.bench: pyproject.toml $(VENV)/.install
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	touch $@
 
 $(VENV)/.corpus: pyproject.toml $(VENV)/.check benchmarks/corpus_install.py

@@ -10,7 +10,7 @@ import os
 import platform
 
 from . import codec, import_time, local_call
-from .measure import Row, pin
+from .measure import Row, pin, report
 
 
 def main() -> None:
@@ -27,11 +27,7 @@ def main() -> None:
     rows += codec.run()
     rows += import_time.run()
     print(f"{platform.machine()}, {len(processors)} processors, Python {platform.python_version()}")
-    print(f"{'ratio':>7}  {'goal':<13} {'':<4} {'ours':>9} {'theirs':>10}  noise  work")
-    for row in rows:
-        verdict = "met" if row.met else "MISS"
-        figures = f"{row.ratio:7.2f}  {row.goal:<13} {verdict:<4} {row.ours:>9} {row.theirs:>10}"
-        print(f"{figures}  {row.noise:4.0%}  {row.work}")
+    report(rows)
 
 
 if __name__ == "__main__":
