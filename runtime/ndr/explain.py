@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .errors import NdrError
+from .errors import RPC_S_INVALID_TAG, NdrError
 from .layout import Encoding, Layout
 from .reference_rules import Observer
 
@@ -255,6 +255,8 @@ def _blamed(observer: Observer, error: NdrError) -> int | None:
     """The index of the span that an error is about; None when that is what is not there, or nothing was read."""
     if observer.missing is not None:
         return None
+    if error.status == RPC_S_INVALID_TAG and observer.tags and not observer.complete:
+        return max(observer.tags)
     exact = [index for index, span in enumerate(observer) if span.path == error.path]
     if not exact and observer and _within(observer[-1].path, error.path):
         return len(observer) - 1

@@ -64,7 +64,7 @@ class FieldReader:
         self.encoding = encoding
         self.geometry = Geometry(encoding)
         self.position = 0
-        self.origin = 0
+        self.origin: int = 0
         """Where `octets` begin in the stub: not 0 inside of a context."""
         self.items_left = ITEM_LIMIT
         self.checks: list[Check] = []

@@ -27,6 +27,7 @@ from lrpc.runtime.ndr.layout import (
     ConformantArray,
     ContextHandle,
     Double,
+    EncapsulatedUnion,
     Encoding,
     FullPtr,
     Hyper,
@@ -49,6 +50,7 @@ GOOD = Path(__file__).parents[2] / "rpcgen" / "good"
 often = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 Pair = dataclasses.make_dataclass("Pair", ["n", "p"])
 Row = dataclasses.make_dataclass("Row", ["a", "b", "name"])
+KEY = EncapsulatedUnion(Pair, "t", "u", Union(Short, {1: Long}))
 COUNTED = Struct(Pair, "n" / Long, "p" / UniquePtr(ConformantArray(Short, this.n)))
 ROW = Struct(Row, "a" / Long, "b" / Double, "name" / UniquePtr(String(WChar)))
 
@@ -339,6 +341,7 @@ def failed(explanation: Explanation) -> list[tuple[int, int, str, str]]:
         (Range(Long, 2, 5), "09000000", (0, 4, "", "value"), "9 is outside 2..5"),
         (Parameters("a" / Byte, "b" / Hyper), "01 000000", (8, 0, "b", "cut"), "hyper takes 8 octets, 0 are left"),
         (SwitchIs(Union(Byte, {1: Long}), 7), "07", (0, 1, "", "tag"), "no arm for tag 7"),
+        (KEY, "0900 0000 01", (0, 2, "t", "tag"), "no arm for tag 9"),
         (Parameters("h" / ContextHandle("H")), "00", (0, 1, "h", "cut"), "context handle takes 20 octets"),
         (String(Char), "03000000 01000000 02000000 6100", (4, 4, "", "count"), "a string at offset 1"),
     ],
