@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import enum
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .errors import NdrError
+from .errors import RPC_S_INVALID_TAG, NdrError
 from .layout import Encoding, Layout
-from .reference_rules import Observer, Span
+from .reference_rules import Observer
 
 
 class Kind(enum.StrEnum):
@@ -38,11 +39,17 @@ KINDS: Final = {
     "chunk count": Kind.COUNT,
     "negated chunk count": Kind.COUNT,
     "referent id": Kind.REFERENT,
+    "relative offset": Kind.REFERENT,
+    "size of a context": Kind.COUNT,
+    "type serialization header": Kind.COUNT,
+    "left over in a context": Kind.REST,
     "ignored pointer": Kind.REFERENT,
     "partly ignored pointer": Kind.REFERENT,
     "gap": Kind.GAP,
 }
 """Spans that are not the value of their field."""
+POINTERS: Final = ("referent id", "relative offset")
+"""Spans that lead to a pointee, unless they are 0."""
 ALIGNMENT: Final = "C706 14.2.2"
 
 
@@ -114,13 +121,14 @@ def explain(
         value = layout.parse(octets, encoding=encoding, trace=observer, outer=outer)
     except NdrError as failure:
         error = failure
-    blamed = None if error is None else _blamed(observer, error)
-    pieces = list(_pieces(observer, octets, blamed))
-    end = sum(len(piece.octets) for piece in pieces)
+    pieces = _laid_out(_read(observer, octets, None if error is None else _blamed(observer, error)), octets, observer)
+    end = max((piece.offset + len(piece.octets) for piece in pieces), default=0)
+    failed = error is not None and not any(piece.failed for piece in pieces)
     if end < len(octets):
         meaning = "behind the value" if observer.complete else "not read"
-        failed = error is not None and not any(piece.failed for piece in pieces)
         pieces.append(Piece(end, octets[end:], "", Kind.REST, meaning, failed=failed))
+    elif failed:
+        pieces.append(Piece(end, b"", "", Kind.CUT, "nothing is left", failed=True))
     return Explanation(tuple(pieces), value, error, len(octets) - end)
 
 
@@ -144,36 +152,59 @@ def plain(value: Any) -> Any:
 # Pieces
 
 
-def _pieces(observer: Observer, octets: bytes, blamed: int | None) -> Iterator[Piece]:
-    """The pieces up to where reading ended, gaps too; `blamed` is the index of the span that is wrong."""
-    position, notes = 0, _notes(observer)
-    for index, span in enumerate(observer):
-        yield from _gap(octets, position, span)
-        position = span.offset + span.size
+def _read(observer: Observer, octets: bytes, blamed: int | None) -> Iterator[Piece]:
+    """The pieces that were read, in that order; `blamed` is the index of the span that is wrong."""
+    notes = _notes(observer)
+    for index in range(len(observer)):
         first, *rest = _fields(observer, octets, index)
         yield replace(first, notes=tuple(notes.get(index, ())), failed=index == blamed)
         yield from (replace(one, failed=index == blamed) for one in rest)
     if observer.missing is not None:
-        missing, there = observer.missing, octets[observer.missing.offset :]
-        yield from _gap(octets, position, missing)
+        missing = observer.missing
+        there = octets[missing.offset : missing.offset + observer.there]
         wanting = f"{missing.size} octets, {len(there)} {'is' if len(there) == 1 else 'are'} there"
         more = (wanting, *notes.get(len(observer), ()))
         yield Piece(missing.offset, there, missing.path, Kind.CUT, missing.meaning, missing.rule, None, more, True)
 
 
-def _gap(octets: bytes, position: int, span: Span) -> Iterator[Piece]:
-    """What was passed over to align a field."""
-    size = span.offset - position
-    if size and octets[position : span.offset]:
-        alignment = next(2**power for power in range(8) if -position % 2**power == size)
-        meaning = f"gap up to a multiple of {alignment}"
-        yield Piece(position, octets[position : span.offset], span.path, Kind.GAP, meaning, ALIGNMENT)
+def _laid_out(read: Iterator[Piece], octets: bytes, observer: Observer) -> list[Piece]:
+    """The pieces in the order of their octets, with what is between them.
+
+    Offsets of Samba's NDR can lead to octets that were read before: those stay what they were first, and have a note.
+    """
+    pieces: list[Piece] = []
+    position = 0
+    for piece in sorted(read, key=lambda piece: piece.offset):
+        if piece.offset > position and octets[position : piece.offset]:
+            pieces.append(_between(octets, position, piece, observer))
+        end = piece.offset + len(piece.octets)
+        if piece.offset < position:
+            at = bisect_right(pieces, piece.offset, key=lambda piece: piece.offset) - 1
+            again = f"read again as {piece.path or 'the value'}, {piece.meaning}"
+            before = pieces[at]
+            pieces[at] = replace(before, notes=(*before.notes, again), failed=before.failed or piece.failed)
+            piece = replace(piece, offset=position, octets=octets[position:end])
+        if piece.octets or piece.kind is Kind.CUT:
+            pieces.append(piece)
+        position = max(position, end)
+    return pieces
+
+
+def _between(octets: bytes, position: int, piece: Piece, observer: Observer) -> Piece:
+    """What was passed over: to align a field, or for an offset that leads on."""
+    size = piece.offset - position
+    if size >= 8:
+        meaning = "nothing leads here" if observer.complete else "not read"
+        return Piece(position, octets[position : piece.offset], "", Kind.REST, meaning)
+    alignment = next((2**power for power in range(4) if -position % 2**power == size), None)
+    meaning = f"gap up to a multiple of {alignment}" if alignment else "gap inside a context"
+    return Piece(position, octets[position : piece.offset], piece.path, Kind.GAP, meaning, ALIGNMENT)
 
 
 def _fields(observer: Observer, octets: bytes, index: int) -> Iterator[Piece]:
     """A span as a piece; items that were read at once as a piece each."""
     span, value = observer[index], observer.value(index)
-    if not isinstance(observer.value(index), list):
+    if index not in observer.several:
         kind = Kind.TAG if index in observer.tags else KINDS.get(span.meaning, Kind.VALUE)
         taken = octets[span.offset : span.offset + span.size]
         yield Piece(span.offset, taken, span.path, kind, span.meaning, span.rule, value)
@@ -190,18 +221,16 @@ def _notes(observer: Observer) -> dict[int, list[str]]:
     notes: dict[int, list[str]] = {}
     waiting: dict[tuple[str, int], list[int]] = {}
     for index, span in enumerate(observer):
-        if span.meaning == "referent id":
-            referent = observer.values[index]
+        if span.meaning in POINTERS:
+            referent = observer.value(index)
             waiting.setdefault((span.path, referent), []).append(index)
             if not referent:
                 notes[index] = ["null"]
-    known: dict[int, str] = {}
     for index, referent, path, alias in observer.pointees:
         pointer = waiting[path, referent].pop(0)
-        if alias:
-            notes.setdefault(pointer, []).append(f"the same as {known[referent]}")
+        if alias is not None:
+            notes.setdefault(pointer, []).append(f"the same as {alias or 'the value'}")
             continue
-        known.setdefault(referent, path)
         begin = _beginning(observer, index, path)
         if begin is not None:
             notes.setdefault(pointer, []).append(f"pointee at {begin:#06x}")
@@ -216,7 +245,7 @@ def _beginning(observer: Observer, index: int, path: str) -> int | None:
 
 
 def _within(path: str, outer: str) -> bool:
-    return (path.startswith(outer) and path[len(outer) : len(outer) + 1] in ("", ".", "[")) or not outer
+    return not outer or (path.startswith(outer) and path[len(outer) : len(outer) + 1] in ("", ".", "["))
 
 
 # What is wrong
@@ -226,13 +255,17 @@ def _blamed(observer: Observer, error: NdrError) -> int | None:
     """The index of the span that an error is about; None when that is what is not there, or nothing was read."""
     if observer.missing is not None:
         return None
-    fitting = [index for index, span in enumerate(observer) if _within(error.path, span.path)]
-    exact = [index for index in fitting if observer[index].path == error.path] or fitting
+    if error.status == RPC_S_INVALID_TAG and observer.tags and not observer.complete:
+        return max(observer.tags)
+    exact = [index for index, span in enumerate(observer) if span.path == error.path]
+    if not exact and observer and _within(observer[-1].path, error.path):
+        return len(observer) - 1
+    exact = exact or [index for index, span in enumerate(observer) if span.path and _within(error.path, span.path)]
     if observer.complete:
         exact = [index for index in exact if _contradicted(observer, index, error)] or exact
     else:
         exact = [index for index in exact if observer[index].meaning in error.reason] or exact
-    return (exact or [len(observer) - 1])[-1] if len(observer) else None
+    return exact[-1] if exact else None
 
 
 def _contradicted(observer: Observer, index: int, error: NdrError) -> bool:

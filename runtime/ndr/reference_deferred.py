@@ -21,6 +21,7 @@ class Referent:
     value: Any = None
     complete: bool = False
     waiting: list[tuple[Any, Any]] = field(default_factory=list[tuple[Any, Any]])
+    path: str = ""
 
     def latest(self) -> Any:
         """The pointee, or the referent that still waits for it."""

@@ -192,7 +192,8 @@ class Reader(ContextReader):
     def _pointee(self, layout: Pointer, referent: int, place: Place, mode: Mode) -> Steps:
         """Equal ids mean the same object to full pointers only (C706 14.3.12.2)."""
         if self.observer is not None:
-            alias = isinstance(layout, FullPtr) and referent in self.referents
+            known = self.referents.get(referent) if isinstance(layout, FullPtr) else None
+            alias = None if known is None else known.path
             self.observer.pointees.append((len(self.observer), referent, place.path, alias))
         if isinstance(layout, FullPtr):
             return (yield self._full_pointee(layout, referent, place, mode))
@@ -208,7 +209,7 @@ class Reader(ContextReader):
         target = layout.target
         known = self.referents.get(referent)
         if known is None:
-            known = self.referents[referent] = Referent(shape(target))
+            known = self.referents[referent] = Referent(shape(target), path=place.path)
             known.value = shared((yield from self._target(target, place, mode)))
             known.complete = True
             for holder, name in known.waiting:

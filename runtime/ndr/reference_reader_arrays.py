@@ -120,7 +120,7 @@ class ArrayReader(FieldReader, ABC):
             octets = self.take(2 * count, 2 if count else 1, place, f"{count} * wchar_t", "C706 14.3.3")
             return self.saw(octets.decode(*text_codec(WChar, self.encoding)), count)
         if isinstance(element, Scalar):
-            return self.saw(list(self.run(element, count, place)), count)
+            return self.saw(list(self.run(element, count, place)), count, several=True)
         parts: list[Any] = []
         for index in range(count):
             self.skip(self._before_element(element))

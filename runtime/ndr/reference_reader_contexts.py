@@ -98,20 +98,24 @@ class ContextReader(ArrayReader, ABC):
             raise self.bad(error.reason, place, rule="libndr", offset=start) from None
         self.pay(layout.items(value), place)
         if self.trace is not None and self.position > start:
-            self.trace.append(Span(start, self.position - start, place.path, type(layout).__name__, "libndr"))
+            span = Span(self.origin + start, self.position - start, place.path, type(layout).__name__, "libndr")
+            self.trace.append(span)
+            self.saw(value)
         return value
 
     # Offsets
 
     def _relative(self, layout: Relative, place: Place) -> Any:
-        octets = self.take(layout.width, layout.width, place, "offset", "libndr")
-        offset = int.from_bytes(octets, "little" if self.encoding.order == "<" else "big")
+        octets = self.take(layout.width, layout.width, place, "relative offset", "libndr")
+        offset = self.saw(int.from_bytes(octets, "little" if self.encoding.order == "<" else "big"))
         return self._behind(layout, self.base + offset, place, self.mode) if offset else None
 
     def _behind(self, layout: Relative, at: int, place: Place, mode: Mode) -> Steps:
         """The pointee; the stream goes on where it was. Octets read again and again are paid for."""
         if at > len(self.octets):
             raise self.bad(f"an offset to {at:#x}", place, rule="libndr")
+        if self.observer is not None:
+            self.observer.pointees.append((len(self.observer), at - mode.base, place.path, None))
         back, self.position = self.position, at
         with self.under(mode):
             part = self.item(layout.target, place.deeper())
@@ -133,8 +137,16 @@ class ContextReader(ArrayReader, ABC):
             size = said
         start = self.position
         octets = self.take(len(self.octets) - start if size is None else size, 1, place, "context", "libndr")
+        if self.observer is not None and octets:
+            self.observer.pop()  # the fields inside say more
+        told = len(self.observer or ())
         with self.under(Mode(mode, 0)):
-            value, used = self._inside(layout.layout, octets, place)
+            value, used = self._inside(layout.layout, octets, place, start)
+        if self.observer is not None and size is not None:
+            read = max((span.offset + span.size for span in self.observer[told:]), default=self.origin + start)
+            left = self.origin + start + size - read
+            if left:
+                self.observer.append(Span(read, left, place.path, "left over in a context", "libndr"))
         self.position = start + (used if size is None else size)
         return value
 
@@ -142,32 +154,31 @@ class ContextReader(ArrayReader, ABC):
         """The encoding inside, and the size if it travels."""
         if layout.header == 4:
             return self.encoding, self.count(place, "size of a context", "libndr")
-        octets = self.take(
-            {0: 0, 2: 2}.get(layout.header, 16), layout.header if layout.header == 2 else 1, place, "", ""
-        )
         if layout.header != SERIALIZED:
+            octets = self.take(layout.header, layout.header or 1, place, "size of a context", "libndr")
             size = int.from_bytes(octets, "little" if self.encoding.order == "<" else "big")
-            return self.encoding, size if layout.header else None
+            return self.encoding, self.saw(size) if layout.header else None
+        octets = self.take(16, 1, place, "type serialization header", "MS-RPCE 2.2.6")
         order = {b"\1\x10\x08\0": "<", b"\1\0\0\x08": ">"}.get(octets[:4])
         size = int.from_bytes(octets[8:12], "little" if order == "<" else "big")
         if order is None or size % 8:
             raise self.bad("no type serialization version 1", place, rule="MS-RPCE 2.2.6")
         return self.encoding.under(order=order), size
 
-    def _inside(self, layout: Layout, octets: bytes, place: Place) -> tuple[Any, int]:
-        """The value in a context, and the octets that it took."""
+    def _inside(self, layout: Layout, octets: bytes, place: Place, start: int) -> tuple[Any, int]:
+        """The value in a context that starts at `start`, and the octets that it took."""
         if self.contexts == CONTEXT_LIMIT:
             raise self.bad(f"more than {CONTEXT_LIMIT} contexts in each other", place, rule="the depth limit")
-        outer, start = (self.octets, self.referents, self.trace), self.position
-        self.octets, self.referents, self.position, self.trace = octets, {}, 0, None
+        outer = self.octets, self.referents, self.trace, self.position, self.origin
+        self.octets, self.referents, self.trace, self.position = octets, {}, self.observer, 0
+        self.origin += start
         self.contexts += 1
         value = settle(self.item(layout, place.inside(_numbers(place.siblings))))
         used = self.position
         if used > len(octets):
             raise self.bad("a context ends in a gap", place, rule="libndr")
         self.contexts -= 1
-        self.octets, self.referents, self.trace = outer
-        self.position = start
+        self.octets, self.referents, self.trace, self.position, self.origin = outer
         return value, used
 
 

@@ -64,6 +64,8 @@ class FieldReader:
         self.encoding = encoding
         self.geometry = Geometry(encoding)
         self.position = 0
+        self.origin: int = 0
+        """Where `octets` begin in the stub: not 0 inside of a context."""
         self.items_left = ITEM_LIMIT
         self.checks: list[Check] = []
         self.trace = trace
@@ -85,17 +87,20 @@ class FieldReader:
         if start + size > len(self.octets):
             left = max(0, len(self.octets) - start)
             if self.observer is not None:
-                self.observer.missing = Span(start, size, place.path, meaning, rule)
+                self.observer.missing = Span(self.origin + start, size, place.path, meaning, rule)
+                self.observer.there = left
             raise self.bad(f"{meaning} takes {size} octets, {left} are left", place, rule=rule, offset=start)
         if self.trace is not None and size:
-            self.trace.append(Span(start, size, place.path, meaning, rule))
+            self.trace.append(Span(self.origin + start, size, place.path, meaning, rule))
         self.position = start + size
         return self.octets[start : start + size]
 
-    def saw(self, value: T, count: int = 1) -> T:
-        """Tell an observer what the last octets were; nothing was taken for a `count` of 0."""
+    def saw(self, value: T, count: int = 1, *, several: bool = False) -> T:
+        """Tell an observer what the last octets were; none were taken for a `count` of 0. several: items of a list."""
         if self.observer is not None and count:
             self.observer.values[len(self.observer) - 1] = value
+            if several:
+                self.observer.several.add(len(self.observer) - 1)
         return value
 
     def align(self, alignment: int, place: Place, rule: str) -> None:
@@ -118,13 +123,13 @@ class FieldReader:
         self, reason: str, place: Place, *, rule: str, status: int = RPC_X_BAD_STUB_DATA, offset: int | None = None
     ) -> NdrError:
         at = self.position if offset is None else offset
-        return NdrError(reason, path=place.path, offset=at, rule=rule, status=status)
+        return NdrError(reason, path=place.path, offset=self.origin + at, rule=rule, status=status)
 
     def check(
         self, said: Expression | None, actual: int, meaning: str, place: Place, status: int = RPC_X_BAD_STUB_DATA
     ) -> None:
         if said is not None:
-            self.checks.append(Check(said, actual, meaning, place, self.position, status))
+            self.checks.append(Check(said, actual, meaning, place, self.origin + self.position, status))
 
     # Primitives
 

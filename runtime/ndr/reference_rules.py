@@ -82,18 +82,21 @@ class Span(NamedTuple):
 class Observer(list[Span]):
     """A trace for `parse(..., trace=Observer())` that is told more than the octets; `explain.py` makes use of it.
 
-    By the index of a Span, in stream order: values, what was read from it (a list for several items); tags, those
-    that select an arm; pointees, the referent ids whose turn it was just before it, each with its path and whether
-    it is an alias, without octets of its own. missing: the field that the octets did not hold, size as it should be.
+    By the index of a Span: values, what was read from it, a list where it is in several; tags, those that select an
+    arm; pointees, the referent ids whose turn it was just before it, each with its path and, for an alias, the path
+    that has the pointee. missing: the field that the octets did not hold, its size as it should be; there: how much of
+    it they held.
     complete: all was read; an error is one of what siblings say of each other.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.values: dict[int, Any] = {}
+        self.several: set[int] = set()
         self.tags: set[int] = set()
-        self.pointees: list[tuple[int, int, str, bool]] = []
+        self.pointees: list[tuple[int, int, str, str | None]] = []
         self.missing: Span | None = None
+        self.there = 0
         self.complete = False
 
     def value(self, index: int) -> Any:

@@ -159,7 +159,7 @@ class ContextWriter(ArrayWriter, ABC):
     # Offsets
 
     def _relative(self, layout: Relative, value: Any, place: Place) -> Any:
-        self.put(bytes(layout.width), layout.width, place, "offset", "libndr")
+        self.put(bytes(layout.width), layout.width, place, "relative offset", "libndr")
         if value is None:
             return None
         return self._behind(layout, value, len(self.octets) - layout.width, place, self.mode)

@@ -27,6 +27,7 @@ from lrpc.runtime.ndr.layout import (
     ConformantArray,
     ContextHandle,
     Double,
+    EncapsulatedUnion,
     Encoding,
     FullPtr,
     Hyper,
@@ -43,11 +44,13 @@ from lrpc.runtime.ndr.layout import (
     UniquePtr,
     WChar,
 )
+from lrpc.runtime.ndr.layout_samba import Relative, Subcontext
 
 GOOD = Path(__file__).parents[2] / "rpcgen" / "good"
 often = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 Pair = dataclasses.make_dataclass("Pair", ["n", "p"])
 Row = dataclasses.make_dataclass("Row", ["a", "b", "name"])
+KEY = EncapsulatedUnion(Pair, "t", "u", Union(Short, {1: Long}))
 COUNTED = Struct(Pair, "n" / Long, "p" / UniquePtr(ConformantArray(Short, this.n)))
 ROW = Struct(Row, "a" / Long, "b" / Double, "name" / UniquePtr(String(WChar)))
 
@@ -167,6 +170,21 @@ def test_random_types_are_explained_whole_and_as_they_are_read(typed: Any, data:
 
 @often
 @given(chance=st.randoms(use_true_random=False))
+def test_random_parameters_of_every_word_are_explained_whole_with_the_value_that_the_codec_gives(chance: Any) -> None:
+    agreement = beside("test_agreement")
+    parameters, outer, values, given = agreement.drawn(chance)
+    for encoding in Encoding:
+        named = agreement.Pair(parameters, outer, given, encoding).outer
+        octets = b"".join(compiled(parameters, outer, encoding).encode(values, given))
+        explanation = explain(parameters, octets, encoding, named)
+        check_whole(octets, explanation)
+        assert (explanation.error, explanation.behind) == (None, 0)
+        decoded = compiled(parameters, outer, encoding).decode(octets, given)
+        assert repr(list(explanation.value.values())) == repr(list(decoded))
+
+
+@often
+@given(chance=st.randoms(use_true_random=False))
 def test_damaged_stubs_are_explained_whole_with_the_error_that_reading_gives(chance: Any) -> None:
     agreement = beside("test_agreement")
     parameters, outer, values, given = agreement.drawn(chance)
@@ -185,6 +203,55 @@ def test_damaged_stubs_are_explained_whole_with_the_error_that_reading_gives(cha
             else:
                 assert explanation.error is None
                 assert repr(value) == repr(explanation.value)
+
+
+# Samba's words
+
+
+def test_fields_in_contexts_and_behind_offsets_have_their_own_offsets_in_the_stub() -> None:
+    inner = Struct(Pair, "n" / Short, "p" / Relative(Long))
+    layout = Parameters("a" / Short, "c" / Subcontext(inner, header=4), "z" / Byte)
+    octets = bytes.fromhex("0100 0000 0e000000 0200 0000 08000000 07000000 ee ee 09")
+    explanation = explain(layout, octets)
+    check_whole(octets, explanation)
+    assert said(explanation) == [
+        (0, 2, "a", "value", 1),
+        (2, 2, "c", "gap", None),
+        (4, 4, "c", "count", 14),
+        (8, 2, "c.n", "value", 2),
+        (10, 2, "c.p", "gap", None),
+        (12, 4, "c.p", "referent", 8),
+        (16, 4, "c.p", "value", 7),
+        (20, 2, "c", "rest", None),
+        (22, 1, "z", "value", 9),
+    ]
+    assert explanation.pieces[5].notes == ("pointee at 0x0010",)
+    assert explanation.pieces[6].notes == ("pointee of 0x8 at 0x000c",)
+
+
+def test_error_in_a_context_is_where_it_is_in_the_stub() -> None:
+    layout = Parameters("a" / Byte, "c" / Subcontext(Struct(Pair, "n" / Short, "p" / Short), header=2), "z" / Long)
+    octets = bytes.fromhex("01 00 0300 0700 00 00")
+    explanation = explain(layout, octets)
+    check_whole(octets, explanation)
+    assert explanation.error is not None
+    assert (explanation.error.path, explanation.error.offset) == ("c.p", 6)
+    assert failed(explanation) == [(6, 1, "c.p", "cut")]
+    assert explanation.pieces[-1].meaning == "not read"
+
+
+def test_octets_that_offsets_lead_to_twice_are_explained_once_with_a_note() -> None:
+    layout = Parameters("s" / Struct(Row, "a" / Relative(Long), "b" / Relative(Short), "name" / Relative(Short)))
+    octets = bytes.fromhex("0c000000 0c000000 18000000 07000000 0000000000000000 0500")
+    explanation = explain(layout, octets)
+    check_whole(octets, explanation)
+    assert [(piece.offset, piece.path, piece.kind.value) for piece in explanation.pieces[3:]] == [
+        (12, "s.a", "value"),
+        (16, "", "rest"),
+        (24, "s.name", "value"),
+    ]
+    assert "read again as s.b, short" in explanation.pieces[3].notes
+    assert explanation.pieces[4].meaning == "nothing leads here"
 
 
 # What is said
@@ -274,6 +341,7 @@ def failed(explanation: Explanation) -> list[tuple[int, int, str, str]]:
         (Range(Long, 2, 5), "09000000", (0, 4, "", "value"), "9 is outside 2..5"),
         (Parameters("a" / Byte, "b" / Hyper), "01 000000", (8, 0, "b", "cut"), "hyper takes 8 octets, 0 are left"),
         (SwitchIs(Union(Byte, {1: Long}), 7), "07", (0, 1, "", "tag"), "no arm for tag 7"),
+        (KEY, "0900 0000 01", (0, 2, "t", "tag"), "no arm for tag 9"),
         (Parameters("h" / ContextHandle("H")), "00", (0, 1, "h", "cut"), "context handle takes 20 octets"),
         (String(Char), "03000000 01000000 02000000 6100", (4, 4, "", "count"), "a string at offset 1"),
     ],

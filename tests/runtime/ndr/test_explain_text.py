@@ -61,7 +61,8 @@ def test_why_it_fails_is_said_once_of_octets_in_several_lines() -> None:
 def test_octets_of_what_is_read_nowhere_are_wrong_themselves() -> None:
     union = Union(Byte, {1: Long})
     assert [row[:2] for row in table(union, "01")] == [("failed", "0x0000"), ("failed", "^")]
-    assert [row[:2] for row in table(union, "")] == [("failed", "^")]
+    assert [row[:2] for row in table(union, "")] == [("failed", "0x0000"), ("failed", "^")]
+    assert table(union, "")[0][-1] == "nothing is left"
 
 
 def test_tags_are_called_so() -> None:
