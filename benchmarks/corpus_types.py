@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import time
@@ -43,15 +44,20 @@ def _mypy(stubs: Sequence[Path], folder: Path) -> Verdict:
 
 
 def _pyright(stubs: Sequence[Path], folder: Path) -> Verdict:
+    """Paths that are not relative, pyright passes over: how many files it looked at is compared."""
     settings = {
         "typeCheckingMode": "strict",
         "extraPaths": [str(ROOT / ".path")],
-        "include": [str(one) for one in stubs],
+        "include": [os.path.relpath(one, folder) for one in stubs],
     }
     project = folder / "pyrightconfig.json"
     project.write_text(json.dumps(settings), encoding="utf-8")
-    said, seconds = _timed("pyright", "--project", str(project), "--pythonpath", sys.executable)
-    lines = [line.strip() for line in said.splitlines() if " - error:" in line]
+    said, seconds = _timed("pyright", "--project", str(project), "--pythonpath", sys.executable, "--outputjson")
+    found = json.loads(said[said.index("{") : said.rindex("}") + 1])
+    errors = [one for one in found["generalDiagnostics"] if one["severity"] == "error"]
+    lines = [f"{one['file']}:{one['range']['start']['line'] + 1}: {one['message']}" for one in errors]
+    if found["summary"]["filesAnalyzed"] < len(stubs):
+        lines.insert(0, f"pyright looked at {found['summary']['filesAnalyzed']} files")
     return Verdict("pyright strict", len(stubs), len(lines), tuple(lines[:5]), seconds)
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from .. import catalogue
 from ..diagnostics import Diagnostic, Note, Problem, Source, Span, diagnose, problem
 from .macros import Budget, Macro, Macros, define, expand
-from .words import Word, lines
+from .words import Word, beyond, lines
 
 MAX_NESTING: Final = 128
 MAX_INCLUDES: Final = 32
@@ -87,6 +87,9 @@ class Preprocessor:
         if source.name in self._once:
             return
         self.budget.scan(len(source.text), Span(source, 0))
+        excess = beyond(source, self.budget.words)
+        if excess is not None:
+            self.budget.read(self.budget.words + 1, Span(source, excess))
         before, self._branches = self._branches, []
         place, self._moved, self._renamed = (self._moved, self._renamed), 0, None
         self._files.append(source)

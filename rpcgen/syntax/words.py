@@ -105,6 +105,21 @@ def lines(source: Source) -> Iterator[list[Word]]:
         yield line
 
 
+def beyond(source: Source, limit: int) -> int | None:
+    """Where the first word stands that is more than `limit`, if there is one."""
+    if len(source.text) <= limit:
+        return None
+    for match in _WORD.finditer(source.text):
+        kind = match.lastgroup
+        if kind == "word" or kind == "other":
+            limit -= 1
+            if limit < 0:
+                return match.start()
+        elif kind == "open" or kind == "block":  # the text ends here, and looking on would cost its square
+            return None
+    return None
+
+
 def scan(source: Source) -> Iterator[Word | None]:
     """The words of a file; None at the end of each line that has words."""
     for line in lines(source):

@@ -18,7 +18,7 @@ from lrpc.rpcgen.syntax.words import MAX_WORDS
 
 ONE = 1_000_000
 CASES: Mapping[str, tuple[str, str]] = {
-    "parentheses": ("const long a = " + "(" * ONE + "1" + ")" * ONE + ";", "E0108"),
+    "parentheses": ("const long a = " + "(" * ONE + "1" + ")" * ONE + ";", "E0107"),
     "nested parentheses within the words": ("const long a = " + "(" * 9000 + "1" + ")" * 9000 + ";", "E0108"),
     "minus signs": ("const long a = " + "-" * 9000 + "1;", "E0203"),
     "additions": ("const long a = " + "1+" * 9000 + "1;", "E0203"),
