@@ -137,7 +137,7 @@ def measured(layout: Layout) -> Layout:
 
 def plain(layout: Layout) -> bool:
     """Is the first pass of a layout its value: a number?"""
-    if isinstance(layout, Range | Computed):
+    if isinstance(layout, Range | Computed | Flagged):
         return plain(layout.layout)
     return isinstance(layout, Scalar)
 

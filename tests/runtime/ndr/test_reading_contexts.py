@@ -95,6 +95,11 @@ def test_counted_items_need_no_count_of_their_own():
     assert read(COUNTED, "01 00 00 00 05 00 06 00").items == [5, 6]
 
 
+def test_count_may_have_a_byte_order_of_its_own():
+    layout = structure("Orders", "n" / Flagged(UShort, order=">"), "items" / Counted(Byte, this.n))
+    assert read(layout, "00 02 05 06") == layout.factory(2, b"\5\6")
+
+
 @pytest.mark.parametrize("octets", ["ff ff ff ff 05 00", "ff ff ff 7f 05 00", "02 00 00 00 05 00 06 00"])
 def test_count_that_the_octets_cannot_hold_is_refused(octets):
     refused(COUNTED, octets)
