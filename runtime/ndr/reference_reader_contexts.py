@@ -139,15 +139,16 @@ class ContextReader(ArrayReader, ABC):
         return value
 
     def _header(self, layout: Subcontext, place: Place) -> tuple[Encoding, int | None]:
-        """The encoding inside, and the size if it travels."""
+        """The encoding inside, where NDR64 ends, and the size if it travels."""
+        inside = self.encoding.under(order=self.encoding.order)
         if layout.header == 4:
-            return self.encoding, self.count(place, "size of a context", "libndr")
+            return inside, self.count(place, "size of a context", "libndr")
         octets = self.take(
             {0: 0, 2: 2}.get(layout.header, 16), layout.header if layout.header == 2 else 1, place, "", ""
         )
         if layout.header != SERIALIZED:
             size = int.from_bytes(octets, "little" if self.encoding.order == "<" else "big")
-            return self.encoding, size if layout.header else None
+            return inside, size if layout.header else None
         order = {b"\1\x10\x08\0": "<", b"\1\0\0\x08": ">"}.get(octets[:4])
         size = int.from_bytes(octets[8:12], "little" if order == "<" else "big")
         if order is None or size % 8:
