@@ -165,6 +165,17 @@ def measures_all(expression: model.Expression) -> bool:
             return False
 
 
+def adds_nul(expression: model.Expression) -> bool:
+    """Does it count a text and its NUL?"""
+    match expression:
+        case model.When(then=model.Binary(left=model.Length())):
+            return True
+        case model.Binary(left=left, right=right):
+            return adds_nul(left) or adds_nul(right)
+        case _:
+            return False
+
+
 def sizes_in(type_: model.Type) -> frozenset[str]:
     """The siblings that give the size of a context inside."""
     match type_:

@@ -18,7 +18,7 @@ from ..syntax.comments import doc_of
 from . import attributes as attribute_table
 from . import memory
 from .attributes import AttributeSet
-from .computed import computed, measures_all, sizes_in
+from .computed import adds_nul, computed, measures_all, sizes_in
 from .conversions import named_type
 from .correlations import Neighbour, siblings_in
 from .declared import apply, declare
@@ -130,7 +130,7 @@ def _structure(binding: Binding, spec: tree.Struct, name: str, kept: Kept) -> Dr
     definition = model.Structure(
         key=draft.key,
         name=draft.name,
-        members=_with_auto(_without_circles(binding, fields)),
+        members=_with_auto(binding, _without_circles(binding, fields)),
         flags=spec.flags,
         doc=draft.doc,
         attributes=draft.attributes,
@@ -233,13 +233,9 @@ def _member(
     return _Member(name, span, Shape(Broken()))
 
 
-def _with_auto(fields: list[model.Member]) -> tuple[model.Member, ...]:
-    """The fields, those that an array determines marked.
-
-    One of pidl's inline arrays counts before a [value]: strlen(x) stops at a NUL, which the array has and Python too.
-    """
-    inline = frozenset[str]().union(*(determined(one.type) for one in fields if _is_inline(one.type)))
-    fields = [one.model_copy(update={"value": None}) if one.name in inline else one for one in fields]
+def _with_auto(binding: Binding, fields: list[model.Member]) -> tuple[model.Member, ...]:
+    """The fields, those that an array determines marked."""
+    fields = _without_doubt(binding, fields)
     counts = frozenset[str]().union(*(determined(member.type) for member in fields))
     tags = {name for member in fields for name in selectors(member.type)}
     return tuple(
@@ -265,8 +261,26 @@ def _without_circles(binding: Binding, fields: list[model.Member]) -> list[model
     return out
 
 
-def _is_inline(type_: model.Type) -> bool:
-    return isinstance(type_, model.Array) and type_.inline
+def _without_doubt(binding: Binding, fields: list[model.Member]) -> list[model.Member]:
+    """The fields; where both an array and [value] say one, the array does: C's texts end at a NUL, Python's do not."""
+    exact = frozenset[str]().union(*(_counted(one.type) for one in fields))
+    out: list[model.Member] = []
+    for field in fields:
+        if field.name in exact and field.value is not None and is_count(field.type):
+            if isinstance(field.value, model.Node) and adds_nul(field.value):
+                reason = "its array says it, whose text holds its NUL in Python"
+                binding.report.append(diagnose(catalogue.NOT_COMPUTED, field.span, name=field.name, reason=reason))
+            field = field.model_copy(update={"value": None})
+        out.append(field)
+    return out
+
+
+def _counted(type_: model.Type) -> frozenset[str]:
+    """The siblings that give the number of items that travel."""
+    array = type_.target if isinstance(type_, model.Pointer) else type_
+    if isinstance(array, model.Array) and array.length is not None:
+        array = array.model_copy(update={"size": None})
+    return determined(array)
 
 
 def selectors(type_: model.Type) -> frozenset[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from .expression import Sibling
+from .expression import Number, Sibling
 from .layout import (
     Array,
     BitSet,
@@ -79,6 +79,8 @@ def blank(layout: Layout, siblings: Mapping[str, object] = _NOTHING) -> Any:
             return PipeOctets() if layout.octets else PipeItems()
         case Converted():
             return layout.conversion.inward(blank(layout.layout, siblings))
+        case Computed(value=Number(constant)):
+            return constant
         case Flagged() | Based() | Subcontext() | Computed():
             return blank(layout.layout, siblings)
         case Octets():

@@ -49,7 +49,7 @@ class Rest(Octets):
 
     def inward(self, stub: Stub, offset: int, end: int, encoding: Encoding) -> tuple[bytes, int]:
         """All octets that are left."""
-        return bytes(stub[offset:end]), max(offset, end)
+        return bytes(_part(stub, offset, end - offset, end)), end
 
 
 class Blob(Octets):
@@ -84,8 +84,8 @@ class Fill(Octets):
 
     def inward(self, stub: Stub, offset: int, end: int, encoding: Encoding) -> tuple[bytes, int]:
         """What fills the gap."""
-        stop = max(offset, min(end, offset + -offset % self.align))
-        return bytes(stub[offset:stop]), stop
+        size = min(-offset % self.align, end - offset)
+        return bytes(_part(stub, offset, size, end)), offset + size
 
 
 # Texts
@@ -144,7 +144,7 @@ class Text(Octets):
         if counts:
             return self._counted(stub, offset, end, counts[-1], encoding)
         if not self.terminated:
-            return _text(stub[offset:end], self.unit, encoding), max(offset, end)
+            return _text(_part(stub, offset, end - offset, end), self.unit, encoding), end
         return terminated(stub, offset, end, self.unit, encoding)
 
     def _counted(self, stub: Stub, offset: int, end: int, count: int, encoding: Encoding) -> tuple[str, int]:
@@ -193,6 +193,7 @@ class TextArray(Octets):
     def inward(self, stub: Stub, offset: int, end: int, encoding: Encoding) -> tuple[list[str], int]:
         """The texts."""
         texts: list[str] = []
+        _part(stub, offset, 0, end)
         while offset < end:
             text, offset = terminated(stub, offset, end, self.unit, encoding)
             if not text and not self.rest:
@@ -246,7 +247,7 @@ def terminated(stub: Stub, offset: int, end: int, unit: Scalar, encoding: Encodi
         if at >= 0:
             return _text(stub[offset : start + at], unit, encoding), start + at + width
         start, step = start + len(octets), step * 2
-    return _text(stub[offset:end], unit, encoding), max(offset, end)
+    return _text(_part(stub, offset, end - offset, end), unit, encoding), end
 
 
 def _octets(value: Any) -> bytes:
@@ -273,6 +274,8 @@ def _gap(offset: int, size: int, encoding: Encoding) -> int:
 
 
 def _part(stub: Stub, start: int, size: int, end: int) -> Stub:
+    if start > end:
+        raise NdrError("the stub ends in a gap")
     if start + size > end:
         raise NdrError(f"{size} octets are wanted, {max(0, end - start)} are left")
     return stub[start : start + size]

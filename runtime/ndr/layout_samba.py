@@ -123,9 +123,10 @@ SERIALIZED: Final = 0xFFFF_FC01
 class Subcontext(Layout):
     """[subcontext(header), subcontext_size(size)]: `layout` whole, pointees included, in a context of its own.
 
-    header: 0, or the octets of the count in front: 2, or 4 (8 in NDR64), or SERIALIZED, which ends NDR64. size: octets
-    of the context, over siblings that travel before it; shorter contents are filled up with zeros. Without either the
-    context goes to the end of the one around it and takes what its contents take. Contents need not fill it.
+    header: 0, or the octets of the count in front: 2, or 4 (8 in NDR64), or SERIALIZED. size: octets of the context,
+    over siblings that travel before it; shorter contents are filled up with zeros. Without either the context goes to
+    the end of the one around it and takes what its contents take. Contents need not fill it. NDR64 ends at a context:
+    inside is NDR 2.0 in the byte order around it.
     """
 
     def __init__(self, layout: Layout, header: int = 0, *, size: Operand | None = None) -> None:

@@ -50,7 +50,7 @@ from .layout_samba import Flagged, Untagged
 from .reading_arrays import Raw, names
 from .reading_contexts import ReadingContexts
 from .reading_fields import ABSENT, NULL, Scope
-from .siblings import branches
+from .siblings import branches, told_before
 from .source import agreed
 
 
@@ -223,11 +223,12 @@ class Reading(ReadingContexts):
     def _struct(self, struct: Struct, count: Raw) -> Raw:
         self.align(shape.alignment(struct, self.encoding))
         last, raw = len(struct.fields) - 1, list[Raw]()
-        outer, self.early = self.early, {}
+        outer = self.early, self.asked
+        self.early, self.asked = {}, told_before(struct.fields)
         for index, field in enumerate(struct.fields):
             raw.append(self.scalars(field.layout, count if index == last else None))
             self.keep_early(field, raw[-1])
-        self.early = outer
+        self.early, self.asked = outer
         if self.encoding.wide:  # MS-RPCE 2.2.5.3.4.1
             self.align(shape.alignment(struct, self.encoding))
         return raw

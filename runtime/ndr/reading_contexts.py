@@ -14,7 +14,7 @@ from typing import Final
 
 from . import shape
 from .expression import Expression
-from .layout import Encoding, Field, Layout, Parameters, Pointer
+from .layout import Converted, Encoding, Field, Layout, Parameters, Pointer
 from .layout_octets import Octets
 from .layout_samba import SERIALIZED, Based, Computed, Flagged, Relative, Subcontext
 from .reading_arrays import Raw
@@ -35,6 +35,8 @@ class ReadingContexts(ReadingDimensions, ABC):
         """What offsets count from."""
         self.early: dict[str, tuple[Layout, str]] | None = None
         """The members of the structure that is in its first pass, as far as they are read; None in a second pass."""
+        self.asked: frozenset[str] = frozenset()
+        """The members of that structure that have to be told before others."""
         self.offsets = shape.contains(parameters, Relative)
         self.contexts = shape.contains(parameters, Subcontext)
 
@@ -113,8 +115,12 @@ class ReadingContexts(ReadingDimensions, ABC):
 
     def keep_early(self, field: Field, raw: Raw) -> None:
         """A member that was read counts for those behind it."""
-        if self.early is not None and plain(field.layout) and isinstance(raw, str):
+        if self.early is None:
+            return
+        if plain(field.layout) and isinstance(raw, str):
             self.early[field.name] = field.layout, raw
+        elif isinstance(field.layout, Converted) and field.name in self.asked:
+            self.early[field.name] = field.layout, self.bound(self.finish(field.layout, raw))
 
     def keep_scalars(self, fields: Sequence[Field], raw: Sequence[Raw]) -> None:
         """The plain members are read before the pointees of the first."""
@@ -180,7 +186,8 @@ class ReadingContexts(ReadingDimensions, ABC):
                 self.line(f"if {said} != {size}: bad('a context and its size disagree')")
             size = said
         self.flush()
-        self._inside(layout, value, size)
+        with self.mode(self.encoding.under(order=self.encoding.order)):  # NDR64 ends at a context
+            self._inside(layout, value, size)
         return value
 
     def _serialized(self, layout: Subcontext, value: str) -> None:

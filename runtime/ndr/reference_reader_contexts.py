@@ -151,13 +151,14 @@ class ContextReader(ArrayReader, ABC):
         return value
 
     def _header(self, layout: Subcontext, place: Place) -> tuple[Encoding, int | None]:
-        """The encoding inside, and the size if it travels."""
+        """The encoding inside, where NDR64 ends, and the size if it travels."""
+        inside = self.encoding.under(order=self.encoding.order)
         if layout.header == 4:
-            return self.encoding, self.count(place, "size of a context", "libndr")
+            return inside, self.count(place, "size of a context", "libndr")
         if layout.header != SERIALIZED:
             octets = self.take(layout.header, layout.header or 1, place, "size of a context", "libndr")
             size = int.from_bytes(octets, "little" if self.encoding.order == "<" else "big")
-            return self.encoding, self.saw(size) if layout.header else None
+            return inside, self.saw(size) if layout.header else None
         octets = self.take(16, 1, place, "type serialization header", "MS-RPCE 2.2.6")
         order = {b"\1\x10\x08\0": "<", b"\1\0\0\x08": ">"}.get(octets[:4])
         size = int.from_bytes(octets[8:12], "little" if order == "<" else "big")

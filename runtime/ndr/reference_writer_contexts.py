@@ -202,7 +202,7 @@ class ContextWriter(ArrayWriter, ABC):
         size = place.known(layout.size)
         if layout.size is not None and size is None:
             raise refused("the size of the context is not known here", place, "libndr")
-        inside = self.encoding.under(order=self.encoding.order) if layout.header == SERIALIZED else self.encoding
+        inside = self.encoding.under(order=self.encoding.order)  # NDR64 ends at a context
         with self.under(Mode(inside, 0)):
             octets = self._inside(layout.layout, value, size, place)
         if layout.header == SERIALIZED:

@@ -25,7 +25,7 @@ from .layout import (
     SwitchIs,
     Union,
 )
-from .layout_samba import Based, Computed, Flagged, Relative, Subcontext
+from .layout_samba import Based, Computed, Counted, Flagged, Relative, Subcontext, Untagged
 
 
 def branches(union: Union, tag: str) -> Iterator[tuple[str, Layout | NoArm | None]]:
@@ -49,6 +49,15 @@ def correlated(fields: Iterable[Field]) -> set[str]:
             for expression in expressions(layout):
                 found |= expression.names()
     return found
+
+
+def told_before(fields: Iterable[Field]) -> frozenset[str]:
+    """The names of the siblings that have to be read before what they speak of."""
+    found: set[str] = set()
+    for part in (part for field in fields for part in below(field.layout)):
+        if isinstance(part, Counted | Untagged | Subcontext):
+            found.update(name for expression in expressions(part) for name in expression.names())
+    return frozenset(found)
 
 
 def below(layout: Layout) -> Iterator[Layout]:
@@ -137,7 +146,7 @@ def measured(layout: Layout) -> Layout:
 
 def plain(layout: Layout) -> bool:
     """Is the first pass of a layout its value: a number?"""
-    if isinstance(layout, Range | Computed):
+    if isinstance(layout, Range | Computed | Flagged):
         return plain(layout.layout)
     return isinstance(layout, Scalar)
 

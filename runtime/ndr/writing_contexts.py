@@ -63,7 +63,7 @@ class WritingContexts(WritingDimensions, ABC):
             case Based():
                 return Anchor(self.new("b"), self.prepare(layout.layout, value))
             case Subcontext():
-                with self.mode(self._encoding_inside(layout)):
+                with self.mode(self._encoding_inside()):
                     return self.prepare(layout.layout, value)
             case Computed():
                 return self.prepare(layout.layout, value)
@@ -81,7 +81,7 @@ class WritingContexts(WritingDimensions, ABC):
             case Based():
                 self.settle(layout.layout, prepared.part)
             case Subcontext():
-                with self.mode(self._encoding_inside(layout)):
+                with self.mode(self._encoding_inside()):
                     self.settle(layout.layout, prepared)
             case Computed():
                 self.settle(layout.layout, prepared)
@@ -210,7 +210,7 @@ class WritingContexts(WritingDimensions, ABC):
         self.line(f"out = []; w = out.append; o = 0; rid = 0x20000; tail = {size or -1}; tails = []")
         if "full" in variables:
             self.line("full = {}; sent = set()")
-        with self.mode(self._encoding_inside(layout)):
+        with self.mode(self._encoding_inside()):
             self._inside(layout, prepared)
         if size:
             self.line(f"if not 0 <= o <= {size}: bad('the contents of a context exceed its size')")
@@ -225,9 +225,9 @@ class WritingContexts(WritingDimensions, ABC):
         self.line(f"w({data}); o += len({data})")
         self.forget()
 
-    def _encoding_inside(self, layout: Subcontext) -> Encoding:
-        """Version 1 of type serialization is NDR 2.0 (MS-RPCE 2.2.6)."""
-        return self.encoding.under(order=self.encoding.order) if layout.header == SERIALIZED else self.encoding
+    def _encoding_inside(self) -> Encoding:
+        """NDR64 ends at a context, as in version 1 of type serialization (MS-RPCE 2.2.6)."""
+        return self.encoding.under(order=self.encoding.order)
 
     def _inside(self, layout: Subcontext, prepared: Prepared) -> None:
         outer = self.base, self.last, self.known

@@ -376,3 +376,17 @@ def test_packet_of_a_bind(pidl: Pidl) -> None:
     body = stub.bind_body(5840, 5840, 0, [stub.context(0, offered, [transfer])], b"")
     value = stub.packet(5, 0, 11, 3, bytes((16, 0, 0, 0)), 72, 0, 1, body)
     both(pidl, stub.__layouts__["packet"], value, BIND)
+
+
+def test_ndr64_ends_at_a_context(pidl: Pidl) -> None:
+    """netlogon.netr_AccountDeltas().__ndr_pack_out__(ndr64=True), from `buffer` to `count_returned`."""
+    stub = pidl.load(
+        """
+    typedef struct { [flag(NDR_REMAINING)] DATA_BLOB rest; } buffer;
+    void Deltas([in] uint32 a, [out, ref, subcontext(4)] buffer *found, [out, ref] uint32 *count);
+"""
+    )
+    response = stub.__interfaces__[0].operations[0].response
+    octets = response.build({"found": stub.buffer(b"o"), "count": 9}, encoding=Encoding.NDR64)
+    assert octets.hex() == "01000000000000006f00000009000000"
+    assert response.parse(octets, encoding=Encoding.NDR64)["found"].rest == b"o"

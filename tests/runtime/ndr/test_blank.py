@@ -176,3 +176,11 @@ def test_blank_of_sambas_words_can_be_encoded():
     assert value["inside"] == {"name": None, "names": [], "rest": b""}
     assert (value["t"], value["u"], value["items"]) == (2, 0, [])
     assert layout.parse(layout.build(value)) == value
+
+
+def test_blank_of_a_constant_is_the_constant():
+    union = Union(ULong, {1: Struct(dict, "a" / ULong)})
+    layout = Struct(dict, "t" / Computed(ULong, 1), "u" / Untagged(union, this.t))
+    value = blank(layout)
+    assert value == {"t": 1, "u": {"a": 0}}
+    assert layout.parse(layout.build(value)) == value

@@ -10,7 +10,7 @@ from lrpc.runtime.ndr.compiler import compiled_type
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.layout import Byte, Char, Encoding, Struct, ULong, USmall, WChar
 from lrpc.runtime.ndr.layout_octets import Blob, Fill, Rest, Text, TextArray
-from lrpc.runtime.ndr.layout_samba import Flagged, Subcontext
+from lrpc.runtime.ndr.layout_samba import Flagged, Relative, Subcontext
 
 BEHIND = Struct(
     dataclasses.make_dataclass("Behind", ["first", "value"], slots=True), "first" / USmall, "value" / Blob()
@@ -129,6 +129,20 @@ def test_value_that_does_not_fit_is_refused_by_both_readers(layout, value):
         layout.build(value)
     with pytest.raises(NdrError):
         compiled_type(layout).encode([value])
+
+
+@pytest.mark.parametrize(
+    "layout", [Rest(), Fill(4), Text(Char), Text(Char, terminated=False), TextArray(Char), TextArray(Char, rest=True)]
+)
+def test_nothing_stands_behind_a_gap_that_is_not_there(layout):
+    inner = Struct(dict, "x" / layout)
+    outer = Struct(dict, "a" / Byte, "inner" / inner)
+    behind = Subcontext(Struct(dict, "p" / Relative(outer)), 2)
+    for type_, octets in ((outer, "01"), (behind, "05 00 04 00 00 00 01")):
+        with pytest.raises(NdrError):
+            type_.parse(bytes.fromhex(octets))
+        with pytest.raises(NdrError):
+            compiled_type(type_).decode(bytes.fromhex(octets))
 
 
 def test_texts_cost_items_of_the_budget():

@@ -25,7 +25,17 @@ from lrpc.runtime.ndr.layout import (
     UniquePtr,
     UShort,
 )
-from lrpc.runtime.ndr.layout_samba import SERIALIZED, Counted, Flagged, Relative, Rest, Subcontext, Text, Untagged
+from lrpc.runtime.ndr.layout_samba import (
+    SERIALIZED,
+    UDLONG,
+    Counted,
+    Flagged,
+    Relative,
+    Rest,
+    Subcontext,
+    Text,
+    Untagged,
+)
 
 
 def structure(name: str, *fields: Field) -> Struct:
@@ -93,6 +103,17 @@ def test_what_is_behind_an_offset_moves_nothing():
 
 def test_counted_items_need_no_count_of_their_own():
     assert read(COUNTED, "01 00 00 00 05 00 06 00").items == [5, 6]
+
+
+def test_count_may_have_a_byte_order_of_its_own():
+    layout = structure("Orders", "n" / Flagged(UShort, order=">"), "items" / Counted(Byte, this.n))
+    assert read(layout, "00 02 05 06") == layout.factory(2, b"\5\6")
+
+
+def test_count_may_be_what_a_conversion_makes():
+    layout = structure("Halves", "n" / UDLONG, "items" / Counted(Byte, this.n), "c" / Subcontext(Byte, size=this.n))
+    assert read(layout, "02 00 00 00 00 00 00 00 05 06 07 00") == layout.factory(2, b"\5\6", 7)
+    refused(layout, "02 00 00 00 ff ff ff ff 05 06 07 00")
 
 
 @pytest.mark.parametrize("octets", ["ff ff ff ff 05 00", "ff ff ff 7f 05 00", "02 00 00 00 05 00 06 00"])

@@ -160,6 +160,16 @@ def test_serialized_context_is_padded_and_never_ndr64():
     assert written(layout, 5, Encoding.NDR_BIG) == big
 
 
+def test_ndr64_ends_at_a_context():
+    inside = structure("Inside", "p" / UniquePtr(Byte), "n" / Int3264)
+    layout = structure("Around", "inside" / Subcontext(inside, 4), "n" / Int3264)
+    value = layout.factory(inside.factory(1, 2), 3)
+    assert written(layout, value, Encoding.NDR64) == (
+        "09 00 00 00 00 00 00 00 00 00 02 00 02 00 00 00 01 00 00 00 00 00 00 00 03 00 00 00 00 00 00 00"
+    )
+    assert compiled_type(layout, Encoding.NDR64).decode(layout.build(value, encoding=Encoding.NDR64)) == (value,)
+
+
 def test_size_of_a_context_follows_the_encoding():
     layout = Subcontext(Rest(), 4)
     assert written(layout, b"a", Encoding.NDR_BIG) == "00 00 00 01 61"
