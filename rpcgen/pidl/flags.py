@@ -23,12 +23,11 @@ _FRAME: Final = frozenset(
 )  # fmt: skip
 _SILENT: Final = frozenset(("PRINT_ARRAY_HEX", "IS_SECRET", "STR_NO_EMBEDDED_NUL", "NO_COMPRESSION"))
 """Flags that change nothing that is written here: names of DNS, which may be compressed, have no form."""
-_ALIGN: Final[tuple[tuple[str, Literal[0, 1, 2, 4, 8]], ...]] = (
-    ("NOALIGN", 0), ("ALIGN2", 2), ("ALIGN4", 4), ("ALIGN8", 8), ("REMAINING", 1),
-)  # fmt: skip
+_Align = Literal[0, 1, 2, 4, 8]
+_ALIGN: Final[dict[str, _Align]] = {"NOALIGN": 0, "ALIGN2": 2, "ALIGN4": 4, "ALIGN8": 8, "REMAINING": 1}
 
 Names = frozenset[str]
-FILLING: Final = frozenset(name for name, _ in _ALIGN) - {"NOALIGN"}
+FILLING: Final = frozenset(_ALIGN) - {"NOALIGN"}
 """Flags that change what a DATA_BLOB is, also in the types that are inside."""
 
 
@@ -46,7 +45,7 @@ def flags_of(attributes: tree.Attributes) -> Names | None:
 
 def combined(inherited: Names, own: Names) -> Names:
     """The flags in force where a declaration adds its own."""
-    aligned = frozenset(name for name, _ in _ALIGN)
+    aligned = frozenset(_ALIGN)
     return (inherited - aligned if own & aligned else inherited) | own
 
 
@@ -75,20 +74,17 @@ def frame(names: Names, *, based: bool = False) -> model.Flags | None:
     order: Literal["<", ">"] | None = None
     if "LITTLE_ENDIAN" in names or "BIGENDIAN" in names:
         order = ">" if "BIGENDIAN" in names else "<"
-    align = next((value for name, value in _ALIGN if name in names), None)
+    align: _Align | None = next((value for name, value in _ALIGN.items() if name in names), None)
     reverse = True if "RELATIVE_REVERSE" in names else False if "NO_RELATIVE_REVERSE" in names else None
     found = model.Flags(order=order, align=align, reverse=reverse, based=based)
     return None if found == model.Flags() else found
 
 
-def blob(names: Names) -> model.Blob | None:
+def blob(names: Names) -> model.Blob:
     """A DATA_BLOB under these flags. NDR_REMAINING counts before an alignment."""
     if "REMAINING" in names:
         return model.Blob(rest=True)
-    for name, align in (("ALIGN2", 2), ("ALIGN4", 4), ("ALIGN8", 8)):
-        if name in names:
-            return model.Blob(align=align)  # type: ignore[arg-type]
-    return model.Blob()
+    return model.Blob(align=2 if "ALIGN2" in names else 4 if "ALIGN4" in names else 8 if "ALIGN8" in names else None)
 
 
 def text(names: Names) -> model.Text | None:

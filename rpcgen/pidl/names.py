@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from ..syntax import tree
 from .flags import FILLING, flags_of
 from .words import BESIDE, KNOWN
 
-_KINDS = {tree.Struct: "struct", tree.PlainUnion: "union", tree.SwitchUnion: "union", tree.Enum: "enum",
-          tree.Bitmap: "enum"}  # fmt: skip
+_KINDS: Final[dict[type[object], str]] = {
+    tree.Struct: "struct", tree.PlainUnion: "union", tree.SwitchUnion: "union", tree.Enum: "enum", tree.Bitmap: "enum",
+}  # fmt: skip
 
 
 @dataclass(slots=True)

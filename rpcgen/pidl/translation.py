@@ -145,7 +145,8 @@ class _Walk:
         integer = not declarator.levels and not isinstance(spec, tree.Words | tree.Struct)
         whole = isinstance(spec, tree.Words) and not declarator.levels and set(spec.words) & {"int", "long", "short"}
         if integer or whole:
-            return replace(item, type=tree.Words(spec.span, ("hyper",)))
+            large = isinstance(item.value, tree.Number) and item.value.value >= 1 << 63
+            return replace(item, type=tree.Words(spec.span, ("unsigned", "hyper") if large else ("hyper",)))
         return item
 
     def _operation(self, item: tree.Declaration) -> Iterator[tree.Declaration]:

@@ -159,6 +159,10 @@ class Text(Octets):
         return 2 if self.unit is WChar else 1
 
 
+MOST_TEXTS: Final = 1 << 20
+"""Texts in one list: each takes some 50 octets of memory for two or three in the stub."""
+
+
 class TextArray(Octets):
     """string_array: a list of str.
 
@@ -199,6 +203,8 @@ class TextArray(Octets):
             if not text and not self.rest:
                 break
             texts.append(text)
+            if len(texts) > MOST_TEXTS:
+                raise NdrError(f"more than {MOST_TEXTS} texts in one list")
         return texts, offset
 
     def items(self, value: Any) -> int:

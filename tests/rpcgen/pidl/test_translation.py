@@ -178,6 +178,15 @@ def test_attributes_of_programs_alone_are_for_lint(pidl: Pidl) -> None:
     )
 
 
+def test_constant_is_what_is_written_whatever_its_type(pidl: Pidl) -> None:
+    stub = pidl.load(
+        "const int A = 0xF0000000; const uint8 B = 300; const uint64_t C = 0xFFFFFFFFFFFFFFFF; const uint32 D = -1;"
+        'const string E = "S-1-5"; const uint32 F = A | 1;'
+    )
+    assert (stub.A, stub.B, stub.C, stub.D) == (0xF0000000, 300, 0xFFFFFFFFFFFFFFFF, -1)
+    assert (stub.E, stub.F) == ("S-1-5", 0xF0000001)
+
+
 def test_types_of_a_stock_file_may_be_used() -> None:
     text = (
         '#include "idl_types.h"\nimport "ms-dtyp.idl";\n'

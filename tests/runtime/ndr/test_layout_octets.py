@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from lrpc.runtime.ndr import layout_octets
 from lrpc.runtime.ndr.compiler import compiled_type
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.layout import Byte, Char, Encoding, Struct, ULong, USmall, WChar
@@ -150,6 +151,13 @@ def test_texts_cost_items_of_the_budget():
     with pytest.raises(NdrError, match="budget"):
         compiled_type(TextArray(Char, rest=True)).decode(octets, items=99)
     assert len(compiled_type(TextArray(Char, rest=True)).decode(octets, items=100)[0]) == 100
+
+
+def test_texts_of_one_list_are_bounded(monkeypatch):
+    monkeypatch.setattr(layout_octets, "MOST_TEXTS", 3)
+    assert len(TextArray(Char, rest=True).parse(b"a\0" * 3)) == 3
+    with pytest.raises(NdrError, match="more than 3 texts"):
+        TextArray(Char, rest=True).parse(b"a\0" * 4)
 
 
 def test_words_that_nothing_ends_are_refused():
