@@ -9,22 +9,19 @@ from .. import catalogue
 from ..diagnostics import Span, problem
 
 MAX_DIGITS: Final = 40
-_SUFFIX: Final = re.compile(r"(?:[uU]?i64|[uUlL]*)$")
+_INTEGER: Final = re.compile(r"(0[xX][0-9A-Fa-f]+|0[0-7]*|[1-9][0-9]*)(?:[uU]?i64|[uUlL]*)")
 _ESCAPE: Final = re.compile(r"\\(x[0-9A-Fa-f]{1,8}|[0-7]{1,3}|.)", re.DOTALL)
 _SIMPLE: Final = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 
 
 def integer(text: str, span: Span) -> int:
     """The value of `0x1F`, `017`, `12ul`."""
-    digits = _SUFFIX.sub("", text)
-    if len(digits) > MAX_DIGITS:
-        raise problem(catalogue.CONSTANT_OVERFLOW, span)
-    try:
-        base = 16 if digits[:2].lower() == "0x" else 8 if digits.startswith("0") else 10
-        value = int(digits, base)
-    except ValueError:
-        raise problem(catalogue.BAD_LITERAL, span, text=text, kind="number") from None
-    if value >> 64:
+    match = _INTEGER.fullmatch(text)
+    if match is None:
+        raise problem(catalogue.BAD_LITERAL, span, text=text, kind="number")
+    digits = match.group(1)
+    base = 16 if digits[:2].lower() == "0x" else 8 if digits.startswith("0") else 10
+    if len(digits) > MAX_DIGITS or (value := int(digits, base)) >> 64:
         raise problem(catalogue.CONSTANT_OVERFLOW, span)
     return value
 

@@ -86,11 +86,15 @@ def define(at: Span, rest: list[Word]) -> Macro:
     if ")" not in texts:
         raise problem(catalogue.BAD_DIRECTIVE, at, directive="define", reason="`)` is expected")
     end = texts.index(")")
-    names = tuple(text for text in texts[1:end] if text != ",")
-    commas = texts[1:end].count(",")
-    if len(set(names)) != len(names) or commas != max(0, len(names) - 1):
+    names, commas = tuple(texts[1:end:2]), texts[2:end:2]
+    if not _are_names(body[1:end:2]) or commas != [","] * (len(names) - 1):
         raise problem(catalogue.BAD_DIRECTIVE, at, directive="define", reason="the parameters are not a list of names")
     return Macro(name, names, tuple(body[end + 1 :]), rest[0].span)
+
+
+def _are_names(words: list[Word]) -> bool:
+    """Different ones, or `...`."""
+    return len({word.text for word in words}) == len(words) and all(one.is_name or one.text == "..." for one in words)
 
 
 def expand(words: Iterable[Word], macros: Macros, budget: Budget) -> Iterator[Word]:
@@ -175,7 +179,10 @@ class _Expansion:
             if before == "#" and word.text in raw:
                 out.append(Word(_quoted(raw[word.text]), _placed(use, macro, word), True, hidden))
             elif word.text in raw:
-                chosen = (raw if "##" in (before, texts[index + 1]) else full)[word.text]
+                pasted = "##" in (before, texts[index + 1])
+                chosen = (raw if pasted else full)[word.text]
+                if pasted and not chosen:
+                    chosen = [Word("", use.span, False)]  # what is pasted to it stays as it is (C 6.10.3.3)
                 self.budget.produce(chosen, use.span)
                 out += [Word(w.text, w.span, w.spaced or not i, w.hidden | hidden) for i, w in enumerate(chosen)]
             else:
@@ -226,4 +233,4 @@ def _pasted(words: list[Word]) -> list[Word]:
             paste = False
         else:
             out.append(word)
-    return out
+    return [word for word in out if word.text]

@@ -159,7 +159,7 @@ class _Reading:
         inside = 0
         while self._states:
             for terminal in self._table[self._states[-1]]:
-                if not terminal.startswith("ERROR_"):
+                if inside < 0 or not terminal.startswith("ERROR_"):  # below 0: this list is closed already
                     continue
                 target = resume(self._terminals, terminal, self._index, opened(self._values), inside)
                 if target is not None and target > self._resumed:
@@ -168,7 +168,8 @@ class _Reading:
                     return True
             self._states.pop()
             if self._values:
-                inside += opened([self._values.pop()], "([{")
+                last = [self._values.pop()]
+                inside += opened(last, "([{") - opened(last, ")]}")
         return False
 
     def _complaint(self, token: Token) -> Diagnostic:

@@ -135,7 +135,7 @@ class Terminals:
             if self._nesting > MAX_NESTING:
                 raise problem(catalogue.NESTED_TOO_DEEPLY, word.span, limit=MAX_NESTING)
         elif text in _CLOSING:
-            self._nesting -= 1
+            self._nesting = max(0, self._nesting - 1)
             self._braces -= text == "}"
 
     def read(self, index: int, accepts: Container[str]) -> tuple[Token, int]:

@@ -52,4 +52,4 @@ class Conversion:
             raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> NdrError:
-        return NdrError(f"conversion {self.name}: {error or type(error).__name__}")
+        return NdrError(f"conversion {self.name}: {str(error) or type(error).__name__}")

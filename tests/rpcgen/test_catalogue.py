@@ -67,10 +67,5 @@ def test_errors_leave_no_model_and_warnings_do(code: str) -> None:
     assert (compiled(code).model is None) == code.startswith("E")
 
 
-def test_printed_form_names_place_line_and_caret() -> None:
-    text = str(compile_idl("a.idl", reader={"a.idl": "typedef\tlong a;\ntypedef\tmissing b;"}.__getitem__).errors[0])
-    assert text == "a.idl:2:9: error E0301: unknown type missing\n    typedef\tmissing b;\n           \t^^^^^^^"
-
-
 def test_codes_are_unique_and_well_formed() -> None:
     assert all(len(code) == 5 and code[0] in "EW" and code[1:].isdigit() for code in CATALOGUE)

@@ -6,9 +6,7 @@ import pytest
 
 from lrpc.rpcgen import Compilation, compile_idl
 from lrpc.rpcgen.diagnostics import Source, Span
-from lrpc.rpcgen.syntax import tree
 from lrpc.rpcgen.syntax.macros import Budget
-from lrpc.rpcgen.syntax.parser import parse
 from lrpc.rpcgen.syntax.preprocessor import Preprocessor, Text
 
 
@@ -77,18 +75,6 @@ def test_syntax_error_says_in_words_what_was_expected(text: str, message: str) -
     assert compiled(text).errors[0].message == message
 
 
-def test_reading_goes_on_after_a_syntax_error() -> None:
-    text = """
-    typedef struct { long a long b; } s;
-    interface i {
-        void f([in] long a;
-        typedef 1 x;
-    }
-    typedef 5;
-    """
-    assert [one.span.line for one in compiled(text).errors if one.code == "E0201"] == [2, 4, 5, 7]
-
-
 def test_one_mistake_is_one_diagnostic() -> None:
     text = "typedef struct { missing a; } s; typedef s t; typedef struct { t b; s *c; } u; void f([in] u *d);"
     assert [one.code for one in compiled(text).errors] == ["E0301"]
@@ -118,33 +104,8 @@ def test_operations_keep_their_numbers_around_holes() -> None:
     assert [(found.name, found.number) for found in model.interfaces[0].operations] == [("f", 0), ("g", 1), ("h", 2)]
 
 
-def test_mistake_in_a_body_costs_one_line_of_it() -> None:
-    text = "struct s {\nlong a long b;\nlong c;\n};\nenum e {\nA = ,\nB\n};\nvoid f(long a,\nlong 1,\nlong c);"
-    file, found = parse(preprocessed(text))
-    assert [one.span.line for one in found] == [2, 6, 10]
-    structure, enumeration, operation = (item.type for item in file.items if isinstance(item, tree.Declaration))
-    assert isinstance(structure, tree.Struct)
-    assert [field.declarators[0].name for field in structure.fields] == ["c"]
-    assert isinstance(enumeration, tree.Enum)
-    assert [member.name for member in enumeration.members] == ["B"]
-    assert isinstance(operation, tree.Words)
-
-
 def test_missing_semicolon_is_marked_where_it_is_missing() -> None:
     (error,) = compiled("typedef long a\ntypedef long b;").errors
     (note,) = error.notes
     assert note.span is not None
     assert (error.span.line, note.span.line, note.span.column) == (2, 1, 14)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "namespace Windows.Foundation { interface i { }; }",
-        "[contract(a.b, 1.0)] runtimeclass c : d { }",
-        'import "nowhere.idl"; typedef 1; delegate void d(long a);',
-        "[contractversion(1.0)] apicontract a { };",
-    ],
-)
-def test_winrt_is_refused_in_one_sentence(text: str) -> None:
-    assert [one.code for one in compiled(text).diagnostics] == ["E0910"]

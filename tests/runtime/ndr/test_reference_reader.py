@@ -4,47 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import math
 import struct
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from lrpc.runtime.ndr import reference_reader_fields
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import this
 from lrpc.runtime.ndr.layout import (
-    GUID,
-    Array,
-    Boolean,
     Byte,
-    Char,
     ConformantArray,
-    ConformantVaryingArray,
-    ContextHandle,
-    Double,
     EncapsulatedUnion,
     Encoding,
-    Enum,
     FixedArray,
     FullPtr,
     Hyper,
     Layout,
     Long,
     Parameters,
-    Range,
     RefPtr,
     Short,
-    String,
     Struct,
     SwitchIs,
     ULong,
     Union,
     UniquePtr,
-    VaryingArray,
-    WChar,
 )
 
 
@@ -68,166 +53,6 @@ def refused(layout: Layout, octets: str | bytes, **keywords: Any) -> NdrError:
     with pytest.raises(NdrError) as caught:
         layout.parse(stub, **keywords)
     return caught.value
-
-
-# Counts
-
-
-def test_count_that_the_stub_cannot_hold_is_refused_before_memory_is_taken():
-    error = refused(ConformantArray(Long), "ff ff ff ff 01 00 00 00")
-    assert error.reason == "4294967295 items do not fit in the 4 octets left"
-    assert (error.offset, error.status) == (4, 0x6F7)
-
-
-def test_wide_count_that_the_stub_cannot_hold_is_refused():
-    assert "do not fit" in refused(ConformantArray(NODE), b"\xff" * 16, encoding=Encoding.NDR64).reason
-
-
-def test_least_size_of_a_structure_bounds_its_count():
-    pair = Struct(dict, "g" / GUID, "h" / ContextHandle("H"), "s" / String(Char, bound=4), "n" / NODE)
-    error = refused(ConformantArray(pair), struct.pack("<I", 3) + bytes(100))
-    assert error.reason == "3 items do not fit in the 100 octets left"
-
-
-@pytest.mark.parametrize("count", [1_000_001, 0xFFFF_FFFF])
-def test_elements_that_take_no_octets_count_against_the_item_limit(count):
-    error = refused(ConformantArray(Struct(dict)), struct.pack("<I", count))
-    assert error.reason == "more than 1000000 items"
-
-
-def test_item_limit_is_for_the_whole_stub(monkeypatch):
-    monkeypatch.setattr(reference_reader_fields, "ITEM_LIMIT", 10)
-    two = Parameters("a" / ConformantArray(Struct(dict)), "b" / ConformantArray(Struct(dict)))
-    assert two.parse(struct.pack("<II", 6, 4)) == {"a": [{}] * 6, "b": [{}] * 4}
-    assert refused(two, struct.pack("<II", 6, 5)).path == "b"
-
-
-def test_maximum_count_has_to_be_what_size_is_says():
-    layout = Struct(dict, "n" / Long, "a" / ConformantArray(Byte, this.n))
-    error = refused(layout, "02 00 00 00 03 00 00 00 61 62")
-    assert (error.path, error.reason) == ("a", "the maximum count is 2, the siblings say 3")
-    assert error.rule == "MS-RPCE 3.1.1.5.3"
-
-
-def test_actual_count_has_to_be_what_length_is_says():
-    layout = Struct(dict, "n" / Long, "a" / VaryingArray(Byte, 4, this.n))
-    assert "actual count" in refused(layout, "03 00 00 00 00 00 00 00 02 00 00 00 61 62").reason
-
-
-def test_offset_has_to_be_what_first_is_says():
-    layout = Struct(dict, "f" / Long, "a" / Array(Byte, bound=4, first=this.f))
-    assert layout.parse(bytes.fromhex("01000000 01000000 03000000 616263")) == {"f": 1, "a": b"abc"}
-    assert "the offset" in refused(layout, "02 00 00 00 01 00 00 00 03 00 00 00 61 62 63").reason
-    assert "actual count" in refused(layout, "01 00 00 00 01 00 00 00 02 00 00 00 61 62").reason
-
-
-def test_offset_of_a_plain_varying_array_has_to_be_zero():
-    layout = Struct(dict, "n" / Long, "a" / VaryingArray(Byte, 4, this.n))
-    assert "the offset is 1" in refused(layout, "02 00 00 00 01 00 00 00 02 00 00 00 61 62").reason
-
-
-def test_offset_and_actual_count_have_to_fit_the_maximum():
-    layout = ConformantVaryingArray(Byte, this.m, this.n)
-    assert refused(layout, "02 00 00 00 01 00 00 00 02 00 00 00 61 62").reason == "1 + 2 items do not fit in 2"
-    assert refused(VaryingArray(Byte, 2, 2), "00 00 00 00 03 00 00 00 61 62 63").reason == "0 + 3 items do not fit in 2"
-
-
-def test_size_may_travel_after_its_array():
-    layout = Parameters("a" / ConformantArray(Byte, this.n), "n" / Short)
-    assert layout.parse(b"\2\0\0\0ab\2\0") == {"a": b"ab", "n": 2}
-    assert refused(layout, b"\2\0\0\0ab\3\0").path == "a"
-
-
-def test_size_behind_a_pointer_is_the_integer_it_points_to():
-    layout = Parameters("n" / UniquePtr(Long), "a" / UniquePtr(ConformantArray(Byte, this.n)))
-    octets = bytes.fromhex(f"{ID} 02 00 00 00 {ID} 02 00 00 00 61 62")
-    assert layout.parse(octets) == {"n": 2, "a": b"ab"}
-    assert refused(layout, f"00 00 00 00 {ID} 00 00 00 00").reason == "n gives a size but is null"
-    assert layout.parse(bytes(8)) == {"n": None, "a": None}
-
-
-def test_limits_of_a_count_are_checked():
-    layout = ConformantArray(Byte, limits=(1, 2))
-    assert layout.parse(b"\1\0\0\0a") == b"a"
-    assert refused(layout, "00 00 00 00").status == 0x6C6
-    assert refused(String(Char, limits=(0, 1)), "02 00 00 00 00 00 00 00 02 00 00 00 61 00").status == 0x6C6
-
-
-def test_null_pointer_to_a_size_or_a_length_is_refused():
-    array = ConformantVaryingArray(WChar, this.room // 2, this.size // 2)
-    layout = Struct(dict, "size" / Short, "room" / Short, "p" / UniquePtr(array))
-    assert layout.parse(bytes(8)) == {"size": 0, "room": 0, "p": None}
-    for counts in ("0000 0200", "0200 0000"):
-        error = refused(Parameters("s" / layout), counts + "00 00 00 00")
-        assert (error.path, error.reason) == ("s.p", "a null pointer to 1 items")
-
-
-# Strings
-
-
-@pytest.mark.parametrize(
-    ("octets", "reason"),
-    [
-        ("02 00 00 00 01 00 00 00 01 00 00 00 00", "a string at offset 1"),
-        ("02 00 00 00 00 00 00 00 02 00 00 00 61 62", "a string without its terminator"),
-        ("00 00 00 00 00 00 00 00 00 00 00 00", "a string without its terminator"),
-        ("01 00 00 00 00 00 00 00 02 00 00 00 61 00", "0 + 2 items do not fit in 1"),
-        ("09 00 00 00 00 00 00 00 09 00 00 00 61 00", "string of 9 units takes 9 octets, 2 are left"),
-    ],
-)
-def test_malformed_string_is_refused(octets, reason):
-    assert refused(String(Char), octets).reason == reason
-
-
-def test_half_a_terminator_is_none():
-    octets = "02 00 00 00 00 00 00 00 02 00 00 00 61 00 00 62"
-    assert refused(String(WChar), octets).reason == "a string without its terminator"
-
-
-def test_any_octets_of_a_string_come_back():
-    octets = bytes.fromhex("04000000 00000000 04000000 80ff6100")
-    assert String(Char).build(String(Char).parse(octets)) == octets
-    lone = bytes.fromhex("03000000 00000000 03000000 00dc3dd80000")
-    assert String(WChar).build(String(WChar).parse(lone)) == lone
-
-
-# Scalars
-
-
-def test_boolean_other_than_one_is_true():
-    assert Boolean.parse(b"\x02") is True
-
-
-def test_enumeration_reads_members_and_keeps_other_values():
-    assert Enum(Color).parse(b"\1\0") is Color.RED
-    assert Enum(Color).parse(b"\xff\xff") == 0xFFFF
-    assert refused(Enum(Color), "00 00 01 00", encoding=Encoding.NDR64).status == 0x6F5
-    assert Enum(Color, v1=True).parse(b"\0\0\1\0", encoding=Encoding.NDR64) == 0x10000
-
-
-def test_range_is_checked():
-    assert Range(Long, 1, 3).parse(b"\3\0\0\0") == 3
-    error = refused(Range(Long, 1, 3), "04 00 00 00")
-    assert (error.reason, error.status) == ("4 is outside 1..3", 0x6C6)
-
-
-def test_floats_keep_their_bits():
-    for value in (math.inf, -0.0, 5e-324):
-        assert Double.build(Double.parse(struct.pack("<d", value))) == struct.pack("<d", value)
-    assert math.isnan(Double.parse(struct.pack("<d", math.nan)))
-
-
-def test_uuid_is_swapped_by_field():
-    identity = UUID("12345778-1234-abcd-ef00-0123456789ac")
-    assert GUID.parse(identity.bytes_le) == identity
-    assert GUID.parse(identity.bytes, encoding=Encoding.NDR_BIG) == identity
-
-
-def test_null_context_handle_is_none():
-    handle = ContextHandle("H")
-    assert handle.parse(bytes(20)) is None
-    assert handle.parse(b"\1" + bytes(19)) == (1, UUID(int=0))
-    assert handle.parse(b"\0\0\0\1" + bytes(15) + b"\2", encoding=Encoding.NDR_BIG) == (1, UUID(int=2))
 
 
 # Unions
