@@ -122,6 +122,7 @@ INTERFACE_VALUE: Final = Entry("E0525", "{name} is an interface; only a pointer 
 SIZE_OUTSIDE: Final = Entry(
     "E0529", "{field} takes its size from {name}, which is outside; a size stands beside its array"
 )
+LATE_ATTRIBUTE: Final = Entry("E0530", "[{name}] comes too late: {type} is defined without it; write it there")
 EMPTY_STRUCT: Final = Entry("W0528", "{type} has no fields, which MIDL refuses; it takes nothing on the wire")
 
 # 06: operations

@@ -31,6 +31,7 @@ from .lowering import complete_union
 from .operations import Operations
 from .scopes import Binding, TypeName, check_name
 from .shapes import Broken, Draft, Shape
+from .wholes import check_whole
 
 _STATUS: Final = {"NTSTATUS": "NtStatus", "HRESULT": "HResult"}
 _STATUSES: Final = tuple(model.Scalar(word=word) for word in ("Long", "ULong", "ErrorStatus"))
@@ -139,6 +140,7 @@ class Binder:
         base = (typedef_of if later else shape_of)(self.binding, item.type, written, name, kept)
         _name_after(base, item.type, first)
         _mark_guid(base, *(found.name or "" for found in item.declarators))
+        check_whole(self.binding, base, written)
         self._switch_type(base, written)
         if "handle" in written or (isinstance(item.type, tree.Named) and item.type.name in self.found.handles):
             self.found.handles.update(found.name or "" for found in item.declarators)
@@ -186,6 +188,7 @@ class Binder:
             written = attribute_table.read(item.attributes, "type", self.binding.report)
             kept = attribute_table.kept(item.attributes, "type")
             base = shape_of(self.binding, item.type, written, "", kept)
+            check_whole(self.binding, base, written)
             self._switch_type(base, written)
             tag = getattr(item.type, "tag", None)
             if tag is None and not isinstance(item.type, tree.Enum):

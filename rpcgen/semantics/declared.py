@@ -30,6 +30,7 @@ from .shapes import (
     Stream,
     tag_of,
 )
+from .wholes import check_whole
 
 MAX_BOUND: Final = 1 << 31
 KINDS: Final[tuple[model.PointerKind, ...]] = ("ref", "unique", "ptr")
@@ -77,6 +78,7 @@ def apply(
 def _applied(
     binding: Binding, shape: Shape, attributes: AttributeSet, *, name: str, span: Span, position: Position
 ) -> Shape:
+    check_whole(binding, shape, attributes)
     if "ignore" in attributes:
         return _ignored(shape, attributes.by_name["ignore"])
     shape = _iid_is(shape, attributes)
