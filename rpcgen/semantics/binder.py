@@ -280,7 +280,7 @@ class Binder:
             name=item.name,
             uuid=uuid or ZERO_UUID,
             version=(0, 0) if "object" in written else version,
-            endpoints=endpoints(written),
+            endpoints=endpoints(written, binding.report),
             operations=tuple(operations.made),
             callbacks=tuple(operations.callbacks),
             base=None if item.base is None else item.base.name,
