@@ -208,7 +208,11 @@ class Binder:
         if not constants.expressible(shape):
             binding.report.append(diagnose(catalogue.UNTYPED_CONSTANT, span, name=name, type=shape.spoken()))
             return
-        found = constants.declared(binding.value(value), shape, span)
+        given = binding.value(value)
+        found = constants.declared(given, shape, span)
+        if constants.narrowed(given, found, shape):
+            words = {"value": f"{given}"[:40], "type": shape.spoken(), "name": name, "result": found}
+            binding.report.append(diagnose(catalogue.NARROWED, span, **words))
         binding.define_value(name, found, span)
         made = model.Constant(
             name=name,
@@ -293,7 +297,19 @@ class Binder:
             attributes=attribute_table.kept(item.attributes, "interface"),
             span=item.span,
         )
+        self._check_uuid(made)
         binding.interfaces.append(made)
+
+    def _check_uuid(self, made: model.Interface) -> None:
+        """Interfaces of one file are told apart by uuid and version."""
+        if made.uuid == ZERO_UUID or made.imported or (made.local and not made.object):
+            return
+        for other in self.binding.interfaces:
+            if (other.uuid, other.version, other.imported) == (made.uuid, made.version, False) and not other.local:
+                notes = () if other.span is None else (Note("the other is here", other.span),)
+                found = diagnose(catalogue.SAME_UUID, made.span, notes=notes, name=made.name, other=other.name)
+                self.binding.report.append(found)
+                return
 
     def _check(self, item: tree.Interface, written: AttributeSet, operations: Operations) -> None:
         """What an interface that travels needs. One without operations is a bag of types."""
