@@ -211,8 +211,9 @@ class Binder:
         given = binding.value(value)
         found = constants.declared(given, shape, span)
         if constants.narrowed(given, found, shape):
-            words = {"value": f"{given}"[:40], "type": shape.spoken(), "name": name, "result": found}
-            binding.report.append(diagnose(catalogue.NARROWED, span, **words))
+            shown = f"{given}"[:40]
+            said = diagnose(catalogue.NARROWED, span, value=shown, type=shape.spoken(), name=name, result=f"{found}")
+            binding.report.append(said)
         binding.define_value(name, found, span)
         made = model.Constant(
             name=name,

@@ -153,6 +153,8 @@ def test_attribute_set_selects() -> None:
         "void f([in, string(8)] char *a);",
         "void f([in, in(deep)] long a);",
         "void f([in, size_is()] long *a);",
+        "void f([in, size_is(-1)] long *a);",
+        "void f([in, size_is(0x100000000)] long *a);",
         "void f([in, size_is(,)] long **a);",
     ],
 )
