@@ -65,6 +65,7 @@ NOT_IMPORTED: Final = Entry(
 )
 HEADER_TYPE: Final = Entry("W0313", "a type of this C header is left out: {reason}")
 UNTYPED_CONSTANT: Final = Entry("W0311", "the constant {name} of type {type} has no form in Python and is left out")
+NARROWED: Final = Entry("W0314", "{value} does not fit {type}: the constant {name} is {result}")
 
 # 04: attributes
 UNKNOWN_ATTRIBUTE: Final = Entry("W0401", "the attribute [{name}] is unknown and ignored")
@@ -122,6 +123,7 @@ INTERFACE_VALUE: Final = Entry("E0525", "{name} is an interface; only a pointer 
 SIZE_OUTSIDE: Final = Entry(
     "E0529", "{field} takes its size from {name}, which is outside; a size stands beside its array"
 )
+LATE_ATTRIBUTE: Final = Entry("E0530", "[{name}] comes too late: {type} is defined without it; write it there")
 EMPTY_STRUCT: Final = Entry("W0528", "{type} has no fields, which MIDL refuses; it takes nothing on the wire")
 
 # 06: operations
@@ -145,6 +147,7 @@ NOT_HRESULT: Final = Entry("W0617", "{name} does not return HRESULT, as the oper
 CALLBACK_UNCARRIED: Final = Entry("W0618", "{name} is a [callback]: it has a class, and no transport carries its calls")
 STAYS: Final = Entry("W0619", "{name} cannot leave its process and is left out of the stub, as if [local]: {reason}")
 LEFT_OUT: Final = Entry("W0620", "{name} is left out of the stub and keeps its number: {reason}")
+REF_RESULT: Final = Entry("E0621", "the result of {operation} cannot be [ref]; give it [unique] or [ptr]")
 
 # 07: interfaces
 NO_UUID: Final = Entry("W0701", "the interface {name} has no uuid and gets a zero one; add [uuid(...)], or [local]")
@@ -160,6 +163,10 @@ OBJECT_ROOT: Final = Entry("W0709", "the object interface {name} has no base; ob
 OBJECT_VERSION: Final = Entry("W0710", "the version of the object interface {name} is ignored; its uuid says all")
 VARIABLE: Final = Entry("W0711", "{name} is a variable of C programs, which a stub does not have")
 ODD_UUID: Final = Entry("W0712", "{text} is not a uuid, and the interface {name} gets a zero one")
+SAME_UUID: Final = Entry(
+    "W0713", "the interface {name} has the uuid and version of {other}: peers cannot tell them apart"
+)
+DEEP_BASE: Final = Entry("E0714", "{name} has more than {limit} interfaces above it")
 
 # 08: configuration files
 NOT_CONFIGURED: Final = Entry("E0801", "the {what} {name} that is configured here does not exist in {where}")

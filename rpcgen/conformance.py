@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from . import catalogue, model
 from .diagnostics import Diagnostic, Span, diagnose
 from .semantics.shapes import Draft
-from .unit import Unit, parameters
+from .unit import Unit, operations, parameters
 from .walking import held
 
 
@@ -29,6 +29,7 @@ def check_conformance(unit: Unit) -> list[Diagnostic]:
                 report += _arm_conformance(unit, draft, union)
             case _:
                 pass
+    found += _result_conformance(unit)
     for parameter in () if unit.bound.tolerant else parameters(unit):
         found += _element_conformance(unit, parameter.type, parameter.span)
     return found
@@ -55,6 +56,18 @@ def _arm_conformance(unit: Unit, draft: Draft, union: model.UnionType) -> list[D
     for type_, span in held(union):
         found += _element_conformance(unit, type_, span or draft.span)
     return found
+
+
+def _result_conformance(unit: Unit) -> list[Diagnostic]:
+    """A result travels by value."""
+    return [
+        diagnose(catalogue.CONFORMANT_PLACE, one.span, type=f"the result of {one.name}", place="a result")
+        for one in operations(unit)
+        if not unit.bound.tolerant
+        and one.span is not None
+        and isinstance(one.returns, model.Defined)
+        and varies(unit, one.returns)
+    ]
 
 
 def _element_conformance(unit: Unit, type_: model.Type, span: Span) -> list[Diagnostic]:

@@ -6,8 +6,8 @@ import re
 from typing import Final
 
 _SIGNS: Final = re.compile(
-    r'uuid\s*\(\s*"|\bidl_types\.h\b|\b(?:u?int(?:8|16|32|3264)|dlong|udlong|DATA_BLOB)\b|'
-    r"\[\s*(?:public|todo)\b|\bWERROR\b|\bauthservice\s*\(|\bbitmap(?:8|16|32|64)bit\b|\bpyhelper\b|\bsubcontext\s*\("
+    r'\b(?:uuid\s*\(\s*"|idl_types\.h\b|(?:u?int(?:8|16|32|3264)|dlong|udlong|DATA_BLOB|WERROR|pyhelper)\b|'
+    r"authservice\s*\(|bitmap(?:8|16|32|64)bit\b|subcontext\s*\()|\[\s*(?:public|todo)\b"
 )
 """What only pidl has; the names of its integers may be a typedef's, so that one of these is no proof."""
 

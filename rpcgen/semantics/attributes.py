@@ -155,6 +155,7 @@ EXCLUSIVE: Final = (
 )
 """Pairs that exclude each other; the second one is dropped."""
 
+_SIZES: Final = ("size_is", "max_is", "min_is", "length_is", "last_is", "first_is")
 _SLOTS: Final[dict[str, tuple[int, int, str]]] = {
     "range": (2, 2, "two integers: range(lowest, highest)"),
     "switch_is": (1, 1, "an expression"),
@@ -166,8 +167,10 @@ _SLOTS: Final[dict[str, tuple[int, int, str]]] = {
     "endpoint": (1, 1 << 10, "strings"),
     "call_as": (1, 1, "the name of a local operation"),
     **dict.fromkeys(("transmit_as", "represent_as", "wire_marshal", "user_marshal"), (1, 2, "a type")),
-    **dict.fromkeys(("size_is", "max_is", "min_is", "length_is", "last_is", "first_is"), (1, 16, "an expression")),
+    **dict.fromkeys(_SIZES, (1, 16, "an expression")),
 }
+_FREE: Final = frozenset(("uuid", "implicit_handle", "source", *_SLOTS))
+"""Honoured attributes that have arguments; those of `in` and `out` are `shape`, if anything (C706 4.2.23)."""
 _SAME: Final = {"context_handle_serialize": "context_handle", "context_handle_noserialize": "context_handle"}
 """Attributes that say another one and more that is of no effect here."""
 
@@ -271,6 +274,13 @@ def _complaint(attribute: tree.Attribute, position: Position) -> Diagnostic | No
         return diagnose(catalogue.MISPLACED_ATTRIBUTE, span, name=name, position=_SPOKEN[position])
     least, most, wanted = _SLOTS.get(name, (0, 1 << 20, ""))
     if not least <= len(attribute.slots or ()) <= most:
+        return diagnose(catalogue.ATTRIBUTE_ARGUMENTS, span, name=name, wanted=wanted)
+    written = [slot for slot in attribute.slots or () if slot is not None]
+    if name in _SIZES and not written:
+        return diagnose(catalogue.ATTRIBUTE_ARGUMENTS, span, name=name, wanted=wanted)
+    if name not in _FREE and written and not (name in ("in", "out") and attribute.text.strip() == "shape"):
+        return diagnose(catalogue.ATTRIBUTE_ARGUMENTS, span, name=name, wanted="no arguments")
+    if name == "endpoint" and not all(isinstance(slot, tree.Text) for slot in attribute.slots or ()):
         return diagnose(catalogue.ATTRIBUTE_ARGUMENTS, span, name=name, wanted=wanted)
     return None
 

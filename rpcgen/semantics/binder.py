@@ -31,6 +31,7 @@ from .lowering import complete_union
 from .operations import Operations
 from .scopes import Binding, TypeName, check_name
 from .shapes import Broken, Draft, Shape
+from .wholes import check_whole
 
 _STATUS: Final = {"NTSTATUS": "NtStatus", "HRESULT": "HResult"}
 _STATUSES: Final = tuple(model.Scalar(word=word) for word in ("Long", "ULong", "ErrorStatus"))
@@ -139,6 +140,7 @@ class Binder:
         base = (typedef_of if later else shape_of)(self.binding, item.type, written, name, kept)
         _name_after(base, item.type, first)
         _mark_guid(base, *(found.name or "" for found in item.declarators))
+        check_whole(self.binding, base, written)
         self._switch_type(base, written)
         if "handle" in written or (isinstance(item.type, tree.Named) and item.type.name in self.found.handles):
             self.found.handles.update(found.name or "" for found in item.declarators)
@@ -186,6 +188,7 @@ class Binder:
             written = attribute_table.read(item.attributes, "type", self.binding.report)
             kept = attribute_table.kept(item.attributes, "type")
             base = shape_of(self.binding, item.type, written, "", kept)
+            check_whole(self.binding, base, written)
             self._switch_type(base, written)
             tag = getattr(item.type, "tag", None)
             if tag is None and not isinstance(item.type, tree.Enum):
@@ -205,7 +208,12 @@ class Binder:
         if not constants.expressible(shape):
             binding.report.append(diagnose(catalogue.UNTYPED_CONSTANT, span, name=name, type=shape.spoken()))
             return
-        found = constants.declared(binding.value(value), shape, span)
+        given = binding.value(value)
+        found = constants.declared(given, shape, span)
+        if constants.narrowed(given, found, shape):
+            shown = f"{given}"[:40]
+            said = diagnose(catalogue.NARROWED, span, value=shown, type=shape.spoken(), name=name, result=f"{found}")
+            binding.report.append(said)
         binding.define_value(name, found, span)
         made = model.Constant(
             name=name,
@@ -277,7 +285,7 @@ class Binder:
             name=item.name,
             uuid=uuid or ZERO_UUID,
             version=(0, 0) if "object" in written else version,
-            endpoints=endpoints(written),
+            endpoints=endpoints(written, binding.report),
             operations=tuple(operations.made),
             callbacks=tuple(operations.callbacks),
             base=None if item.base is None else item.base.name,
@@ -290,7 +298,19 @@ class Binder:
             attributes=attribute_table.kept(item.attributes, "interface"),
             span=item.span,
         )
+        self._check_uuid(made)
         binding.interfaces.append(made)
+
+    def _check_uuid(self, made: model.Interface) -> None:
+        """Interfaces of one file are told apart by uuid and version."""
+        if made.uuid == ZERO_UUID or made.imported or (made.local and not made.object):
+            return
+        for other in self.binding.interfaces:
+            if (other.uuid, other.version, other.imported) == (made.uuid, made.version, False) and not other.local:
+                notes = () if other.span is None else (Note("the other is here", other.span),)
+                found = diagnose(catalogue.SAME_UUID, made.span, notes=notes, name=made.name, other=other.name)
+                self.binding.report.append(found)
+                return
 
     def _check(self, item: tree.Interface, written: AttributeSet, operations: Operations) -> None:
         """What an interface that travels needs. One without operations is a bag of types."""

@@ -207,6 +207,19 @@ def declared(value: Value, shape: Shape, span: Span) -> bool | Value | None:
     return converted(value, shape)
 
 
+def narrowed(given: Value, found: bool | Value | None, shape: Shape) -> bool:
+    """Is a constant another number than the text says? -1 for 0xFFFFFFFF and the like is what C programs mean."""
+    if shape.levels or not isinstance(shape.base, model.Scalar) or not isinstance(given, int | float):
+        return False
+    if not isinstance(found, int) or given == found or shape.base.word == "Boolean":
+        return False
+    lowest, highest = RANGES[shape.base.word]
+    width = highest - lowest + 1
+    if isinstance(given, float):
+        return True
+    return not -(width // 2) <= given < width and given - (HIGHEST + 1) != found
+
+
 def expressible(shape: Shape) -> bool:
     """Is there a value in Python for constants of this type? Not for those of structures, unions and GUIDs."""
     return not (isinstance(shape.base, model.Guid) or (isinstance(shape.base, Draft) and shape.base.kind != "enum"))

@@ -30,6 +30,7 @@ from .shapes import (
     Stream,
     tag_of,
 )
+from .wholes import check_whole
 
 MAX_BOUND: Final = 1 << 31
 KINDS: Final[tuple[model.PointerKind, ...]] = ("ref", "unique", "ptr")
@@ -77,6 +78,7 @@ def apply(
 def _applied(
     binding: Binding, shape: Shape, attributes: AttributeSet, *, name: str, span: Span, position: Position
 ) -> Shape:
+    check_whole(binding, shape, attributes)
     if "ignore" in attributes:
         return _ignored(shape, attributes.by_name["ignore"])
     shape = _iid_is(shape, attributes)
@@ -153,6 +155,7 @@ def _count(binding: Binding, shape: Shape, attribute: tree.Attribute, plus: int,
                 continue
             raise problem(catalogue.SIZE_ON_FIXED, attribute.span, name=attribute.name)
         count = Count(expression(attribute, slot), plus, attribute.name)
+        _check_constant(binding, attribute, count)
         if field == "size":
             level = replace(level, size=count)
         elif field == "length":
@@ -163,6 +166,17 @@ def _count(binding: Binding, shape: Shape, attribute: tree.Attribute, plus: int,
             raise problem(catalogue.LENGTH_WITHOUT_SIZE, attribute.span, name=attribute.name)
         shape = _replaced(shape, index, level)
     return shape
+
+
+def _check_constant(binding: Binding, attribute: tree.Attribute, count: Count) -> None:
+    """A size that is a number must be one that 32 bits count."""
+    match count.expression:
+        case tree.Number() | tree.Unary(operand=tree.Number()):
+            if not 0 <= binding.integer(count.expression) + count.plus <= 0xFFFF_FFFF:
+                wanted = "a count from 0 to 4294967295"
+                raise problem(catalogue.ATTRIBUTE_ARGUMENTS, attribute.span, name=attribute.name, wanted=wanted)
+        case _:
+            pass
 
 
 def _is_bound(binding: Binding, attribute: tree.Attribute, slot: tree.Slot, bound: int) -> bool:

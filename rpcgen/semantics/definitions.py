@@ -301,7 +301,7 @@ def selectors(type_: model.Type) -> frozenset[str]:
 
 def _union(binding: Binding, spec: tree.PlainUnion, attributes: AttributeSet, name: str, kept: Kept) -> Draft:
     draft = _begin(binding, "union", spec.tag, name, spec.span, kept)
-    draft.ms_union = binding.ms_union or "ms_union" in attributes
+    draft.ms_union = draft.ms_union or binding.ms_union or "ms_union" in attributes
     draft.flags, draft.untagged = spec.flags, spec.untagged
     _arms(binding, draft, spec.arms)
     tag = attributes.get("switch_type")
@@ -444,7 +444,7 @@ def _enumeration(binding: Binding, spec: tree.Enum, attributes: AttributeSet, na
         key=draft.key,
         name=draft.name,
         members=tuple(members),
-        wide="v1_enum" in attributes,
+        wide=draft.wide or "v1_enum" in attributes,
         bits=_BITS.get(spec.bits),
         flags=spec.flags,
         doc=draft.doc,

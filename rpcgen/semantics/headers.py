@@ -16,6 +16,7 @@ from .declared import KINDS
 ZERO_UUID: Final = "00000000-0000-0000-0000-000000000000"
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _VERSION: Final = re.compile(r"(\d{1,5})(?:\.(\d{1,5}))?")
+_ENDPOINT: Final = re.compile(r"\w+:[^\[\],]*(?:\[[^\[\]]*\])?", re.ASCII)
 _IMPLICIT: Final = re.compile(r"([A-Za-z_]\w*)\s+([A-Za-z_]\w*)", re.ASCII)
 
 
@@ -91,6 +92,13 @@ def binding_of(written: AttributeSet, report: list[Diagnostic]) -> model.Binding
     return model.Binding(kind="implicit", type=match[1], name=match[2])
 
 
-def endpoints(written: AttributeSet) -> tuple[str, ...]:
-    """[endpoint], as written."""
-    return tuple(slot.value for slot in written.slots("endpoint") if isinstance(slot, tree.Text))
+def endpoints(written: AttributeSet, report: list[Diagnostic]) -> tuple[str, ...]:
+    """[endpoint], as written; what no binding has the form of is left out with a warning."""
+    found: list[str] = []
+    for slot in written.slots("endpoint"):
+        if isinstance(slot, tree.Text) and _ENDPOINT.fullmatch(slot.value):
+            found.append(slot.value)
+        elif isinstance(slot, tree.Text):
+            why = "an endpoint is written protocol:[endpoint], each in quotes of its own"
+            report.append(diagnose(catalogue.NO_EFFECT, slot.span, name="endpoint", why=why))
+    return tuple(found)

@@ -16,6 +16,8 @@ from .. import catalogue, model
 from ..diagnostics import Source, Span, problem
 from ..syntax import tree
 
+MAX_BASES: Final = 128
+"""Interfaces above one: each repeats the operations of all."""
 IUNKNOWN: Final = "IUnknown"
 IUNKNOWN_IID: Final = "00000000-0000-0000-c000-000000000046"
 IDISPATCH: Final = model.Interface(
@@ -40,13 +42,14 @@ class Taken:
     operations: int = 0
     callbacks: int = 0
     object: bool = False
+    bases: int = 0
 
     def behind(self, item: tree.Interface) -> Taken:
         """What is taken when the operations of `item` have their numbers too."""
         kinds = [_kind(each) for each in item.items]
         is_object = self.object or any(found.name == "object" for found in item.attributes)
         operations, callbacks = kinds.count("operation"), kinds.count("callback")
-        return Taken(self.operations + operations, self.callbacks + callbacks, is_object)
+        return Taken(self.operations + operations, self.callbacks + callbacks, is_object, self.bases + 1)
 
 
 def _kind(item: tree.Item) -> str:
@@ -69,6 +72,9 @@ class Family:
     """Names of `interface X;`."""
     _taken: dict[str, Taken] = field(default_factory=lambda: {IUNKNOWN: Taken(3, object=True)})
     """What each base has taken with its own operations: nothing, when its bases are complained of already."""
+
+    _deep: bool = False
+    """It is said once that an interface has too many above it."""
 
     def learn(self, source: Source, items: Iterable[tree.Item]) -> None:
         """The interfaces of one more file: the main file last."""
@@ -110,6 +116,9 @@ class Family:
         taken = self._start(item, chain)
         for base in reversed(chain[1:]):
             taken = self._taken[base.name] = taken.behind(base)
+        if taken.bases > MAX_BASES and not self._deep:
+            self._deep = True
+            raise problem(catalogue.DEEP_BASE, (item.base or item).span, name=item.name, limit=MAX_BASES)
         return taken
 
     def _start(self, item: tree.Interface, chain: list[tree.Interface]) -> Taken:

@@ -32,6 +32,7 @@ STAYING: Final = NO_WIRE_FORM | {
     catalogue.VARIABLE_ARGUMENTS,
 }
 """What is wrong with an operation of an object only when it is called from another process."""
+_STATUSES = tuple(model.Scalar(word=word) for word in ("ErrorStatus", "ULong", "Long", "NtStatus", "HResult"))
 _OBJECT_RESULTS = frozenset(("HRESULT", "SCODE"))
 
 
@@ -210,9 +211,14 @@ def _result(binding: Binding, declaration: tree.Declaration, attributes: Attribu
         return None
     handle = isinstance(shape.base, Draft) and shape.base.kind == "context" and not shape.levels
     try:
-        return Lowering(binding, "the result", spec.span, {}, top=handle).type(shape)
+        made = Lowering(binding, "the result", spec.span, {}, top=handle).type(shape)
     except Unusable:
         return None
+    if isinstance(made, model.Pointer) and made.pointer == "ref":
+        raise problem(catalogue.REF_RESULT, declarator.span, operation=name_of(declaration))
+    if isinstance(made, model.Array | model.MultiArray):
+        raise problem(catalogue.UNSUPPORTED, declarator.span, what="a result that is an array")
+    return made
 
 
 def _check(binding: Binding, place: Place, made: model.Operation, attributes: AttributeSet) -> None:
@@ -256,6 +262,11 @@ def _is_context(binding: Binding, type_: model.Type) -> bool:
 def _check_result(binding: Binding, place: Place, declaration: tree.Declaration, made: model.Operation) -> None:
     spec, span = declaration.type, declaration.type.span
     status = {found.name for found in made.attributes} & {"comm_status", "fault_status"}
+    for attribute in made.attributes:
+        if attribute.name in status and made.returns not in _STATUSES:
+            why = f"{made.name} returns no error_status_t"
+            at = attribute.span or span
+            binding.report.append(diagnose(catalogue.NO_EFFECT, at, name=attribute.name, why=why))
     if made.maybe and made.returns is not None and not status:
         binding.report.append(diagnose(catalogue.MAYBE_ANSWER, span, name=made.name, what="result"))
     named = isinstance(spec, tree.Named) and spec.name in _OBJECT_RESULTS

@@ -22,7 +22,7 @@ from .definitions import selectors, shape_of
 from .headers import Place
 from .lowering import Lowering, Unusable, determined, is_count
 from .scopes import Binding, check_name
-from .shapes import Broken, Level, Shape, Special, Stream
+from .shapes import Broken, Draft, Level, Shape, Special, Stream
 
 _STATUS_WORDS = frozenset(("ErrorStatus", "ULong", "Long"))
 
@@ -55,6 +55,9 @@ def signature_of(binding: Binding, place: Place, written: tree.Parameters, opera
         if _is_void(each, written.parameters):
             break
         parameter = _parameter(binding, each, number)
+        if _is_deep_handle(parameter.shape):
+            what = "a pointer to a pointer to a context handle"
+            binding.report.append(diagnose(catalogue.UNSUPPORTED, parameter.span, what=what))
         if parameter.name in names:
             binding.report.append(
                 diagnose(catalogue.DUPLICATE_FIELD, parameter.span, name=parameter.name, where=operation)
@@ -65,6 +68,11 @@ def signature_of(binding: Binding, place: Place, written: tree.Parameters, opera
         elif not _hidden(binding, parameter):
             found.parameters.append(parameter)
     return found
+
+
+def _is_deep_handle(shape: Shape) -> bool:
+    is_context = isinstance(shape.base, Draft) and shape.base.kind == "context"
+    return is_context and sum(level.pointer for level in shape.levels) > 1
 
 
 def _is_void(parameter: tree.Parameter, parameters: Sequence[tree.Parameter]) -> bool:

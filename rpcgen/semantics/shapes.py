@@ -99,6 +99,8 @@ class Draft:
     default: model.Default | None = None
     tag: model.Scalar | model.Defined | None = None
     ms_union: bool = False
+    wide: bool = False
+    """[v1_enum] came before the body."""
     presented: bool = False
     """It is in the stub only if something else there needs it: the program's side of a conversion, a nameless part."""
     flags: model.Flags | None = None

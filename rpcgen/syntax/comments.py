@@ -25,7 +25,8 @@ MAX_NAMES: Final = 16
 """Names behind a body of which the last still has the body's comment."""
 
 _PIECE: Final = re.compile(
-    r"""(?P<comment>/\*.*?(?:\*/|\Z)|//[^\n]*)|(?P<sign>[;,{}()\[\]])|(?P<directive>^[ \t]*\#(?:\\\r?\n|[^\n])*)
+    r"""(?P<comment>/\*.*?(?:\*/|\Z)|//[^\\\n]*+(?:\\(?:\r?\n)?[^\\\n]*+)*+)
+    |(?P<sign>[;,{}()\[\]])|(?P<directive>^[ \t]*\#(?:\\\r?\n|[^\n])*)
     |"(?:[^"\\\n]|\\.)*+"?""",
     re.DOTALL | re.MULTILINE | re.VERBOSE,
 )

@@ -18,7 +18,8 @@ from ..syntax.preprocessor import MAX_NESTING
 
 BLANK: Final = " \t\r\f\v\x1a"
 _PIECE: Final = re.compile(
-    r"""(?P<space>(?:[ \t\r\f\v\x1a]|\\\n)+)|(?P<newline>\n)|(?P<line>//[^\n]*)|(?P<block>/\*.*?\*/)|(?P<open>/\*)
+    r"""(?P<space>(?:[ \t\r\f\v\x1a]|\\\n)++)|(?P<newline>\n)
+    |(?P<line>//[^\\\n]*+(?:\\\n?[^\\\n]*+)*+)|(?P<block>/\*.*?\*/)|(?P<open>/\*)
     |(?P<word>L?"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|L?'(?:[^'\\\n]|\\.){1,16}'
     |[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\b|\.?\d(?:[eE][+-]|[\w.])*
     |[A-Za-z_]\w*|\#\#|\.\.\.|\.\.|<<|>>|<=|>=|==|!=|&&|\|\||->|.)
@@ -26,7 +27,8 @@ _PIECE: Final = re.compile(
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _DIRECTIVE: Final = re.compile(
-    r"""\#(?:\\\n|/\*.*?\*/|//[^\n]*|L?"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|L?'(?:[^'\\\n]|\\.){1,16}'|(?!/\*)[^\n])*+""",
+    r"""\#(?:\\\n|/\*.*?\*/|//[^\\\n]*+(?:\\\n?[^\\\n]*+)*+
+    |L?"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|L?'(?:[^'\\\n]|\\.){1,16}'|(?!/\*)[^\n])*+""",
     re.VERBOSE | re.DOTALL,
 )
 _CONDITIONAL: Final = re.compile(r"\#\s*(if|ifdef|ifndef|elif|else|endif)\b")

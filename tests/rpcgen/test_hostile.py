@@ -65,6 +65,7 @@ CASES: Mapping[str, tuple[str, str]] = {
     "camlidl without end": ("{|" * ONE, "E0106"),
     "quotes without end": ("quote(C, " * 9000, "E0108"),
     "line of a macro call without end": ("#define f(a) a\nconst long a = f(" + "1, " * 9000, "E0106"),
+    "lines that are continued without end": ("\\\n" * ONE + "typedef missing a;", "E0301"),
     "include of itself": ('#include "a.idl"', "E0114"),
 }
 

@@ -143,3 +143,47 @@ def test_attribute_set_selects() -> None:
     assert "out" in found.without("in")
     assert found.get("ref") is None
     assert found.slots("in") == ()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "[idempotent(1)] void f([in] long n);",
+        "void f([in, unique(n)] long *a, [in] long n);",
+        "void f([in, string(8)] char *a);",
+        "void f([in, in(deep)] long a);",
+        "void f([in, size_is()] long *a);",
+        "void f([in, size_is(-1)] long *a);",
+        "void f([in, size_is(0x100000000)] long *a);",
+        "void f([in, size_is(,)] long **a);",
+    ],
+)
+def test_arguments_that_mean_nothing_are_an_error(written: str) -> None:
+    assert codes(written) == ["E0406"]
+
+
+def test_in_and_out_may_say_shape() -> None:
+    assert codes("void f([in(shape), out] long *a);") == []
+
+
+@pytest.mark.parametrize("text", ["", "1", "n"])
+def test_endpoints_are_texts(text: str) -> None:
+    head = f"[uuid(12345678-1234-1234-1234-123456789012), endpoint({text})] interface a {{"
+    assert codes("void f([in] long n);", head) == ["E0406"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('"ncalrpc:[a]", "ncacn_ip_tcp:", "ncacn_np:\\\\server[\\\\pipe\\\\a]"', []),
+        ('"a"', ["W0424"]),
+        ('"ncacn_np:[\\\\pipe\\\\a], ncalrpc:[a]"', ["W0424"]),
+    ],
+)
+def test_endpoint_that_is_no_binding_is_left_out(text: str, expected: list[str]) -> None:
+    found = compiled(
+        "void f([in] long n);", f"[uuid(12345678-1234-1234-1234-123456789012), endpoint({text})] interface a {{"
+    )
+    assert [one.code for one in found.diagnostics] == expected
+    assert found.model is not None
+    assert len(found.model.interfaces[0].endpoints) == (0 if expected else 3)

@@ -172,3 +172,10 @@ def test_pointer_to_a_pointer_that_is_defined_later_has_two_levels() -> None:
     assert isinstance(member.type, model.Pointer)
     assert isinstance(member.type.target, model.Pointer)
     assert isinstance(member.type.target.target, model.Defined)
+
+
+def test_two_interfaces_of_one_uuid_are_told_apart_by_their_version() -> None:
+    uuid = "uuid(12345678-1234-1234-1234-123456789012)"
+    second = f"[{uuid}, version(2.0)] interface b {{ void f([in] long a); }}"
+    assert codes(f"[{uuid}, version(1.0)] interface a {{ void f([in] long a); }} {second}") == []
+    assert codes(f"[{uuid}, version(2.0)] interface a {{ void f([in] long a); }} {second}") == ["W0713"]

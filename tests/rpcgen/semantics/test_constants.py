@@ -117,3 +117,21 @@ def test_constants_are_part_of_the_json_of_the_model() -> None:
     assert found.model is not None
     again = model.Model.model_validate_json(found.model.model_dump_json())
     assert again.constants[0].value == (1, 2)
+
+
+@pytest.mark.parametrize("text", ["const byte a = 300;", "const long a = 1.5;", "const short a = -40000;"])
+def test_constant_that_is_cut_off_is_a_warning(text: str) -> None:
+    assert [one.code for one in compiled(text).diagnostics] == ["W0314"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "const unsigned long a = -1;",
+        "const long a = 0xFFFFFFFF;",
+        "const float a = 2;",
+        "const long a = 0xFFFFFFFFFFFFFFFF;",
+    ],
+)
+def test_constant_that_c_programs_write_so_is_none(text: str) -> None:
+    assert compiled(text).diagnostics == ()

@@ -194,3 +194,21 @@ def test_other_mistakes_of_an_operation_of_an_object_are_errors() -> None:
 
 def test_operation_of_a_plain_interface_must_travel() -> None:
     assert codes("void f([in] void *a);") == ["E0502"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("[ref] long *f([in] long n);", "E0621"),
+        ("typedef [ref] long *r; r f([in] long n);", "E0621"),
+        ("typedef long v[3]; v f([in] long n);", "E0901"),
+        ("typedef struct { long n; [size_is(n)] long a[]; } s; s f([in] long n);", "E0506"),
+        ("[comm_status] void f([in] long n);", "W0424"),
+    ],
+)
+def test_result_that_cannot_come_back_is_said(body: str, code: str) -> None:
+    assert codes(body) == [code]
+
+
+def test_status_of_a_call_may_be_its_result() -> None:
+    assert codes("[comm_status, fault_status] error_status_t f([in] long n);") == []

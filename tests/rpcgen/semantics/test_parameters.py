@@ -107,3 +107,8 @@ def test_attributes_and_place_of_a_parameter_are_kept() -> None:
     found = operation("void f([in, optional] long a);").parameters[0]
     assert [(one.name, one.effect) for one in found.attributes] == [("in", "honoured"), ("optional", "none")]
     assert found.span.line == 1
+
+
+def test_pointer_to_a_pointer_to_a_context_handle_is_an_error() -> None:
+    assert codes("typedef [context_handle] void *h; void f([in] h **a);") == ["E0901"]
+    assert codes("typedef [context_handle] void *h; void f([in, out] h *a);") == []

@@ -118,3 +118,9 @@ def test_every_stock_name_stands_for_a_file() -> None:
 @pytest.mark.parametrize("name", ["dtyp", "ms-dtyp", "wtypes", "unknwn", "oaidl", "objidl", "ocidl", "ms-oaut"])
 def test_stock_file_of_windows_has_the_types_of_the_specification(name: str) -> None:
     assert compiled(f'import "{name}.idl"; typedef DWORD d;').diagnostics == ()
+
+
+def test_backslash_at_the_end_of_a_line_comment_goes_on_in_the_next_line() -> None:
+    text = "// a \\\ntypedef missing a;\n// b \\\r\ntypedef missing b;\n// c\\d\ntypedef long c;"
+    found = compile_idl("a.idl", reader={"a.idl": text}.__getitem__)
+    assert found.diagnostics == ()
