@@ -29,8 +29,8 @@ def fuzz(folder: Path, seconds: int) -> int:
             (seeds / file.name).write_bytes(bytes([names.index(subject)]) + file.read_bytes())
         options = (*BOUNDS, f"-max_total_time={seconds}", f"-artifact_prefix={found}/", "-print_final_stats=1")
         command = [sys.executable, "-m", "tests.fuzz.target", "-verbosity=0", *options, str(folder), str(seeds)]
-        ran = subprocess.run(command, check=False, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        said = ran.stderr.decode(errors="replace")
+        ran = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        said = ran.stdout.decode(errors="replace")
         print("\n".join(_statistics(said)) if ran.returncode == 0 else said)
         for artifact in sorted(found.iterdir()):
             _keep(artifact, names)

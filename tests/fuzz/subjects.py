@@ -10,12 +10,13 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from lrpc.rpcgen.load import load
 from lrpc.runtime.ncacn.errors import PduError
 from lrpc.runtime.ncacn.pdu import parse_pdu
-from lrpc.runtime.ncalrpc.association import ClientAssociation, ServerAssociation
-from lrpc.runtime.ncalrpc.messages import Bind, MessageError, parse_fault, parse_request, parse_response
+from lrpc.runtime.ncalrpc.association import BindRequested, ClientAssociation, ServerAssociation, State
+from lrpc.runtime.ncalrpc.messages import Bind, MessageError, SyntaxId, parse_fault, parse_request, parse_response
 from lrpc.runtime.ndr.compiler import Codec
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.json_form import from_json
@@ -26,7 +27,7 @@ CORPUS = HERE / "corpus"
 """SUBJECT.LABEL: octets for a subject; .value for a valid one, .crash-HASH for what was found."""
 VALUES: dict[str, dict[str, Any]] = json.loads((HERE / "values.json").read_text())
 """By operation: a value of its request, and of its response where that is fuzzed."""
-
+INTERFACE = SyntaxId(UUID("12345678-1234-5678-9abc-def012345678"), 1, 0)
 UNSENT = ("is no text without NUL", "is outside 0..32767 (C706 14.2.5)")
 """What the writers say of values that the readers take: they are stricter with texts and 16-bit enumerations."""
 
@@ -100,12 +101,12 @@ class Direction:
 
 
 def _outcome(call: Callable[[Any], Any], given: Any) -> Any:
-    """What a call gives, or the text of its NdrError; behind it may not be that Python's own bounds were met."""
+    """What a call gives, or the text and the status of its NdrError, which may not hide that Python ran out of room."""
     try:
         return call(given)
     except NdrError as error:
         assert not isinstance(error.__cause__, RecursionError | MemoryError), repr(error.__cause__)
-        return str(error)
+        return f"{error} {error.status:#x}"
 
 
 class Subject(NamedTuple):
@@ -149,8 +150,17 @@ def ncalrpc(octets: bytes) -> None:
             parse(octets)
         except MessageError:
             continue
-    ClientAssociation().receive(octets)
-    ServerAssociation().receive(octets)
+    for end in (ClientAssociation, ServerAssociation):
+        for state in State:
+            association = end()
+            association.state = state
+            association.receive(octets, memoryview(octets))
+    client, server = ClientAssociation(), ServerAssociation()
+    asked = server.receive(client.bind(INTERFACE))
+    assert isinstance(asked, BindRequested)
+    client.receive(octets)
+    server.accept(asked)
+    server.receive(octets, memoryview(octets))
 
 
 def subjects() -> list[Subject]:
