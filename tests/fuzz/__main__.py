@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.fuzz.subjects import CORPUS, labelled, subjects
 
-BOUNDS = ("-rss_limit_mb=1024", "-max_len=1024", "-timeout=20")
+BOUNDS = ("-rss_limit_mb=1024", "-max_len=1024", "-timeout=20", "-report_slow_units=20")
 """Of the process; for one input: its octets, and seconds until it counts as hanging."""
 
 

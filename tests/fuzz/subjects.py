@@ -135,11 +135,17 @@ def directions() -> Iterator[Subject]:
 
 
 def ncacn(octets: bytes) -> None:
-    """A PDU, or a PduError; what was read is written and read again."""
+    """A PDU, or a PduError; what was read is written and read again.
+
+    Without its trailer: that is aligned by the padding it was sent with, and octets that are ignored before it are not
+    sent again.
+    """
     try:
         pdu = parse_pdu(octets)
     except PduError:
         return
+    pdu.serialize()
+    pdu.auth = None
     assert parse_pdu(pdu.serialize()) == pdu
 
 
