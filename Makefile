@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DEBIAN := tshark gcc
+SECONDS ?= 60
 
-.PHONY: help demo test coverage check format interop bench bench-ndr corpus stubs clean
+.PHONY: help demo test coverage check format interop bench bench-ndr corpus fuzz stubs clean
 
 help:                 ## these words
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -42,6 +43,9 @@ bench-ndr: $(VENV)/.bench ## the codec against construct, impacket, pickle, prot
 corpus: $(VENV)/.corpus ## real IDL files in bulk: what Debian has, and the folder that LRPC_CORPUS names
 	$(BIN)/python -m benchmarks.corpus $(VENV)/corpus
 
+fuzz: $(VENV)/.fuzz    ## SECONDS of octets that coverage guides, into the readers of NDR and of PDUs
+	$(BIN)/python -m tests.fuzz $(VENV)/fuzz $(SECONDS)
+
 stubs: $(VENV)/.test ## generate runtime/interfaces/ and the golden stubs anew
 	$(BIN)/python -m tests.rpcgen.regenerate
 
@@ -72,6 +76,10 @@ $(VENV)/.interop: pyproject.toml $(VENV)/.test
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.install
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	touch $@
+
+$(VENV)/.fuzz: pyproject.toml $(VENV)/.install
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	touch $@
 
 $(VENV)/.corpus: pyproject.toml $(VENV)/.check benchmarks/corpus_install.py
