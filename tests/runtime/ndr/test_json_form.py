@@ -356,5 +356,5 @@ def test_form_that_is_none_of_sambas_words_is_refused(layout, data, path):
 
 
 def test_complaint_of_a_wrong_kind_of_value_is_a_sentence() -> None:
-    with pytest.raises(NdrError, match="7 where a list is needed"):
-        from_json(FixedArray(Long, 2), 7)
+    with pytest.raises(NdrError, match="7 where an object is needed"):
+        from_json(Struct(dict, "v" / Long), 7)
