@@ -123,6 +123,7 @@ class Binder:
                 base = self._based(item, written, name, first)
                 for declarator in item.declarators:
                     self._typedef_name(base, declarator, item, written)
+                self._check_kinds(base, item, written)
                 return
             except Problem as error:
                 broken = Broken((error.diagnostic,))
@@ -131,6 +132,16 @@ class Binder:
                     raise
         for declarator in item.declarators:
             binding.types.put(declarator.name or "", Shape(broken))
+
+    def _check_kinds(self, base: Shape, item: tree.Typedef, written: AttributeSet) -> None:
+        """A class of pointers says nothing of a structure, union or enumeration of which no name is a pointer."""
+        stars = [level for each in item.declarators for level in each.levels if isinstance(level, tree.Star)]
+        if not isinstance(base.base, Draft) or base.base.kind in ("context", "conversion") or base.levels or stars:
+            return
+        for kind in KINDS:
+            if (attribute := written.get(kind)) is not None:
+                why = "no name of this typedef is a pointer"
+                self.binding.report.append(diagnose(catalogue.NO_EFFECT, attribute.span, name=kind, why=why))
 
     def _based(self, item: tree.Typedef, written: AttributeSet, name: str, first: str | None) -> Shape:
         later = isinstance(item.type, tree.Named) and item.type.name in self.typedefs

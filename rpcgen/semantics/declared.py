@@ -124,6 +124,10 @@ def _pointer_kind(binding: Binding, shape: Shape, attributes: AttributeSet, posi
     kind = kinds[0] if kinds else None
     if kind is None:
         return shape
+    if isinstance(shape.base, Stream) and kind != "ref":
+        at, why = attributes.by_name[kind].span, "a pipe is never null"
+        binding.report.append(diagnose(catalogue.NO_EFFECT, at, name=kind, why=why))
+        return shape
     for index, level in enumerate(shape.levels):
         if level.pointer:
             return _replaced(shape, index, replace(level, explicit=kind))

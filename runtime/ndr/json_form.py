@@ -341,7 +341,8 @@ class _FromJson:
 
 def _typed(value: Any, kind: Any, name: str, place: Place) -> Any:
     if not isinstance(value, kind):
-        raise NdrError(f"{brief(value)} where a {name} is needed", path=place.path)
+        article = "an" if name[0] in "aeio" else "a"
+        raise NdrError(f"{brief(value)} where {article} {name} is needed", path=place.path)
     return value
 
 

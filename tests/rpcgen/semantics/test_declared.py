@@ -106,3 +106,16 @@ def test_pointer_default_of_the_defining_interface_holds_in_others() -> None:
 def test_size_that_is_wrong_in_a_structure_is_reported_at_the_field() -> None:
     found = field("[size_is(nothing)] long *a;")
     assert [one.code for one in found.errors] == ["E0302"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "typedef [unique] struct { long a; } s; void f([in] s *a);",
+        "typedef pipe long p; void f([in, unique] p *a);",
+    ],
+)
+def test_attribute_without_a_pointer_to_describe_is_said(body: str) -> None:
+    head = "[uuid(12345678-1234-1234-1234-123456789012)] interface a {"
+    found = compile_idl("a.idl", reader={"a.idl": f"{head}{body} }}"}.__getitem__)
+    assert [one.code for one in found.diagnostics] == ["W0424"]

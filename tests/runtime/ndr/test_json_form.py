@@ -353,3 +353,8 @@ def test_form_that_is_none_of_sambas_words_is_refused(layout, data, path):
     if path == "":
         with pytest.raises(NdrError):
             to_json(layout, data)
+
+
+def test_complaint_of_a_wrong_kind_of_value_is_a_sentence() -> None:
+    with pytest.raises(NdrError, match="7 where an object is needed"):
+        from_json(Struct(dict, "v" / Long), 7)
