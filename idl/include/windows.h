@@ -13,3 +13,5 @@ import "wtypes.idl";
 #define DECLSPEC_UUID(x)
 #define DECLSPEC_NOVTABLE
 #define MIDL_INTERFACE(x) interface
+#define DEFINE_GUID(name, a, b, c, d, e, f, g, h, i, j, k)
+#define EXTERN_GUID(name, a, b, c, d, e, f, g, h, i, j, k)

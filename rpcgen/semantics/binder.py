@@ -60,7 +60,7 @@ class Binder:
 
     binding: Binding
     found: Found = field(default_factory=Found)
-    loose: Operations = field(default_factory=lambda: Operations(Place("the file")))
+    loose: Operations = field(default_factory=lambda: Operations(Place("the file", outside=True)))
     typedefs: dict[str, tree.Typedef] = field(default_factory=dict[str, tree.Typedef])
     """The typedefs of the file by the names that they define, also those behind the present item."""
 

@@ -30,6 +30,8 @@ class Place:
     binding: model.Binding | None = None
     handles: Set[str] = frozenset()
     """The names of [handle] types, as they become known."""
+    outside: bool = False
+    """No interface at all: there prototypes of C stand too."""
 
 
 def is_uuid(text: str) -> bool:

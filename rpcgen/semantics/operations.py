@@ -74,8 +74,8 @@ class Operations:
             (self.callbacks if callback else self.made).append(made)
 
     def _operation(self, binding: Binding, declaration: tree.Declaration, number: int) -> model.Operation:
-        """The operation. One of an object that has a type without a form on the wire is for its process alone:
-        headers of COM are full of them, and MIDL makes the rest of the interface all the same (as widl does)."""
+        """The operation. One of an object, or outside an interface, that has a type without a form on the wire is for
+        its process alone: headers of COM are full of them, and MIDL makes the rest all the same (as widl does)."""
         report, mistakes, binding.report = binding.report, binding.mistakes, []
         made: model.Operation | None = None
         try:
@@ -84,7 +84,8 @@ class Operations:
             binding.report.append(error.diagnostic)
         found, binding.report = binding.report, report
         errors = [one for one in found if one.severity == "error"]
-        if self.place.object and errors and all(one.entry in STAYING for one in errors):
+        may_stay = self.place.object or self.place.outside
+        if may_stay and errors and all(one.entry in STAYING for one in errors):
             binding.mistakes = mistakes
             report.append(stays(name_of(declaration), declaration.declarators[0].span, errors[0]))
             return _left_out(binding, declaration, number, self.place)

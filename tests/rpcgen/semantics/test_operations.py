@@ -187,6 +187,13 @@ def test_operation_that_cannot_travel_may_have_one_that_stands_for_it() -> None:
     assert codes("HRESULT f([in] void *a); [call_as(f)] HRESULT r([in] long a);", OBJECT) == ["W0619"]
 
 
+def test_prototype_outside_an_interface_is_left_out_when_it_cannot_travel() -> None:
+    found = compile_idl("a.idl", reader={"a.idl": "long f([in] void *a); long g([in] long a);"}.__getitem__)
+    assert sorted({one.code for one in found.diagnostics}) == ["W0619", "W0704"]
+    assert found.model is not None
+    assert [(one.name, one.local) for one in found.model.interfaces[0].operations] == [("f", True), ("g", False)]
+
+
 def test_other_mistakes_of_an_operation_of_an_object_are_errors() -> None:
     for operation, code in (("[in] void *a, [in] nowhere b", "E0301"), ("[in, size_is(n)] long *a", "E0302")):
         assert code in codes(f"HRESULT f({operation});", OBJECT)
