@@ -6,7 +6,7 @@ The loop says when to read; each call waits for its own future.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from .call import remaining
@@ -33,6 +33,10 @@ class AsyncioChannel:
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self._sending = asyncio.Lock()
         self._room = asyncio.Semaphore(MAX_CALLS)
+        self._rest: asyncio.Task[None] | None = None
+        """Sends what is left of a message; nothing may be sent between."""
+        self._unheard: list[int] = []
+        """Calls that were abandoned while a message was half sent."""
         self._broken: RpcError | None = None
         self._descriptor = wire.fileno()
         self._room_to_send: asyncio.Future[None] | None = None
@@ -57,25 +61,49 @@ class AsyncioChannel:
         self._break(ConnectionLost("the client closed the connection"))
 
     async def _send(self, opnum: int, parts: Sequence[Octets]) -> asyncio.Future[Outcome]:
+        """Begin to send a request: a caller that is cancelled before has sent nothing, and later stops nothing."""
         async with self._sending:
+            if self._rest is not None:
+                await asyncio.wait((self._rest,))
             if self._broken is not None:
                 raise ConnectionLost(f"the connection had ended before: {self._broken}", ran=Ran.NO)
             message = self._wire.compose(opnum, parts)
             future: asyncio.Future[Outcome] = self._loop.create_future()
             self._waiting[message.key] = future
             future.add_done_callback(lambda done: self._forget(message.key, done))
+            sending = self._wire.transmitting(message)
             try:
-                for _ in self._wire.transmitting(message):
+                for gone in sending:
+                    if gone:
+                        self._rest = self._loop.create_task(self._send_rest(sending))
+                        break
                     await self._writable()
             except RpcError as error:
                 self._waiting.pop(message.key, None)
                 if error.ran is not Ran.NO or isinstance(error, ConnectionLost):
                     self._break(error)
                 raise
-            except asyncio.CancelledError:  # perhaps in the middle of a message: nothing sensible can follow
-                self._break(ConnectionLost("a call was cancelled while it was sent"))
+            except asyncio.CancelledError:
+                self._waiting.pop(message.key, None)
+                sending.close()
                 raise
             return future
+
+    async def _send_rest(self, sending: Iterator[int]) -> None:
+        """Finish a message that has begun, whatever becomes of its caller."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._writable()
+                for _ in sending:
+                    await self._writable()
+            while self._unheard:
+                self._wire.abandon(self._unheard.pop())
+        except TimeoutError:
+            self._break(ConnectionLost("the server does not read what it is sent"))
+        except RpcError as error:
+            self._break(error)
+        finally:
+            self._rest = None
 
     async def _writable(self) -> None:
         ready = self._room_to_send = self._loop.create_future()
@@ -106,11 +134,13 @@ class AsyncioChannel:
                 dropped(outcome)
 
     def _forget(self, key: int, future: asyncio.Future[Outcome]) -> None:
-        """A caller that was cancelled or ran out of time abandons its call, unless another one is half sent."""
+        """A caller that was cancelled or ran out of time abandons its call, once no message is half sent."""
         if future.cancelled() and self._waiting.pop(key, None) is not None and self._broken is None:
+            if self._rest is not None:
+                self._unheard.append(key)
+                return
             try:
-                if not self._sending.locked():
-                    self._wire.abandon(key)
+                self._wire.abandon(key)
             except RpcError as error:
                 self._break(error)
 

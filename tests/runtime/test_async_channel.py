@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
@@ -18,30 +18,34 @@ from lrpc.runtime.wire import Message
 
 
 class WaxWire:
-    """Readable whenever the test has put something there; takes what it is sent after `full` attempts."""
+    """Readable whenever the test has put something there; takes what it is sent after `full` attempts.
+
+    gone: how much of it has gone at each of them.
+    """
 
     encoding = Encoding.NDR
 
     def __init__(self) -> None:
-        self._reading, self._writing = os.pipe()
+        self._ours, self._theirs = socket.socketpair()
         self.arriving: deque[Any] = deque()
         self.sent: list[int] = []
         self.abandoned: list[int] = []
         self.full = 0
+        self.gone = 0
         self.failing: lrpc.RpcError | None = None
         self._keys = iter(range(1, 1 << 30))
 
     def arrive(self, *arrivals: Any) -> None:
         self.arriving.extend(arrivals)
-        os.write(self._writing, b"!" * len(arrivals))
+        self._theirs.send(b"!" * len(arrivals))
 
     def compose(self, opnum: int, parts: Sequence[Any]) -> Message:
         return Message(next(self._keys), ())
 
-    def transmitting(self, message: Message) -> Iterator[None]:
+    def transmitting(self, message: Message) -> Iterator[int]:
         while self.full:
             self.full -= 1
-            yield
+            yield self.gone
         if self.failing is not None:
             raise self.failing
         self.sent.append(message.key)
@@ -49,7 +53,7 @@ class WaxWire:
     def receive_now(self) -> Any:
         if not self.arriving:
             return None
-        os.read(self._reading, 1)
+        self._ours.recv(1)
         arrived = self.arriving.popleft()
         if isinstance(arrived, lrpc.RpcError):
             raise arrived
@@ -59,12 +63,11 @@ class WaxWire:
         self.abandoned.append(key)
 
     def fileno(self) -> int:
-        return self._reading
+        return self._ours.fileno()
 
     def close(self) -> None:
-        os.close(self._reading)
-        os.close(self._writing)
-        self._reading = -1
+        self._ours.close()
+        self._theirs.close()
 
 
 def run(script: Callable[[WaxWire, AsyncioChannel], Awaitable[None]]) -> None:
@@ -136,15 +139,53 @@ def test_a_cancelled_call_is_told_to_the_server() -> None:
     run(script)
 
 
-def test_a_call_cancelled_while_it_is_sent_ends_the_connection() -> None:
+async def cancelled(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_a_call_cancelled_before_any_of_it_has_gone_is_never_sent() -> None:
     async def script(wire: WaxWire, channel: AsyncioChannel) -> None:
         wire.full = 1 << 30
         [task] = await started(channel)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        with pytest.raises(lrpc.ConnectionLost, match="cancelled while it was sent") as caught:
+        await cancelled(task)
+        wire.full = 0
+        [task] = await started(channel)
+        wire.arrive([(2, reply(b"x"))])
+        assert (await task)[0] == b"x"
+        assert (wire.sent, wire.abandoned) == ([2], [])
+
+    run(script)
+
+
+def test_a_call_cancelled_when_half_of_it_has_gone_is_sent_whole_and_then_abandoned() -> None:
+    async def script(wire: WaxWire, channel: AsyncioChannel) -> None:
+        wire.full, wire.gone = 1 << 30, 100
+        [task] = await started(channel)
+        await cancelled(task)
+        [later] = await started(channel)
+        assert (wire.sent, wire.abandoned) == ([], [])
+        wire.full = 0
+        while not wire.sent[1:]:
+            await asyncio.sleep(0)
+        assert (wire.sent, wire.abandoned) == ([1, 2], [1])
+        wire.arrive([(1, reply(b"late"))], [(2, reply(b"x"))])
+        assert (await later)[0] == b"x"
+
+    run(script)
+
+
+def test_a_server_that_never_reads_the_rest_of_a_message_is_given_up() -> None:
+    async def script(wire: WaxWire, channel: AsyncioChannel) -> None:
+        channel._timeout = 0.02
+        wire.full, wire.gone = 1 << 30, 100
+        with pytest.raises(lrpc.RpcError) as caught:
             await channel.call(0, [b""])
+        assert caught.value.ran is Ran.UNKNOWN
+        with pytest.raises(lrpc.RpcError) as caught:
+            while True:
+                await channel.call(0, [b""])
         assert caught.value.ran is Ran.NO
 
     run(script)

@@ -181,5 +181,4 @@ def test_cancelled_calls_take_nothing_from_the_others(host: Any, binding: str, c
     results = clients.loop.run(some_cancelled())
     for index, result in enumerate(results):
         if index < 30 or index % 3:
-            assert isinstance(result, lrpc.ConnectionLost) or result == bytes([index]) * 50_000
-    assert any(isinstance(result, bytes) for result in results)
+            assert result == bytes([index]) * 50_000
