@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from lrpc.runtime.binding import StringBinding
     from lrpc.runtime.call import Caller, Limits, caller, deadline
     from lrpc.runtime.connect import ConnectionInfo, connect
+    from lrpc.runtime.serialization import deserialize, serialize
     from lrpc.runtime.server import Server
 
 __version__ = "0.1.0"
@@ -83,8 +84,10 @@ __all__ = [
     "caller",
     "connect",
     "deadline",
+    "deserialize",
     "install_import_hook",
     "load",
+    "serialize",
 ]
 
 
@@ -93,6 +96,7 @@ del _stub
 _LATER: Final = {
     **dict.fromkeys(("Caller", "Limits", "caller", "deadline"), "runtime.call"),
     **dict.fromkeys(("ConnectionInfo", "connect"), "runtime.connect"),
+    **dict.fromkeys(("deserialize", "serialize"), "runtime.serialization"),
     "AsyncServer": "runtime.async_server",
     "IdlError": "rpcgen",
     "Server": "runtime.server",

@@ -100,6 +100,12 @@ SideOption = Annotated[Side, typer.Option(help="For an operation: its [in] value
 Given = Annotated[
     str | None, typer.Option("--given", metavar="JSON", help="With --direction out: the [in] values that sizes name.")
 ]
+Serialized = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=2, metavar="VERSION", help="For a type: with the headers of type serialization, version 1 or 2."
+    ),
+]
 Hex = Annotated[
     str | None, typer.Argument(metavar="HEX", help="The octets, or @FILE; xxd's form too. [default: stdin]")
 ]
@@ -258,6 +264,7 @@ def pack(
     order: OrderOption = Order.LITTLE,
     direction: SideOption = Side.IN,
     given: Given = None,
+    serialized: Serialized = None,
     *,
     options: Options,
 ) -> None:
@@ -266,10 +273,11 @@ def pack(
     \b
     lrpc pack calc.idl Record '{"a": 1, "b": 2.5, "name": "x"}'
     lrpc pack calc.idl Calculator.Add --direction out '{"__return__": 5}' --syntax ndr64
+    lrpc pack calc.idl Record '{"a": 1, "b": 2.5, "name": "x"}' --serialized 2
     """
     from .runtime import by_name
 
-    form = _form(syntax, order, direction, given)
+    form = _form(syntax, order, direction, given, serialized)
     target = by_name.find(_load(idl, options), name)
     print(by_name.pack(target, _json(_or_stdin(data), "JSON"), form).hex())
 
@@ -284,6 +292,7 @@ def unpack(
     order: OrderOption = Order.LITTLE,
     direction: SideOption = Side.IN,
     given: Given = None,
+    serialized: Serialized = None,
     *,
     options: Options,
 ) -> None:
@@ -294,10 +303,11 @@ def unpack(
     \b
     lrpc unpack calc.idl Calculator.Add 0200000003000000
     xxd -p stub.bin | lrpc unpack calc.idl Calculator.Add --direction out
+    lrpc unpack pac.idl PKERB_VALIDATION_INFO @logon_info.hex --serialized 1
     """
     from .runtime import by_name
 
-    form = _form(syntax, order, direction, given)
+    form = _form(syntax, order, direction, given, serialized)
     target = by_name.find(_load(idl, options), name)
     value, behind = by_name.unpack(target, _octets(octets), form)
     show_json(value)
@@ -343,11 +353,12 @@ def explain(
         raise typer.Exit(FAILED)
 
 
-def _form(syntax: Syntax, order: Order, direction: Side, given: str | None) -> Form:
+def _form(syntax: Syntax, order: Order, direction: Side, given: str | None, serialized: int | None = None) -> Form:
     from .runtime import by_name
 
     try:
-        return by_name.form(syntax.value, order.value, direction.value, given and _json(given, "--given"))
+        known = given and _json(given, "--given")
+        return by_name.form(syntax.value, order.value, direction.value, known, serialized=serialized)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--order") from None
 

@@ -54,6 +54,7 @@ STOCK: Final[Mapping[str, str]] = {
         name: file
         for file, protocols in {
             "lsarpc.idl": ("ms-lsad.idl", "ms-lsat.idl"),
+            "pac.idl": ("ms-pac.idl",),
             "samr.idl": ("ms-samr.idl",),
             "srvsvc.idl": ("ms-srvs.idl",),
             "svcctl.idl": ("ms-scmr.idl",),

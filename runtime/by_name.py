@@ -10,8 +10,7 @@ Rule: nothing here connects, prints, or knows IDL; a stub is a module with `__in
 from __future__ import annotations
 
 import difflib
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
@@ -23,6 +22,7 @@ from .ndr.explain import explain as explain_octets
 from .ndr.json_form import from_json, to_json
 from .ndr.layout import ContextHandle, Encoding, Layout, Parameters
 from .ndr.siblings import correlated
+from .ndr.type_serialization import StreamReader, StreamWriter, type_alone
 from .status import ArgumentError, StatusError
 from .stub import Client, Handle, Interface, Operation
 
@@ -105,28 +105,36 @@ def _short(name: str) -> str:
 class Form:
     """What octets are a form of: an encoding, and for an operation the direction and what is known of the other.
 
-    given: for direction `out`, the [in] values as JSON, which sizes of [out] arrays may name.
+    given: for direction `out`, the [in] values as JSON, which sizes of [out] arrays may name. serialized: which version
+    of type serialization has its headers around a type.
     """
 
     encoding: Encoding = Encoding.NDR
     direction: Direction = "in"
     given: Any = None
+    serialized: int | None = None
 
 
-def form(syntax: str, order: str, direction: Direction, given: Any = None) -> Form:
+def form(syntax: str, order: str, direction: Direction, given: Any = None, *, serialized: int | None = None) -> Form:
     """The form of words: `ndr` or `ndr64`, `little` or `big`. ValueError when there is none of these words."""
-    if syntax == "ndr":
-        return Form(Encoding.NDR_BIG if order == "big" else Encoding.NDR, direction, given)
-    if order == "big":
+    if order == "big" and syntax == "ndr64":
         raise ValueError("NDR64 is little-endian")
-    return Form(Encoding.NDR64, direction, given)
+    if order == "big" and serialized == 2:
+        raise ValueError("version 2 of type serialization is little-endian")
+    if syntax == "ndr64" and serialized == 1:
+        raise ValueError("type serialization 1 is NDR; version 2 may be NDR64")
+    narrow = Encoding.NDR_BIG if order == "big" else Encoding.NDR
+    return Form(narrow if syntax == "ndr" else Encoding.NDR64, direction, given, serialized)
 
 
 def pack(target: Layout | Operation[Any], data: Any, form: Form) -> bytes:
     """The octets of a type's value, or of the stub of an operation. NdrError when the JSON does not fit."""
+    if form.serialized is not None:
+        layout = _type(target)
+        return StreamWriter(form.serialized, form.encoding).write(layout, from_json(layout, data)).octets
     if isinstance(target, Layout):
         value = from_json(target, data)
-        with _type_alone():
+        with type_alone():
             return b"".join(compiled_type(target, form.encoding).encode((value,)))
     if form.direction == "in":
         values = target.filled(_values(target.request, data))
@@ -138,8 +146,10 @@ def pack(target: Layout | Operation[Any], data: Any, form: Form) -> bytes:
 
 def unpack(target: Layout | Operation[Any], octets: bytes, form: Form) -> tuple[Any, int]:
     """The JSON of a value or of a stub, and how many octets stand behind it. NdrError when they do not fit."""
+    if form.serialized is not None:
+        return _deserialized(_type(target), octets, form.serialized)
     if isinstance(target, Layout):
-        with _type_alone():
+        with type_alone():
             [value] = compiled_type(target, form.encoding).decode(octets)
         return to_json(target, value), _behind(target, octets, form.encoding, {})
     codec, outer = _side(target, form)
@@ -157,14 +167,17 @@ def explain(target: Layout | Operation[Any], octets: bytes, form: Form) -> tuple
     return found, None if found.error is not None else to_json(layout, found.value, outer=outer)
 
 
-@contextmanager
-def _type_alone() -> Generator[None, None, None]:
-    """Errors inside speak of a type, not of the parameter that it is for its codec."""
-    try:
-        yield
-    except NdrError as error:
-        error.path = error.path.removeprefix("value").removeprefix(".")
-        raise
+def _type(target: Layout | Operation[Any]) -> Layout:
+    if isinstance(target, Layout):
+        return target
+    raise NdrError(f"{target.name} is an operation: only types are serialized")
+
+
+def _deserialized(layout: Layout, octets: bytes, version: int) -> tuple[Any, int]:
+    reader = StreamReader(octets)
+    if reader.version != version:
+        raise NdrError(f"version {reader.version} of type serialization, not {version}", offset=0)
+    return to_json(layout, reader.read(layout)), reader.left
 
 
 def _side_layout(operation: Operation[Any], form: Form) -> tuple[Layout, dict[str, Any]]:

@@ -302,6 +302,12 @@ RECORD = '{"a": 1, "b": 2.5, "name": "x"}'
         ("Echo", '{"n": 1, "data": [9]}', ["--syntax", "ndr64"], "01000000000000000100000000000000" + "09"),
         ("Echo", '{"back": [9]}', ["--direction", "out", "--given", '{"data": [0]}'], "0100000009"),
         ("TALLY", "null", [], "00" * 20),
+        (
+            "Either",
+            '{"t": 1, "u": 17}',
+            ["--serialized", "1"],
+            "01100800cccccccc" + "0800000000000000" + "0100110000000000",
+        ),
     ],
 )
 def test_pack_and_unpack_are_each_others_inverse(
@@ -334,6 +340,12 @@ def test_unpack_notes_octets_behind_the_value(run: Run) -> None:
         (["unpack", "calc.idl", "Add", "0x"], 2, "HEX"),
         (["unpack", "calc.idl", "Add", "é"], 2, "HEX"),
         (["unpack", "calc.idl", "Either", "070011"], 1, "7"),
+        (["pack", "calc.idl", "TALLY", "null", "--serialized", "1"], 1, "means nothing outside a call"),
+        (["pack", "calc.idl", "Add", "{}", "--serialized", "1"], 1, "only types are serialized"),
+        (["pack", "calc.idl", "Either", "{}", "--serialized", "2", "--order", "big"], 2, "2 of type serialization is"),
+        (["pack", "calc.idl", "Either", "{}", "--serialized", "1", "--syntax", "ndr64"], 2, "version 2 may be NDR64"),
+        (["unpack", "calc.idl", "Either", "01100800cccccccc", "--serialized", "2"], 1, "version 1 of type serial"),
+        (["unpack", "calc.idl", "Either", "01100800cccccccc", "--serialized", "1"], 1, "a private header takes 8"),
     ],
 )
 def test_pack_and_unpack_say_what_is_wrong(run: Run, arguments: list[str], status: int, reason: str) -> None:

@@ -29,7 +29,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.contexts", "runtime.ncacn", "runtime.ncalrpc"}),
     frozenset({"runtime.call"}),
     frozenset({"runtime.operation"}),
-    frozenset({"runtime.stub"}),
+    frozenset({"runtime.stub", "runtime.serialization"}),
     frozenset(
         {
             "runtime.plain",

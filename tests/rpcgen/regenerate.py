@@ -24,7 +24,7 @@ def golden() -> dict[Path, str]:
 
 def packaged() -> dict[Path, str]:
     """The stubs of the runtime's own interfaces."""
-    names = ("dcom", "epmapper", "lsarpc", "mgmt", "oaut", "samr", "srvsvc", "svcctl", "winreg", "wkssvc")
+    names = ("dcom", "epmapper", "lsarpc", "mgmt", "oaut", "pac", "samr", "srvsvc", "svcctl", "winreg", "wkssvc")
     return {INTERFACES / f"{name}.py": _text(ROOT / "idl" / f"{name}.idl", COMMAND, package=True) for name in names}
 
 
