@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-DEBIAN := tshark gcc
+DEBIAN := tshark gcc python3-samba
 SECONDS ?= 60
 
 .PHONY: help demo test coverage check format interop bench bench-ndr corpus fuzz stubs clean
@@ -31,7 +31,7 @@ format: $(VENV)/.check ## put the style right
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-interop: $(VENV)/.interop ## real peers: impacket's clients, Wireshark's dissector, a C compiler
+interop: $(VENV)/.interop ## real judges: Samba's stubs, impacket's clients, Wireshark's dissector, a C compiler
 	$(BIN)/python -m pytest -q -m interop tests/interop
 
 bench: $(VENV)/.install ## ratios in one run, pinned to one processor and to two
@@ -69,9 +69,9 @@ $(VENV)/.check: pyproject.toml $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --editable '.[test,check]'
 	touch $@
 
-$(VENV)/.interop: pyproject.toml $(VENV)/.test
+$(VENV)/.interop: pyproject.toml Makefile $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --editable '.[test,interop]'
-	{ command -v tshark && command -v gcc; } >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); }
+	{ command -v tshark && command -v gcc && /usr/bin/python3 -c 'import samba.dcerpc.lsa'; } >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); }
 	touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.install
