@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEBIAN := tshark gcc python3-samba
 SECONDS ?= 60
+SEED   ?= 1
 
 .PHONY: help demo test coverage check format interop bench bench-ndr corpus fuzz stubs clean
 
@@ -43,8 +44,8 @@ bench-ndr: $(VENV)/.bench ## the codec against construct, impacket, pickle, prot
 corpus: $(VENV)/.corpus ## real IDL files in bulk: what Debian has, and the folder that LRPC_CORPUS names
 	$(BIN)/python -m benchmarks.corpus $(VENV)/corpus
 
-fuzz: $(VENV)/.fuzz    ## SECONDS of octets that coverage guides, into the readers of NDR and of PDUs
-	$(BIN)/python -m tests.fuzz $(VENV)/fuzz $(SECONDS)
+fuzz: $(VENV)/.fuzz    ## SECONDS of octets that coverage guides, into the readers of NDR and of PDUs; SEED= for others each time
+	$(BIN)/python -m tests.fuzz $(VENV)/fuzz $(SECONDS) $(SEED)
 
 stubs: $(VENV)/.test ## generate runtime/interfaces/ and the golden stubs anew
 	$(BIN)/python -m tests.rpcgen.regenerate
@@ -79,7 +80,7 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.install
 	touch $@
 
 $(VENV)/.fuzz: pyproject.toml $(VENV)/.install
-	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]' || { echo 'make fuzz needs a Python that atheris has a wheel for: 3.11, 3.12 or 3.13' >&2; exit 1; }
 	touch $@
 
 $(VENV)/.corpus: pyproject.toml $(VENV)/.check benchmarks/corpus_install.py

@@ -100,6 +100,12 @@ SideOption = Annotated[Side, typer.Option(help="For an operation: its [in] value
 Given = Annotated[
     str | None, typer.Option("--given", metavar="JSON", help="With --direction out: the [in] values that sizes name.")
 ]
+Reference = Annotated[
+    bool,
+    typer.Option(
+        "--reference", help="By construct, which follows the rules one by one, and not by the codec of calls."
+    ),
+]
 Hex = Annotated[
     str | None, typer.Argument(metavar="HEX", help="The octets, or @FILE; xxd's form too. [default: stdin]")
 ]
@@ -258,6 +264,7 @@ def pack(
     order: OrderOption = Order.LITTLE,
     direction: SideOption = Side.IN,
     given: Given = None,
+    reference: Reference = False,
     *,
     options: Options,
 ) -> None:
@@ -269,7 +276,7 @@ def pack(
     """
     from .runtime import by_name
 
-    form = _form(syntax, order, direction, given)
+    form = _form(syntax, order, direction, given, reference)
     target = by_name.find(_load(idl, options), name)
     print(by_name.pack(target, _json(_or_stdin(data), "JSON"), form).hex())
 
@@ -284,6 +291,7 @@ def unpack(
     order: OrderOption = Order.LITTLE,
     direction: SideOption = Side.IN,
     given: Given = None,
+    reference: Reference = False,
     *,
     options: Options,
 ) -> None:
@@ -297,7 +305,7 @@ def unpack(
     """
     from .runtime import by_name
 
-    form = _form(syntax, order, direction, given)
+    form = _form(syntax, order, direction, given, reference)
     target = by_name.find(_load(idl, options), name)
     value, behind = by_name.unpack(target, _octets(octets), form)
     show_json(value)
@@ -343,11 +351,12 @@ def explain(
         raise typer.Exit(FAILED)
 
 
-def _form(syntax: Syntax, order: Order, direction: Side, given: str | None) -> Form:
+def _form(syntax: Syntax, order: Order, direction: Side, given: str | None, reference: bool = False) -> Form:
     from .runtime import by_name
 
+    known = given and _json(given, "--given")
     try:
-        return by_name.form(syntax.value, order.value, direction.value, given and _json(given, "--given"))
+        return by_name.form(syntax.value, order.value, direction.value, known, reference=reference)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--order") from None
 

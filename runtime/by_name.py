@@ -105,21 +105,23 @@ def _short(name: str) -> str:
 class Form:
     """What octets are a form of: an encoding, and for an operation the direction and what is known of the other.
 
-    given: for direction `out`, the [in] values as JSON, which sizes of [out] arrays may name.
+    given: for direction `out`, the [in] values as JSON, which sizes of [out] arrays may name. reference: by construct,
+    which follows the rules one by one, in place of the codec that calls run.
     """
 
     encoding: Encoding = Encoding.NDR
     direction: Direction = "in"
     given: Any = None
+    reference: bool = False
 
 
-def form(syntax: str, order: str, direction: Direction, given: Any = None) -> Form:
+def form(syntax: str, order: str, direction: Direction, given: Any = None, *, reference: bool = False) -> Form:
     """The form of words: `ndr` or `ndr64`, `little` or `big`. ValueError when there is none of these words."""
     if syntax == "ndr":
-        return Form(Encoding.NDR_BIG if order == "big" else Encoding.NDR, direction, given)
+        return Form(Encoding.NDR_BIG if order == "big" else Encoding.NDR, direction, given, reference)
     if order == "big":
         raise ValueError("NDR64 is little-endian")
-    return Form(Encoding.NDR64, direction, given)
+    return Form(Encoding.NDR64, direction, given, reference)
 
 
 def pack(target: Layout | Operation[Any], data: Any, form: Form) -> bytes:
@@ -127,23 +129,23 @@ def pack(target: Layout | Operation[Any], data: Any, form: Form) -> bytes:
     if isinstance(target, Layout):
         value = from_json(target, data)
         with _type_alone():
-            return b"".join(compiled_type(target, form.encoding).encode((value,)))
+            return _written(compiled_type(target, form.encoding), (value,), {}, form)
     if form.direction == "in":
         values = target.filled(_values(target.request, data))
-        return b"".join(target.codecs(form.encoding).request.encode(values))
+        return _written(target.codecs(form.encoding).request, values, {}, form)
     codec, outer = _response(target, form)
     values = tuple(from_json(target.response, data, outer=outer).values())
-    return b"".join(codec.encode(values, tuple(outer.values())))
+    return _written(codec, values, outer, form)
 
 
 def unpack(target: Layout | Operation[Any], octets: bytes, form: Form) -> tuple[Any, int]:
     """The JSON of a value or of a stub, and how many octets stand behind it. NdrError when they do not fit."""
     if isinstance(target, Layout):
         with _type_alone():
-            [value] = compiled_type(target, form.encoding).decode(octets)
+            [value] = _read(compiled_type(target, form.encoding), octets, {}, form)
         return to_json(target, value), _behind(target, octets, form.encoding, {})
     codec, outer = _side(target, form)
-    values = _named(codec.parameters, codec.decode(octets, tuple(outer.values())))
+    values = _named(codec.parameters, _read(codec, octets, outer, form))
     return to_json(codec.parameters, values, outer=outer), _behind(codec.parameters, octets, form.encoding, outer)
 
 
@@ -155,6 +157,18 @@ def explain(target: Layout | Operation[Any], octets: bytes, form: Form) -> tuple
     layout, outer = (target, dict[str, Any]()) if isinstance(target, Layout) else _side_layout(target, form)
     found = explain_octets(layout, octets, form.encoding, outer)
     return found, None if found.error is not None else to_json(layout, found.value, outer=outer)
+
+
+def _written(codec: Codec, values: tuple[Any, ...], outer: dict[str, Any], form: Form) -> bytes:
+    if form.reference:
+        return codec.parameters.build(_named(codec.parameters, values), encoding=form.encoding, outer=outer)
+    return b"".join(codec.encode(values, tuple(outer.values())))
+
+
+def _read(codec: Codec, octets: bytes, outer: dict[str, Any], form: Form) -> tuple[Any, ...]:
+    if form.reference:
+        return tuple(codec.parameters.parse(octets, encoding=form.encoding, outer=outer).values())
+    return codec.decode(octets, tuple(outer.values()))
 
 
 @contextmanager
