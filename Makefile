@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-DEBIAN := tshark gcc
+DEBIAN := tshark gcc python3-samba
 SECONDS ?= 60
+SEED   ?= 1
 
 .PHONY: help demo test coverage check format interop bench bench-ndr corpus fuzz stubs clean
 
@@ -31,7 +32,7 @@ format: $(VENV)/.check ## put the style right
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-interop: $(VENV)/.interop ## real peers: impacket's clients, Wireshark's dissector, a C compiler
+interop: $(VENV)/.interop ## real judges: Samba's stubs, impacket's clients, Wireshark's dissector, a C compiler
 	$(BIN)/python -m pytest -q -m interop tests/interop
 
 bench: $(VENV)/.install ## ratios in one run, pinned to one processor and to two
@@ -43,8 +44,8 @@ bench-ndr: $(VENV)/.bench ## the codec against construct, impacket, pickle, prot
 corpus: $(VENV)/.corpus ## real IDL files in bulk: what Debian has, and the folder that LRPC_CORPUS names
 	$(BIN)/python -m benchmarks.corpus $(VENV)/corpus
 
-fuzz: $(VENV)/.fuzz    ## SECONDS of octets that coverage guides, into the readers of NDR and of PDUs
-	$(BIN)/python -m tests.fuzz $(VENV)/fuzz $(SECONDS)
+fuzz: $(VENV)/.fuzz    ## SECONDS of octets that coverage guides, into the readers of NDR and of PDUs; SEED= for others each time
+	$(BIN)/python -m tests.fuzz $(VENV)/fuzz $(SECONDS) $(SEED)
 
 stubs: $(VENV)/.test ## generate runtime/interfaces/ and the golden stubs anew
 	$(BIN)/python -m tests.rpcgen.regenerate
@@ -69,9 +70,9 @@ $(VENV)/.check: pyproject.toml $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --editable '.[test,check]'
 	touch $@
 
-$(VENV)/.interop: pyproject.toml $(VENV)/.test
+$(VENV)/.interop: pyproject.toml Makefile $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --editable '.[test,interop]'
-	{ command -v tshark && command -v gcc; } >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); }
+	{ command -v tshark && command -v gcc && /usr/bin/python3 -c 'import samba.dcerpc.lsa'; } >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); }
 	touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.install
@@ -79,7 +80,7 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.install
 	touch $@
 
 $(VENV)/.fuzz: pyproject.toml $(VENV)/.install
-	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]' || { echo 'make fuzz needs a Python that atheris has a wheel for: 3.11, 3.12 or 3.13' >&2; exit 1; }
 	touch $@
 
 $(VENV)/.corpus: pyproject.toml $(VENV)/.check benchmarks/corpus_install.py

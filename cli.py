@@ -106,6 +106,12 @@ Serialized = Annotated[
         min=1, max=2, metavar="VERSION", help="For a type: with the headers of type serialization, version 1 or 2."
     ),
 ]
+Reference = Annotated[
+    bool,
+    typer.Option(
+        "--reference", help="By construct, which follows the rules one by one, and not by the codec of calls."
+    ),
+]
 Hex = Annotated[
     str | None, typer.Argument(metavar="HEX", help="The octets, or @FILE; xxd's form too. [default: stdin]")
 ]
@@ -265,6 +271,7 @@ def pack(
     direction: SideOption = Side.IN,
     given: Given = None,
     serialized: Serialized = None,
+    reference: Reference = False,
     *,
     options: Options,
 ) -> None:
@@ -277,7 +284,7 @@ def pack(
     """
     from .runtime import by_name
 
-    form = _form(syntax, order, direction, given, serialized)
+    form = _form(syntax, order, direction, given, serialized, reference)
     target = by_name.find(_load(idl, options), name)
     print(by_name.pack(target, _json(_or_stdin(data), "JSON"), form).hex())
 
@@ -293,6 +300,7 @@ def unpack(
     direction: SideOption = Side.IN,
     given: Given = None,
     serialized: Serialized = None,
+    reference: Reference = False,
     *,
     options: Options,
 ) -> None:
@@ -307,7 +315,7 @@ def unpack(
     """
     from .runtime import by_name
 
-    form = _form(syntax, order, direction, given, serialized)
+    form = _form(syntax, order, direction, given, serialized, reference)
     target = by_name.find(_load(idl, options), name)
     value, behind = by_name.unpack(target, _octets(octets), form)
     show_json(value)
@@ -353,14 +361,23 @@ def explain(
         raise typer.Exit(FAILED)
 
 
-def _form(syntax: Syntax, order: Order, direction: Side, given: str | None, serialized: int | None = None) -> Form:
+def _form(
+    syntax: Syntax,
+    order: Order,
+    direction: Side,
+    given: str | None,
+    serialized: int | None = None,
+    reference: bool = False,
+) -> Form:
     from .runtime import by_name
 
+    known = given and _json(given, "--given")
     try:
-        known = given and _json(given, "--given")
-        return by_name.form(syntax.value, order.value, direction.value, known, serialized=serialized)
+        return by_name.form(
+            syntax.value, order.value, direction.value, known, serialized=serialized, reference=reference
+        )
     except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--order") from None
+        raise typer.BadParameter(str(error)) from None
 
 
 # Input and output

@@ -106,16 +106,26 @@ class Form:
     """What octets are a form of: an encoding, and for an operation the direction and what is known of the other.
 
     given: for direction `out`, the [in] values as JSON, which sizes of [out] arrays may name. serialized: which version
-    of type serialization has its headers around a type.
+    of type serialization has its headers around a type. reference: by construct, which follows the rules one by one, in
+    place of the codec that calls run.
     """
 
     encoding: Encoding = Encoding.NDR
     direction: Direction = "in"
     given: Any = None
     serialized: int | None = None
+    reference: bool = False
 
 
-def form(syntax: str, order: str, direction: Direction, given: Any = None, *, serialized: int | None = None) -> Form:
+def form(
+    syntax: str,
+    order: str,
+    direction: Direction,
+    given: Any = None,
+    *,
+    serialized: int | None = None,
+    reference: bool = False,
+) -> Form:
     """The form of words: `ndr` or `ndr64`, `little` or `big`. ValueError when there is none of these words."""
     if order == "big" and syntax == "ndr64":
         raise ValueError("NDR64 is little-endian")
@@ -123,8 +133,10 @@ def form(syntax: str, order: str, direction: Direction, given: Any = None, *, se
         raise ValueError("version 2 of type serialization is little-endian")
     if syntax == "ndr64" and serialized == 1:
         raise ValueError("type serialization 1 is NDR; version 2 may be NDR64")
+    if reference and serialized:
+        raise ValueError("type serialization is written and read by the codec, not by construct")
     narrow = Encoding.NDR_BIG if order == "big" else Encoding.NDR
-    return Form(narrow if syntax == "ndr" else Encoding.NDR64, direction, given, serialized)
+    return Form(narrow if syntax == "ndr" else Encoding.NDR64, direction, given, serialized, reference)
 
 
 def pack(target: Layout | Operation[Any], data: Any, form: Form) -> bytes:
@@ -135,13 +147,13 @@ def pack(target: Layout | Operation[Any], data: Any, form: Form) -> bytes:
     if isinstance(target, Layout):
         value = from_json(target, data)
         with type_alone():
-            return b"".join(compiled_type(target, form.encoding).encode((value,)))
+            return _written(compiled_type(target, form.encoding), (value,), {}, form)
     if form.direction == "in":
         values = target.filled(_values(target.request, data))
-        return b"".join(target.codecs(form.encoding).request.encode(values))
+        return _written(target.codecs(form.encoding).request, values, {}, form)
     codec, outer = _response(target, form)
     values = tuple(from_json(target.response, data, outer=outer).values())
-    return b"".join(codec.encode(values, tuple(outer.values())))
+    return _written(codec, values, outer, form)
 
 
 def unpack(target: Layout | Operation[Any], octets: bytes, form: Form) -> tuple[Any, int]:
@@ -150,10 +162,10 @@ def unpack(target: Layout | Operation[Any], octets: bytes, form: Form) -> tuple[
         return _deserialized(_type(target), octets, form.serialized)
     if isinstance(target, Layout):
         with type_alone():
-            [value] = compiled_type(target, form.encoding).decode(octets)
+            [value] = _read(compiled_type(target, form.encoding), octets, {}, form)
         return to_json(target, value), _behind(target, octets, form.encoding, {})
     codec, outer = _side(target, form)
-    values = _named(codec.parameters, codec.decode(octets, tuple(outer.values())))
+    values = _named(codec.parameters, _read(codec, octets, outer, form))
     return to_json(codec.parameters, values, outer=outer), _behind(codec.parameters, octets, form.encoding, outer)
 
 
@@ -178,6 +190,18 @@ def _deserialized(layout: Layout, octets: bytes, version: int) -> tuple[Any, int
     if reader.version != version:
         raise NdrError(f"version {reader.version} of type serialization, not {version}", offset=0)
     return to_json(layout, reader.read(layout)), reader.left
+
+
+def _written(codec: Codec, values: tuple[Any, ...], outer: dict[str, Any], form: Form) -> bytes:
+    if form.reference:
+        return codec.parameters.build(_named(codec.parameters, values), encoding=form.encoding, outer=outer)
+    return b"".join(codec.encode(values, tuple(outer.values())))
+
+
+def _read(codec: Codec, octets: bytes, outer: dict[str, Any], form: Form) -> tuple[Any, ...]:
+    if form.reference:
+        return tuple(codec.parameters.parse(octets, encoding=form.encoding, outer=outer).values())
+    return codec.decode(octets, tuple(outer.values()))
 
 
 def _side_layout(operation: Operation[Any], form: Form) -> tuple[Layout, dict[str, Any]]:

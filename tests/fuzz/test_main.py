@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from tests.fuzz import __main__ as main
 from tests.fuzz.subjects import subjects
 
@@ -28,3 +31,30 @@ def test_seeds_are_written_by_name(tmp_path, monkeypatch):
     monkeypatch.setattr(main, "CORPUS", tmp_path)
     assert main.write_seeds() == 0
     assert (tmp_path / "List-ndr64.value").stat().st_size > 0
+
+
+def test_seed_bounds_the_inputs_and_not_only_the_time():
+    assert main.effort(60, 7) == ("-max_total_time=60", "-seed=7", "-runs=120000", "-reload=0")
+    assert main.effort(60, None) == ("-max_total_time=60",)
+
+
+def test_seed_gives_the_same_inputs_whatever_an_earlier_run_kept(tmp_path, monkeypatch):
+    commands = []
+    monkeypatch.setattr(main.subprocess, "run", lambda command, **rest: ran(commands, command, rest))
+    assert main.main([str(tmp_path / "kept"), "1", "3"]) == 0
+    assert main.main([str(tmp_path / "kept"), "1"]) == 0
+    (seeded, settled), (free, _) = commands
+    assert settled["env"]["PYTHONHASHSEED"] == "0"
+    assert str(tmp_path / "kept") not in seeded
+    assert free[-2] == str(tmp_path / "kept")
+
+
+def test_child_of_a_seeded_run_finds_its_memory_at_the_same_addresses():
+    command = [sys.executable, "-c", "print(hex(id(object)))"]
+    found = {subprocess.check_output(command, preexec_fn=main.fixed_addresses()) for _ in range(3)}
+    assert len(found) == 1
+
+
+def ran(commands, command, rest):
+    commands.append((command, rest))
+    return main.subprocess.CompletedProcess(command, 0, b"stat::number_of_executed_units: 1")
