@@ -14,7 +14,7 @@ from uuid import UUID
 
 from .contexts import ContextTable
 from .ndr.blank import blank
-from .ndr.compiler import MAX_DEPTH
+from .ndr.budget import MAX_DEPTH
 from .ndr.errors import NdrError
 from .ndr.layout import ContextHandle, Encoding, Field, Parameters
 from .status import (

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from .classes import NamedTuple, dataclass
 from .ndr import layout_samba as samba
-from .ndr.compiler import MAX_DEPTH, MAX_ITEMS, Octets
+from .ndr.budget import MAX_DEPTH, MAX_ITEMS
+from .ndr.compiler import Octets
 from .ndr.errors import NdrError
 from .ndr.expression import compare, present, this, when
 from .ndr.layout import (

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from .budget import MAX_ITEMS
 from .expression import Number, Sibling
 from .layout import (
     Array,
@@ -40,10 +41,10 @@ from .layout import (
 )
 from .layout_octets import Octets
 from .layout_samba import Based, Computed, Flagged, Subcontext
-from .reference_rules import ITEM_LIMIT, Place, octets_each
+from .reference_rules import Place, octets_each
 from .reference_values import correlated_last
 
-LONGEST: Final = ITEM_LIMIT
+LONGEST: Final = MAX_ITEMS
 """Items of a blank array at most: a caller's capacity is a number that costs the caller nothing."""
 _NOTHING: Final[Mapping[str, object]] = {}
 

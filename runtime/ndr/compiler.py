@@ -10,29 +10,24 @@ from __future__ import annotations
 import codecs
 import sys
 from array import array
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from copy import copy
-from enum import Enum
 from functools import cache, lru_cache
 from math import prod
 from struct import pack, unpack, unpack_from
 from typing import Any, Final, NoReturn, TypeAlias
 from uuid import UUID
 
+from .budget import MAX_DEPTH, MAX_ITEMS, NESTED_COST, TOO_DEEP, TOO_MANY
 from .errors import RPC_X_BAD_STUB_DATA, NdrError
 from .expression import OPERATORS, length_of
-from .layout import AUTO, UNSHARED, Encoding, Layout, Parameters, PipeItems, PipeOctets, shared
+from .layout import AUTO, Encoding, Layout, Parameters, PipeItems, PipeOctets, has_identity, shared
 from .reading import Reading
+from .referents import OTHER, ROUND, Carried, Referents, again, new
 from .writing import Writing
 
 Octets = bytes | bytearray | memoryview
 
-MAX_ITEMS: Final = 1 << 20
-"""Items of arrays and pointees in one message: each is a Python object of 50 octets or more."""
-MAX_DEPTH: Final = 1024
-"""Structures inside structures of their own kind."""
-NESTED_COST: Final = 8
-"""Items that a structure inside one of its own kind counts for: it waits for its end on a stack, in 500 octets."""
 EXPLAINED: Final = 1 << 12
 """Stubs up to this size are read again by the reference reader when they fail, for the field and the rule.
 
@@ -82,6 +77,8 @@ class Codec:
         try:
             return decode(stub, octets, [items, MAX_DEPTH], outer)
         except Exception as failure:
+            if isinstance(outer, Carried):
+                outer.referents.restore()
             raise self.explained_stub(stub, outer, failure) from failure
 
     def encoder(self) -> Encoder:
@@ -101,6 +98,8 @@ class Codec:
 
     def explained_value(self, values: Sequence[Any], outer: Sequence[Any], failure: Exception) -> NdrError:
         """Why `encoder` failed: the field and the rule, as the reference finds them."""
+        if isinstance(failure, NdrError) and failure.reason == TOO_MANY:  # to count them again takes seconds
+            return _as_ndr_error(failure)
         try:
             self.parameters.build(_named(self.parameters, values), encoding=self.encoding, outer=self._outer(outer))
         except Exception as found:  # whatever the reference reader says of the same values
@@ -279,24 +278,73 @@ def _numbers(stub: Octets, start: int, stop: int, code: str) -> list[Any]:
     return memoryview(stub)[start:stop].cast(code[1]).tolist()  # type: ignore[call-overload,no-any-return]
 
 
-def _referent(value: Any, full: dict[tuple[int, int], tuple[int, Any]], kind: int, fresh: int) -> tuple[int, int]:
+def _referent(
+    value: Any, full: dict[tuple[int, object], tuple[int, Any]], kind: int, fresh: int, taken: Container[int] = ()
+) -> tuple[int, int]:
     """The id of a full pointer's pointee, and the next id that is free (C706 14.3.12.2).
 
-    The table keeps the value, so that its identity stays its own.
+    The table keeps the value, so that its identity stays its own. taken: the ids of the request.
     """
     if value is None:
         return 0, fresh
-    if type(value) in UNSHARED or isinstance(value, Enum | tuple):
-        return fresh, fresh + 4
-    known, _ = full.setdefault((id(value), kind), (fresh, value))
-    return known, fresh + 4 if known == fresh else fresh
+    key = (id(value), kind)
+    known = full.get(key)
+    if known is not None:
+        return known[0], fresh
+    while fresh in taken:
+        fresh += 4
+    if has_identity(value):
+        full[key] = fresh, value
+    return fresh, fresh + 4
 
 
-def _alias(entry: tuple[int, Any], kind: int) -> Any:
+def _alias(entry: tuple[int, Any], kind: int, number: int) -> Any:
     """The value that a full pointer shares with an earlier one of the same type."""
     if entry[0] != kind:
-        _bad("a full pointer shares a referent of another type, or one that contains it")
+        _bad((ROUND if entry[0] == -kind else OTHER).format(number))
     return entry[1]
+
+
+def _begin(
+    opening: Sequence[tuple[int, int]],
+    full: dict[int, tuple[int, Any]],
+    factory: Callable[..., Any],
+    call: Referents | None,
+) -> Any:
+    """A structure or list without its members, for the full pointers that lead to it: one of the request's, or new."""
+    if call is None:
+        whole = new(factory)
+    else:
+        whole = call.begin([call.before(number, kind) for number, kind in opening], factory)
+    for number, kind in opening:
+        full[number] = kind, whole
+    return whole
+
+
+def _again(value: Any, call: Referents | None, number: int, kind: int) -> Any:
+    return value if call is None else again(call.before(number, kind), value)
+
+
+def _in_request(ins: Sequence[Any]) -> Referents | None:
+    """What a response's reader may find again."""
+    return ins.referents if isinstance(ins, Carried) else None
+
+
+def _remembered(values: tuple[Any, ...], full: dict[int, tuple[object, Any]]) -> Carried:
+    """The values of a request, with what its full pointers led to."""
+    carried = Carried(values)
+    carried.referents.read = full
+    return carried
+
+
+def _for_response(values: Sequence[Any]) -> dict[tuple[int, object], tuple[int, Any]]:
+    """The table that a request's writer fills."""
+    return values.referents.written if isinstance(values, Carried) else {}
+
+
+def _from_request(ins: Sequence[Any]) -> tuple[dict[tuple[int, object], tuple[int, Any]], Container[int]]:
+    """The table that a response's writer begins with, and the ids that the request has used."""
+    return (ins.referents.by_identity(), ins.referents.read) if isinstance(ins, Carried) else ({}, ())
 
 
 def _run(whole: Generator[Any, Any, Any], budget: list[int]) -> Any:
@@ -317,7 +365,7 @@ def _run(whole: Generator[Any, Any, Any], budget: list[int]) -> Any:
             continue
         budget[0] -= NESTED_COST
         if budget[0] < 0:
-            raise NdrError("more items than the budget of a message")
+            raise NdrError(TOO_MANY)
         stack.append(current)
         current, answer = inner, None
 
@@ -355,19 +403,25 @@ _SUPPORT: Final[dict[str, Any]] = {
     "NO_CONTEXT": (0, UUID(int=0)),
     "OPERATORS": OPERATORS,
     "PADS": [bytes(n) for n in range(8)],
+    "TOO_DEEP": TOO_DEEP,
     "UUID": UUID,
+    "again": _again,
     "alias": _alias,
     "as_items": _as_items,
     "as_numbers": _as_numbers,
     "as_octets": _as_octets,
     "as_text": _as_text,
     "bad": _bad,
+    "begin": _begin,
     "disagree": _disagree,
     "exact": _exact,
     "flat_items": _flat_items,
     "flat_octets": _flat_octets,
     "flat_text": _flat_text,
+    "for_response": _for_response,
+    "from_request": _from_request,
     "given": _given,
+    "in_request": _in_request,
     "length_of": length_of,
     "from_utf_16_be": codecs.utf_16_be_decode,
     "from_utf_16_le": codecs.utf_16_le_decode,
@@ -379,6 +433,7 @@ _SUPPORT: Final[dict[str, Any]] = {
     "piped_octets": _piped_octets,
     "placed": _placed,
     "referent": _referent,
+    "remembered": _remembered,
     "row_utf_16_be": _row_utf_16_be,
     "row_utf_16_le": _row_utf_16_le,
     "run": _run,

@@ -60,12 +60,13 @@ from .layout import (
     Struct,
     SwitchIs,
     Union,
+    has_identity,
     shared,
 )
 from .layout_octets import Octets
 from .layout_samba import Based, Computed, Flagged, Relative, Subcontext
 from .reference_rules import Place, Steps, octets_each, parameters_place, settle, shape, unreadable
-from .reference_values import brief, correlated_last, determined, elements, has_identity, is_mapping, member
+from .reference_values import brief, correlated_last, determined, elements, is_mapping, member
 
 _ALIAS: Final = "alias of "
 

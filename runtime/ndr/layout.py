@@ -47,6 +47,7 @@ from .layout_pointers import (
     SharedInt,
     SharedStr,
     UniquePtr,
+    has_identity,
     shared,
 )
 from .layout_scalars import (
@@ -149,6 +150,7 @@ __all__ = [
     "UniquePtr",
     "VaryingArray",
     "WChar",
+    "has_identity",
     "shared",
 ]
 

@@ -5,6 +5,7 @@ The words are imported from `layout.py`, whose rules hold here too. Source: C706
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -43,7 +44,7 @@ class FullPtr(Pointer):
     """A full pointer ([ptr]): as UniquePtr, and a pointee met again is sent once (C706 14.3.12.2).
 
     Python identity says what is the same: dataclass instances and lists by themselves, an int, float, str
-    or bytes when it was made by `shared(value)`.
+    or bytes when it was made by `shared(value)`. A pointee may point back to itself (`referents.py`).
     """
 
 
@@ -80,17 +81,24 @@ class SharedBytes(bytes):
 
 
 T = TypeVar("T")
-_SHARED: Final[dict[type, Callable[[Any], Any]]] = {
+_BOXES: Final[dict[type, type]] = {
     int: SharedInt,
     float: SharedFloat,
     str: SharedStr,
     bytes: SharedBytes,
 }
+SHARED: Final = frozenset(_BOXES.values())
+"""Types of the values that `shared` makes."""
 UNSHARED: Final = frozenset((int, float, str, bytes, bool, type(None)))
 """Types whose instances Python may merge: their identity says nothing."""
 
 
 def shared(value: T) -> T:
     """Give an int, float, str or bytes an identity, so that two full pointers can share it."""
-    box = _SHARED.get(type(value))
+    box = _BOXES.get(type(value))
     return value if box is None else box(value)
+
+
+def has_identity(value: Any) -> bool:
+    """Can two full pointers share this value? Not one of those that Python merges as it likes."""
+    return type(value) not in UNSHARED and not isinstance(value, enum.Enum | tuple)

@@ -50,6 +50,7 @@ from .layout_samba import Flagged, Untagged
 from .reading_arrays import Raw, names
 from .reading_contexts import ReadingContexts
 from .reading_fields import ABSENT, NULL, Scope
+from .referents import can_begin
 from .siblings import branches, told_before
 from .source import agreed
 
@@ -59,10 +60,12 @@ class Reading(ReadingContexts):
 
     def __init__(self, parameters: Parameters, outer: Parameters, encoding: Encoding) -> None:
         super().__init__(parameters, encoding)
-        self.functions: dict[tuple[int, Encoding], str] = {}
-        self.pending: list[tuple[str, Layout, Encoding]] = []
-        self.kinds: dict[object, int] = {}
+        self.functions: dict[tuple[int, Encoding, bool], str] = {}
+        self.pending: list[tuple[str, Layout, Encoding, bool]] = []
+        self.kinds = shape.full_kinds(outer, parameters)
         """The types that full pointers point to."""
+        self.carried = shape.carries(outer, parameters)
+        """The response may name objects of the request."""
         self._write(parameters, outer)
 
     def _write(self, parameters: Parameters, outer: Parameters) -> None:
@@ -71,6 +74,8 @@ class Reading(ReadingContexts):
             self._flat(parameters)
             return
         self.line("end = len(buf); o = 0; full = {}")
+        if self.kinds:
+            self.line(f"call = {'in_request(ins)' if self.carried else 'None'}")
         if not self.recursive:
             self._body(parameters, outer)
             return
@@ -98,21 +103,26 @@ class Reading(ReadingContexts):
         values = {field.name: self.sibling(field, self.item(field.layout)) for field in parameters.in_wire_order}
         self.check()
         self.line("if o > end: bad('the stub ends in a gap')")
-        self.line(f"return ({''.join(f'{values[field.name]}, ' for field in parameters.fields)})")
+        text = f"({''.join(f'{values[field.name]}, ' for field in parameters.fields)})"
+        remember = self.kinds and not outer.fields
+        self.line(f"return remembered({text}, full)" if remember else f"return {text}")
 
     def _contexts(self) -> None:
         """A function that may go into a Subcontext and comes back out of it."""
         if self.contexts:
             self.line("nonlocal buf, end, full")
 
-    def _function(self, name: str, layout: Layout, encoding: Encoding) -> None:
+    def _function(self, name: str, layout: Layout, encoding: Encoding, opened: bool) -> None:
         """A pointee that contains its own type: a generator, so that no depth of data is a depth of Python calls.
 
         Correlations of an array or union that is the pointee itself go into the caller's list `many`.
+        opened: full pointers lead to it, and may lead back to it.
         """
         self.forget()
+        self.opening = "opening" if opened else ""
         self.scope, self.last, self.base = Scope(many="many"), True, "base"
-        with self.block(f"def {name}(o, many{', base' if self.offsets else ''}):"), self.mode(encoding):
+        more = f"{', base' if self.offsets else ''}{', opening' if opened else ''}"
+        with self.block(f"def {name}(o, many{more}):"), self.mode(encoding):
             self._contexts()
             value = self.item(layout)
             self.line(f"return {value}, o")
@@ -198,15 +208,12 @@ class Reading(ReadingContexts):
                 return self._finish_arms(layout.union, raw)
             case EncapsulatedUnion():
                 return self._finish_encapsulated(layout, raw)
-            case Array(many=MultiArray() as many):
-                return self.finish_block(layout, many, raw)
-            case MultiArray():
-                return self.finish_block(layout, layout, raw)
-            case Array():
-                return self.finish_array(layout, raw)
+            case Array() | MultiArray():
+                return self._finish_items(layout, raw)
             case String():
                 return self.finish_string(layout, raw)
             case Converted():
+                self.opening = ""
                 return f"{self.constant(layout.conversion, 'C')}.inward({self.finish(layout.layout, raw)})"
             case Ignored():
                 return "None"
@@ -234,6 +241,7 @@ class Reading(ReadingContexts):
         return raw
 
     def _finish_struct(self, struct: Struct, raw: Raw) -> str:
+        whole = self._begun(struct.factory, *(field.name for field in struct.fields))
         outer = self.enter(struct.fields)
         self.keep_scalars(struct.fields, raw)
         last, values = self.last, list[str]()
@@ -242,6 +250,10 @@ class Reading(ReadingContexts):
             values.append(self.sibling(field, self.finish(field.layout, part)))
         self.check()
         self.scope, self.last = outer, last
+        if whole:
+            for field, value in zip(struct.fields, values, strict=True):
+                self.line(f"{whole}.{field.name} = {value}")
+            return whole
         arguments = _arguments(struct.factory, struct.fields, values)
         return f"{self.constant(struct.factory, 'F')}({', '.join(arguments)})"
 
@@ -267,28 +279,49 @@ class Reading(ReadingContexts):
 
     def _shared(self, pointer: FullPtr, raw: str, value: str, start: int) -> None:
         """The first pointer whose turn comes brings the pointee, later ones are aliases (C706 14.3.12.2)."""
-        kind = self.kinds.setdefault(shape.same_type(pointer.target), len(self.kinds) + 1)
+        kind, outer = self.kinds[shape.same_type(pointer.target)], self.opening
         with self.block(f"if {raw} and {raw} not in full:"):
-            self.line(f"full[{raw}] = 0, None")  # its own inside cannot share it
-            self.line(f"{value} = shared({self.target(pointer.target)})")
+            self.line(f"full[{raw}] = -{kind}, None")  # not there yet
+            if outer or self.carried or shape.circular(pointer.target):
+                self.opening = self.bound(f"(({raw}, {kind}), {f'*{outer}' if outer else ''})")
+            pointee = f"shared({self.target(pointer.target)})"
+            self.line(f"{value} = " + (f"again({pointee}, call, {raw}, {kind})" if self.carried else pointee))
             self.line(f"full[{raw}] = {kind}, {value}")
+        self.opening = outer
         with self.block(f"elif {raw}:"):
-            self.line(f"{value} = alias(full[{raw}], {kind})")
+            self.line(f"{value} = alias(full[{raw}], {kind}, {raw})")
             self.nothing_read(start, pointer.target, ABSENT)
+
+    def _begun(self, factory: Any, *names: str) -> str:
+        """A value that full pointers lead to, made before its members; nothing where none do, or it cannot be."""
+        opening, self.opening = self.opening, ""
+        if not opening or not (factory is list or can_begin(factory, *names)):
+            return ""
+        return self.bound(f"begin({opening}, full, {self.constant(factory, 'F')}, call)")
+
+    def _finish_items(self, layout: Array | MultiArray, raw: Raw) -> str:
+        whole = self._begun(list) if shape.is_list(layout) else ""
+        self.opening = ""
+        many = layout if isinstance(layout, MultiArray) else layout.many
+        value = self.finish_array(layout, raw) if many is None else self.finish_block(layout, many, raw)
+        if whole:
+            self.line(f"{whole}[:] = {value}")
+        return whole or value
 
     def target(self, target: Layout) -> str:
         if id(target) not in self.recursive:
             return self.item(target)
-        key = id(target), self.encoding
+        key = id(target), self.encoding, bool(self.opening)
         if key not in self.functions:
             self.functions[key] = self.new("item")
-            self.pending.append((self.functions[key], target, self.encoding))
+            self.pending.append((self.functions[key], target, self.encoding, bool(self.opening)))
         value, last = self.new(), self.last
         if not last:
             self.line("q[1] -= 1")
-            self.line("if q[1] < 0: bad('structures are nested too deeply')")
+            self.line("if q[1] < 0: bad(TOO_DEEP)")
         base = f", {self.base}" if self.offsets else ""
-        self.line(f"{value}, o = yield {self.functions[key]}(o, {self.scope.many or None}{base})")
+        opening = f", {self.opening}" if self.opening else ""
+        self.line(f"{value}, o = yield {self.functions[key]}(o, {self.scope.many or None}{base}{opening})")
         if not last:
             self.line("q[1] += 1")
         self.forget()
@@ -327,6 +360,7 @@ class Reading(ReadingContexts):
 
     def _finish_encapsulated(self, layout: EncapsulatedUnion, raw: Raw) -> str:
         """The arms have the tag beside them, nothing else."""
+        whole = self._begun(layout.factory, layout.tag, layout.name)
         tag = self.bound(self.finish(layout.union.tag, raw[0]))
         arms = Field(layout.name, SwitchIs(layout.union, Sibling(layout.tag)))
         outer = self.enter((Field(layout.tag, layout.union.tag), arms))
@@ -334,17 +368,19 @@ class Reading(ReadingContexts):
         value = self._finish_arms(layout.union, raw)
         self.check()
         self.scope = outer
-        return f"{self.constant(layout.factory, 'F')}({tag}, {value})"
+        if whole:
+            self.line(f"{whole}.{layout.tag} = {tag}; {whole}.{layout.name} = {value}")
+        return whole or f"{self.constant(layout.factory, 'F')}({tag}, {value})"
 
     def _finish_arms(self, union: Union, raw: Raw) -> str:
         tag, arms = raw
         value, rest = self.new(), iter(arms)
         self.line(f"{value} = None")
-        before, meetings = self.known, [self.known]
+        before, meetings, opening = self.known, [self.known], self.opening
         self.scope.loops += 1
         for test, arm in branches(union, tag):
             with self.block(test):
-                self.known = before
+                self.known, self.opening = before, opening
                 if isinstance(arm, Layout):
                     self.line(f"{value} = {self.finish(arm, next(rest))}")
                     meetings.append(self.known)

@@ -37,6 +37,8 @@ class ReadingContexts(ReadingDimensions, ABC):
         """The members of the structure that is in its first pass, as far as they are read; None in a second pass."""
         self.asked: frozenset[str] = frozenset()
         """The members of that structure that have to be told before others."""
+        self.opening: str = ""
+        """The variable with the full pointers whose pointee begins here, as pairs (number, type)."""
         self.offsets = shape.contains(parameters, Relative)
         self.contexts = shape.contains(parameters, Subcontext)
 
@@ -220,12 +222,13 @@ class ReadingContexts(ReadingDimensions, ABC):
             self.line("if o > end: bad('the stub ends in a gap')")
             self.line("buf = memoryview(buf)[o:]; end -= o; o = 0; full = {}")
         self.known = (8, 0)
-        outer = self.base, self.scope, self.early, self.last
+        outer = self.base, self.scope, self.early, self.last, self.opening
         self.base, self.scope, self.early, self.last = "0", self._scope_inside(layout), None, False
+        self.opening = ""
         self.line(f"{value} = {self.item(layout.layout)}")
         self.check()
         self.line("if o > end: bad('a context ends in a gap')")
-        self.base, self.scope, self.early, self.last = outer
+        self.base, self.scope, self.early, self.last, self.opening = outer
         self.line(f"buf, end, full, o = {', '.join(saved[:3])}, {saved[3]} + {size or 'o'}")
         self.forget()
 

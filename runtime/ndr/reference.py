@@ -22,12 +22,13 @@ def parse(layout: Layout, stream: Any, context: Any, path: str) -> Any:
     """The value at the stream's position, which is the start of the stub; the stream is left behind it.
 
     Keywords given to `layout.parse`: encoding (Encoding.NDR unless given); outer, the values of the
-    other direction by name; trace, a list that takes a Span for each field (an Observer is told more).
+    other direction by name; trace, a list that takes a Span for each field (an Observer is told more);
+    referents, the full pointers of the call, for its request and then for its response.
     Raises NdrError for any octets that are no such value.
     """
     given = _given(context)
     start = stream.tell()
-    reader = Reader(stream.read(), given.get("encoding", Encoding.NDR), given.get("trace"))
+    reader = Reader(stream.read(), given.get("encoding", Encoding.NDR), given.get("trace"), given.get("referents"))
     value = reader.read(layout, _field_path(path), given.get("outer"))
     stream.seek(start + reader.position)
     return value
@@ -36,7 +37,7 @@ def parse(layout: Layout, stream: Any, context: Any, path: str) -> Any:
 def build(layout: Layout, value: Any, stream: Any, context: Any, path: str) -> Any:
     """Write the value; nothing is written when it does not fit. Keywords and errors as in `parse`."""
     given = _given(context)
-    writer = Writer(given.get("encoding", Encoding.NDR), given.get("trace"))
+    writer = Writer(given.get("encoding", Encoding.NDR), given.get("trace"), given.get("referents"))
     writer.write(layout, value, _field_path(path), given.get("outer"))
     stream.write(bytes(writer.octets))
     return value

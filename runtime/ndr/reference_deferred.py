@@ -1,33 +1,33 @@
 """Octets to values: what waits for pointees, and for full pointers that close a circle.
 
-A part of a value is the value, or the steps that make it, or the Referent that will have it.
+A part of a value is the value, or the steps that make it. What a full pointer leads to is made before its members
+when it has pointees of its own, so that those may point back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from .errors import NdrError
-from .reference_rules import Place, Steps
+from .reference_rules import Steps
+from .referents import Referents, can_begin, fill
 
 
 @dataclass(slots=True)
 class Referent:
-    """What a full pointer's id stands for; `waiting` holds places that met it before it was complete."""
+    """What a full pointer's id stands for. there: the value may be pointed to; it may still be without members."""
 
     shape: object
-    value: Any = None
-    complete: bool = False
-    waiting: list[tuple[Any, Any]] = field(default_factory=list[tuple[Any, Any]])
     path: str = ""
+    before: Any = None
+    """The object that the request had for this id, None for a new one."""
+    there: bool = False
+    value: Any = None
 
-    def latest(self) -> Any:
-        """The pointee, or the referent that still waits for it."""
-        if not self.complete:
-            return self
-        return self.value.latest() if isinstance(self.value, Referent) else self.value
+    def holds(self, value: Any) -> None:
+        """The pointee is there."""
+        self.value, self.there = value, True
 
 
 def deferred(parts: Any) -> bool:
@@ -35,36 +35,40 @@ def deferred(parts: Any) -> bool:
     return any(isinstance(part, Generator) for part in parts)
 
 
-def all_of(make: Any, parts: dict[str, Any]) -> Steps:
-    """A structure, once its pointees are there in the order of the members."""
+def all_of(
+    factory: Callable[..., Any],
+    parts: dict[str, Any],
+    opening: Sequence[Referent] = (),
+    call: Referents | None = None,
+    make: Callable[..., Any] | None = None,
+) -> Steps:
+    """A structure, once its pointees are there in the order of the members. make: what makes it, if not `factory`."""
+    whole = None
+    if opening and can_begin(factory, *parts):
+        whole = _begun(opening, call, factory)
     for name, part in parts.items():
         if isinstance(part, Generator):
             parts[name] = yield part
-    early = {name: part for name, part in parts.items() if isinstance(part, Referent)}
-    parts.update(dict.fromkeys(early))
-    value = make(**parts)
-    for name, referent in early.items():
-        referent.waiting.append((value, name))
-    return value
+    if whole is None:
+        return (make or factory)(**parts)
+    fill(whole, parts)
+    return whole
 
 
-def list_of(parts: list[Any]) -> Steps:
+def list_of(parts: list[Any], opening: Sequence[Referent] = (), call: Referents | None = None) -> Steps:
     """A list, once its pointees are there."""
+    whole = _begun(opening, call, list) if opening else parts
     for index, part in enumerate(parts):
         if isinstance(part, Generator):
             parts[index] = yield part
-        if isinstance(parts[index], Referent):
-            parts[index].waiting.append((parts, index))
-    return parts
+    if whole is not parts:
+        whole[:] = parts
+    return whole
 
 
-def put(holder: Any, name: Any, value: Any, place: Place) -> None:
-    """Close a circle of full pointers."""
-    kind = type(holder).__name__
-    try:
-        if isinstance(name, int) or isinstance(holder, dict):
-            holder[name] = value
-        else:
-            setattr(holder, name, value)
-    except (AttributeError, TypeError) as error:
-        raise NdrError(f"a circle through an unchangeable {kind}", path=place.path) from error
+def _begun(opening: Sequence[Referent], call: Referents | None, factory: Callable[..., Any]) -> Any:
+    """A value without its members, which the full pointers that lead to it may be given."""
+    whole = (call or Referents()).begin([referent.before for referent in opening], factory)
+    for referent in opening:
+        referent.holds(whole)
+    return whole

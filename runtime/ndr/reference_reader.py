@@ -39,10 +39,11 @@ from .layout import (
     shared,
 )
 from .layout_samba import Flagged, Untagged
-from .reference_deferred import Referent, all_of, deferred, put
+from .reference_deferred import Referent, all_of, deferred
 from .reference_reader_contexts import ContextReader, Mode
 from .reference_reader_fields import NullCheck
 from .reference_rules import Place, Steps, conformant, counts_of_null, parameters_place, settle, shape
+from .referents import OTHER, ROUND, again
 
 
 class Reader(ContextReader):
@@ -50,6 +51,7 @@ class Reader(ContextReader):
 
     def read(self, layout: Layout, path: str, outer: dict[str, object] | None) -> Any:
         """The value of the outermost layout, all correlations checked."""
+        self.root = layout
         if isinstance(layout, Parameters):
             value: Any = self._parameters(layout, path, outer)
         else:
@@ -110,7 +112,7 @@ class Reader(ContextReader):
             case Mark():
                 return self.count(place, "partly ignored pointer", "C706 14.3.12") != 0 or None
             case Converted():
-                part = self.scalars(layout.layout, place, maxima)
+                part = self.scalars(layout.layout, place.closed(), maxima)
                 return self._converted(layout, part, place)
             case _:
                 return self.scalars_there(layout, place, maxima)
@@ -120,8 +122,6 @@ class Reader(ContextReader):
         """The program's value for what travelled, now or once its pointees are there."""
         if isinstance(part, Generator):
             return self._converted_later(layout, part, place)
-        if isinstance(part, Referent):
-            raise self.bad("a circle through a conversion", place, rule="C706 14.3.12.2")
         try:
             return layout.conversion.inward(part)
         except NdrError as error:
@@ -138,12 +138,15 @@ class Reader(ContextReader):
         self.skip(alignment)
         parts: dict[str, Any] = {}
         inside = place.inside(parts)
-        for member in layout.fields:
+        pointer = self.geometry.last_pointer(layout)
+        for index, member in enumerate(layout.fields):
             counts = maxima if member is layout.fields[-1] else ()
-            parts[member.name] = self.scalars(member.layout, inside.field(member.name), counts)
+            parts[member.name] = self.scalars(member.layout, inside.field(member.name, last=index >= pointer), counts)
         if self.encoding.wide:
             self.align(alignment, place, "MS-RPCE 2.2.5.3.4.1")
-        return all_of(layout.factory, parts) if deferred(parts.values()) else layout.factory(**parts)
+        if not deferred(parts.values()):
+            return layout.factory(**parts)
+        return all_of(layout.factory, parts, place.opening, self.call)
 
     def _union(self, layout: SwitchIs | EncapsulatedUnion, place: Place) -> Any:
         """The tag, then the arm it selects (C706 14.3.8). NDR64 aligns both to the widest (MS-RPCE 2.2.5.3.4.4)."""
@@ -160,12 +163,15 @@ class Reader(ContextReader):
             self.check(layout.switch, int(tag), "the tag", place, status=RPC_S_INVALID_TAG)
             return self._arm(union, tag, place, padded=union.ms_union)
         parts = {layout.tag: tag}
-        parts[layout.name] = self._arm(union, tag, place.inside(parts).field(layout.name), padded=False)
+        inside = place.inside(parts).field(layout.name, last=True)
+        parts[layout.name] = self._arm(union, tag, inside, padded=False)
 
         def make(**members: Any) -> Any:
             return layout.factory(members[layout.tag], members[layout.name])
 
-        return all_of(make, parts) if deferred(parts.values()) else make(**parts)
+        if not deferred(parts.values()):
+            return make(**parts)
+        return all_of(layout.factory, parts, place.opening, self.call, make)
 
     def _arm(self, union: Union, tag: Any, place: Place, *, padded: bool) -> Any:
         arm = union.arm(int(tag))
@@ -201,19 +207,20 @@ class Reader(ContextReader):
 
     def _target(self, target: Layout, place: Place, mode: Mode) -> Steps:
         with self.under(mode):
-            part = self.item(target, place.deeper())
+            part = self.item(target, self.behind(target, place))
         return (yield part) if isinstance(part, Generator) else part
 
-    def _full_pointee(self, layout: FullPtr, referent: int, place: Place, mode: Mode) -> Steps:
+    def _full_pointee(self, layout: FullPtr, number: int, place: Place, mode: Mode) -> Steps:
         """The first pointer whose turn comes brings the pointee, later ones are aliases."""
-        target = layout.target
-        known = self.referents.get(referent)
+        kind = shape(layout.target)
+        known = self.referents.get(number)
         if known is None:
-            known = self.referents[referent] = Referent(shape(target), path=place.path)
-            known.value = shared((yield from self._target(target, place, mode)))
-            known.complete = True
-            for holder, name in known.waiting:
-                put(holder, name, known.value, place)
-        elif known.shape != shape(target):
-            raise self.bad(f"referent {referent:#x} has another type", place, rule="C706 14.3.12.2")
-        return known.latest()
+            known = self.referents[number] = Referent(kind, place.path, self.before(number, kind))
+            value = yield from self._target(layout.target, place.opened(known), mode)
+            known.holds(again(known.before, shared(value)))
+            self.keep(number, kind, known.value)
+        elif known.shape != kind:
+            raise self.bad(OTHER.format(number), place, rule="C706 14.3.12.2")
+        elif not known.there:
+            raise self.bad(ROUND.format(number), place, rule="C706 14.3.12.2")
+        return known.value

@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import Any
 
+from .budget import TOO_MANY
 from .errors import RPC_S_INVALID_BOUND
 from .expression import Expression, Number
 from .layout import Array, Dimension, Layout, MultiArray, Pipe, PipeItems, PipeOctets, Scalar, String, SwitchIs, WChar
@@ -17,11 +18,15 @@ from .layout_arrays import EMPTY_ROWS
 from .layout_samba import Counted
 from .reference_deferred import deferred, list_of
 from .reference_reader_fields import FieldReader
-from .reference_rules import ITEM_LIMIT, Place, octets_each, text_codec, unreadable, without_pointers
+from .reference_rules import Place, octets_each, text_codec, unreadable, without_pointers
+from .referents import Referents
 
 
 class ArrayReader(FieldReader, ABC):
     """Arrays and strings; what their items are is for the class above to know."""
+
+    call: Referents | None
+    """The full pointers of the call that the stub belongs to."""
 
     @abstractmethod
     def scalars(self, layout: Layout, place: Place, maxima: tuple[int, ...] = ()) -> Any:
@@ -108,7 +113,7 @@ class ArrayReader(FieldReader, ABC):
         if len(counts) == 1:
             return self._items(element, counts[0], place, maxima)
         parts = [self._rows(element, counts[1:], place.item(index), maxima) for index in range(counts[0])]
-        return list_of(parts) if deferred(parts) else parts
+        return list_of(parts, place.opening, self.call) if deferred(parts) else parts
 
     def _items(self, element: Layout, count: int, place: Place, maxima: tuple[int, ...] = ()) -> Any:
         """The elements; bytes, str or a list (C706 14.3.3.1)."""
@@ -125,7 +130,7 @@ class ArrayReader(FieldReader, ABC):
         for index in range(count):
             self.skip(self._before_element(element))
             parts.append(self.scalars(element, place.item(index), maxima))
-        return list_of(parts) if deferred(parts) else parts
+        return list_of(parts, place.opening, self.call) if deferred(parts) else parts
 
     def _before_element(self, element: Layout) -> int:
         """Elements align themselves, but [ms_union] ones to their widest arm (MS-RPCE 2.2.4.5)."""
@@ -144,7 +149,7 @@ class ArrayReader(FieldReader, ABC):
         """Take items off the budget."""
         self.items_left -= items
         if self.items_left < 0:
-            raise self.bad(f"more than {ITEM_LIMIT} items", place, rule="the item limit")
+            raise self.bad(TOO_MANY, place, rule="the item limit")
 
     # Strings and pipes
 

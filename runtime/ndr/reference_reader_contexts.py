@@ -8,8 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+from .budget import NESTED_COST
 from .errors import NdrError
 from .expression import Expression
 from .layout import Encoding, Layout
@@ -18,6 +21,8 @@ from .layout_samba import SERIALIZED, Based, Computed, Flagged, Relative, Subcon
 from .reference_deferred import Referent
 from .reference_reader_arrays import ArrayReader
 from .reference_rules import Geometry, Place, Span, Steps, settle, unreadable
+from .referents import Referents
+from .shape import recursive
 
 CONTEXT_LIMIT: Final = 32
 """Contexts inside contexts: each takes some of Python's own stack."""
@@ -33,8 +38,12 @@ class Mode(NamedTuple):
 class ContextReader(ArrayReader, ABC):
     """Samba's words."""
 
-    def __init__(self, octets: bytes, encoding: Encoding, trace: list[Span] | None = None) -> None:
+    def __init__(
+        self, octets: bytes, encoding: Encoding, trace: list[Span] | None = None, call: Referents | None = None
+    ) -> None:
         super().__init__(octets, encoding, trace)
+        self.root: Layout | None = None
+        self.call = call
         self.referents: dict[int, Referent] = {}
         self.base: int = 0
         self.contexts = 0
@@ -103,6 +112,29 @@ class ContextReader(ArrayReader, ABC):
             self.saw(value)
         return value
 
+    # Pointees
+
+    @cached_property
+    def _recursive(self) -> set[int]:
+        return set() if self.root is None else recursive(self.root)
+
+    def before(self, number: int, kind: object) -> Any:
+        """The object that the request had for an id; ids inside of a context are its own."""
+        return None if self.call is None or self.contexts else self.call.before(number, kind)
+
+    def keep(self, number: int, kind: object, value: Any) -> None:
+        """Remember the object of an id for the response."""
+        if self.call is not None and not self.contexts:
+            self.call.read[number] = kind, value
+
+    def behind(self, target: Layout, place: Place) -> Place:
+        """The place of a pointee, which is paid for when it contains its own kind."""
+        if id(target) not in self._recursive:
+            return place
+        deeper = place.deeper()
+        self.pay(NESTED_COST, place)
+        return deeper
+
     # Offsets
 
     def _relative(self, layout: Relative, place: Place) -> Any:
@@ -118,7 +150,7 @@ class ContextReader(ArrayReader, ABC):
             self.observer.pointees.append((len(self.observer), at - mode.base, place.path, None))
         back, self.position = self.position, at
         with self.under(mode):
-            part = self.item(layout.target, place.deeper())
+            part = self.item(layout.target, self.behind(layout.target, place))
         if isinstance(part, Generator):
             part = yield part
         self.pay(1 + (self.position - at) // 16, place)
@@ -174,7 +206,7 @@ class ContextReader(ArrayReader, ABC):
         self.octets, self.referents, self.trace, self.position = octets, {}, self.observer, 0
         self.origin += start
         self.contexts += 1
-        value = settle(self.item(layout, place.inside(_numbers(place.siblings))))
+        value = settle(self.item(layout, replace(place.inside(_numbers(place.siblings)), last=False)))
         used = self.position
         if used > len(octets):
             raise self.bad("a context ends in a gap", place, rule="libndr")

@@ -10,10 +10,11 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from .budget import MAX_ITEMS
 from .errors import RPC_S_INVALID_BOUND, RPC_X_BAD_STUB_DATA, RPC_X_ENUM_VALUE_OUT_OF_RANGE, NdrError
 from .expression import Expression
 from .layout import BitSet, Encoding, Enum, Range, Scalar
-from .reference_rules import ITEM_LIMIT, Geometry, Observer, Place, Span
+from .reference_rules import Geometry, Observer, Place, Span
 
 LEVEL_6 = "MS-RPCE 3.1.1.5.3"
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class FieldReader:
         self.position = 0
         self.origin: int = 0
         """Where `octets` begin in the stub: not 0 inside of a context."""
-        self.items_left = ITEM_LIMIT
+        self.items_left = MAX_ITEMS
         self.checks: list[Check] = []
         self.trace = trace
         self.observer = trace if isinstance(trace, Observer) else None

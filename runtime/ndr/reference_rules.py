@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
+from .budget import MAX_DEPTH, TOO_DEEP
 from .errors import NdrError
 from .expression import Expression
 from .layout import (
@@ -39,11 +40,8 @@ from .layout import (
 )
 from .layout_octets import Octets
 from .layout_samba import Based, Computed, Counted, Flagged, Relative, Subcontext, Untagged
+from .reference_path import Trail
 
-DEPTH_LIMIT: Final = 1024
-"""Pointers followed one inside the other: deeper is a mistake or an attack, and real lists are flat arrays."""
-ITEM_LIMIT: Final = 1_000_000
-"""Array elements other than primitives in one stub: octets do not bound elements that take none."""
 FIRST_REFERENT: Final = 0x0002_0000
 """What NT and Samba start referent ids at; they go up by 4."""
 
@@ -106,17 +104,29 @@ class Observer(list[Span]):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a walk stands: the path for messages, the siblings for expressions, the pointers followed."""
+    """Where a walk stands: the path for messages, the siblings for expressions, what is around it."""
 
-    path: str
+    trail: Trail | str
+    """The path so far; a step costs the same at any depth."""
     siblings: Mapping[str, object]
     depth: int = 0
+    """Structures of their own kind around it."""
     reply: bool = False
     """A parameter of a response: a null array beside its needed size is an answer there, not an attack."""
+    last: bool = False
+    """No pointer comes after it in the structure that contains its own kind: nothing waits for its end."""
+    opening: tuple[Any, ...] = ()
+    """The full pointers whose pointee begins here."""
 
-    def field(self, name: str) -> Place:
-        """The member `name` of this place."""
-        return replace(self, path=f"{self.path}.{name}" if self.path else name)
+    @property
+    def path(self) -> str:
+        """The field as messages name it."""
+        return str(self.trail)
+
+    def field(self, name: str, *, last: bool = False) -> Place:
+        """The member `name` of this place; last: no pointers come after it."""
+        step = f".{name}" if self.trail else name
+        return Place(Trail(self.trail, step), self.siblings, self.depth, self.reply, self.last and last)
 
     def at(self, names: Iterable[str]) -> Place:
         """The member of a member."""
@@ -124,23 +134,32 @@ class Place:
 
     def item(self, index: int) -> Place:
         """The element `index` of this place."""
-        return replace(self, path=f"{self.path}[{index}]")
+        return Place(Trail(self.trail, f"[{index}]"), self.siblings, self.depth, self.reply)
 
     def inside(self, siblings: Mapping[str, object]) -> Place:
         """The same place with other siblings: the inside of a structure."""
-        return replace(self, siblings=siblings, reply=False)
+        return Place(self.trail, siblings, self.depth, last=self.last)
 
     def among(self, values: Mapping[str, object]) -> Place:
         """Inside, unless these are the parameters of a call: they have the other direction beside them."""
-        if isinstance(self.siblings, ChainMap) and not self.path:
+        if isinstance(self.siblings, ChainMap) and not self.trail:
             return replace(self, siblings=self.siblings.new_child(values))  # type: ignore[arg-type]
         return self.inside(values)
 
+    def closed(self) -> Place:
+        """The same place, where no pointee begins: its value is made whole, out of another."""
+        return replace(self, opening=())
+
+    def opened(self, referent: Any) -> Place:
+        """The same place, where the pointee of one more full pointer begins."""
+        return replace(self, opening=(*self.opening, referent))
+
     def deeper(self) -> Place:
-        """Behind one more pointer; NdrError at the depth limit."""
-        if self.depth >= DEPTH_LIMIT:
-            raise NdrError(f"more than {DEPTH_LIMIT} pointers deep", path=self.path)
-        return replace(self, depth=self.depth + 1)
+        """The pointee of a pointer here that contains its own kind; NdrError at the depth limit."""
+        depth = self.depth if self.last else self.depth + 1
+        if depth > MAX_DEPTH:
+            raise NdrError(TOO_DEEP, path=self.path)
+        return Place(self.trail, self.siblings, depth, self.reply, last=True, opening=self.opening)
 
     def known(self, expression: Expression | None) -> int | None:
         """The value of a correlation; None without one, or when a sibling travels in the other direction."""
@@ -170,6 +189,14 @@ class Geometry:
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
         self._alignments: dict[Layout, int] = {}
+        self._last_pointers: dict[Layout, int] = {}
+
+    def last_pointer(self, struct: Struct) -> int:
+        """The index of the last member with pointers; -1 when none has any."""
+        if struct not in self._last_pointers:
+            held = [index for index, field in enumerate(struct.fields) if not without_pointers(field.layout)]
+            self._last_pointers[struct] = max(held, default=-1)
+        return self._last_pointers[struct]
 
     def alignment(self, layout: Layout) -> int:
         """The alignment of a type: the largest of its parts (C706 14.2.2, 14.3.2)."""

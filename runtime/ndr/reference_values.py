@@ -6,13 +6,12 @@ its path. Its counterpart on the wire is `reference_writer.py`.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from .errors import NdrError
 from .expression import invert
-from .layout import AUTO, UNSHARED, Array, Encoding, Field, Layout, MultiArray, Scalar, String, SwitchIs, WChar
+from .layout import AUTO, Array, Encoding, Field, Layout, MultiArray, Scalar, String, SwitchIs, WChar
 from .layout_samba import Computed
 from .reference_rules import Place, counts_of, octets_each, pointed, text_codec
 
@@ -155,8 +154,3 @@ def determined(fields: Sequence[Field]) -> frozenset[str]:
 def correlated_last(fields: Sequence[Field]) -> list[Field]:
     """The fields with the unions and arrays behind those that speak of them."""
     return sorted(fields, key=lambda field: isinstance(pointed(field.layout), Array | MultiArray | SwitchIs))
-
-
-def has_identity(value: Any) -> bool:
-    """Can two full pointers share this value? Not one of those that Python merges as it likes."""
-    return type(value) not in UNSHARED and not isinstance(value, enum.Enum | tuple)

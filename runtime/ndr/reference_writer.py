@@ -38,6 +38,7 @@ from .layout import (
     SwitchIs,
     Union,
     UniquePtr,
+    has_identity,
 )
 from .layout_samba import Based, Computed, Flagged, Relative, Subcontext, Untagged
 from .reference_rules import (
@@ -49,7 +50,7 @@ from .reference_rules import (
     settle,
     shape,
 )
-from .reference_values import brief, has_identity, member
+from .reference_values import brief, member
 from .reference_writer_arrays import in_turn
 from .reference_writer_contexts import ContextWriter, Mode
 from .reference_writer_fields import refused
@@ -69,6 +70,7 @@ class Writer(ContextWriter):
 
     def write(self, layout: Layout, value: Any, path: str, outer: Mapping[str, object] | None) -> None:
         """The octets of the outermost layout, into `octets`."""
+        self.root = layout
         if isinstance(layout, Parameters):
             values = self.members(layout, value, path, outer)
             place = parameters_place(path, values, outer)
@@ -149,6 +151,7 @@ class Writer(ContextWriter):
     def measured(self, layout: Layout, value: Any, siblings: Mapping[str, object]) -> int:
         """The octets that a value takes by itself, in the encoding and under the flags that are in force."""
         writer = Writer(self.encoding, measuring=True)
+        writer.root = layout
         settle(writer.item(layout, value, Place("", siblings)))
         return len(writer.octets)
 
@@ -171,9 +174,11 @@ class Writer(ContextWriter):
         values = self.members(layout, value, place.path)
         inside = place.inside(values)
         parts: list[Any] = []
-        for field in layout.fields:
+        pointer = self.geometry.last_pointer(layout)
+        for index, field in enumerate(layout.fields):
             last = field is layout.fields[-1]
-            parts.append(self.scalars(field.layout, values[field.name], inside.field(field.name), last=last))
+            here = inside.field(field.name, last=index >= pointer)
+            parts.append(self.scalars(field.layout, values[field.name], here, last=last))
         if self.encoding.wide:
             self.align(alignment)
         return in_turn(parts)
@@ -188,7 +193,7 @@ class Writer(ContextWriter):
         else:
             tag, at, padded = member(value, layout.tag, place.path), place.field(layout.tag), False
             value = member(value, layout.name, place.path)
-            place = place.inside({layout.tag: tag}).field(layout.name)
+            place = place.inside({layout.tag: tag}).field(layout.name, last=True)
         if not isinstance(tag, int):
             raise refused("nothing selects an arm", at, "C706 14.3.8", RPC_S_INVALID_TAG)
         if union.tag is Boolean and tag not in (0, 1):
@@ -237,22 +242,24 @@ class Writer(ContextWriter):
 
     def _referent(self, layout: Pointer, value: Any) -> Referent:
         """A new id, or the one that a full pointer gave the same object (C706 14.3.12.2)."""
-        key = id(value), shape(layout.target) if isinstance(layout, FullPtr) else None
-        known: Referent | None = self.referents.get(key) if isinstance(layout, FullPtr) else None
-        if known is not None:
-            return known
-        referent = Referent(self.next_referent, value)
-        self.next_referent += 4
-        if isinstance(layout, FullPtr) and has_identity(value):
-            self.referents[key] = referent
-        return referent
+        if not isinstance(layout, FullPtr):
+            return Referent(self.fresh(), value)
+        key = id(value), shape(layout.target)
+        known: Referent | None = self.referents.get(key)
+        if known is None:
+            number = self.remembered(key)
+            known = Referent(self.fresh(full=True) if number is None else number, value)
+            if has_identity(value):
+                self.referents[key] = known
+                self.keep(key, known.number, value)
+        return known
 
     def _pointee(self, layout: Pointer, referent: Referent, place: Place, mode: Mode) -> Steps:
         """The pointee goes where the first of its pointers has its turn."""
         if not referent.written:
             referent.written = True
             with self.under(mode):
-                part = self.item(layout.target, referent.value, place.deeper())
+                part = self.item(layout.target, referent.value, self.behind(layout.target, place))
             if isinstance(part, Generator):
                 yield part
 

@@ -9,8 +9,11 @@ from abc import ABC, abstractmethod
 from collections import ChainMap
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
+from .budget import MAX_ITEMS, NESTED_COST, TOO_MANY
 from .errors import NdrError
 from .expression import MEASURE, Expression
 from .layout import Encoding, Layout, Parameters, Struct
@@ -29,6 +32,8 @@ from .reference_rules import (
 from .reference_values import members
 from .reference_writer_arrays import ArrayWriter
 from .reference_writer_fields import refused
+from .referents import Referents
+from .shape import recursive
 
 CONTEXT_LIMIT: Final = 32
 """Contexts inside contexts: each takes some of Python's own stack."""
@@ -55,8 +60,18 @@ class Inside(NamedTuple):
 class ContextWriter(ArrayWriter, ABC):
     """Samba's words."""
 
-    def __init__(self, encoding: Encoding, trace: list[Span] | None = None, *, measuring: bool = False) -> None:
+    def __init__(
+        self,
+        encoding: Encoding,
+        trace: list[Span] | None = None,
+        call: Referents | None = None,
+        *,
+        measuring: bool = False,
+    ) -> None:
         super().__init__(encoding, trace)
+        self.root: Layout | None = None
+        self.call = call
+        self.items_left = MAX_ITEMS
         self.referents: dict[Any, Any] = {}
         self.next_referent = FIRST_REFERENT
         self.base: int = 0
@@ -123,6 +138,43 @@ class ContextWriter(ArrayWriter, ABC):
             raise refused(error.reason, place, "libndr") from None
         self.put(octets, 1, place, type(layout).__name__, "libndr")
 
+    # Pointees
+
+    @cached_property
+    def _recursive(self) -> set[int]:
+        return set() if self.root is None else recursive(self.root)
+
+    @cached_property
+    def _before(self) -> dict[tuple[int, object], tuple[int, Any]]:
+        return {} if self.call is None else self.call.by_identity()
+
+    def behind(self, target: Layout, place: Place) -> Place:
+        """The place of a pointee, which is paid for when it contains its own kind."""
+        if id(target) not in self._recursive:
+            return place
+        deeper = place.deeper()
+        self.items_left -= NESTED_COST
+        if self.items_left < 0:
+            raise refused(TOO_MANY, place, "the item limit")
+        return deeper
+
+    def fresh(self, *, full: bool = False) -> int:
+        """A referent id that is free; full: one that the request has not used either."""
+        while full and self.call is not None and not self.contexts and self.next_referent in self.call.read:
+            self.next_referent += 4
+        self.next_referent += 4
+        return self.next_referent - 4
+
+    def remembered(self, key: tuple[int, object]) -> int | None:
+        """The id that an object had in the request; ids inside of a context are its own."""
+        known = None if self.contexts else self._before.get(key)
+        return None if known is None else known[0]
+
+    def keep(self, key: tuple[int, object], number: int, value: Any) -> None:
+        """Remember the id of an object for the response."""
+        if self.call is not None and not self.contexts:
+            self.call.written[key] = number, value
+
     # What is computed
 
     def members(
@@ -172,7 +224,7 @@ class ContextWriter(ArrayWriter, ABC):
             self._fill_in(layout, at, len(self.octets), place, mode)
         start = len(self.octets)
         with self.under(mode):
-            part = self.item(layout.target, value, place.deeper())
+            part = self.item(layout.target, value, self.behind(layout.target, place))
         if isinstance(part, Generator):
             yield part
         if mode.encoding.reverse:
@@ -231,7 +283,7 @@ class ContextWriter(ArrayWriter, ABC):
         trace, self.trace = self.trace, None
         self._enter(Inside(bytearray(), {}, FIRST_REFERENT, -1 if size is None else size, []))
         self.contexts += 1
-        settle(self.item(layout, value, place))
+        settle(self.item(layout, value, replace(place.closed(), last=False)))
         if size is not None and not 0 <= len(self.octets) <= (self.room if self.tails else size):
             raise refused(f"{len(self.octets)} octets in a context of {size}", place, "libndr")
         octets = self.octets + bytes(0 if size is None else size - len(self.octets))

@@ -17,6 +17,7 @@ from .layout import (
     Converted,
     EncapsulatedUnion,
     Encoding,
+    FullPtr,
     Guid,
     Ignored,
     Layout,
@@ -307,6 +308,32 @@ def same_type(layout: Layout) -> object:
             return Guid
         case _:
             return layout
+
+
+def full_kinds(*roots: Layout) -> dict[object, int]:
+    """The types that full pointers lead to, numbered from 1: the same numbers for a request alone and before others."""
+    found: dict[object, int] = {}
+    for layout in (part for root in roots for part in parts(root)):
+        if isinstance(layout, FullPtr):
+            found.setdefault(same_type(layout.target), len(found) + 1)
+    return found
+
+
+def carries(request: Layout, response: Layout) -> bool:
+    """May the response name objects of the request? Ids inside of a Subcontext are its own."""
+    both = full_kinds(request).keys() & full_kinds(response).keys()
+    return bool(both) and not contains(request, Subcontext) and not contains(response, Subcontext)
+
+
+def circular(target: Layout) -> bool:
+    """Can a full pointer inside of what one leads to lead back to it?"""
+    return same_type(target) in full_kinds(target)
+
+
+def is_list(array: Array | MultiArray) -> bool:
+    """Is the value of an array a list, not octets or text?"""
+    rows = isinstance(array, MultiArray) and len(array.dimensions) > 1
+    return rows or not (is_octets(array.element) or array.element is WChar)
 
 
 def round_up(offset: int, align: int) -> int:

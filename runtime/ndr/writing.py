@@ -10,6 +10,7 @@ Below it: `writing_dimensions.py`, `writing_arrays.py`, `writing_fields.py`. Cou
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Final
 
 from . import shape
@@ -68,8 +69,12 @@ class Writing(WritingRecords):
         super().__init__(parameters, encoding, measuring=measuring)
         self.functions: dict[tuple[object, ...], str] = {}
         self.pending: list[tuple[str, Layout, Scope, Encoding]] = []
-        self.kinds: dict[object, int] = {}
+        self.kinds = shape.full_kinds(outer, parameters)
         """The types that full pointers point to."""
+        self.carried = shape.carries(outer, parameters)
+        """The response may name objects of the request."""
+        self.full: str = _full_pointers(self.kinds, request=not outer.fields, carried=self.carried)
+        """The statement that makes the tables of full pointers."""
         self._write(parameters, outer)
 
     def _write(self, parameters: Parameters, outer: Parameters) -> None:
@@ -83,13 +88,12 @@ class Writing(WritingRecords):
         if len(self.lines) == start + 2 and self.lines[-1].startswith("    w("):  # load, then one pack: nothing to join
             self.lines[-1] = f"    return [{self.lines[-1].strip()[2:-1]}]"
             return
-        shared = [" full = {}; sent = set();"] if self.kinds else []
-        shared += [f" {TAIL}"] if self.offsets or self.contexts else []
-        self.lines[start:start] = [f"    out = []; w = out.append; o = 0; rid = 0x20000;{''.join(shared)}"]
+        shared = [f" {TAIL}"] if self.offsets or self.contexts else []
+        self.lines[start:start] = [f"    out = []; w = out.append; o = 0; rid = 0x20000;{self.full}{''.join(shared)}"]
         self.line("return out")
 
     def _recursive(self, parameters: Parameters, outer: Parameters) -> None:
-        self.line("out = []; w = out.append; full = {}; sent = set(); q = [MAX_ITEMS, MAX_DEPTH]")
+        self.line(f"out = []; w = out.append; q = [MAX_ITEMS, MAX_DEPTH];{self.full}")
         if self.offsets or self.contexts:
             self.line(TAIL)
         with self.block("def whole(o, rid):"):
@@ -104,7 +108,7 @@ class Writing(WritingRecords):
     def _shared(self) -> None:
         """A function that may go into a Subcontext and comes back out of it."""
         if self.offsets or self.contexts:
-            self.say("nonlocal out, w, full, sent, tail, tails")
+            self.say(f"nonlocal out, w, {'full, sent, ' if self.kinds else ''}tail, tails")
 
     def _function(self, name: str, layout: Layout, scope: Scope, encoding: Encoding) -> None:
         """A pointee that contains its own type; `s` holds the values of the siblings that it names."""
@@ -326,8 +330,8 @@ class Writing(WritingRecords):
     def _referent(self, pointer: Pointer, referent: Referent) -> None:
         value, number = referent.value, referent.number
         if isinstance(pointer, FullPtr):
-            kind = self.kinds.setdefault(shape.same_type(pointer.target), len(self.kinds) + 1)
-            self.say(f"{number}, rid = referent({value}, full, {kind}, rid)")
+            kind, taken = self.kinds[shape.same_type(pointer.target)], ", taken" if self.carried else ""
+            self.say(f"{number}, rid = referent({value}, full, {kind}, rid{taken})")
         elif isinstance(pointer, RefPtr):
             self.say(f"{number} = rid; rid += 4")
         else:
@@ -374,7 +378,7 @@ class Writing(WritingRecords):
         last, given = self.last, "".join(f"{self.scope.values[name]}, " for name in siblings)
         if not last:
             self.line("q[1] -= 1")
-            self.line("if q[1] < 0: bad('structures are nested too deeply')")
+            self.line("if q[1] < 0: bad(TOO_DEEP)")
         base = f", {self.base}" if self.offsets else ""
         self.line(f"o, rid = yield {self.functions[key]}({value}, o, rid, ({given}){base})")
         if not last:
@@ -434,6 +438,14 @@ class Writing(WritingRecords):
                     self.flush()
                     meetings.append(self.known)
         self.known = functools.reduce(agreed, meetings)
+
+
+def _full_pointers(kinds: Mapping[object, int], *, request: bool, carried: bool) -> str:
+    if carried:
+        return " full, taken = from_request(ins); sent = set();"
+    if not kinds:
+        return ""
+    return f" full = {'for_response(v)' if request else '{}'}; sent = set();"
 
 
 TAIL: Final = "tail = -1; tails = []"

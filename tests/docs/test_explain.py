@@ -41,9 +41,9 @@ def test_every_block_of_the_page_is_run() -> None:
 
 
 def test_kinds_of_pieces_and_limits_are_those_of_the_code() -> None:
+    from lrpc.runtime.ndr.budget import MAX_DEPTH
     from lrpc.runtime.ndr.explain import Kind
-    from lrpc.runtime.ndr.reference_rules import DEPTH_LIMIT
 
     text = (readme.ROOT / PAGE).read_text(encoding="utf-8").replace("\n", " ")
     assert ", ".join(f"`{kind.value}`" for kind in Kind) in text
-    assert f"{DEPTH_LIMIT:,} deep" in text
+    assert f"{MAX_DEPTH:,} deep" in text

@@ -12,6 +12,7 @@ import pytest
 
 import lrpc
 from lrpc.runtime import ncacn
+from lrpc.runtime.ndr import budget
 from lrpc.transports.alpc import PortAttributes
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "limits.md"
@@ -36,6 +37,12 @@ def table(heading: str) -> dict[str, float]:
 def test_table_has_every_field_in_order_with_its_default(heading: str, limits: Any) -> None:
     defaults = {field.name: field.default for field in dataclasses.fields(limits)}
     assert list(table(heading).items()) == list(defaults.items())
+
+
+def test_constants_of_a_stub_have_the_values_of_the_table() -> None:
+    rows = table("lrpc.runtime.ndr.budget")
+    assert rows == {name: getattr(budget, name) for name in ("MAX_ITEMS", "NESTED_COST", "MAX_DEPTH")}
+    assert f"{budget.MAX_ITEMS // budget.NESTED_COST:,} nodes" in DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_constants_of_the_compiler_have_the_values_of_the_table() -> None:

@@ -10,7 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from lrpc.runtime.ndr.compiler import EXPLAINED, MAX_DEPTH, NESTED_COST, NOTHING, Codec, compiled, compiled_type
+from lrpc.runtime.ndr.budget import MAX_DEPTH, NESTED_COST
+from lrpc.runtime.ndr.compiler import EXPLAINED, NOTHING, Codec, compiled, compiled_type
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import this
 from lrpc.runtime.ndr.layout import (

@@ -302,13 +302,13 @@ def test_deep_values_take_no_recursion():
     while value is not None:
         value, length = value.next, length + 1
     assert length == 1025
-    assert "1024" in refused(NODE, {"v": 1, "next": form}).reason
+    assert "1,024" in refused(NODE, {"v": 1, "next": form}).reason
 
 
 def test_circle_is_refused():
     circle = SimpleNamespace(v=1, next=None)
     circle.next = circle
-    with pytest.raises(NdrError, match="1024"):
+    with pytest.raises(NdrError, match="1,024"):
         to_json(NODE, circle)
 
 

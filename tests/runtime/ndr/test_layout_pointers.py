@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+
 import pytest
 
 from lrpc.runtime.ndr.layout import (
@@ -15,6 +17,7 @@ from lrpc.runtime.ndr.layout import (
     RefPtr,
     Struct,
     UniquePtr,
+    has_identity,
     shared,
 )
 from lrpc.runtime.ndr.layout_pointers import UNSHARED
@@ -65,3 +68,13 @@ def test_mark_says_whether_there_is_a_pointee():
     layout = Parameters("p" / Mark(), "z" / Byte)
     for value, read in ((True, True), ([], None), (None, None)):
         assert layout.parse(layout.build({"p": value, "z": 9})) == {"p": read, "z": 9}
+
+
+class Color(enum.IntEnum):
+    RED = 1
+
+
+def test_identity_is_that_of_objects_python_does_not_merge():
+    assert has_identity(shared(7))
+    assert has_identity([])
+    assert not any(has_identity(value) for value in (7, "a", None, True, Color.RED, ()))

@@ -16,6 +16,8 @@ from lrpc.runtime.ndr.layout import (
     Boolean,
     Byte,
     ConformantArray,
+    Conversion,
+    Converted,
     EncapsulatedUnion,
     Encoding,
     Enum,
@@ -138,12 +140,42 @@ def test_full_pointer_to_another_type_is_refused():
     assert compiled(parameters).decode(words(5, 1, 6, 1)) == (1, 1)
 
 
-def test_circle_of_full_pointers_is_refused():
+def test_circle_of_full_pointers_is_read():
     node: Struct = Struct(Two, "a" / Long, "b" / FullPtr(lambda: node))
-    with pytest.raises(NdrError, match="contains it"):
-        compiled(Parameters("p" / FullPtr(node))).decode(words(9, 1, 9))
-    with pytest.raises(NdrError, match="contains it"):
-        compiled(Parameters("p" / FullPtr(node))).decode(words(9, 1, 8, 2, 9))
+    parameters = Parameters("p" / FullPtr(node))
+    (one,) = compiled(parameters).decode(words(9, 1, 9))
+    assert (one.a, one.b) == (1, one)
+    (one,) = compiled(parameters).decode(words(9, 1, 8, 2, 9))
+    assert (one.a, one.b.a) == (1, 2)
+    assert one.b.b is one
+
+
+def test_circle_goes_through_arrays_unions_and_other_pointers():
+    ring: EncapsulatedUnion = EncapsulatedUnion(
+        Two, "a", "b", Union(Long, {1: UniquePtr(lambda: ConformantArray(FullPtr(ring))), 2: FullPtr(lambda: ring)})
+    )
+    parameters = Parameters("p" / FullPtr(ring))
+    (value,) = compiled(parameters).decode(words(9, 1, 5, 2, 9, 7, 2, 7))
+    assert value.b[0] is value
+    assert value.b[1].b is value.b[1]
+
+
+def test_circle_through_a_list_closes():
+    rows: Any = ConformantArray(Struct(Two, "a" / Long, "b" / FullPtr(lambda: ConformantArray(rows.element))))
+    (value,) = compiled(Parameters("p" / FullPtr(rows))).decode(words(9, 2, 1, 9, 2, 9))
+    assert value[0].b is value[1].b is value
+
+
+def test_circle_through_what_cannot_be_made_before_its_members_is_refused():
+    made_whole = dataclasses.make_dataclass("Whole", ["b"], frozen=True)
+    node: Struct = Struct(made_whole, "b" / FullPtr(lambda: node))
+    with pytest.raises(NdrError, match="referent 0x9 contains itself through a value that is made whole"):
+        compiled(Parameters("p" / FullPtr(node))).decode(words(9, 9))
+    conversion = Conversion("c")
+    turned: Converted = Converted(Struct(Two, "a" / Long, "b" / FullPtr(lambda: turned)), conversion)
+    with pytest.raises(NdrError, match="contains itself"):
+        compiled(Parameters("p" / FullPtr(turned))).decode(words(9, 1, 9))
+    assert compiled(Parameters("p" / FullPtr(turned))).decode(words(9, 1, 8, 2, 0))[0].b.a == 2
 
 
 def test_null_ref_pointer_is_refused():

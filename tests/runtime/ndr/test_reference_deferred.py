@@ -1,17 +1,13 @@
-"""Parts of a value that wait for pointees, and circles that are closed at the end."""
+"""Parts of a value that wait for pointees, and values that full pointers lead to before they have their members."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import pytest
-
-from lrpc.runtime.ndr.errors import NdrError
-from lrpc.runtime.ndr.reference_deferred import Referent, all_of, deferred, list_of, put
-from lrpc.runtime.ndr.reference_rules import Place, settle
-
-PLACE = Place("a.b", {})
+from lrpc.runtime.ndr.reference_deferred import Referent, all_of, deferred, list_of
+from lrpc.runtime.ndr.reference_rules import settle
+from lrpc.runtime.ndr.referents import Referents
 
 
 class Frozen(NamedTuple):
@@ -26,6 +22,12 @@ def steps(value, log=None):
     return value
 
 
+def points_back(referent):
+    """A part that is what a full pointer leads to, as it is by now."""
+    yield from ()
+    return referent.value
+
+
 def test_only_steps_have_to_be_waited_for():
     assert deferred([1, steps(2)])
     assert not deferred([1, [2], Referent("s"), None])
@@ -37,37 +39,35 @@ def test_pointees_come_in_the_order_of_the_members():
     assert (made, log) == (SimpleNamespace(a=1, b=5, c=2), [1, 2])
 
 
-def test_structure_is_made_without_what_is_still_open_and_waits_for_it():
-    open_ = Referent("s")
-    made = settle(all_of(SimpleNamespace, {"a": open_, "b": steps(7)}))
-    assert made == SimpleNamespace(a=None, b=7)
-    assert open_.waiting == [(made, "a")]
+def test_structure_that_full_pointers_lead_to_is_there_before_its_members():
+    first, second = Referent("s"), Referent("s")
+    made = settle(all_of(SimpleNamespace, {"a": points_back(first), "b": steps(7)}, (first, second)))
+    assert made.a is made
+    assert made.b == 7
+    assert first.there
+    assert second.value is made
 
 
-def test_list_waits_for_each_of_its_items_that_is_open():
-    open_ = Referent("s")
-    made = settle(list_of([1, steps(open_), steps(3)]))
+def test_list_that_a_full_pointer_leads_to_is_there_before_its_items():
+    referent = Referent("s")
+    made = settle(list_of([1, points_back(referent), steps(3)], (referent,)))
     assert (made[0], made[2]) == (1, 3)
-    ((holder, index),) = open_.waiting
-    assert (holder is made, index) == (True, 1)
+    assert made[1] is made
+    assert settle(list_of([steps(2)])) == [2]
 
 
-def test_latest_pointee_is_found_through_referents_that_are_complete():
-    inner, outer = Referent("s"), Referent("s")
-    outer.value, outer.complete = inner, True
-    assert outer.latest() is inner
-    inner.value, inner.complete = 5, True
-    assert outer.latest() == 5
+def test_structure_that_cannot_change_is_made_at_the_end():
+    referent = Referent("s")
+    assert settle(all_of(Frozen, {"a": points_back(referent)}, (referent,))) == Frozen(None)
+    assert not referent.there
 
 
-@pytest.mark.parametrize(("holder", "name"), [([0, 0], 1), ({"x": 0}, "x"), (SimpleNamespace(x=0), "x")])
-def test_circle_is_closed_in_what_can_change(holder, name):
-    put(holder, name, holder, PLACE)
-    assert (vars(holder) if isinstance(holder, SimpleNamespace) else holder)[name] is holder
-
-
-@pytest.mark.parametrize(("holder", "name"), [((0,), 0), (Frozen(0), "a"), (5, "a")])
-def test_circle_through_what_cannot_change_is_refused_at_its_place(holder, name):
-    with pytest.raises(NdrError, match="a circle through an unchangeable") as caught:
-        put(holder, name, 1, PLACE)
-    assert caught.value.path == "a.b"
+def test_object_of_the_request_gets_the_members_of_the_response():
+    before, call = SimpleNamespace(a=1, b=2), Referents()
+    assert settle(all_of(SimpleNamespace, {"a": steps(3), "b": 4}, (Referent("s", before=before),), call)) is before
+    assert before == SimpleNamespace(a=3, b=4)
+    items = [1]
+    assert settle(list_of([steps(3)], (Referent("s", before=items),), call)) is items
+    assert items == [3]
+    call.restore()
+    assert (before, items) == (SimpleNamespace(a=1, b=2), [1])

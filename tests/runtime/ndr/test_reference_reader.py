@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lrpc.runtime.ndr.budget import MAX_DEPTH
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import this
 from lrpc.runtime.ndr.layout import (
@@ -43,8 +44,15 @@ class Node:
     next: Any
 
 
+@dataclasses.dataclass(slots=True)
+class Choice:
+    t: int
+    u: Any
+
+
 NODE: Struct = Struct(Node, "v" / Long, "next" / UniquePtr(lambda: NODE))
 RING: Struct = Struct(Node, "v" / Long, "next" / FullPtr(lambda: RING))
+FORK: Struct = Struct(dict, "left" / UniquePtr(lambda: FORK), "right" / UniquePtr(lambda: FORK))
 ID = "00 00 02 00"
 
 
@@ -99,18 +107,32 @@ def test_equal_ids_of_unique_pointers_are_no_aliases():
     assert layout.parse(bytes.fromhex("01000000 01000000 07000000 08000000")) == {"a": 7, "b": 8}
 
 
-def test_list_at_the_depth_limit_is_read_without_recursion():
-    octets = struct.pack("<II", 1, 1) * 1024 + struct.pack("<II", 1, 0)
-    node, length = NODE.parse(octets), 0
+@pytest.mark.parametrize("length", [1_026, 100_000])
+def test_list_of_any_length_is_read_without_recursion(length):
+    octets = struct.pack("<II", 1, 1) * (length - 1) + struct.pack("<II", 1, 0)
+    node, found = NODE.parse(octets), 0
     while node is not None:
-        node, length = node.next, length + 1
-    assert length == 1025
+        node, found = node.next, found + 1
+    assert found == length
 
 
-@pytest.mark.parametrize("length", [1026, 20_000])
-def test_list_beyond_the_depth_limit_is_refused(length):
-    error = refused(NODE, struct.pack("<II", 1, 1) * length)
-    assert error.reason == "more than 1024 pointers deep"
+def nested(depth: int) -> bytes:
+    """Forks of which each is the left one of another."""
+    return struct.pack("<II", 1, 0) * depth + bytes(8)
+
+
+def test_nesting_up_to_the_limit_is_read():
+    fork, depth = FORK.parse(nested(MAX_DEPTH)), 0
+    while fork["left"] is not None:
+        fork, depth = fork["left"], depth + 1
+    assert depth == MAX_DEPTH
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 20_000])
+def test_nesting_beyond_the_limit_is_refused(depth):
+    error = refused(FORK, nested(depth))
+    assert error.reason == "structures are nested more than 1,024 deep"
+    assert error.path == "left.left.left.left.left.left.left.left.<1,009 more>.left.left.left.left.left.left.left.left"
 
 
 def test_alias_is_the_same_object():
@@ -137,9 +159,7 @@ def test_circle_through_a_list_and_through_a_dict_closes():
 
 
 def test_circle_through_an_encapsulated_union_closes():
-    ring: EncapsulatedUnion = EncapsulatedUnion(
-        lambda t, u: SimpleNamespace(t=t, u=u), "t", "u", Union(Long, {1: FullPtr(lambda: ring)})
-    )
+    ring: EncapsulatedUnion = EncapsulatedUnion(Choice, "t", "u", Union(Long, {1: FullPtr(lambda: ring)}))
     value = Parameters("p" / FullPtr(ring)).parse(struct.pack("<III", 9, 1, 9))["p"]
     assert value.u is value
 
@@ -147,7 +167,8 @@ def test_circle_through_an_encapsulated_union_closes():
 def test_circle_through_what_cannot_change_is_refused():
     frozen: Struct = Struct(lambda next: (next,), "next" / FullPtr(lambda: frozen))
     error = refused(Parameters("p" / FullPtr(frozen)), struct.pack("<II", 9, 9))
-    assert error.reason == "a circle through an unchangeable tuple"
+    assert error.reason == "referent 0x9 contains itself through a value that is made whole"
+    assert (error.path, error.rule) == ("p.next", "C706 14.3.12.2")
 
 
 def test_alias_through_a_pointer_in_a_circle_is_resolved():

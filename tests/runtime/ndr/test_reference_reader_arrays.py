@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lrpc.runtime.ndr import reference_reader_fields
+from lrpc.runtime.ndr.budget import MAX_ITEMS
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import this
 from lrpc.runtime.ndr.layout import (
@@ -68,14 +69,14 @@ def test_least_size_of_a_structure_bounds_its_count():
     assert error.reason == "3 items do not fit in the 100 octets left"
 
 
-@pytest.mark.parametrize("count", [1_000_001, 0xFFFF_FFFF])
+@pytest.mark.parametrize("count", [MAX_ITEMS + 1, 0xFFFF_FFFF])
 def test_elements_that_take_no_octets_count_against_the_item_limit(count):
     error = refused(ConformantArray(Struct(dict)), struct.pack("<I", count))
-    assert error.reason == "more than 1000000 items"
+    assert error.reason == "more items than the budget of a message"
 
 
 def test_item_limit_is_for_the_whole_stub(monkeypatch):
-    monkeypatch.setattr(reference_reader_fields, "ITEM_LIMIT", 10)
+    monkeypatch.setattr(reference_reader_fields, "MAX_ITEMS", 10)
     two = Parameters("a" / ConformantArray(Struct(dict)), "b" / ConformantArray(Struct(dict)))
     assert two.parse(struct.pack("<II", 6, 4)) == {"a": [{}] * 6, "b": [{}] * 4}
     assert refused(two, struct.pack("<II", 6, 5)).path == "b"

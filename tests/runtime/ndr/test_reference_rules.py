@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from lrpc.runtime.ndr.budget import MAX_DEPTH
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import this, when
 from lrpc.runtime.ndr.layout import (
@@ -29,7 +30,6 @@ from lrpc.runtime.ndr.layout import (
     WChar,
 )
 from lrpc.runtime.ndr.reference_rules import (
-    DEPTH_LIMIT,
     Geometry,
     Place,
     conformant,
@@ -158,11 +158,26 @@ def test_place_names_members_and_items():
 
 def test_place_stops_at_the_depth_limit():
     place = Place("p", {})
-    for _ in range(DEPTH_LIMIT):
-        place = place.deeper()
-    with pytest.raises(NdrError) as caught:
+    for _ in range(MAX_DEPTH):
+        place = place.deeper().field("a")
+    with pytest.raises(NdrError, match="nested more than 1,024 deep") as caught:
         place.deeper()
-    assert caught.value.path == "p"
+    assert caught.value.path.startswith("p.a.a")
+
+
+def test_what_is_behind_the_last_pointer_is_no_deeper():
+    place = Place("p", {}).deeper()
+    for _ in range(3 * MAX_DEPTH):
+        place = place.field("a", last=True).deeper()
+    assert place.depth == 1
+    assert place.item(0).deeper().depth == place.field("a").deeper().depth == 2
+
+
+def test_full_pointers_open_at_a_place_and_not_at_its_members():
+    place = Place("", {}).opened(1).opened(2)
+    assert place.opening == place.deeper().opening == (1, 2)
+    inner = place.field("a"), place.item(0), place.inside({}), place.closed()
+    assert [other.opening for other in inner] == [()] * 4
 
 
 def test_correlation_is_known_when_all_its_siblings_are():

@@ -20,7 +20,6 @@ from lrpc.runtime.ndr.layout import (
     Union,
     UniquePtr,
     WChar,
-    shared,
 )
 from lrpc.runtime.ndr.reference_values import (
     brief,
@@ -28,7 +27,6 @@ from lrpc.runtime.ndr.reference_values import (
     determined,
     elements,
     encoded,
-    has_identity,
     member,
     members,
 )
@@ -82,9 +80,3 @@ def test_text_that_its_unit_cannot_hold_is_refused():
 def test_brief_cuts_long_values():
     assert brief("ab") == "'ab'"
     assert len(brief("x" * 100)) == 40
-
-
-def test_identity_is_that_of_objects_python_does_not_merge():
-    assert has_identity(shared(7))
-    assert has_identity([])
-    assert not any(has_identity(value) for value in (7, "a", None, True, Color.RED, ()))

@@ -1,0 +1,128 @@
+"""Full pointers: values that are made before what they hold, and objects that a request and its response share.
+
+A pointee that points back to itself has to be there before its members are. A structure is made empty and filled, when
+its class lets us: a dataclass that can change, without a `__post_init__`. A list is; a text, a number and what a
+conversion makes are not: a circle through one of those is refused.
+
+Both readers and both writers work with these; a type is what they compare, each by its own reckoning.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, lru_cache
+from types import SimpleNamespace
+from typing import Any, Final
+
+from .layout_pointers import SHARED, has_identity
+
+ROUND: Final = "referent {:#x} contains itself through a value that is made whole"
+OTHER: Final = "referent {:#x} is of another type"
+"""What is refused of full pointers, with the referent id."""
+PLAIN: Final = (dict, SimpleNamespace)
+"""Classes beside dataclasses that the reference reader makes structures of."""
+EMPTY: Final = (list, *PLAIN)
+"""Classes whose empty values need no trick."""
+
+
+@lru_cache(maxsize=1024)
+def can_begin(factory: Callable[..., Any], *names: str) -> bool:
+    """Can a factory's value with these members be made before them, and then be filled?"""
+    if factory in PLAIN:
+        return True
+    if not isinstance(factory, type) or not dataclasses.is_dataclass(factory):
+        return False
+    own = factory.__new__ is object.__new__ and factory.__setattr__ is object.__setattr__
+    plain = own and not hasattr(factory, "__post_init__") and factory.__dataclass_params__.init  # type: ignore[attr-defined]
+    return plain and {field.name for field in dataclasses.fields(factory)} == set(names)
+
+
+def fill(value: Any, members: Mapping[str, Any]) -> None:
+    """Give a structure that was made empty its members."""
+    if isinstance(value, dict):
+        value.update(members)
+        return
+    for name, member in members.items():
+        setattr(value, name, member)
+
+
+class Referents:
+    """The full pointers of one call, which its request and its response name by the same ids (C706 14.3.12.2).
+
+    A client writes the request with it and reads the response with it: what both name is the same object, with the
+    members, or items, of the response. A server reads the request and writes the response: an object that it got keeps
+    its id. One that cannot change is the same when it is equal.
+    """
+
+    def __init__(self) -> None:
+        self.written: dict[tuple[int, object], tuple[int, Any]] = {}
+        """What the request's writer numbered, by identity and type: the number and the object, which is kept alive."""
+        self.read: dict[int, tuple[object, Any]] = {}
+        """What the request's reader made, by number: the type and the object."""
+        self._overwritten: list[tuple[Any, Any]] = []
+
+    # For the response
+
+    @cached_property
+    def _by_number(self) -> dict[int, tuple[object, Any]]:
+        return {number: (kind, value) for (_, kind), (number, value) in self.written.items()}
+
+    def before(self, number: int, kind: object) -> Any:
+        """The object of this type that the request had for an id, None for a new one."""
+        known, value = self._by_number.get(number, (None, None))
+        return value if known == kind else None
+
+    def by_identity(self) -> dict[tuple[int, object], tuple[int, Any]]:
+        """What the response's writer may name again."""
+        known = self.read.items()
+        return {(id(value), kind): (number, value) for number, (kind, value) in known if has_identity(value)}
+
+    # Objects that come again
+
+    def begin(self, before: Sequence[Any], factory: Callable[..., Any]) -> Any:
+        """A structure or list without its members: the object that was there before, else a new one."""
+        for value in before:
+            if type(value) is factory:
+                self._overwritten.append((value, _contents(value)))
+                return value
+        return new(factory)
+
+    def restore(self) -> None:
+        """What the objects held before a response was read that turned out to be wrong."""
+        for value, contents in reversed(self._overwritten):
+            if isinstance(value, list):
+                value[:] = contents
+            else:
+                fill(value, contents)
+        self._overwritten.clear()
+
+
+class Carried(tuple[Any, ...]):
+    """The [in] values of a call, with the referents that its response may name again."""
+
+    referents: Referents
+
+    def __new__(cls, values: Sequence[Any]) -> Carried:
+        made = super().__new__(cls, values)
+        made.referents = Referents()
+        return made
+
+
+def new(factory: Callable[..., Any]) -> Any:
+    """A structure or list without its members; `can_begin` said that there can be one."""
+    return factory() if factory in EMPTY else object.__new__(factory)  # type: ignore[arg-type]
+
+
+def again(before: Any, value: Any) -> Any:
+    """A value that cannot change: the object that was there before, if it is equal."""
+    return before if type(before) is type(value) and type(value) in SHARED and before == value else value
+
+
+def _contents(value: Any) -> Any:
+    if isinstance(value, list):
+        return list(value)
+    if isinstance(value, dict):
+        return dict(value)
+    names = [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else vars(value)
+    return {name: getattr(value, name) for name in names}
