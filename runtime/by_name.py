@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
+from .ndr.by_construct import ByConstruct, type_by_construct
 from .ndr.compiler import Codec, compiled_type
 from .ndr.errors import NdrError
 from .ndr.explain import Explanation
@@ -22,7 +23,7 @@ from .ndr.explain import explain as explain_octets
 from .ndr.json_form import from_json, to_json
 from .ndr.layout import ContextHandle, Encoding, Layout, Parameters
 from .ndr.siblings import correlated
-from .ndr.type_serialization import StreamReader, StreamWriter, type_alone
+from .ndr.type_serialization import CodecOf, StreamReader, StreamWriter, type_alone
 from .status import ArgumentError, StatusError
 from .stub import Client, Handle, Interface, Operation
 
@@ -133,8 +134,6 @@ def form(
         raise ValueError("version 2 of type serialization is little-endian")
     if syntax == "ndr64" and serialized == 1:
         raise ValueError("type serialization 1 is NDR; version 2 may be NDR64")
-    if reference and serialized:
-        raise ValueError("type serialization is written and read by the codec, not by construct")
     narrow = Encoding.NDR_BIG if order == "big" else Encoding.NDR
     return Form(narrow if syntax == "ndr" else Encoding.NDR64, direction, given, serialized, reference)
 
@@ -143,11 +142,12 @@ def pack(target: Layout | Operation[Any], data: Any, form: Form) -> bytes:
     """The octets of a type's value, or of the stub of an operation. NdrError when the JSON does not fit."""
     if form.serialized is not None:
         layout = _type(target)
-        return StreamWriter(form.serialized, form.encoding).write(layout, from_json(layout, data)).octets
+        writer = StreamWriter(form.serialized, form.encoding, codec=_codec_of(form))
+        return writer.write(layout, from_json(layout, data)).octets
     if isinstance(target, Layout):
         value = from_json(target, data)
         with type_alone():
-            return _written(compiled_type(target, form.encoding), (value,), {}, form)
+            return b"".join(_codec_of(form)(target, form.encoding).encode((value,)))
     if form.direction == "in":
         values = target.filled(_values(target.request, data))
         return _written(target.codecs(form.encoding).request, values, {}, form)
@@ -159,10 +159,10 @@ def pack(target: Layout | Operation[Any], data: Any, form: Form) -> bytes:
 def unpack(target: Layout | Operation[Any], octets: bytes, form: Form) -> tuple[Any, int]:
     """The JSON of a value or of a stub, and how many octets stand behind it. NdrError when they do not fit."""
     if form.serialized is not None:
-        return _deserialized(_type(target), octets, form.serialized)
+        return _deserialized(_type(target), octets, form)
     if isinstance(target, Layout):
         with type_alone():
-            [value] = _read(compiled_type(target, form.encoding), octets, {}, form)
+            [value] = _codec_of(form)(target, form.encoding).decode(octets)
         return to_json(target, value), _behind(target, octets, form.encoding, {})
     codec, outer = _side(target, form)
     values = _named(codec.parameters, _read(codec, octets, outer, form))
@@ -185,23 +185,27 @@ def _type(target: Layout | Operation[Any]) -> Layout:
     raise NdrError(f"{target.name} is an operation: only types are serialized")
 
 
-def _deserialized(layout: Layout, octets: bytes, version: int) -> tuple[Any, int]:
-    reader = StreamReader(octets)
-    if reader.version != version:
-        raise NdrError(f"version {reader.version} of type serialization, not {version}", offset=0)
+def _codec_of(form: Form) -> CodecOf:
+    return type_by_construct if form.reference else compiled_type
+
+
+def _deserialized(layout: Layout, octets: bytes, form: Form) -> tuple[Any, int]:
+    reader = StreamReader(octets, codec=_codec_of(form))
+    if reader.version != form.serialized:
+        raise NdrError(f"version {reader.version} of type serialization, not {form.serialized}", offset=0)
     return to_json(layout, reader.read(layout)), reader.left
 
 
 def _written(codec: Codec, values: tuple[Any, ...], outer: dict[str, Any], form: Form) -> bytes:
-    if form.reference:
-        return codec.parameters.build(_named(codec.parameters, values), encoding=form.encoding, outer=outer)
-    return b"".join(codec.encode(values, tuple(outer.values())))
+    return b"".join(_chosen(codec, form).encode(values, tuple(outer.values())))
 
 
 def _read(codec: Codec, octets: bytes, outer: dict[str, Any], form: Form) -> tuple[Any, ...]:
-    if form.reference:
-        return tuple(codec.parameters.parse(octets, encoding=form.encoding, outer=outer).values())
-    return codec.decode(octets, tuple(outer.values()))
+    return _chosen(codec, form).decode(octets, tuple(outer.values()))
+
+
+def _chosen(codec: Codec, form: Form) -> Codec:
+    return ByConstruct(codec.parameters, codec.outer, codec.encoding) if form.reference else codec
 
 
 def _side_layout(operation: Operation[Any], form: Form) -> tuple[Layout, dict[str, Any]]:

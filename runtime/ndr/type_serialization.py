@@ -12,18 +12,21 @@ from the start of the stream. The counterpart for stubs of calls is `compiler.py
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
 
 from . import shape
-from .compiler import Octets, compiled_type
+from .compiler import Codec, Octets, compiled_type
 from .errors import NdrError
 from .layout import ContextHandle, Converted, Encoding, Layout, Parameters, Pipe, Range, Scalar, Union
 
 InterfaceId = tuple[UUID, tuple[int, int]]
 """The UUID and the version of an interface."""
+
+CodecOf = Callable[[Layout, Encoding], Codec]
+"""What gives the codec of a single type: `compiled_type`, or `type_by_construct`."""
 
 NO_INTERFACE: Final[InterfaceId] = UUID(int=0), (0, 0)
 COMMON_SIZE: Final = {1: 8, 2: 64}
@@ -49,11 +52,16 @@ class StreamWriter:
     """Serializes values one after the other; `octets` is the stream so far.
 
     version: 1 or 2. encoding: of the values; NDR for version 1 and NDR64 for version 2 unless given. interface: what
-    version 2 says the types are of. ValueError where these do not go together.
+    version 2 says the types are of. codec: what writes a type. ValueError where these do not go together.
     """
 
     def __init__(
-        self, version: int = 1, encoding: Encoding | None = None, *, interface: InterfaceId = NO_INTERFACE
+        self,
+        version: int = 1,
+        encoding: Encoding | None = None,
+        *,
+        interface: InterfaceId = NO_INTERFACE,
+        codec: CodecOf = compiled_type,
     ) -> None:
         if version not in COMMON_SIZE:
             raise ValueError(f"type serialization has versions 1 and 2, not {version}")
@@ -61,6 +69,7 @@ class StreamWriter:
         self.encoding = encoding or (Encoding.NDR if version == 1 else Encoding.NDR64)
         if self.encoding not in (_ORDERS.values() if version == 1 else _SYNTAXES):
             raise ValueError(f"type serialization version {version} has no form for {self.encoding.name}")
+        self._codec = codec
         self._parts = [_common_header(version, self.encoding, interface)]
 
     @property
@@ -72,7 +81,7 @@ class StreamWriter:
         """Append a value; gives the writer. NdrError when it does not fit its type, or that cannot stand alone."""
         _check_type(layout)
         with type_alone():
-            octets = b"".join(compiled_type(layout, self.encoding).encode((value,)))
+            octets = b"".join(self._codec(layout, self.encoding).encode((value,)))
         unit = UNIT[self.version]
         padding = bytes(-len(octets) % unit)
         if self.version == 2 or not is_primitive(layout):
@@ -86,10 +95,11 @@ class StreamReader:
     """Reads what a StreamWriter writes. NdrError when the stream does not begin with a common header.
 
     version, encoding: as the header says. interface: as it says, NO_INTERFACE in version 1. position: where the next
-    type starts, in octets from the start of the stream.
+    type starts, in octets from the start of the stream. codec: what reads a type.
     """
 
-    def __init__(self, octets: Octets) -> None:
+    def __init__(self, octets: Octets, *, codec: CodecOf = compiled_type) -> None:
+        self._codec = codec
         self._octets = memoryview(octets).cast("B")
         self.version, self.encoding, self.interface = _read_common_header(self._octets)
         self.position = COMMON_SIZE[self.version]
@@ -109,7 +119,7 @@ class StreamReader:
         else:
             start, end = self._private_header()
         with type_alone(start):
-            [value] = compiled_type(layout, self.encoding).decode(self._octets[start:end])
+            [value] = self._codec(layout, self.encoding).decode(self._octets[start:end])
         # A length that is no multiple is wrong, but impacket sends such, and Windows takes it.
         self.position = end + -end % unit
         return value
