@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from . import shape
 from .errors import RPC_X_ENUM_VALUE_OUT_OF_RANGE, NdrError
@@ -53,6 +53,8 @@ from .reading_fields import ABSENT, NULL, Scope
 from .siblings import branches, told_before
 from .source import agreed
 
+_OPENING: Final = "end = len(buf); o = 0; full = {}"
+
 
 class Reading(ReadingContexts):
     """Writes `decode(buf, octets, q, ins)`: the values of `parameters` as a tuple."""
@@ -67,13 +69,10 @@ class Reading(ReadingContexts):
 
     def _write(self, parameters: Parameters, outer: Parameters) -> None:
         self.lines.append("def decode(buf, octets, q, ins):")
-        if parameters.fields and all(type(field.layout) in (Scalar, Status) for field in parameters.fields):
-            self._flat(parameters)
-            return
-        self.line("end = len(buf); o = 0; full = {}")
         if not self.recursive:
-            self._body(parameters, outer)
+            self._once(parameters, outer)
             return
+        self.line(_OPENING)
         with self.block("def whole(o):"):
             self._contexts()
             self._body(parameters, outer)
@@ -82,22 +81,56 @@ class Reading(ReadingContexts):
             self._function(*self.pending.pop())
         self.line("return run(whole(o), q)")
 
-    def _flat(self, parameters: Parameters) -> None:
-        """Scalars only: what unpack gives is the tuple of their values."""
-        for field in parameters.fields:
-            self.scalars(field.layout)
-        text, _, _ = self.take_run()
-        self.line(f"return {self.packed('unpack_from', text)}(buf)")
+    def _once(self, parameters: Parameters, outer: Parameters) -> None:
+        """Octets of fixed size need no offset, and scalars alone not even names: unpack gives the tuple of values."""
+        fields = parameters.fields
+        if fields and all(type(field.layout) in (Scalar, Status) for field in fields):
+            for field in fields:
+                self.scalars(field.layout)
+            self.emit(f"return {self._unpacked(self.take_run()[0])}")
+        elif all(shape.unmoved(field.layout, self.encoding) for field in fields):
+            self._fixed(parameters, outer)
+        else:
+            self.line(_OPENING)
+            self._body(parameters, outer)
+
+    def _unpacked(self, text: str) -> str:
+        return f"{self.packed('unpack_from', text)}(buf)"
+
+    def _fixed(self, parameters: Parameters, outer: Parameters) -> None:
+        """All parameters in one run; one structure takes what unpack gives as it is."""
+        self._siblings(parameters, outer)
+        raw = {field.name: self.scalars(field.layout) for field in parameters.in_wire_order}
+        text, members, _ = self.take_run()
+        start = len(self.lines)
+        if text:
+            self.emit(f"{', '.join(members)}{',' if members else '()'} = {self._unpacked(text)}")
+        made = [self.finish(field.layout, raw[field.name]) for field in parameters.in_wire_order]
+        if len(self.lines) == start + 1 and len(made) == 1 and made[0].endswith(f"({', '.join(members)})"):
+            factory, _, _ = made[0].partition("(")
+            self.lines[start:] = [f"    return ({factory}(*{self._unpacked(text)}), )"]
+            return
+        self._answer(parameters, made)
 
     def _body(self, parameters: Parameters, outer: Parameters) -> None:
+        self._siblings(parameters, outer)
+        self._answer(parameters, (self.item(field.layout) for field in parameters.in_wire_order), gap=True)
+
+    def _siblings(self, parameters: Parameters, outer: Parameters) -> None:
+        """The parameters, and those of the other direction as far as they are asked for."""
         self.enter((*outer.fields, *parameters.fields), reply=bool(outer.fields))
         own = {field.name for field in parameters.fields}
         for index, field in enumerate(outer.fields):
             if field.name in self.scope.wanted and field.name not in own:
                 self.scope.values[field.name] = self.bound(f"ins[{index}]")
-        values = {field.name: self.sibling(field, self.item(field.layout)) for field in parameters.in_wire_order}
+
+    def _answer(self, parameters: Parameters, made: Iterable[str], *, gap: bool = False) -> None:
+        """The values in the order of the parameters; `made` has them in that of the wire."""
+        fields = zip(parameters.in_wire_order, made, strict=True)
+        values = {field.name: self.sibling(field, value) for field, value in fields}
         self.check()
-        self.line("if o > end: bad('the stub ends in a gap')")
+        if gap:
+            self.line("if o > end: bad('the stub ends in a gap')")
         self.line(f"return ({''.join(f'{values[field.name]}, ' for field in parameters.fields)})")
 
     def _contexts(self) -> None:

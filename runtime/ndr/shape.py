@@ -144,6 +144,11 @@ def fixed_size(layout: Layout, encoding: Encoding) -> int | None:
             return None
 
 
+def unmoved(layout: Layout, encoding: Encoding) -> bool:
+    """Is it of fixed size, with nothing in the second pass?"""
+    return fixed_size(layout, encoding) is not None and not has_pointers(layout)
+
+
 def _fixed_struct(struct: Struct, encoding: Encoding) -> int | None:
     offset = 0
     for field in struct.fields:
