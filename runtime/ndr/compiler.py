@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from copy import copy
 from enum import Enum
 from functools import cache, lru_cache
+from itertools import starmap
 from math import prod
 from struct import pack, unpack, unpack_from
 from typing import Any, Final, NoReturn, TypeAlias
@@ -383,6 +384,7 @@ _SUPPORT: Final[dict[str, Any]] = {
     "row_utf_16_le": _row_utf_16_le,
     "run": _run,
     "shared": shared,
+    "starmap": starmap,
     "to_utf_16_be": codecs.utf_16_be_encode,
     "to_utf_16_le": codecs.utf_16_le_encode,
     "unpack_from": unpack_from,

@@ -281,6 +281,8 @@ class Reading(ReadingContexts):
     # Pointers (C706 14.3.12)
 
     def _pointee(self, pointer: Pointer, raw: str) -> str:
+        if raw in self.ready:
+            return self.ready[raw]
         if isinstance(pointer, RefPtr):
             self.line(f"if not {raw}: bad('a [ref] pointer is null', 0x6F4)")
             return self.target(pointer.target)
