@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from copy import copy
 from functools import cache, lru_cache
+from itertools import starmap
 from math import prod
 from struct import pack, unpack, unpack_from
 from typing import Any, Final, NoReturn, TypeAlias
@@ -438,6 +439,7 @@ _SUPPORT: Final[dict[str, Any]] = {
     "row_utf_16_le": _row_utf_16_le,
     "run": _run,
     "shared": shared,
+    "starmap": starmap,
     "to_utf_16_be": codecs.utf_16_be_encode,
     "to_utf_16_le": codecs.utf_16_le_encode,
     "unpack_from": unpack_from,

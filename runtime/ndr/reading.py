@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from . import shape
@@ -66,19 +66,16 @@ class Reading(ReadingContexts):
         """The types that full pointers point to."""
         self.carried = shape.carries(outer, parameters)
         """The response may name objects of the request."""
+        self.remembers = bool(self.kinds and not outer.fields)
+        """This is the request."""
         self._write(parameters, outer)
 
     def _write(self, parameters: Parameters, outer: Parameters) -> None:
         self.lines.append("def decode(buf, octets, q, ins):")
-        if parameters.fields and all(type(field.layout) in (Scalar, Status) for field in parameters.fields):
-            self._flat(parameters)
-            return
-        self.line("end = len(buf); o = 0; full = {}")
-        if self.kinds:
-            self.line(f"call = {'in_request(ins)' if self.carried else 'None'}")
         if not self.recursive:
-            self._body(parameters, outer)
+            self._once(parameters, outer)
             return
+        self._open()
         with self.block("def whole(o):"):
             self._contexts()
             self._body(parameters, outer)
@@ -87,25 +84,63 @@ class Reading(ReadingContexts):
             self._function(*self.pending.pop())
         self.line("return run(whole(o), q)")
 
-    def _flat(self, parameters: Parameters) -> None:
-        """Scalars only: what unpack gives is the tuple of their values."""
-        for field in parameters.fields:
-            self.scalars(field.layout)
-        text, _, _ = self.take_run()
-        self.line(f"return {self.packed('unpack_from', text)}(buf)")
+    def _once(self, parameters: Parameters, outer: Parameters) -> None:
+        """Octets of fixed size need no offset, and scalars alone not even names: unpack gives the tuple of values."""
+        fields = parameters.fields
+        if fields and all(type(field.layout) in (Scalar, Status) for field in fields):
+            for field in fields:
+                self.scalars(field.layout)
+            self.emit(f"return {self._unpacked(self.take_run()[0])}")
+        elif all(shape.unmoved(field.layout, self.encoding) for field in fields):
+            self._fixed(parameters, outer)
+        else:
+            self._open()
+            self._body(parameters, outer)
+
+    def _open(self) -> None:
+        self.line("end = len(buf); o = 0; full = {}")
+        if self.kinds:
+            self.line(f"call = {'in_request(ins)' if self.carried else 'None'}")
+
+    def _unpacked(self, text: str) -> str:
+        return f"{self.packed('unpack_from', text)}(buf)"
+
+    def _fixed(self, parameters: Parameters, outer: Parameters) -> None:
+        """All parameters in one run; one structure takes what unpack gives as it is."""
+        self._siblings(parameters, outer)
+        raw = {field.name: self.scalars(field.layout) for field in parameters.in_wire_order}
+        text, members, _ = self.take_run()
+        start = len(self.lines)
+        if text:
+            self.emit(f"{', '.join(members)}{',' if members else '()'} = {self._unpacked(text)}")
+        made = [self.finish(field.layout, raw[field.name]) for field in parameters.in_wire_order]
+        if len(self.lines) == start + 1 and len(made) == 1 and made[0].endswith(f"({', '.join(members)})"):
+            factory, _, _ = made[0].partition("(")
+            self.lines[start:] = [f"    return ({factory}(*{self._unpacked(text)}), )"]
+            return
+        self._answer(parameters, made)
 
     def _body(self, parameters: Parameters, outer: Parameters) -> None:
+        self._siblings(parameters, outer)
+        self._answer(parameters, (self.item(field.layout) for field in parameters.in_wire_order), gap=True)
+
+    def _siblings(self, parameters: Parameters, outer: Parameters) -> None:
+        """The parameters, and those of the other direction as far as they are asked for."""
         self.enter((*outer.fields, *parameters.fields), reply=bool(outer.fields))
         own = {field.name for field in parameters.fields}
         for index, field in enumerate(outer.fields):
             if field.name in self.scope.wanted and field.name not in own:
                 self.scope.values[field.name] = self.bound(f"ins[{index}]")
-        values = {field.name: self.sibling(field, self.item(field.layout)) for field in parameters.in_wire_order}
+
+    def _answer(self, parameters: Parameters, made: Iterable[str], *, gap: bool = False) -> None:
+        """The values in the order of the parameters; `made` has them in that of the wire."""
+        fields = zip(parameters.in_wire_order, made, strict=True)
+        values = {field.name: self.sibling(field, value) for field, value in fields}
         self.check()
-        self.line("if o > end: bad('the stub ends in a gap')")
+        if gap:
+            self.line("if o > end: bad('the stub ends in a gap')")
         text = f"({''.join(f'{values[field.name]}, ' for field in parameters.fields)})"
-        remember = self.kinds and not outer.fields
-        self.line(f"return remembered({text}, full)" if remember else f"return {text}")
+        self.line(f"return remembered({text}, full)" if self.remembers else f"return {text}")
 
     def _contexts(self) -> None:
         """A function that may go into a Subcontext and comes back out of it."""
@@ -260,6 +295,8 @@ class Reading(ReadingContexts):
     # Pointers (C706 14.3.12)
 
     def _pointee(self, pointer: Pointer, raw: str) -> str:
+        if raw in self.ready:
+            return self.ready[raw]
         if isinstance(pointer, RefPtr):
             self.line(f"if not {raw}: bad('a [ref] pointer is null', 0x6F4)")
             return self.target(pointer.target)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import dataclasses
 import struct
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 from . import shape
+from .columns import Columns
 from .expression import Expression
-from .layout import Array, Dimension, Layout, Scalar, String, SwitchIs, WChar
+from .layout import Array, Dimension, Encoding, Layout, Pointer, RefPtr, Scalar, String, Struct, SwitchIs, WChar
 from .layout_samba import Counted
 from .reading_fields import ReadingFields
 from .source import agreed
@@ -73,8 +75,24 @@ def names(raw: Raw) -> list[str]:
             return [name for part in raw for name in names(part)]
 
 
+def _pointers(layout: Layout, raw: Raw) -> Iterator[tuple[Pointer, str]]:
+    """The pointers of structures, with the names of their referents."""
+    if isinstance(layout, Pointer):
+        yield layout, raw
+    elif isinstance(layout, Struct):
+        for field, part in zip(layout.fields, raw, strict=True):
+            yield from _pointers(field.layout, part)
+
+
 class ReadingArrays(ReadingFields, ABC):
     """Arrays and strings; what their items are is for the class above to know."""
+
+    def __init__(self, encoding: Encoding, recursive: set[int]) -> None:
+        super().__init__(encoding, recursive)
+        self.columns: set[str] = set()
+        """The names of rows that are columns: a list for each member."""
+        self.ready: dict[str, str] = {}
+        """Referents whose pointees are read already, with the names of those."""
 
     @property
     def utf16(self) -> str:
@@ -195,17 +213,12 @@ class ReadingArrays(ReadingFields, ABC):
         self.spend(count, size)
         if size == 0:
             self.line(f"{rows} = [{self.constant(struct.unpack(text, b''))}] * {count}")
-        elif stride == size:
-            self.line(f"{rows} = [*{self.packed('iter_unpack', text)}(buf[o:o + {size} * {count}])]")
-            self.line(f"o += {size} * {count}")
         else:
-            padded = f"{text}{stride - struct.calcsize('<' + text)}x"
-            with self.block(f"if {count}:"):
-                self.line(f"e = o + {stride} * ({count} - 1)")
-                self.line(f"{rows} = [*{self.packed('iter_unpack', padded)}(buf[o:e])]")
-                self.line(f"{rows}.append({self.packed('unpack_from', text)}(buf, e))")
-                self.line(f"o = e + {size}")
-            self.line(f"else: {rows} = []")
+            columns = Columns(self.encoding.order, text, stride)
+            self.columns.add(rows)
+            self.line(f"{rows} = {self.constant(columns.read, 'R')}(buf, o, {count})")
+            last = f" - {stride - size}" if stride > size else ""
+            self.line(f"{f'if {count}: ' if last else ''}o += {stride} * {count}{last}")
         self.known = agreed(before, (align, size % align))
         return rows, raw
 
@@ -275,10 +288,16 @@ class ReadingArrays(ReadingFields, ABC):
 
     def finish_rows(self, element: Layout, rows: str, part: Raw) -> str:
         """The values of the items, in a list."""
-        target = ", ".join(names(part)) + ("," if names(part) else "()")
+        members, source = names(part), rows
+        if rows in self.columns:
+            members, columns = self._columns(element, rows, part)
+            if isinstance(element, Pointer) and members[0] in self.ready.values():
+                return columns[0]
+            source = f"zip({', '.join(columns)})"
+        target = ", ".join(members) + ("," if members else "()")
         values, last = self.bound("[]"), self.last
         before, start = self.known, len(self.lines)
-        with self.block(f"for {target} in {rows}:"):
+        with self.block(f"for {target} in {source}:"):
             self.forget()
             self.last = False
             self.scope.loops += 1
@@ -291,9 +310,34 @@ class ReadingArrays(ReadingFields, ABC):
         if simple:
             self.known = before
             del self.lines[start - 1 :]
-            return f"[{value} for {target} in {rows}]"
+            factory, _, arguments = value.partition("(")
+            if members and arguments == f"{', '.join(members)})":
+                return f"[*starmap({factory}, {source})]"
+            return f"[{value} for {target} in {source}]"
         self.forget()
         return values
+
+    def _columns(self, element: Layout, rows: str, part: Raw) -> tuple[list[str], list[str]]:
+        """The members of items and where their values are: those of strings too, when items point to nothing else."""
+        members = names(part)
+        columns = [f"{rows}[{index}]" for index in range(len(members))]
+        unit = shape.unit_behind(element)
+        if unit is None:
+            return members, columns
+        pointers, texts = list(_pointers(element, part)), self.new("t")
+        places = [members.index(raw) for _, raw in pointers]
+        for (pointer, _), place in zip(pointers, places, strict=True):
+            if isinstance(pointer, RefPtr):
+                self.line(f"if not all({columns[place]}): bad('a [ref] pointer is null', 0x6F4)")
+        referents = columns[places[0]]
+        if len(places) > 1:
+            referents = f"[r for row in zip({', '.join(columns[place] for place in places)}) for r in row]"
+        self.line(f"{texts}, o = {self.texts(unit)}.read(buf, o, end, {referents})")
+        self.forget()
+        for index, place in enumerate(places):
+            self.ready[members[place]] = members[place] = self.new()
+            columns[place] = f"{texts}[{index}::{len(places)}]" if len(places) > 1 else texts
+        return members, columns
 
     def finish_string(self, string: String, raw: Text) -> str:
         """The correlation of the maximum count."""

@@ -27,11 +27,13 @@ from .layout import (
     Pipe,
     Pointer,
     Range,
+    RefPtr,
     Scalar,
     String,
     Struct,
     SwitchIs,
     Union,
+    UniquePtr,
     WChar,
 )
 from .layout_octets import Octets
@@ -143,6 +145,11 @@ def fixed_size(layout: Layout, encoding: Encoding) -> int | None:
             return _fixed_array(layout, encoding)
         case _:
             return None
+
+
+def unmoved(layout: Layout, encoding: Encoding) -> bool:
+    """Is it of fixed size, with nothing in the second pass?"""
+    return fixed_size(layout, encoding) is not None and not has_pointers(layout)
 
 
 def _fixed_struct(struct: Struct, encoding: Encoding) -> int | None:
@@ -271,6 +278,26 @@ def has_pointers(layout: Layout) -> bool:
             return has_pointers(layout.layout)
         case _:
             return False
+
+
+def unit_behind(layout: Layout) -> Scalar | None:
+    """The unit of the strings in the second pass of a layout, when nothing else is there and nothing counts them."""
+    units = list(_units_behind(layout))
+    return units[0] if units and len(set(units)) == 1 else None
+
+
+def _units_behind(layout: Layout) -> Iterator[Scalar | None]:
+    """A unit for each pointer, None for what is no pointer to such a string."""
+    match layout:
+        case Struct():
+            for field in layout.fields:
+                yield from _units_behind(field.layout)
+        case UniquePtr(target=String(bound=None, size=None, limits=None) as string):
+            yield string.unit
+        case RefPtr(target=String(bound=None, size=None, limits=None) as string):
+            yield string.unit
+        case _:
+            yield from [None] * has_pointers(layout)
 
 
 def parts(root: Layout) -> Iterator[Layout]:

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from .expression import Binary, Expression, Length, Number, Present, Sibling, SizeOf, When
-from .layout import Encoding
+from .layout import Encoding, Scalar
+from .texts import texts_of
 
 _PYTHON_TOO = frozenset("+-*&|^")
 """Operators that mean in Python what they mean in C, for integers that do not overflow."""
@@ -117,6 +118,11 @@ class Source:
             packer = struct.Struct(self.encoding.order + text)
             self._formats[key] = self.constant(getattr(packer, method), method[0].upper())
         return self._formats[key]
+
+    def texts(self, unit: Scalar) -> str:
+        """The name of what reads and writes many strings of a unit."""
+        encoding = self.encoding
+        return self.constant(texts_of(unit.size(encoding), encoding.order, encoding.word, packed=encoding.packed), "T")
 
     # Expressions
 

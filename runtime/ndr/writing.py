@@ -10,6 +10,7 @@ Below it: `writing_dimensions.py`, `writing_arrays.py`, `writing_fields.py`. Cou
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -85,12 +86,24 @@ class Writing(WritingRecords):
             return
         self._body(parameters, outer)
         self.flush(last=True)
-        if len(self.lines) == start + 2 and self.lines[-1].startswith("    w("):  # load, then one pack: nothing to join
-            self.lines[-1] = f"    return [{self.lines[-1].strip()[2:-1]}]"
+        if self._in_one_pack(start):
             return
         shared = [f" {TAIL}"] if self.offsets or self.contexts else []
         self.lines[start:start] = [f"    out = []; w = out.append; o = 0; rid = 0x20000;{self.full}{''.join(shared)}"]
         self.line("return out")
+
+    def _in_one_pack(self, start: int) -> bool:
+        """Where the only octets are those of the last line there is nothing to join; loads go where they are used."""
+        *before, last = self.lines[start:] or [""]
+        packed = _PACK.fullmatch(last)
+        if not packed or any(_OUTPUT.search(line) for line in before):
+            return False
+        last = f"    return [{packed[1]}]"
+        while before and (load := _LOAD.fullmatch(before[-1])) and len(re.findall(rf"\b{load[1]}\b", last)) == 1:
+            last = re.sub(rf"\b{load[1]}\b", load[2], last)
+            before.pop()
+        self.lines[start:] = [*before, last]
+        return True
 
     def _recursive(self, parameters: Parameters, outer: Parameters) -> None:
         self.line(f"out = []; w = out.append; q = [MAX_ITEMS, MAX_DEPTH];{self.full}")
@@ -450,6 +463,11 @@ def _full_pointers(kinds: Mapping[object, int], *, request: bool, carried: bool)
 
 TAIL: Final = "tail = -1; tails = []"
 """Where pointees begin that go to the end of a context, and those that are there."""
+
+_OUTPUT: Final = re.compile(r"\b(w|out|o|rid|tail|tails|sent|full)\b")
+"""What a body uses when it writes octets in more than one place, or asks where they are."""
+_PACK: Final = re.compile(r"    w\((P\d+\(.*\))\)")
+_LOAD: Final = re.compile(r"    (v\d+) = (v\d+\.\w+)")
 
 _WRAPPERS: Final = (Flagged, Based, Subcontext, Computed)
 _MAY_BE_NONE: Final = (Pointer, ContextHandle, SwitchIs, Converted, Ignored, Mark, Relative, *_WRAPPERS)

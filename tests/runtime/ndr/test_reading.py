@@ -58,6 +58,24 @@ def read(layout: Layout, stub: bytes, encoding: Encoding = Encoding.NDR) -> Any:
 # Plain values
 
 
+def test_octets_of_fixed_size_are_read_at_once():
+    pair = Struct(Two, "a" / COLOR, "b" / Boolean)
+    assert read(Struct(Two, "a" / Long, "b" / Short), words(1) + b"\x02\x00") == Two(1, 2)
+    codec = compiled(Parameters("x" / Struct(Two, "a" / Long, "b" / Short), "y" / pair, "z" / Range(Long, 0, 9)))
+    stub = struct.pack("<ihH?xxxi", 1, 2, 7, True, 9)
+    assert codec.decode(stub) == (Two(1, 2), Two(Color.BLUE, True), 9)
+    for cut in range(len(stub)):
+        with pytest.raises(NdrError):
+            codec.decode(stub[:cut])
+
+
+def test_gap_at_the_end_of_a_structure_has_to_be_there_in_ndr64():
+    layout = Struct(Two, "a" / Hyper, "b" / Byte)
+    assert read(layout, bytes(9)) == read(layout, bytes(16), Encoding.NDR64) == Two(0, 0)
+    with pytest.raises(NdrError):
+        read(layout, bytes(15), Encoding.NDR64)
+
+
 def test_boolean_that_is_not_zero_is_true():
     assert compiled(Parameters("a" / Boolean, "b" / Boolean)).decode(b"\x02\x00") == (True, False)
     assert read(ConformantArray(Boolean), words(2) + b"\x80\x00") == [True, False]

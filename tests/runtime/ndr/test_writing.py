@@ -62,6 +62,16 @@ def both(layouts: Parameters, *values: Any) -> bytes:
     return found
 
 
+def test_members_of_fixed_size_are_written_at_once():
+    two = Struct(Two, "a" / Long, "b" / Short)
+    assert written(two, Two(1, 2)) == words(1) + b"\x02\x00"
+    assert both(Parameters("x" / two, "y" / FixedArray(Long, 2)), Two(1, 2), [3, 4]) == words(1, 2, 3, 4)
+    assert both(Parameters("x" / two, "y" / FixedArray(Long, 20)), Two(1, 2), [3] * 20) == words(1, 2, *[3] * 20)
+    assert both(Parameters("x" / Struct(Two, "a" / two, "b" / Long)), Two(Two(1, 2), 3)) == words(1, 2, 3)
+    with pytest.raises(NdrError, match=r"value\.b"):
+        written(two, Two(1, 1 << 15))
+
+
 # Plain values
 
 

@@ -1,0 +1,158 @@
+"""Many strings that follow each other, read and written as one text (C706 14.3.5).
+
+The counts in front of a string are code units like those of the string, so strings that follow each other are one long
+text, decoded or encoded once and then cut or joined. That is how all go that are short and have one unit for each
+character; where that is not so, or anything else is not as a writer leaves it, they go one by one, by the rules.
+
+What the codec compiler writes for arrays whose items have strings behind pointers calls this.
+Counterpart for a single string: `reading_arrays.py`, `writing_arrays.py`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import struct
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+from .errors import NdrError
+
+Octets: TypeAlias = bytes | bytearray | memoryview
+
+SHORT: Final = {1: 127, 2: 255}
+"""Units of the longest string, terminator included, that goes with others; a char in UTF-8 has no more in an octet."""
+FEW: Final = 3
+"""Fewer strings than that are not worth to be put together."""
+AHEAD: Final = 256
+"""Octets for each string that are looked at together: what comes behind them is not looked at once for each array."""
+
+_Encode: TypeAlias = Callable[[str, str], tuple[bytes, int]]
+_Decode: TypeAlias = Callable[[Octets, str, bool], tuple[str, int]]
+_CODECS: Final[dict[tuple[int, str], tuple[_Encode, _Decode]]] = {
+    (1, "<"): (codecs.utf_8_encode, codecs.utf_8_decode),
+    (1, ">"): (codecs.utf_8_encode, codecs.utf_8_decode),
+    (2, "<"): (codecs.utf_16_le_encode, codecs.utf_16_le_decode),
+    (2, ">"): (codecs.utf_16_be_encode, codecs.utf_16_be_decode),
+}
+_ERRORS: Final = {1: "surrogateescape", 2: "surrogatepass"}
+
+
+class Texts:
+    """Strings of one unit in one encoding. word: octets of a count, to which strings are aligned unless `packed`."""
+
+    def __init__(self, unit: int, order: str, word: int, *, packed: bool) -> None:
+        self.unit = unit
+        self.align = 1 if packed else word
+        self.errors = _ERRORS[unit]
+        self.encoded, self.decoded = _CODECS[unit, order]
+        self.counts = struct.Struct(f"{order}3{'Q' if word == 8 else 'I'}")
+        lengths = range(SHORT[unit])
+        head = self.decoded(self.counts.pack(1, 0, 1), self.errors, True)[0]
+        self.heads: list[str] = [head.replace("\1", chr(length + 1)) for length in lengths]
+        """The counts in front of a string without its terminator, by its length."""
+        self.gaps: list[int] = [-(length + 1) % (self.align // unit or 1) for length in lengths]
+        """The units of padding behind it when another one follows."""
+        self.tails: list[str] = ["\0" + "\0" * gap for gap in self.gaps]
+        self.steps: list[int] = [len(tail) + len(self.heads[0]) for tail in self.tails]
+        """The units from the end of a string to the beginning of the next one."""
+        self.between: dict[str, int] = {
+            tail + head: length for tail in set(self.tails) for length, head in enumerate(self.heads)
+        }
+        """What stands there, to the length of the next one."""
+
+    # Reading
+
+    def read(self, buf: Octets, o: int, end: int, referents: Sequence[int]) -> tuple[list[str | None], int]:
+        """The strings of the referents that are not null, from `o` on, and the offset behind them. NdrError."""
+        count = len(referents) - referents.count(0)
+        found = self._cut(buf, o, end, count) if count >= FEW else None
+        texts, o = found or self._one_by_one(buf, o, end, count)
+        if count == len(referents):
+            return texts, o
+        rest = iter(texts)
+        return [next(rest) if referent else None for referent in referents], o
+
+    def _cut(self, buf: Octets, o: int, end: int, count: int) -> tuple[list[Any], int] | None:
+        """All of them as slices of one text; None when they are not as simple as that."""
+        start = o + -o % self.align
+        stop = min(end, start + AHEAD * count)
+        stop -= (stop - start) % self.unit
+        whole = self.decoded(buf[start:stop], self.errors, True)[0]
+        if self.unit * len(whole) != stop - start:
+            return None  # a character of more than one unit: offsets are not those of the stub
+        texts: list[Any] = []
+        keep, steps, between = texts.append, self.steps, self.between
+        size = len(self.heads[0])
+        try:
+            length = between["\0" + whole[:size]]
+            here, there = size, size + length
+            for _ in range(count - 1):
+                keep(whole[here:there])
+                here = there + steps[length]
+                length = between[whole[there:here]]
+                there = here + length
+            if whole[there] != "\0":
+                return None
+        except LookupError:
+            return None
+        keep(whole[here:there])
+        return texts, start + self.unit * (there + 1)
+
+    def _one_by_one(self, buf: Octets, o: int, end: int, count: int) -> tuple[list[Any], int]:
+        texts: list[Any] = []
+        unit, size = self.unit, self.counts.size
+        for _ in range(count):
+            o += -o % self.align
+            maximum, offset, actual = self.counts.unpack_from(buf, o)
+            start = o + size
+            o = start + unit * actual
+            if o > end:
+                raise NdrError("the stub ends inside an array")
+            if offset or not 0 < actual <= maximum or any(buf[o - unit : o]):
+                raise NdrError("string counts or terminator")
+            texts.append(self.decoded(buf[start : o - unit], self.errors, True)[0])
+        return texts, o
+
+    # Writing
+
+    def write(self, out: list[Octets], texts: Sequence[str], o: int) -> int:
+        """The strings' octets onto `out`, which has `o` octets; what it has then. NdrError, TypeError."""
+        octets = self._joined(texts) if len(texts) >= FEW else None
+        if octets is None:
+            return self._each(out, texts, o)
+        gap = -o % self.align
+        out += bytes(gap), octets
+        return o + gap + len(octets)
+
+    def _joined(self, texts: Sequence[str]) -> bytes | None:
+        """The octets of all; None when they are not as simple as that."""
+        heads, tails = self.heads, self.tails
+        lengths = [*map(len, texts)]
+        plain = "".join(texts)
+        if "\0" in plain or len(plain) != sum(lengths) or max(lengths) >= len(heads):
+            return None
+        parts = [""] * (3 * len(texts))
+        parts[::3] = [heads[length] for length in lengths]
+        parts[1::3] = texts
+        parts[2::3] = [tails[length] for length in lengths]
+        parts[-1] = "\0"  # nothing comes behind the last one
+        whole = "".join(parts)
+        octets = self.encoded(whole, self.errors)[0]
+        return octets if len(octets) == self.unit * len(whole) else None
+
+    def _each(self, out: list[Octets], texts: Sequence[str], o: int) -> int:
+        for text in texts:
+            octets = self.encoded(text + "\0", self.errors)[0]
+            if "\0" in text:
+                raise NdrError("a [string] holds a NUL")
+            gap, count = -o % self.align, len(octets) // self.unit
+            out += bytes(gap) + self.counts.pack(count, 0, count), octets
+            o += gap + self.counts.size + len(octets)
+        return o
+
+
+@cache
+def texts_of(unit: int, order: str, word: int, *, packed: bool) -> Texts:
+    """The one Texts of its kind."""
+    return Texts(unit, order, word, packed=packed)
