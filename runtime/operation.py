@@ -15,6 +15,7 @@ from uuid import UUID
 from .ndr.compiler import Codec, Decoder, Encoder, compiled
 from .ndr.expression import Inverse
 from .ndr.layout import AUTO, Array, ContextHandle, Encoding, Field, Layout, Mark, Parameters, Status
+from .ndr.shape import carries
 from .ndr.siblings import counts_of, items_in
 from .status import StatusError, is_failure
 
@@ -128,8 +129,14 @@ class Operation(Generic[R]):
 
     @cached_property
     def plain(self) -> bool:
-        """One result, no status, no context handle, nothing to fill in: the shortest way."""
-        return len(self.response.fields) == 1 and self.family is None and not self.handles and not self.keywords
+        """One result, no status, no context handle, nothing to fill in or to share: the shortest way."""
+        special = self.family is not None or self.handles or self.keywords or self.shares
+        return len(self.response.fields) == 1 and not special
+
+    @cached_property
+    def shares(self) -> bool:
+        """May full pointers of the response lead to objects of the request?"""
+        return carries(self.request, self.response)
 
     @cached_property
     def handles(self) -> bool:

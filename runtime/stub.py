@@ -68,6 +68,7 @@ from .ndr.layout import (
     WChar,
     shared,
 )
+from .ndr.referents import Carried
 from .operation import (
     AsyncContract,
     AsyncIDispatch,
@@ -207,10 +208,11 @@ class _Calls:
                 release()
 
     def _prepared(self, operation: Operation[Any], values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The values as NDR takes them: counts filled in, context handles by their octets."""
+        """The values as NDR takes them: counts filled in, context handles by their octets, room for referents."""
         if operation.keywords:
             values = self._fill(operation, values)
-        return self._given(operation, values) if operation.handles else values
+        values = self._given(operation, values) if operation.handles else values
+        return Carried(values) if operation.shares else values
 
     def _shaped(self, operation: Operation[R], values: tuple[Any, ...], outs: tuple[Any, ...]) -> R:
         """The result as the caller takes it."""
