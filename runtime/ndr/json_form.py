@@ -10,7 +10,8 @@ and other arrays are lists, structures and parameters are objects, null pointers
 - a SID structure is {"sid": "S-1-5-32-544"};
 - the sent part of an array with [first_is] is {"offset": 1, "data": [8, 9]};
 - a full pointer to what was met before is "alias of a", the member of the same structure, or
-  "alias of .p.a", the path from the outermost value;
+  "alias of .p.a", the path from the outermost value; what is behind very many pointers is apart, and
+  {"$ref": 3} stands for it (`json_pointers.py`);
 - floats that JSON does not have are "nan", "inf", "-inf".
 
 Rules of this file: it knows no octets; a form that is wrong is an NdrError with its path.
@@ -22,10 +23,11 @@ import itertools
 import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from .errors import NdrError
 from .expression import Number
+from .json_pointers import ALIAS, REF, Given, Written
 from .json_sid import with_sid, without_sid
 from .layout import (
     AUTO,
@@ -60,15 +62,14 @@ from .layout import (
     Struct,
     SwitchIs,
     Union,
-    has_identity,
     shared,
 )
 from .layout_octets import Octets
 from .layout_samba import Based, Computed, Flagged, Relative, Subcontext
-from .reference_rules import Place, Steps, octets_each, parameters_place, settle, shape, unreadable
+from .reference_deferred import begun
+from .reference_rules import Place, Steps, octets_each, parameters_place, settle, unreadable
 from .reference_values import brief, correlated_last, determined, elements, is_mapping, member
-
-_ALIAS: Final = "alias of "
+from .referents import fill
 
 
 def to_json(layout: Layout, value: Any, *, outer: Mapping[str, object] | None = None) -> Any:
@@ -76,7 +77,8 @@ def to_json(layout: Layout, value: Any, *, outer: Mapping[str, object] | None = 
 
     Raises NdrError, with the path, for what is no such value.
     """
-    return settle(_ToJson().form(layout, value, parameters_place("", {}, outer)))
+    walk = _ToJson(layout)
+    return walk.pointees.whole(settle(walk.form(layout, value, parameters_place("", {}, outer))))
 
 
 def from_json(layout: Layout, data: Any, *, outer: Mapping[str, object] | None = None) -> Any:
@@ -85,14 +87,17 @@ def from_json(layout: Layout, data: Any, *, outer: Mapping[str, object] | None =
     Raises NdrError, with the path, for missing and unknown members and for wrong types. Ranges and
     counts are the encoders' to check.
     """
-    return settle(_FromJson().value(layout, data, parameters_place("", {}, outer)))
+    walk = _FromJson(data)
+    value = settle(walk.value(layout, walk.pointees.value, parameters_place("", {}, outer)))
+    walk.pointees.finish()
+    return value
 
 
 class _ToJson:
-    """One walk; `met` are the paths of what full pointers have pointed to, and the objects."""
+    """One walk."""
 
-    def __init__(self) -> None:
-        self.met: dict[tuple[int, object], tuple[str, Any]] = {}
+    def __init__(self, root: Layout) -> None:
+        self.pointees = Written(root)
 
     def form(self, layout: Layout, value: Any, place: Place) -> Steps:
         match layout:
@@ -131,19 +136,14 @@ class _ToJson:
             case Octets():
                 _at(place, lambda value: layout.outward(value, 0, Encoding.NDR), value)
                 return value if isinstance(value, str) else list(value)
-            case FullPtr() if value is not None:
-                return (yield self._shared(layout, value, place))
             case Pointer() | Relative():
-                return (
-                    None
-                    if value is None and not isinstance(layout, RefPtr)
-                    else (yield self.form(layout.target, value, place.deeper()))
-                )
+                return (yield self._pointee(layout, value, place))
             case _:
                 raise unreadable(layout, place.path)
 
     def _members(self, fields: Sequence[Field], value: Any, place: Place) -> Steps:
-        values = {field.name: member(value, field.name, place.path) for field in fields}
+        path = place.path
+        values = {field.name: member(value, field.name, path) for field in fields}
         inside = place.among(values)
         data: dict[str, Any] = {}
         for field in fields:
@@ -191,22 +191,26 @@ class _ToJson:
             chunks[index] = yield self._row(layout.chunk.element, chunk, place.item(index))
         return [*chunks, []]
 
-    def _shared(self, layout: FullPtr, value: Any, place: Place) -> Steps:
-        key = id(value), shape(layout.target)
-        if has_identity(value) and key in self.met:
-            path = self.met[key][0]
-            same_holder = _holder(path) == _holder(place.path)
-            return f"{_ALIAS}{path[len(_holder(path)) :] if same_holder else '.' + path}"
-        self.met[key] = place.path, value
-        data = yield self.form(layout.target, value, place.deeper())
-        return {"text": data} if isinstance(data, str) and data.startswith(_ALIAS) else data
+    def _pointee(self, layout: Pointer | Relative, value: Any, place: Place) -> Steps:
+        if value is None and not isinstance(layout, RefPtr):
+            return None
+        alias = self.pointees.alias(layout, value, place) if isinstance(layout, FullPtr) else None
+        if alias is not None:
+            return alias
+        place, index = self.pointees.begin(layout, value, place)
+        data = yield self.form(layout.target, value, place)
+        if index is not None:
+            self.pointees.apart[index] = data
+            return {REF: index}
+        wrapped = isinstance(layout, FullPtr) and isinstance(data, str) and data.startswith(ALIAS)
+        return {"text": data} if wrapped else data
 
 
 class _FromJson:
-    """One walk; `met` are the values of the full pointers so far, by path."""
+    """One walk."""
 
-    def __init__(self) -> None:
-        self.met: dict[str, tuple[object, Any]] = {}
+    def __init__(self, data: Any) -> None:
+        self.pointees = Given(data)
 
     def value(self, layout: Layout, data: Any, place: Place) -> Steps:
         match layout:
@@ -221,8 +225,7 @@ class _FromJson:
             case String():
                 return _typed(data, str, "text", place)
             case Struct():
-                values = yield self._members(layout.fields, without_sid(layout, data, place.path), place)
-                return layout.factory(**values)
+                return (yield self._structure(layout, data, place))
             case Parameters():
                 return (yield self._members(layout.fields, data, place))
             case SwitchIs():
@@ -238,23 +241,25 @@ class _FromJson:
             case InterfacePtr():
                 return (yield self._row(Byte, data, place))
             case Converted():
-                return _at(place, layout.conversion.inward, (yield self.value(layout.layout, data, place)))
+                return _at(place, layout.conversion.inward, (yield self.value(layout.layout, data, place.closed())))
             case Ignored() | Mark():
                 return _placeholder(layout, data, place)
             case Flagged() | Based() | Subcontext() | Computed():
                 return (yield self.value(layout.layout, data, place))
             case Octets():
                 return (yield self._octets(layout, data, place))
-            case FullPtr() if data is not None:
-                return (yield self._shared(layout, data, place))
             case Pointer() | Relative():
-                return (
-                    None
-                    if data is None and not isinstance(layout, RefPtr)
-                    else (yield self.value(layout.target, data, place.deeper()))
-                )
+                return (yield self._pointee(layout, data, place))
             case _:
                 raise unreadable(layout, place.path)
+
+    def _structure(self, layout: Struct, data: Any, place: Place) -> Steps:
+        whole = begun(place.opening, layout.factory, *(field.name for field in layout.fields))
+        values = yield self._members(layout.fields, without_sid(layout, data, place.path), place)
+        if whole is None:
+            return layout.factory(**values)
+        fill(whole, values)
+        return whole
 
     def _members(self, fields: Sequence[Field], data: Any, place: Place) -> Steps:
         given = _object(data, [field.name for field in fields], place, optional=determined(fields))
@@ -276,8 +281,12 @@ class _FromJson:
     def _encapsulated(self, layout: EncapsulatedUnion, data: Any, place: Place) -> Steps:
         given = _object(data, [layout.tag, layout.name], place)
         tag = _scalar(layout.union.tag, given[layout.tag], place.field(layout.tag))
+        whole = begun(place.opening, layout.factory, layout.tag, layout.name)
         arm = yield self._arm(layout.union, tag, given[layout.name], place.field(layout.name))
-        return layout.factory(tag, arm)
+        if whole is None:
+            return layout.factory(tag, arm)
+        fill(whole, {layout.tag: tag, layout.name: arm})
+        return whole
 
     def _array(self, layout: Array, data: Any, place: Place) -> Steps:
         if _starts_elsewhere(layout):
@@ -289,11 +298,12 @@ class _FromJson:
         if each == 2:
             return _typed(data, str, "text", place)
         items = list(_typed(data, list, "list", place))
+        whole = None if each else begun(place.opening, list)
         for index, item in enumerate(items):
             items[index] = yield self.value(element, item, place.item(index))
             if each and not 0 <= items[index] <= 255:
                 raise NdrError(f"{items[index]} is no octet", path=place.item(index).path)
-        return bytes(items) if each else items
+        return bytes(items) if each else _filled(whole, items)
 
     def _octets(self, layout: Octets, data: Any, place: Place) -> Steps:
         value = (
@@ -306,9 +316,10 @@ class _FromJson:
         if len(dimensions) == 1:
             return (yield self._row(layout.element, data, place))
         rows = list(_typed(data, list, "list", place))
+        whole = begun(place.opening, list)
         for index, row in enumerate(rows):
             rows[index] = yield self._rows(layout, dimensions[1:], row, place.item(index))
-        return rows
+        return _filled(whole, rows)
 
     def _pipe(self, layout: Pipe, data: Any, place: Place) -> Steps:
         chunks = list(_typed(data, list, "list of chunks", place))
@@ -321,20 +332,28 @@ class _FromJson:
         value.counts = [len(chunk) for chunk in chunks if chunk]
         return value
 
-    def _shared(self, layout: FullPtr, data: Any, place: Place) -> Steps:
-        kind = shape(layout.target)
-        if isinstance(data, str) and data.startswith(_ALIAS):
-            name = data.removeprefix(_ALIAS)
-            path = name[1:] if name.startswith(".") else _holder(place.path) + name
-            known = self.met.get(path)
-            if known is None or known[0] != kind:
-                raise NdrError(f"no {layout.target!r} at {path!r} so far", path=place.path)
-            return known[1]
+    def _pointee(self, layout: Pointer | Relative, data: Any, place: Place) -> Steps:
+        if data is None and not isinstance(layout, RefPtr):
+            return None
+        if not isinstance(layout, FullPtr):
+            return (yield self.value(layout.target, *self.pointees.begin(layout, data, place)))
+        known = self.pointees.met(layout, data, place)
+        if known is not None:
+            return known.value
         if is_mapping(data) and set(data) == {"text"} and not isinstance(layout.target, Struct):
             data = data["text"]
-        value = shared((yield self.value(layout.target, data, place.deeper())))
-        self.met[place.path] = kind, value
+        data, place = self.pointees.begin(layout, data, place)
+        value = shared((yield self.value(layout.target, data, place)))
+        place.opening[-1].holds(value)
         return value
+
+
+def _filled(whole: list[Any] | None, items: list[Any]) -> list[Any]:
+    """The list that full pointers lead to, with its items."""
+    if whole is None:
+        return items
+    whole[:] = items
+    return whole
 
 
 # Objects and types
@@ -372,11 +391,6 @@ def _placeholder(layout: Ignored | Mark, data: Any, place: Place) -> Any:
     if data is not None and isinstance(layout, Ignored):
         raise NdrError(f"{brief(data)} for an [ignore] pointer, which is null", path=place.path)
     return True if data else None
-
-
-def _holder(path: str) -> str:
-    """The path of what holds a member, with its dot."""
-    return path[: path.rfind(".") + 1]
 
 
 def _selected(union: Union, tag: Any, place: Place) -> Layout | None:

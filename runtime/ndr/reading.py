@@ -332,7 +332,7 @@ class Reading(ReadingContexts):
     def _begun(self, factory: Any, *names: str) -> str:
         """A value that full pointers lead to, made before its members; nothing where none do, or it cannot be."""
         opening, self.opening = self.opening, ""
-        if not opening or not (factory is list or can_begin(factory, *names)):
+        if not opening or not can_begin(factory, *names):
             return ""
         return self.bound(f"begin({opening}, full, {self.constant(factory, 'F')}, call)")
 

@@ -43,9 +43,7 @@ def all_of(
     make: Callable[..., Any] | None = None,
 ) -> Steps:
     """A structure, once its pointees are there in the order of the members. make: what makes it, if not `factory`."""
-    whole = None
-    if opening and can_begin(factory, *parts):
-        whole = _begun(opening, call, factory)
+    whole = begun(opening, factory, *parts, call=call)
     for name, part in parts.items():
         if isinstance(part, Generator):
             parts[name] = yield part
@@ -57,17 +55,20 @@ def all_of(
 
 def list_of(parts: list[Any], opening: Sequence[Referent] = (), call: Referents | None = None) -> Steps:
     """A list, once its pointees are there."""
-    whole = _begun(opening, call, list) if opening else parts
+    whole = begun(opening, list, call=call)
     for index, part in enumerate(parts):
         if isinstance(part, Generator):
             parts[index] = yield part
-    if whole is not parts:
-        whole[:] = parts
+    if whole is None:
+        return parts
+    whole[:] = parts
     return whole
 
 
-def _begun(opening: Sequence[Referent], call: Referents | None, factory: Callable[..., Any]) -> Any:
-    """A value without its members, which the full pointers that lead to it may be given."""
+def begun(opening: Sequence[Referent], factory: Callable[..., Any], *names: str, call: Referents | None = None) -> Any:
+    """A value without its members, for the full pointers that lead to it; None where none do, or it is made whole."""
+    if not opening or not can_begin(factory, *names):
+        return None
     whole = (call or Referents()).begin([referent.before for referent in opening], factory)
     for referent in opening:
         referent.holds(whole)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-LONGEST: Final = 64
+LONGEST: Final = 24
 """Steps of a path that are all shown."""
 ENDS: Final = 8
 """Steps that are shown at each end of a longer one."""
@@ -31,6 +31,15 @@ class Trail:
         if self._length <= LONGEST:
             return self._last(self._length)
         return f"{self._head}.<{self._length - 2 * ENDS:,} more>{self._last(ENDS)}"
+
+    @property
+    def length(self) -> int:
+        """How many steps there are."""
+        return self._length
+
+    def whole(self) -> str:
+        """The text of all steps, which costs as much as there are."""
+        return self._last(self._length)
 
     def _last(self, steps: int) -> str:
         """The text of the last steps, and of what was before all of them."""

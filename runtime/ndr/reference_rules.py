@@ -123,6 +123,15 @@ class Place:
         """The field as messages name it."""
         return str(self.trail)
 
+    @property
+    def steps(self) -> int:
+        """How long the path is."""
+        return self.trail.length if isinstance(self.trail, Trail) else 0
+
+    def named(self, text: str) -> Place:
+        """The same place, where another path begins."""
+        return replace(self, trail=text)
+
     def field(self, name: str, *, last: bool = False) -> Place:
         """The member `name` of this place; last: no pointers come after it."""
         step = f".{name}" if self.trail else name

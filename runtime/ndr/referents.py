@@ -29,7 +29,7 @@ EMPTY: Final = (list, *PLAIN)
 @lru_cache(maxsize=1024)
 def can_begin(factory: Callable[..., Any], *names: str) -> bool:
     """Can a factory's value with these members be made before them, and then be filled?"""
-    if factory in PLAIN:
+    if factory in EMPTY:
         return True
     if not isinstance(factory, type) or not dataclasses.is_dataclass(factory):
         return False

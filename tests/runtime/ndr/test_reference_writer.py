@@ -116,9 +116,9 @@ def test_null_pointer_to_a_size_is_refused():
 
 def test_list_of_any_length_is_written_without_recursion():
     node = None
-    for index in range(100_000):
+    for index in range(20_000):
         node = Node(index, node)
-    assert len(NODE.build(node)) == 100_000 * 8
+    assert len(NODE.build(node)) == 20_000 * 8
 
 
 def test_nesting_beyond_the_limit_is_refused():
