@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import os
 from types import TracebackType
 from typing import Final
 
@@ -46,12 +47,14 @@ class AsyncServer(Serving):
         server.register(Adder())
         await server.listen("ncalrpc:[calc]")
         await server.serve_forever()
+
+    capture: a pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE.
     """
 
     _asynchronous = True
 
-    def __init__(self, *, limits: Limits | None = None) -> None:
-        super().__init__(limits=limits)
+    def __init__(self, *, limits: Limits | None = None, capture: str | os.PathLike[str] | None = None) -> None:
+        super().__init__(limits=limits, capture=capture)
         self._tasks: set[asyncio.Task[None]] = set()
         self._clients: dict[Session, _Client] = {}
         self._stopped = asyncio.Event()

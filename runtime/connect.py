@@ -16,7 +16,7 @@ from uuid import UUID
 from .binding import StringBinding
 from .call import DEFAULT_TIMEOUT, Limits, deadline, remaining
 from .channel import BlockingChannel
-from .endpoints import open_wire
+from .endpoints import capture_of, open_wire
 from .locate import candidates
 from .status import DeadlineExceeded, Ran, RpcError, ServerUnavailable
 from .stub import AsyncClient, Client, Interface
@@ -24,6 +24,7 @@ from .wire import Wire
 
 if TYPE_CHECKING:
     import asyncio
+    import os
     from types import TracebackType
 
 logger = logging.getLogger("lrpc.connect")
@@ -49,11 +50,23 @@ class ConnectionInfo:
 
 @overload
 def connect(
-    client: type[C], target: str, *, timeout: float = ..., object: UUID | None = ..., limits: Limits | None = ...
+    client: type[C],
+    target: str,
+    *,
+    timeout: float = ...,
+    object: UUID | None = ...,
+    limits: Limits | None = ...,
+    capture: str | os.PathLike[str] | None = ...,
 ) -> C: ...
 @overload
 def connect(
-    client: type[A], target: str, *, timeout: float = ..., object: UUID | None = ..., limits: Limits | None = ...
+    client: type[A],
+    target: str,
+    *,
+    timeout: float = ...,
+    object: UUID | None = ...,
+    limits: Limits | None = ...,
+    capture: str | os.PathLike[str] | None = ...,
 ) -> Connecting[A]: ...
 def connect(
     client: type[C] | type[A],
@@ -62,30 +75,40 @@ def connect(
     timeout: float = DEFAULT_TIMEOUT,
     object: UUID | None = None,
     limits: Limits | None = None,
+    capture: str | os.PathLike[str] | None = None,
 ) -> C | Connecting[A]:
     r"""A client for the server at `target`.
 
     client: a generated class: `CalculatorClient`, or `AsyncCalculatorClient` for `async with` and `await`.
     target: a string binding (`ncalrpc:[calc]`), the name of a local service (`calc`), or `\\host\name`. timeout:
-    seconds that connecting, and later each call, may take. object: the object UUID that calls are for.
+    seconds that connecting, and later each call, may take. object: the object UUID that calls are for. capture: a
+    pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE.
 
     Raises InvalidBinding, ServerUnavailable, AccessDenied, BindRefused, DeadlineExceeded; TypeError for the client
-    of an interface of objects.
+    of an interface of objects; OSError for a file that cannot be had.
     """
     client.interface.require_calls()
     bounds = limits or Limits()
     if issubclass(client, AsyncClient):
-        return Connecting(client, target, timeout, object, bounds)
-    wire, info = reach(client.interface, target, timeout, object, bounds)
+        return Connecting(client, target, timeout, object, bounds, capture)
+    wire, info = reach(client.interface, target, timeout, object, bounds, capture)
     return client(BlockingChannel(wire, timeout), info)
 
 
 class Connecting(Generic[A]):
     """An asyncio client on its way: `async with` it, or `await` it and close it yourself."""
 
-    def __init__(self, client: type[A], target: str, timeout: float, object: UUID | None, limits: Limits) -> None:
+    def __init__(
+        self,
+        client: type[A],
+        target: str,
+        timeout: float,
+        object: UUID | None,
+        limits: Limits,
+        capture: str | os.PathLike[str] | None,
+    ) -> None:
         self._client = client
-        self._arguments = client.interface, target, timeout, object, limits
+        self._arguments = client.interface, target, timeout, object, limits, capture
         self._timeout = timeout
         self._connected: A | None = None
 
@@ -123,14 +146,20 @@ def _unwanted(reaching: asyncio.Future[tuple[Wire, ConnectionInfo]]) -> None:
 
 
 def reach(
-    interface: Interface, target: str, timeout: float, object: UUID | None, limits: Limits
+    interface: Interface,
+    target: str,
+    timeout: float,
+    object: UUID | None,
+    limits: Limits,
+    capture: str | os.PathLike[str] | None = None,
 ) -> tuple[Wire, ConnectionInfo]:
     """A wire with `interface` bound, to the first candidate that answers, and how it was chosen."""
     tried: list[str] = []
+    tap = capture_of("client", capture)
     until = time.monotonic() + remaining(timeout)
 
     def opener(binding: StringBinding, timeout: float) -> Wire:
-        return open_wire(binding, timeout, limits)
+        return open_wire(binding, timeout, limits, tap)
 
     def left() -> float:
         seconds = until - time.monotonic()

@@ -6,7 +6,8 @@ transports there are, and what their addresses look like, is known here and nowh
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ..transports import alpc, memory, pipe, security, tcp
@@ -20,15 +21,34 @@ from .session import LrpcSession, PduSession, Session
 from .status import AccessDenied, InvalidBinding, ListenError, Ran, RpcError, ServerUnavailable
 from .wire import LrpcWire, PduWire, Wire
 
+if TYPE_CHECKING:
+    from .capture.capturing import Capture
+
 LOOPBACK = "127.0.0.1"
+CAPTURE = "LRPC_CAPTURE"
+"""Looked for before the module that captures is loaded, which nearly nobody needs."""
 
 
-def open_wire(binding: StringBinding, timeout: float, limits: Limits) -> Wire:
+def capture_of(side: str, path: str | os.PathLike[str] | None) -> Capture | None:
+    """The capture of a `client` or `server`: the file it was given, or the environment's; None: there is none."""
+    if path is None and CAPTURE not in os.environ:
+        return None
+    from .capture.capturing import capture
+    from .capture.file import Side
+
+    return capture(path, Side[side.upper()])
+
+
+def open_wire(binding: StringBinding, timeout: float, limits: Limits, capture: Capture | None = None) -> Wire:
     """Connect to a full string binding. ServerUnavailable, AccessDenied or InvalidBinding when that fails."""
     try:
         if binding.protocol == NCALRPC:
-            return LrpcWire(_local(binding, alpc.connect, binding.endpoint, timeout), limits, binding.object)
-        return PduWire(_connected(binding, timeout), limits, binding.object)
+            port = _local(binding, alpc.connect, binding.endpoint, timeout)
+            return LrpcWire(port if capture is None else capture.port(port, binding), limits, binding.object)
+        connection = _connected(binding, timeout)
+        if capture is not None:
+            connection = capture.connection(connection, binding)
+        return PduWire(connection, limits, binding.object)
     except transport.TransportError as error:
         raise _unreached(binding, error) from error
 
@@ -62,8 +82,16 @@ class Endpoint:
     asked: the binding as the server's owner wrote it. binding: what clients connect to, with the real TCP port.
     """
 
-    def __init__(self, asked: StringBinding, descriptor: str | None, registry: Registry, limits: Limits) -> None:
+    def __init__(
+        self,
+        asked: StringBinding,
+        descriptor: str | None,
+        registry: Registry,
+        limits: Limits,
+        capture: Capture | None = None,
+    ) -> None:
         self.asked = str(asked)
+        self._capture = capture
         self._registry = registry
         self._limits = limits
         self._groups = AssociationGroups(lambda: ContextTable(uuid4, limits.max_contexts))
@@ -78,6 +106,9 @@ class Endpoint:
 
     def session(self, connection: Any, *, patient: bool) -> Session:
         """The engine for a connection that was accepted; patient: it may wait for a client to read."""
+        if self._capture is not None:
+            tapped = self._capture.port if self.binding.protocol == NCALRPC else self._capture.connection
+            connection = tapped(connection, self.binding)
         if self.binding.protocol == NCALRPC:
             return LrpcSession(connection, self._registry, self.asked, self._limits, patient=patient)
         return PduSession(

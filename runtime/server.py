@@ -7,6 +7,7 @@ connections, what runs is answered, then connections end.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import Counter
@@ -19,7 +20,7 @@ from . import dispatch
 from .binding import StringBinding
 from .call import Limits, set_caller
 from .dispatch import Registry
-from .endpoints import Endpoint
+from .endpoints import Endpoint, capture_of
 from .session import Ended, Session
 from .stub import Interface
 
@@ -34,8 +35,9 @@ class Serving:
 
     _asynchronous = False
 
-    def __init__(self, *, limits: Limits | None = None) -> None:
+    def __init__(self, *, limits: Limits | None = None, capture: str | os.PathLike[str] | None = None) -> None:
         self.limits = limits or Limits()
+        self._capture = capture_of("server", capture)
         self._registry = Registry(self.limits.max_items)
         self._endpoints: list[Endpoint] = []
         self._sessions: set[Session] = set()
@@ -65,7 +67,7 @@ class Serving:
         return [endpoint.binding for endpoint in self._endpoints]
 
     def _open(self, binding: str, security: str | None) -> Endpoint:
-        endpoint = Endpoint(StringBinding.parse(binding), security, self._registry, self.limits)
+        endpoint = Endpoint(StringBinding.parse(binding), security, self._registry, self.limits, self._capture)
         self._endpoints.append(endpoint)
         logger.info("listening on %s", endpoint.binding)
         return endpoint
@@ -100,10 +102,12 @@ class Server(Serving):
         server.register(Adder())
         server.listen("ncalrpc:[calc]")
         server.serve_forever()
+
+    capture: a pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE.
     """
 
-    def __init__(self, *, limits: Limits | None = None) -> None:
-        super().__init__(limits=limits)
+    def __init__(self, *, limits: Limits | None = None, capture: str | os.PathLike[str] | None = None) -> None:
+        super().__init__(limits=limits, capture=capture)
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()

@@ -27,6 +27,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.ndr"}),
     frozenset({"runtime.binding", "runtime.status", "runtime.classes"}),
     frozenset({"runtime.contexts", "runtime.ncacn", "runtime.ncalrpc"}),
+    frozenset({"runtime.capture"}),
     frozenset({"runtime.call"}),
     frozenset({"runtime.operation"}),
     frozenset({"runtime.stub", "runtime.serialization"}),
