@@ -14,6 +14,7 @@ from . import dispatch
 from .binding import StringBinding
 from .call import Limits, set_caller
 from .endpoints import Endpoint
+from .management import Authorize
 from .server import Serving
 from .session import SEND_TIMEOUT, Answer, Call, Ended, Session
 from .status import NCA_CANCEL, CallCancelled, Ran
@@ -53,11 +54,18 @@ class AsyncServer(Serving):
 
     _asynchronous = True
 
-    def __init__(self, *, limits: Limits | None = None, capture: str | os.PathLike[str] | None = None) -> None:
-        super().__init__(limits=limits, capture=capture)
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        authorize: Authorize | None = None,
+        capture: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__(limits=limits, authorize=authorize, capture=capture)
         self._tasks: set[asyncio.Task[None]] = set()
         self._clients: dict[Session, _Client] = {}
         self._stopped = asyncio.Event()
+        self._stopping: asyncio.Task[None] | None = None
 
     async def listen(self, binding: str, *, security: str | None = None) -> StringBinding:
         """Listen on an endpoint and serve it from now on; what clients connect to."""
@@ -75,6 +83,8 @@ class AsyncServer(Serving):
     async def stop(self, grace: float = 5.0) -> None:
         """Take no more connections, let calls that run end for `grace` seconds, then end all connections."""
         if self._stopped.is_set():
+            if self._stopping not in (None, asyncio.current_task()):
+                await asyncio.wait((self._stopping,))
             return
         self._stopped.set()
         loop = asyncio.get_running_loop()
@@ -89,6 +99,15 @@ class AsyncServer(Serving):
         await self._drain(grace)
         for session in list(self._sessions):
             self._end(session)
+
+    @property
+    def listening(self) -> bool:
+        """Does it take calls?"""
+        return bool(self._endpoints) and not self._stopped.is_set()
+
+    def stop_soon(self) -> None:
+        """Stop, as a task of its own: the one that asks may run a call."""
+        self._stopping = self._stopping or asyncio.get_running_loop().create_task(self.stop())
 
     async def _drain(self, grace: float) -> None:
         tasks = {task for task in self._tasks if task is not asyncio.current_task()}

@@ -45,6 +45,23 @@ class Limits:
     """From connecting to the first call that is understood."""
 
 
+@dataclass(slots=True)
+class Traffic:
+    """What a connection has carried. Only the connection's own thread, or its loop, counts."""
+
+    calls_in: int = 0
+    packets_in: int = 0
+    """PDUs, or messages."""
+    packets_out: int = 0
+
+    def __iadd__(self, other: Traffic) -> Traffic:
+        """Count in what another connection has carried."""
+        self.calls_in += other.calls_in
+        self.packets_in += other.packets_in
+        self.packets_out += other.packets_out
+        return self
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who is calling, as far as the kernel knows: None where the transport cannot tell."""

@@ -56,6 +56,8 @@ class Registration(NamedTuple):
     object: UUID | None
     endpoints: frozenset[str] | None
     """The endpoints that it answers on; None: all of its server."""
+    annotation: str = ""
+    """What the endpoint mapper tells people about it."""
 
     def at(self, endpoint: str) -> bool:
         """Does it answer there?"""
@@ -67,7 +69,9 @@ class Registry:
 
     def __init__(self, items: int) -> None:
         self._items = items
-        self._registrations: list[Registration] = []
+        self.registrations: list[Registration] = []
+        self._built_in: list[Registration] = []
+        """What a server answers by itself, where nobody registered the same."""
 
     def register(
         self,
@@ -76,6 +80,8 @@ class Registry:
         object: UUID | None = None,
         endpoints: Sequence[str] | None = None,
         views: bool = False,
+        annotation: str = "",
+        built_in: bool = False,
     ) -> list[Interface]:
         """Have an object answer for every interface that it implements. TypeError when it implements none."""
         interfaces = interfaces_of(implementation)
@@ -91,13 +97,13 @@ class Registry:
                 )
                 for operation in interface.operations
             }
-            self._registrations.append(Registration(interface, methods, object, allowed))
+            entry = Registration(interface, methods, object, allowed, annotation)
+            (self._built_in if built_in else self.registrations).append(entry)
         return interfaces
 
-    @property
-    def interfaces(self) -> list[Interface]:
-        """All that is served."""
-        return [registration.interface for registration in self._registrations]
+    def interfaces(self, endpoint: str) -> list[Interface]:
+        """What is registered there, each once, without what a server answers by itself."""
+        return list(dict.fromkeys(found.interface for found in self.registrations if found.at(endpoint)))
 
     def offers(self, uuid: UUID, version: tuple[int, int], endpoint: str) -> bool:
         """Is the interface served there? Minor versions are upwards compatible (C706 6.1.2)."""
@@ -117,7 +123,7 @@ class Registry:
     def _serving(self, uuid: UUID, version: tuple[int, int], endpoint: str) -> list[Registration]:
         return [
             found
-            for found in self._registrations
+            for found in (*self.registrations, *self._built_in)
             if found.interface.uuid == uuid
             and found.interface.version[0] == version[0]
             and found.interface.version[1] >= version[1]

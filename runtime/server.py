@@ -6,6 +6,7 @@ connections, what runs is answered, then connections end.
 
 from __future__ import annotations
 
+import abc
 import logging
 import os
 import threading
@@ -18,9 +19,10 @@ from uuid import UUID
 from ..transports import errors as transport
 from . import dispatch
 from .binding import StringBinding
-from .call import Limits, set_caller
+from .call import Limits, Traffic, set_caller
 from .dispatch import Registry
 from .endpoints import Endpoint, capture_of
+from .management import AsyncManagement, Authorize, Management, all_but_stop
 from .session import Ended, Session
 from .stub import Interface
 
@@ -30,18 +32,31 @@ PAUSE: Final = 0.1
 """Seconds to wait before accepting again when the machine is out of descriptors."""
 
 
-class Serving:
-    """What both faces share: what is registered, where it listens, who is connected."""
+class Serving(abc.ABC):
+    """What both faces share: what is registered, where it listens, who is connected.
+
+    authorize: who may have which operation of the management interface; without it all but stopping is everybody's.
+    """
 
     _asynchronous = False
 
-    def __init__(self, *, limits: Limits | None = None, capture: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        authorize: Authorize | None = None,
+        capture: str | os.PathLike[str] | None = None,
+    ) -> None:
         self.limits = limits or Limits()
+        self.authorize = authorize or all_but_stop
+        self.principals: dict[int, str] = {}
+        """The name that clients prove this server by, by authentication service (C706 chapter 13)."""
         self._capture = capture_of("server", capture)
         self._registry = Registry(self.limits.max_items)
         self._endpoints: list[Endpoint] = []
         self._sessions: set[Session] = set()
         self._users: Counter[object] = Counter()
+        self._ended = Traffic()
 
     def register(
         self,
@@ -50,25 +65,53 @@ class Serving:
         object: UUID | None = None,
         endpoints: Sequence[str] | None = None,
         views: bool = False,
+        annotation: str = "",
     ) -> list[Interface]:
         """Have an object answer for the interfaces that it implements.
 
         object: only calls for this object UUID. endpoints: only on these, as they were given to `listen`. views:
         byte arrays may arrive as read-only memoryviews of shared memory that the client can still change, good
-        until the method returns; without it they are bytes. TypeError for an object of the other face.
+        until the method returns; without it they are bytes. annotation: what an endpoint mapper tells people of it,
+        63 characters. TypeError for an object of the other face.
         """
         dispatch.check_face(implementation, asynchronous=self._asynchronous)
         names = None if endpoints is None else [str(StringBinding.parse(text)) for text in endpoints]
-        return self._registry.register(implementation, object=object, endpoints=names, views=views)
+        return self._registry.register(
+            implementation, object=object, endpoints=names, views=views, annotation=annotation
+        )
 
     @property
     def bindings(self) -> list[StringBinding]:
         """Where clients find this server."""
         return [endpoint.binding for endpoint in self._endpoints]
 
+    @property
+    @abc.abstractmethod
+    def listening(self) -> bool:
+        """Does it take calls?"""
+
+    @property
+    def statistics(self) -> tuple[int, int, int, int]:
+        """Calls in, calls out, packets in, packets out, of all connections there have been. A server calls nobody."""
+        total = Traffic()
+        total += self._ended
+        for session in list(self._sessions):
+            total += session.traffic
+        return total.calls_in, 0, total.packets_in, total.packets_out
+
+    def interfaces(self, endpoint: str) -> list[Interface]:
+        """What is registered at an endpoint, as it was given to `listen`."""
+        return self._registry.interfaces(endpoint)
+
+    @abc.abstractmethod
+    def stop_soon(self) -> None:
+        """Stop, once the call that asks for it is answered."""
+
     def _open(self, binding: str, security: str | None) -> Endpoint:
         endpoint = Endpoint(StringBinding.parse(binding), security, self._registry, self.limits, self._capture)
         self._endpoints.append(endpoint)
+        management = (AsyncManagement if self._asynchronous else Management)(self, endpoint.asked)
+        self._registry.register(management, endpoints=[endpoint.asked], built_in=True)
         logger.info("listening on %s", endpoint.binding)
         return endpoint
 
@@ -84,6 +127,7 @@ class Serving:
 
     def _dismiss(self, session: Session) -> None:
         self._sessions.discard(session)
+        self._ended += session.traffic
         user = _user(session)
         self._users[user] -= 1
         if not self._users[user]:
@@ -106,8 +150,14 @@ class Server(Serving):
     capture: a pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE.
     """
 
-    def __init__(self, *, limits: Limits | None = None, capture: str | os.PathLike[str] | None = None) -> None:
-        super().__init__(limits=limits, capture=capture)
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        authorize: Authorize | None = None,
+        capture: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__(limits=limits, authorize=authorize, capture=capture)
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -151,6 +201,15 @@ class Server(Serving):
         self._join(until)
         self._all(self._give_up)
         self._join(time.monotonic() + 1)
+
+    @property
+    def listening(self) -> bool:
+        """Does it take calls?"""
+        return self._started and not self._stopping.is_set()
+
+    def stop_soon(self) -> None:
+        """Stop, from a thread of its own: the one that asks may run a call."""
+        threading.Thread(target=self.stop, name="lrpc stop", daemon=True).start()
 
     def _all(self, action: Callable[[Session], None]) -> None:
         with self._lock:

@@ -18,7 +18,7 @@ from ..transports import alpc
 from ..transports import errors as transport
 from ..transports.seam import Connection, Peer
 from . import dispatch, ncacn, ncalrpc, plain
-from .call import Caller, Limits
+from .call import Caller, Limits, Traffic
 from .contexts import AssociationGroup, AssociationGroups, ContextTable
 from .dispatch import Method, Registry
 from .ndr.layout import Encoding
@@ -61,6 +61,8 @@ class Session(Protocol):
     caller: Caller
     bound: bool
     """The client has an interface: it is no longer in its handshake."""
+    traffic: Traffic
+    """What has gone over the connection."""
 
     def serve_next(self, timeout: float | None) -> None:
         """Wait for what comes next and serve it: blocking methods only."""
@@ -115,6 +117,7 @@ class LrpcSession:
         self, port: alpc.CommunicationPort, registry: Registry, endpoint: str, limits: Limits, *, patient: bool
     ) -> None:
         self.caller = _caller(port.peer, "ncalrpc")
+        self.traffic = Traffic()
         self.contexts = ContextTable(uuid4, limits.max_contexts)
         self._patient = patient
         self.bound = False
@@ -166,8 +169,12 @@ class LrpcSession:
         run = self._runners.get((binding_id, opnum)) or self._runner(binding_id, opnum)
         if run is None:
             return None
+        traffic = self.traffic
+        traffic.calls_in += 1
+        traffic.packets_in += 1
         answer = run(stub)
         if type(answer) is list and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE:
+            traffic.packets_out += 1
             return plain.response(self._port.client_id, message_id, call_id, answer[0])
         self._reply(message_id, *self._composed(call_id, answer))
         return b""
@@ -191,6 +198,7 @@ class LrpcSession:
     def _understood(self, message: alpc.PortMessage) -> list[Call]:
         if message.type == alpc.LPC_PORT_CLOSED:
             raise Ended("the client closed the port or died")
+        self.traffic.packets_in += 1
         event = self._association.receive(message.data, message.view)
         if isinstance(event, ncalrpc.RequestReceived):
             return [self._call(message, event)]
@@ -204,6 +212,7 @@ class LrpcSession:
         return []
 
     def _call(self, message: alpc.PortMessage, event: ncalrpc.RequestReceived) -> Call:
+        self.traffic.calls_in += 1
         encoding = _encoding(event.syntax)
         if len(event.stub) > self._limits.max_local_request:
             logger.warning("a request of %d octets exceeds max_local_request", len(event.stub))
@@ -231,6 +240,7 @@ class LrpcSession:
             self.bound = True
         else:
             answer = self._association.refuse(event)
+        self.traffic.packets_out += 1
         if self._patient:
             self._port.send_message(answer, message.message_id, alpc.LPC_REPLY, None, SEND_TIMEOUT)
         elif not self._port.send_message_now(answer, message.message_id, alpc.LPC_REPLY):
@@ -242,6 +252,7 @@ class LrpcSession:
         self._reply(call.message.message_id, *self._composed(call.key, answer))
 
     def _reply(self, message_id: int, data: bytes, view: alpc.View | None) -> None:
+        self.traffic.packets_out += 1
         try:
             self._port.send_message(data, message_id, alpc.LPC_REPLY, view, SEND_TIMEOUT)
         except transport.TransportError as error:
@@ -252,6 +263,7 @@ class LrpcSession:
         """Reply without waiting; yields whenever there is no room."""
         data, view = self._composed(call.key, answer)
         assert call.message is not None
+        self.traffic.packets_out += 1
         try:
             while not self._port.send_message_now(data, call.message.message_id, alpc.LPC_REPLY, view):
                 yield
@@ -317,6 +329,7 @@ class PduSession:
         groups: AssociationGroups,
     ) -> None:
         self.caller = _caller(connection.peer, protocol)
+        self.traffic = Traffic()
         self._patient = patient
         self._groups = groups
         self._group: AssociationGroup | None = None
@@ -372,6 +385,7 @@ class PduSession:
                     self._flush()
                     raise Ended(f"the client broke the protocol: {event.reason}")
             events = self._association.receive_data(b"")
+        self.traffic.packets_in = self._association.packets_in
         self._flush()
         if self._association.closed:
             raise Ended("the association is closed")
@@ -382,6 +396,7 @@ class PduSession:
 
     def _send(self, octets: bytes) -> None:
         """Send what the engine says by itself; without patience a client that leaves no room for it is done with."""
+        self.traffic.packets_out += bool(octets)
         if self._patient:
             self._connection.send(octets, SEND_TIMEOUT)
         elif self._half_sent and len(self._behind) < MAX_BEHIND:
@@ -410,6 +425,7 @@ class PduSession:
         self._send(self._association.accept(event, results))
 
     def _call(self, event: ncacn.RequestReceived) -> Call:
+        self.traffic.calls_in += 1
         context = self._association.contexts[event.context_id]
         encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
         if context.transfer == ncacn.NDR64:
@@ -454,8 +470,10 @@ class PduSession:
             if isinstance(answer, Fault):
                 never = answer.ran is Ran.NO
                 octets = self._association.fault(call.key, call.context_id, answer.status, did_not_execute=never)
+                self.traffic.packets_out += bool(octets)
                 return (octets,) if octets else ()
             pieces = self._association.respond(call.key, call.context_id, answer)
+            self.traffic.packets_out += len(pieces)
         except ncacn.StateError as error:
             raise Ended(str(error)) from error
         return pieces if self._connection.message_mode or len(pieces) < 2 else (b"".join(pieces),)

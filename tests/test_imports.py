@@ -42,7 +42,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"runtime.interfaces", "runtime.by_name"}),
-    frozenset({"runtime.locate", "runtime.endpoints"}),
+    frozenset({"runtime.locate", "runtime.endpoints", "runtime.management"}),
     frozenset({"runtime.connect", "runtime.server", "runtime.async_server"}),
     frozenset({"runtime.host", "runtime.ping", "runtime.demo", "runtime.objects"}),
     frozenset({"cli"}),

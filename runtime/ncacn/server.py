@@ -65,7 +65,7 @@ class ServerAssociation:
     the association group to be in, asked being 0 for a new one; None when there is no such group.
     transport_max_fragment: 5840 for TCP, 4280 for pipes.
 
-    contexts: what has been accepted so far, by context id.
+    contexts: what has been accepted so far, by context id. packets_in: PDUs that have come.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class ServerAssociation:
         transport_max_fragment: int = MAX_FRAGMENT_TCP,
     ) -> None:
         self.contexts: dict[int, Context] = {}
+        self.packets_in = 0
         self._secondary_address = secondary_address
         self._choose_group = group_id
         self._limits = limits
@@ -118,6 +119,7 @@ class ServerAssociation:
                 and self._assembly is None
             ):
                 self._running[call_id] = [_RUNNING]
+                self.packets_in += 1
                 return [RequestReceived(call_id, context_id, opnum, None, octets[CALL_HEADER_SIZE:], "<", WHOLE)]
         return self._receive(octets)
 
@@ -219,6 +221,7 @@ class ServerAssociation:
                 taken = self._inbox.take()
                 if taken is None:
                     return events
+                self.packets_in += 1
                 pdu = self._admit(*taken)
                 event = self._handle(pdu)
                 if event is not None:

@@ -59,7 +59,7 @@ def test_an_object_answers_for_all_its_interfaces(registry: Registry, calculator
 
     both = Both()
     assert {found.name for found in registry.register(both)} == {"Greeter", "Calculator"}
-    assert {found.name for found in registry.interfaces} == {"Greeter", "Calculator"}
+    assert {found.name for found in registry.interfaces("")} == {"Greeter", "Calculator"}
     assert dispatch.interfaces_of(both) == registry.interfaces
 
 

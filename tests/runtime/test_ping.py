@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import lrpc
-from lrpc.runtime.interfaces import mgmt
+from lrpc.runtime.interfaces import mgmt, winreg
 from lrpc.runtime.ping import ping
 
 IDL = """
@@ -44,7 +44,11 @@ def test_server_that_has_the_interface_answers(stub: Any, target: str) -> None:
 
 
 def test_server_without_the_interface_is_there_all_the_same(target: str) -> None:
-    assert "mgmt" in ping(target, mgmt.mgmt.interface).refusal
+    assert "winreg" in ping(target, winreg.winreg.interface).refusal
+
+
+def test_every_server_has_the_management_interface(target: str) -> None:
+    assert ping(target, mgmt.mgmt.interface).refusal == ""
 
 
 def test_choice_and_what_was_tried_are_told(stub: Any) -> None:
