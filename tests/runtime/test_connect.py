@@ -171,7 +171,7 @@ def test_a_deadline_bounds_connecting(client: Any, monkeypatch: pytest.MonkeyPat
 def test_all_candidates_share_the_time(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, given = SimpleNamespace(now=100.0), list[float]()
 
-    def slow(binding: StringBinding, timeout: float, limits: object) -> Any:
+    def slow(binding: StringBinding, timeout: float, *_: object) -> Any:
         given.append(timeout)
         clock.now += 6
         raise ServerUnavailable("nobody")
