@@ -60,8 +60,9 @@ class AsyncServer(Serving):
         limits: Limits | None = None,
         authorize: Authorize | None = None,
         capture: str | os.PathLike[str] | None = None,
+        register_endpoints: bool | None = None,
     ) -> None:
-        super().__init__(limits=limits, authorize=authorize, capture=capture)
+        super().__init__(limits=limits, authorize=authorize, capture=capture, register_endpoints=register_endpoints)
         self._tasks: set[asyncio.Task[None]] = set()
         self._clients: dict[Session, _Client] = {}
         self._stopped = asyncio.Event()
@@ -71,6 +72,8 @@ class AsyncServer(Serving):
         """Listen on an endpoint and serve it from now on; what clients connect to."""
         endpoint = self._open(binding, security)
         asyncio.get_running_loop().add_reader(endpoint.listener.fileno(), self._accept, endpoint)
+        if self._wants_mapper:
+            await asyncio.to_thread(self._announce)
         return endpoint.binding
 
     async def serve_forever(self) -> None:
@@ -87,6 +90,8 @@ class AsyncServer(Serving):
                 await asyncio.wait((self._stopping,))
             return
         self._stopped.set()
+        if self._announcer is not None:
+            await asyncio.to_thread(self._withdraw)
         loop = asyncio.get_running_loop()
         for endpoint in self._endpoints:
             loop.remove_reader(endpoint.listener.fileno())

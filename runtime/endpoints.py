@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ..transports import alpc, memory, pipe, security, tcp
+from ..transports import alpc, memory, namespace, pipe, security, tcp
 from ..transports import errors as transport
 from ..transports.seam import Connection, Listener
 from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding, pipe_name
@@ -74,6 +74,16 @@ def _unreached(binding: StringBinding, error: transport.TransportError) -> RpcEr
     if isinstance(error, transport.NameInvalid):
         return InvalidBinding(f"{binding}: {error}")
     return ServerUnavailable(f"{binding}: {error}")
+
+
+def has_mapper() -> bool:
+    """Does an endpoint mapper have its port on this machine? It is not asked whether it answers."""
+    try:
+        names = namespace.current(alpc.DIRECTORY)
+        os.close(names.open("epmapper", None))
+    except transport.TransportError:
+        return False
+    return True
 
 
 class Endpoint:

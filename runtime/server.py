@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from ..transports import errors as transport
@@ -21,10 +21,13 @@ from . import dispatch
 from .binding import StringBinding
 from .call import Limits, Traffic, set_caller
 from .dispatch import Registry
-from .endpoints import Endpoint, capture_of
+from .endpoints import Endpoint, capture_of, has_mapper
 from .management import AsyncManagement, Authorize, Management, all_but_stop
 from .session import Ended, Session
 from .stub import Interface
+
+if TYPE_CHECKING:
+    from .registration import Announcer
 
 logger = logging.getLogger("lrpc.server")
 
@@ -36,6 +39,8 @@ class Serving(abc.ABC):
     """What both faces share: what is registered, where it listens, who is connected.
 
     authorize: who may have which operation of the management interface; without it all but stopping is everybody's.
+    register_endpoints: tell the endpoint mapper of this machine where the server is. None: if there is one when the
+    server starts; True: as soon as there is one; False: never.
     """
 
     _asynchronous = False
@@ -46,6 +51,7 @@ class Serving(abc.ABC):
         limits: Limits | None = None,
         authorize: Authorize | None = None,
         capture: str | os.PathLike[str] | None = None,
+        register_endpoints: bool | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.authorize = authorize or all_but_stop
@@ -57,6 +63,8 @@ class Serving(abc.ABC):
         self._sessions: set[Session] = set()
         self._users: Counter[object] = Counter()
         self._ended = Traffic()
+        self._register_endpoints = register_endpoints
+        self._announcer: Announcer | None = None
 
     def register(
         self,
@@ -76,9 +84,12 @@ class Serving(abc.ABC):
         """
         dispatch.check_face(implementation, asynchronous=self._asynchronous)
         names = None if endpoints is None else [str(StringBinding.parse(text)) for text in endpoints]
-        return self._registry.register(
+        found = self._registry.register(
             implementation, object=object, endpoints=names, views=views, annotation=annotation
         )
+        if self._announcer is not None:
+            self._announcer.change()
+        return found
 
     @property
     def bindings(self) -> list[StringBinding]:
@@ -114,6 +125,29 @@ class Serving(abc.ABC):
         self._registry.register(management, endpoints=[endpoint.asked], built_in=True)
         logger.info("listening on %s", endpoint.binding)
         return endpoint
+
+    def _announce(self) -> None:
+        """Tell the endpoint mapper what there is."""
+        from .registration import Announcer, registered  # a server that nobody looks up has no use for it
+
+        def said() -> list[Any]:
+            return registered(list(self._registry.registrations), list(self._endpoints))
+
+        if self._announcer is None:
+            self._announcer = Announcer(said, insist=self._register_endpoints is True)
+        self._announcer.begin()
+
+    @property
+    def _wants_mapper(self) -> bool:
+        """Is the endpoint mapper to know, and is there one?"""
+        if self._announcer is None and self._register_endpoints is None:
+            return has_mapper()
+        return self._register_endpoints is not False
+
+    def _withdraw(self) -> None:
+        """Clients are not to be sent here any more."""
+        if self._announcer is not None:
+            self._announcer.end()
 
     def _admit(self, session: Session) -> bool:
         """Count a connection in, unless its user has too many."""
@@ -156,8 +190,9 @@ class Server(Serving):
         limits: Limits | None = None,
         authorize: Authorize | None = None,
         capture: str | os.PathLike[str] | None = None,
+        register_endpoints: bool | None = None,
     ) -> None:
-        super().__init__(limits=limits, authorize=authorize, capture=capture)
+        super().__init__(limits=limits, authorize=authorize, capture=capture, register_endpoints=register_endpoints)
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -171,6 +206,8 @@ class Server(Serving):
         endpoint = self._open(binding, security)
         if self._started:
             self._spawn(self._accept, endpoint)
+            if self._wants_mapper:
+                self._announce()
         return endpoint.binding
 
     def start(self) -> None:
@@ -179,6 +216,8 @@ class Server(Serving):
             self._started = True
             for endpoint in self._endpoints:
                 self._spawn(self._accept, endpoint)
+            if self._wants_mapper:
+                self._announce()
 
     def serve_forever(self) -> None:
         """Serve until `stop` is called from elsewhere or the program is interrupted."""
@@ -194,6 +233,7 @@ class Server(Serving):
     def stop(self, grace: float = 5.0) -> None:
         """Take no more connections and calls, let those that run end for `grace` seconds, then end all connections."""
         self._stopping.set()
+        self._withdraw()
         until = time.monotonic() + grace
         for endpoint in self._endpoints:
             endpoint.listener.close()

@@ -29,6 +29,19 @@ rpc_c_vers_upto: Final = 5
 
 
 @rpc.dataclass(slots=True)
+class RPC_SID_IDENTIFIER_AUTHORITY:
+    Value: bytes
+
+
+@rpc.dataclass(slots=True)
+class RPC_SID:
+    Revision: int
+    SubAuthorityCount: int = field(default=rpc.AUTO, kw_only=True)
+    IdentifierAuthority: RPC_SID_IDENTIFIER_AUTHORITY
+    SubAuthority: list[int]
+
+
+@rpc.dataclass(slots=True)
 class twr_t:
     """A protocol tower: floors in their own encoding (C706 appendix I)"""
 
@@ -74,6 +87,13 @@ class ept_inq_objectResult(rpc.NamedTuple):
     status: int
 
 
+class ept_map_authResult(rpc.NamedTuple):
+    entry_handle: rpc.Context
+    num_towers: int
+    towers: list[twr_t | None]
+    status: int
+
+
 class ept(rpc.Contract):
     """What a server of ept implements."""
 
@@ -107,6 +127,12 @@ class ept(rpc.Contract):
 
     @abc.abstractmethod
     def ept_mgmt_delete(self, object_speced: int, object: UUID | None, tower: twr_t | None) -> int: ...
+
+    @abc.abstractmethod
+    def ept_map_auth(
+        self, object: UUID, map_tower: twr_t, server: RPC_SID | None, entry_handle: rpc.Context, max_towers: int
+    ) -> ept_map_authResult:
+        """As ept_map, for servers that run as `server` alone. Of Windows, and in no specification."""
 
 
 class Asyncept(rpc.AsyncContract):
@@ -143,6 +169,12 @@ class Asyncept(rpc.AsyncContract):
     @abc.abstractmethod
     async def ept_mgmt_delete(self, object_speced: int, object: UUID | None, tower: twr_t | None) -> int: ...
 
+    @abc.abstractmethod
+    async def ept_map_auth(
+        self, object: UUID, map_tower: twr_t, server: RPC_SID | None, entry_handle: rpc.Context, max_towers: int
+    ) -> ept_map_authResult:
+        """As ept_map, for servers that run as `server` alone. Of Windows, and in no specification."""
+
 
 class eptClient(rpc.Client, ept):
     """Calls ept; made by lrpc.connect."""
@@ -177,6 +209,11 @@ class eptClient(rpc.Client, ept):
 
     def ept_mgmt_delete(self, object_speced: int, object: UUID | None, tower: twr_t | None) -> int:
         return self._call(_ept_ept_mgmt_delete, object_speced, object, tower)
+
+    def ept_map_auth(
+        self, object: UUID, map_tower: twr_t, server: RPC_SID | None, entry_handle: rpc.Context, max_towers: int
+    ) -> ept_map_authResult:
+        return self._call(_ept_ept_map_auth, object, map_tower, server, entry_handle, max_towers)
 
 
 class AsynceptClient(rpc.AsyncClient, Asyncept):
@@ -215,7 +252,20 @@ class AsynceptClient(rpc.AsyncClient, Asyncept):
     async def ept_mgmt_delete(self, object_speced: int, object: UUID | None, tower: twr_t | None) -> int:
         return await self._call(_ept_ept_mgmt_delete, object_speced, object, tower)
 
+    async def ept_map_auth(
+        self, object: UUID, map_tower: twr_t, server: RPC_SID | None, entry_handle: rpc.Context, max_towers: int
+    ) -> ept_map_authResult:
+        return await self._call(_ept_ept_map_auth, object, map_tower, server, entry_handle, max_towers)
 
+
+_RPC_SID_IDENTIFIER_AUTHORITY = rpc.Struct(RPC_SID_IDENTIFIER_AUTHORITY, "Value" / rpc.FixedArray(rpc.Byte, 6))
+_RPC_SID = rpc.Struct(
+    RPC_SID,
+    "Revision" / rpc.Char,
+    "SubAuthorityCount" / rpc.Char,
+    "IdentifierAuthority" / _RPC_SID_IDENTIFIER_AUTHORITY,
+    "SubAuthority" / rpc.ConformantArray(rpc.ULong, rpc.this.SubAuthorityCount),
+)
 _ept_lookup_handle_t = rpc.ContextHandle("ept_lookup_handle_t")
 _twr_t = rpc.Struct(
     twr_t, "tower_length" / rpc.ULong, "tower_octet_string" / rpc.ConformantArray(rpc.Byte, rpc.this.tower_length)
@@ -288,6 +338,19 @@ _ept_ept_mgmt_delete: rpc.Operation[int] = rpc.Operation(
     rpc.In("tower", rpc.FullPtr(_twr_t)),
     rpc.Out("status", rpc.ErrorStatus),
 )
+_ept_ept_map_auth: rpc.Operation[ept_map_authResult] = rpc.Operation(
+    7,
+    "ept_map_auth",
+    rpc.In("object", rpc.GUID),
+    rpc.In("map_tower", _twr_t),
+    rpc.In("server", rpc.UniquePtr(_RPC_SID)),
+    rpc.InOut("entry_handle", _ept_lookup_handle_t),
+    rpc.In("max_towers", rpc.Range(rpc.ULong, 0, 500)),
+    rpc.Out("num_towers", rpc.ULong),
+    rpc.Out("towers", rpc.ConformantVaryingArray(rpc.FullPtr(_twr_t), rpc.this.max_towers, rpc.this.num_towers)),
+    rpc.Out("status", rpc.ErrorStatus),
+    result=ept_map_authResult,
+)
 
 ept.interface = Asyncept.interface = rpc.Interface(
     "ept",
@@ -301,16 +364,23 @@ ept.interface = Asyncept.interface = rpc.Interface(
         _ept_ept_lookup_handle_free,
         _ept_ept_inq_object,
         _ept_ept_mgmt_delete,
+        _ept_ept_map_auth,
     ),
     endpoints=("ncacn_ip_tcp:[135]", "ncacn_np:[\\pipe\\epmapper]", "ncalrpc:[epmapper]"),
 )
 
 __interfaces__ = (ept.interface,)
 __layouts__: dict[str, rpc.Layout] = {
+    "RPC_SID_IDENTIFIER_AUTHORITY": _RPC_SID_IDENTIFIER_AUTHORITY,
+    "RPC_SID": _RPC_SID,
     "ept_lookup_handle_t": _ept_lookup_handle_t,
     "twr_t": _twr_t,
     "ept_entry_t": _ept_entry_t,
     "rpc_if_id_t": _rpc_if_id_t,
+    "_RPC_SID_IDENTIFIER_AUTHORITY": _RPC_SID_IDENTIFIER_AUTHORITY,
+    "_RPC_SID": _RPC_SID,
+    "PRPC_SID": rpc.UniquePtr(_RPC_SID),
+    "PSID": rpc.UniquePtr(_RPC_SID),
     "boolean32": rpc.ULong,
     "twr_p_t": rpc.RefPtr(_twr_t),
     "ept_entry_p_t": rpc.RefPtr(_ept_entry_t),

@@ -1,4 +1,4 @@
-"""Writes every generated file again: the golden stubs, the stubs of `runtime/interfaces`, the schema of the model.
+"""Writes every generated file again: the golden stubs, those of `runtime/interfaces` and examples, the model's schema.
 
 Run from the project's root: python -m tests.rpcgen.regenerate
 """
@@ -13,6 +13,7 @@ from lrpc.rpcgen.model import Model
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = Path(__file__).parent / "good"
+EXAMPLES = ROOT / "examples"
 INTERFACES = ROOT / "runtime" / "interfaces"
 COMMAND = "python -m tests.rpcgen.regenerate"
 
@@ -24,8 +25,16 @@ def golden() -> dict[Path, str]:
 
 def packaged() -> dict[Path, str]:
     """The stubs of the runtime's own interfaces."""
-    names = ("dcom", "epmapper", "lsarpc", "mgmt", "oaut", "pac", "samr", "srvsvc", "svcctl", "winreg", "wkssvc")
+    names = (
+        "dcom", "epmapper", "lsarpc", "mgmt", "oaut", "pac", "registrar",
+        "samr", "srvsvc", "svcctl", "winreg", "wkssvc",
+    )  # fmt: skip
     return {INTERFACES / f"{name}.py": _text(ROOT / "idl" / f"{name}.idl", COMMAND, package=True) for name in names}
+
+
+def examples() -> dict[Path, str]:
+    """The stubs of the examples."""
+    return {idl.with_suffix(".py"): _text(idl, f"lrpc gen {idl.name}") for idl in sorted(EXAMPLES.glob("*/*.idl"))}
 
 
 def schema() -> dict[Path, str]:
@@ -41,6 +50,6 @@ def _text(idl: Path, command: str, *, package: bool = False) -> str:
 
 
 if __name__ == "__main__":
-    for path, text in {**golden(), **packaged(), **schema()}.items():
+    for path, text in {**golden(), **packaged(), **examples(), **schema()}.items():
         path.write_text(text, encoding="utf-8")
         print(path.relative_to(ROOT))

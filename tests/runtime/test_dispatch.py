@@ -60,7 +60,7 @@ def test_an_object_answers_for_all_its_interfaces(registry: Registry, calculator
     both = Both()
     assert {found.name for found in registry.register(both)} == {"Greeter", "Calculator"}
     assert {found.name for found in registry.interfaces("")} == {"Greeter", "Calculator"}
-    assert dispatch.interfaces_of(both) == registry.interfaces
+    assert dispatch.interfaces_of(both) == registry.interfaces("")
 
 
 def test_an_object_without_an_interface_is_refused(registry: Registry) -> None:

@@ -1,0 +1,117 @@
+"""How a server lets the endpoint mapper of its machine know where it is: `mapper.py` is the other side.
+
+A server's registration is a context handle on a connection that it keeps, so it ends with the server, however that
+ends. A thread says all of it again from time to time, which finds a mapper that was started anew.
+
+Rules: a server serves whether there is a mapper or not, and waits for none longer than TIMEOUT. Towers are of NDR
+2.0, as Windows' are: a client that finds a server by it may still agree with the server on NDR64.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from ..transports import tcp
+from .binding import MEMORY, NCACN_IP_TCP
+from .dispatch import Registration
+from .endpoint_map import NIL
+from .endpoints import Endpoint
+from .interfaces import registrar
+from .status import RpcError
+from .stub import Handle
+from .towers import NDR, Syntax, Tower, build
+
+logger = logging.getLogger("lrpc.registration")
+
+MAPPER: Final = "ncalrpc:[epmapper]"
+TIMEOUT: Final = 2.0
+"""Seconds that a server lets a mapper take."""
+PERIOD: Final = 10.0
+"""Seconds after which a server says again what it has."""
+
+Registered = registrar.registered_t
+
+
+def registered(registrations: Iterable[Registration], endpoints: Iterable[Endpoint]) -> list[Registered]:
+    """What a server has to say: each interface at each endpoint that it answers on, in that order."""
+    reachable = [endpoint for endpoint in endpoints if endpoint.binding.protocol != MEMORY]
+    return [_entry(one, endpoint) for one in registrations for endpoint in reachable if one.at(endpoint.asked)]
+
+
+def _entry(registration: Registration, endpoint: Endpoint) -> Registered:
+    interface, binding = registration.interface, endpoint.binding
+    address = tcp.parse_address(endpoint.listener.address)[0] if binding.protocol == NCACN_IP_TCP else ""
+    tower = Tower(Syntax(interface.uuid, *interface.version), NDR, binding.protocol, binding.endpoint, address)
+    return Registered(registration.object or NIL, registration.annotation, tower=build(tower))
+
+
+class Announcer:
+    """Keeps a server registered. From any thread.
+
+    said: gives what the server has to say. insist: go on looking for a mapper when there is none at first.
+    """
+
+    def __init__(self, said: Callable[[], list[Registered]], *, insist: bool) -> None:
+        self._said = said
+        self._insist = insist
+        self._client: registrar.registrarClient | None = None
+        self._handle: Handle | None = None
+        self._lock = threading.Lock()
+        self._changed = threading.Event()
+        self._over = False
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> bool:
+        """Register, and see to it that it stays so; says whether there was a mapper."""
+        found = self.announce()
+        if (found or self._insist) and self._thread is None and not self._over:
+            self._thread = threading.Thread(target=self._keep, name="lrpc registration", daemon=True)
+            self._thread.start()
+        return found
+
+    def change(self) -> None:
+        """The server has something else to say; it will be said soon."""
+        self._changed.set()
+
+    def end(self) -> None:
+        """Take all of it back. What the mapper does not hear of any more, it forgets with the connection."""
+        self._over = True
+        self._changed.set()
+        with self._lock:
+            self._hang_up()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(TIMEOUT)
+
+    def announce(self) -> bool:
+        """Say everything now; says whether the mapper took it."""
+        with self._lock:
+            if self._over:
+                return False
+            try:
+                self._say()
+            except RpcError as error:
+                logger.log(logging.WARNING if self._insist else logging.DEBUG, "not registered: %s", error)
+                self._hang_up()
+                return False
+            return True
+
+    def _say(self) -> None:
+        if self._client is None:
+            from .connect import connect
+
+            self._client = connect(registrar.registrarClient, MAPPER, timeout=TIMEOUT)
+        self._handle = self._client.announce(self._handle, self._said())
+
+    def _hang_up(self) -> None:
+        client, self._client, self._handle = self._client, None, None
+        if client is not None:
+            client.close()
+
+    def _keep(self) -> None:
+        while not self._over:
+            self._changed.wait(PERIOD)
+            self._changed.clear()
+            self.announce()
