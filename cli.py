@@ -158,6 +158,70 @@ def serve(
 
 
 @app.command()
+def epmapper(
+    listen: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--listen", "-l", metavar="BINDING", help="Where; again for more. [default: port 135 of loopback]"
+        ),
+    ] = None,
+    security: Annotated[
+        str | None, typer.Option(metavar="SDDL", help="Who may connect to ports and pipes. [default: only you]")
+    ] = None,
+    trust_machine: Annotated[
+        bool, typer.Option("--trust-machine", help="Any user of this machine may register, over TCP too.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log connections.")] = False,
+) -> None:
+    """Run this machine's endpoint mapper until SIGINT or SIGTERM.
+
+    Servers that are started afterwards register by themselves, through ncalrpc:[epmapper], which is always listened
+    on; a server that ends, in whatever way, is forgotten. Clients of other machines ask at TCP port 135.
+
+    \b
+    lrpc epmapper
+    lrpc epmapper --listen 'ncacn_ip_tcp:0.0.0.0[135]'
+    """
+    from .runtime import mapper, mapper_host
+
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(message)s")
+    who = mapper.this_machine if trust_machine else mapper.own_processes
+    mapper_host.serve(listen or [], lambda binding: print(binding, flush=True), security, may_register=who)
+
+
+@app.command()
+def endpoints(
+    host: Annotated[
+        str | None,
+        typer.Argument(metavar="HOST", help="A host, or the string binding of a mapper. [default: this machine]"),
+    ] = None,
+    interface: Annotated[
+        str | None, typer.Option(metavar="WORD", help="Only interfaces with this in UUID, name or annotation.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    timeout: Seconds = DEFAULT_TIMEOUT,
+) -> None:
+    """List what an endpoint mapper knows: interfaces, and where they are.
+
+    \b
+    lrpc endpoints
+    lrpc endpoints dc.example.com --interface netlogon
+    lrpc endpoints 'ncacn_ip_tcp:host[1135]' --json
+    """
+    from .runtime import lookup
+    from .runtime.endpoint_list import listed
+
+    shown = listed(lookup.ept_lookup(host, timeout=timeout), "" if host is None else lookup.address(host).address)
+    wanted = [one for one in shown if interface is None or one.has(interface)]
+    if as_json:
+        show_json([one.as_json() for one in wanted])
+        return
+    for one in wanted:
+        print("\n".join(one.lines()))
+    complain(f"{sum(len(one.bindings) for one in wanted)} endpoints of {len(wanted)} interfaces")
+
+
+@app.command()
 @compiling
 def call(
     target: Annotated[str, typer.Argument(metavar="BINDING", help="A string binding, or the name of a service.")],

@@ -1,34 +1,27 @@
 """From a name to full bindings, in the order in which they are to be tried, each with its reason.
 
 A string binding that has its endpoint is obeyed. A service of this machine is looked for as an ALPC port, then
-as a named pipe, then with the endpoint mapper; one of another machine with its endpoint mapper (C706 2.4).
+as a named pipe, then with the endpoint mapper; one of another machine with its endpoint mapper (C706 2.4). This
+machine's mapper is asked by ALPC before TCP, and about ports and pipes too.
 """
 
 from __future__ import annotations
 
 import re
 import socket
-import struct
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
-from uuid import UUID
 
-from .binding import NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding
+from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding
 from .call import remaining
 from .channel import BlockingChannel
-from .status import InvalidBinding, RpcError, ServerUnavailable
+from .status import Fault, InvalidBinding, RpcError, ServerUnavailable
 from .stub import Interface
+from .towers import NDR, Syntax, Tower
 from .wire import Wire
 
 EPMAPPER_PORT: Final = "135"
-MAX_TOWERS: Final = 16
-EPT_S_NOT_REGISTERED: Final = 0x16C9A0D6
-
-_NDR_UUID: Final = UUID("8a885d04-1ceb-11c9-9fe8-08002b104860")
-_UUID_FLOOR: Final = 0x0D
-_RPC_CO_FLOOR: Final = 0x0B
-_TCP_FLOOR: Final = 0x07
-_IP_FLOOR: Final = 0x09
+LOOPBACK: Final = "127.0.0.1"
 
 Opener = Callable[[StringBinding, float], Wire]
 
@@ -65,7 +58,7 @@ def _bound(binding: StringBinding, interface: Interface, opener: Opener, timeout
             found = StringBinding(binding.protocol, binding.address, known.endpoint, binding.object, binding.options)
             yield Candidate(found, "the endpoint is well known: the IDL names it")
             return
-    if binding.protocol != NCACN_IP_TCP:
+    if binding.protocol == MEMORY:
         raise InvalidBinding(f"{binding}: no endpoint, and {interface.name} has none of its own for {binding.protocol}")
     yield from _mapped(binding, interface, opener, timeout)
 
@@ -81,23 +74,49 @@ def _remote(host: str, interface: Interface, opener: Opener, timeout: float) -> 
 
 
 def _mapped(binding: StringBinding, interface: Interface, opener: Opener, timeout: float) -> Iterator[Candidate]:
-    host = binding.address or "127.0.0.1"
-    mapper = StringBinding(NCACN_IP_TCP, host, EPMAPPER_PORT)
-    for port in mapped_ports(mapper, interface, opener, timeout):
-        found = StringBinding(NCACN_IP_TCP, host, str(port), binding.object, binding.options)
-        yield Candidate(found, f"the endpoint mapper of {host} knows the port")
+    """What the first mapper says that knows anything."""
+    refusals: list[str] = []
+    for mapper in _mappers(binding):
+        try:
+            towers = mapped_towers(mapper, interface, binding.protocol, opener, timeout)
+        except ServerUnavailable as error:
+            refusals.append(str(error))
+            continue
+        for tower in towers:
+            host = _host(binding, mapper, tower)
+            found = StringBinding(binding.protocol, host, tower.endpoint, binding.object, binding.options)
+            yield Candidate(found, f"the endpoint mapper of {mapper.address or 'this machine'} knows it")
+        return
+    raise ServerUnavailable("; ".join(refusals))
 
 
-def mapped_ports(mapper: StringBinding, interface: Interface, opener: Opener, timeout: float) -> list[int]:
-    """The TCP ports that an endpoint mapper knows for an interface. ServerUnavailable when it knows none.
+def _mappers(binding: StringBinding) -> Iterator[StringBinding]:
+    """The endpoint mappers to ask, in order. Only this machine's own tells of ports and pipes."""
+    if binding.protocol != NCACN_IP_TCP or is_local(binding.address):
+        yield StringBinding(NCALRPC, "", "epmapper")
+    if binding.protocol == NCACN_IP_TCP:
+        yield StringBinding(NCACN_IP_TCP, binding.address or LOOPBACK, EPMAPPER_PORT)
+
+
+def _host(binding: StringBinding, mapper: StringBinding, tower: Tower) -> str:
+    """The host of a server that a mapper knows: that of the mapper, which alone can say of its own machine which."""
+    if binding.protocol != NCACN_IP_TCP:
+        return binding.address
+    return mapper.address or tower.address or LOOPBACK
+
+
+def mapped_towers(
+    mapper: StringBinding, interface: Interface, protocol: str, opener: Opener, timeout: float
+) -> list[Tower]:
+    """Where a mapper knows an interface, over a protocol sequence. ServerUnavailable when it knows it nowhere.
 
     timeout: seconds that each step may take, unless `deadline` says less.
     """
-    from .interfaces import epmapper  # local calls have no use for it
+    from . import lookup  # local calls have no use for it
+    from .interfaces import epmapper
 
-    left = remaining(timeout)
     try:
-        wire = opener(mapper, left)
+        wire = opener(mapper, remaining(timeout))
     except RpcError as error:
         raise ServerUnavailable(f"the endpoint mapper does not answer: {error}") from error
     try:
@@ -105,52 +124,15 @@ def mapped_ports(mapper: StringBinding, interface: Interface, opener: Opener, ti
     except RpcError:
         wire.close()
         raise
+    wanted = Tower(Syntax(interface.uuid, *interface.version), NDR, protocol)
     with epmapper.eptClient(BlockingChannel(wire, timeout)) as client:
-        asked = epmapper.twr_t(tower_octet_string=map_tower(interface))
-        answer = client.ept_map(None, asked, None, MAX_TOWERS)
-        if answer.entry_handle is not None:
-            client.ept_lookup_handle_free(answer.entry_handle)
-    towers = [] if answer.status else [tower for tower in answer.towers if tower is not None]
-    ports = [port for tower in towers if (port := tcp_port(tower.tower_octet_string)) is not None]
-    if not ports:
-        raise ServerUnavailable(f"{mapper}: {interface.name} is not registered for {NCACN_IP_TCP}")
-    return ports
-
-
-def map_tower(interface: Interface) -> bytes:
-    """The protocol tower that asks for an interface over TCP in NDR (C706 appendix L; all little-endian)."""
-    major, minor = interface.version
-    floors = [
-        _floor(struct.pack("<B16sH", _UUID_FLOOR, interface.uuid.bytes_le, major), struct.pack("<H", minor)),
-        _floor(struct.pack("<B16sH", _UUID_FLOOR, _NDR_UUID.bytes_le, 2), struct.pack("<H", 0)),
-        _floor(bytes((_RPC_CO_FLOOR,)), bytes(2)),
-        _floor(bytes((_TCP_FLOOR,)), bytes(2)),
-        _floor(bytes((_IP_FLOOR,)), bytes(4)),
-    ]
-    return struct.pack("<H", len(floors)) + b"".join(floors)
-
-
-def _floor(left: bytes, right: bytes) -> bytes:
-    return struct.pack("<H", len(left)) + left + struct.pack("<H", len(right)) + right
-
-
-def tcp_port(tower: bytes) -> int | None:
-    """The TCP port in a tower; None when it has none, or is no tower."""
-    for left, right in _floors(tower):
-        if left[:1] == bytes((_TCP_FLOOR,)) and len(right) == 2:
-            return int.from_bytes(right, "big") or None
-    return None
-
-
-def _floors(tower: bytes) -> Iterator[tuple[bytes, bytes]]:
-    offset, sides = 2, list[bytes]()
-    while offset + 2 <= len(tower):
-        (size,) = struct.unpack_from("<H", tower, offset)
-        sides.append(tower[offset + 2 : offset + 2 + size])
-        offset += 2 + size
-        if len(sides) == 2:
-            yield sides[0], sides[1]
-            sides.clear()
+        try:
+            found = list(dict.fromkeys(lookup.towers(client, wanted)))
+        except Fault as error:
+            raise ServerUnavailable(f"{mapper}: {error}") from error
+    if not found:
+        raise ServerUnavailable(f"{mapper}: {interface.name} is not registered for {protocol}")
+    return found
 
 
 def is_local(host: str) -> bool:

@@ -44,9 +44,18 @@ FLOORS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"runtime.interfaces", "runtime.by_name"}),
-    frozenset({"runtime.locate", "runtime.endpoints", "runtime.management"}),
+    frozenset({"runtime.locate", "runtime.lookup", "runtime.endpoints", "runtime.management"}),
     frozenset({"runtime.connect", "runtime.server", "runtime.async_server", "runtime.registration", "runtime.mapper"}),
-    frozenset({"runtime.host", "runtime.ping", "runtime.demo", "runtime.mapper_host", "runtime.objects"}),
+    frozenset(
+        {
+            "runtime.host",
+            "runtime.ping",
+            "runtime.demo",
+            "runtime.mapper_host",
+            "runtime.endpoint_list",
+            "runtime.objects",
+        }
+    ),
     frozenset({"cli"}),
     frozenset({"__main__"}),
     frozenset({""}),
