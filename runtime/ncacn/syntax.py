@@ -9,7 +9,7 @@ from uuid import UUID
 from .constants import Order
 
 SYNTAX_SIZE: Final = 20
-_VERSION: Final = {"<": struct.Struct("<HH"), ">": struct.Struct(">HH")}
+_VERSION: Final = {"<": struct.Struct("<I"), ">": struct.Struct(">I")}
 _FEATURE_PREFIX: Final = UUID("6cb71c2c-9812-4540-0000-000000000000").bytes[:8]
 
 
@@ -31,13 +31,14 @@ class SyntaxId(NamedTuple):
     minor: int = 0
 
     def serialize(self, order: Order) -> bytes:
-        """20 octets: UUID, major version, minor version."""
-        return uuid_octets(self.uuid, order) + _VERSION[order].pack(self.major, self.minor)
+        """20 octets: the UUID, and the version as one number with its major part in the lower 16 bits."""
+        return uuid_octets(self.uuid, order) + _VERSION[order].pack(self.minor << 16 | self.major)
 
     @classmethod
     def parse(cls, octets: bytes, order: Order) -> SyntaxId:
         """The syntax in exactly 20 octets."""
-        return cls(uuid_of(octets[:16], order), *_VERSION[order].unpack_from(octets, 16))
+        (version,) = _VERSION[order].unpack_from(octets, 16)
+        return cls(uuid_of(octets[:16], order), version & 0xFFFF, version >> 16)
 
     @property
     def features(self) -> int | None:

@@ -12,7 +12,7 @@ from lrpc.runtime.ncacn import NDR, NDR64, SyntaxId, feature_syntax
 
 NDR_OCTETS = {
     "<": "045d888a eb1c c911 9fe808002b104860 0200 0000",
-    ">": "8a885d04 1ceb 11c9 9fe808002b104860 0002 0000",
+    ">": "8a885d04 1ceb 11c9 9fe808002b104860 0000 0002",
 }
 
 
