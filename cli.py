@@ -321,48 +321,34 @@ def demo(
     show_table(("asked for", "connected to", "because", "µs a call"), cells)
 
 
-class Seen(StrEnum):
-    """Whose view of the calls."""
-
-    CLIENT = "client"
-    SERVER = "server"
-
-
 @app.command(context_settings={"allow_interspersed_args": False})
 @compiling
 def capture(
     command: Annotated[list[str] | None, typer.Argument(metavar="COMMAND...", help="A program and its words.")] = None,
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The file.")] = "capture.pcapng",
-    side: Annotated[Seen | None, typer.Option(help="Only what clients, or servers, see. [default: both]")] = None,
+    client: Annotated[bool | None, typer.Option("--client/--server", help="Only what this side sees.")] = None,
     read: Annotated[str | None, typer.Option("--read", "-r", metavar="FILE", help="List the calls of a file.")] = None,
-    idl: Annotated[
-        list[str] | None, typer.Option("--idl", metavar="FILE", help="With --read: names; again for more.")
-    ] = None,
+    idl: Annotated[list[str] | None, typer.Option("--idl", metavar="FILE", help="For names; again for more.")] = None,
     *,
     options: Options,
 ) -> None:
     """Run a program and capture its calls, for Wireshark; or list the calls of a file.
 
     All that the program starts is captured too, over every transport; the exit status is the program's. Where both
-    ends of a call are, it is seen twice; --side leaves one out.
+    ends of a call are, it is seen twice.
 
     \b
     lrpc capture -o x.pcapng -- python client.py
     lrpc capture --read x.pcapng --idl calc.idl
     """
-    from .runtime.capture import listing, pcapng, run
+    from .runtime.capture import listing, run
 
     if (read is None) is (not command):
         raise typer.BadParameter("one of the two: a program to run, or --read FILE", param_hint="COMMAND")
-    if command and read is None:
-        raise typer.Exit(run.run(command, output, side or ""))
+    if read is None:
+        raise typer.Exit(run.run(command or (), output, {None: "", True: "client", False: "server"}[client]))
     known = listing.Listing(_load(path, options) for path in idl or ())
-    try:
-        with open(read or "", "rb") as file:
-            show_table(listing.HEADINGS, known.rows(file))
-    except pcapng.BadCapture as error:
-        complain(f"{read}: {error}")
-        raise typer.Exit(FAILED) from None
+    show_table(listing.HEADINGS, known.rows(read))
     if known.unread:
         complain(f"note: {known.unread} packets are no PDUs")
 
@@ -542,6 +528,7 @@ def _exit_status(error: Exception) -> int | None:
     """What an exception that a user can bring about means; None for any other, which is a mistake in lrpc."""
     from .rpcgen.model_file import BadModel
     from .runtime.by_name import UnknownName
+    from .runtime.capture.pcapng import BadCapture
     from .runtime.host import Unservable
 
     match error:
@@ -551,7 +538,7 @@ def _exit_status(error: Exception) -> int | None:
             return USAGE
         case RpcError():
             return RPC_FAILED
-        case NdrError() | IdlError() | BadModel() | Unservable() | OSError():
+        case NdrError() | IdlError() | BadModel() | Unservable() | BadCapture() | OSError():
             return FAILED
         case _:
             return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .binding import StringBinding
 from .call import DEFAULT_TIMEOUT, Limits
 from .connect import ConnectionInfo
-from .endpoints import open_wire
+from .endpoints import capture_of, open_wire
 from .locate import Candidate, candidates
 from .status import BindRefused, ServerUnavailable
 from .stub import Interface
@@ -52,7 +52,7 @@ def ping(target: str, interface: Interface, timeout: float = DEFAULT_TIMEOUT) ->
 
 
 def _open(binding: StringBinding, timeout: float) -> Wire:
-    return open_wire(binding, timeout, Limits())
+    return open_wire(binding, timeout, Limits(), capture_of("client", None))
 
 
 def _asked(

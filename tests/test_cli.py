@@ -55,7 +55,7 @@ class Service(Calculator):
 BAD = "interface Broken { long }\n"
 VERBS = (
     *("gen", "check", "lint", "model", "diff", "doc", "header", "fmt"),
-    *("serve", "call", "ping", "demo", "pack", "unpack", "explain"),
+    *("serve", "call", "ping", "demo", "capture", "pack", "unpack", "explain"),
 )
 PACKAGE = str(Path(lrpc.__file__).absolute().parents[1])
 
@@ -407,6 +407,46 @@ def test_explain_knows_replies_encodings_and_what_they_need(run: Run) -> None:
 
 
 # Streams
+
+
+def test_capture_of_a_program_lists_its_calls(run: Run, served: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", PACKAGE)
+    words = [sys.executable, "-m", "lrpc.cli", "call", served, "Divide", '{"a": 7, "b": 0}', "--idl", "calc.idl"]
+    assert run("capture", "-o", "x.pcapng", "--", *words).status == 4
+    result = run("capture", "--read", "x.pcapng", "--idl", "calc.idl")
+    assert (result.status, result.err) == (0, "")
+    heading, line = result.out.splitlines()
+    assert heading == "time\tseen by\tconnection\toperation\tsent\treceived\tms\tstatus"
+    _, side, connection, operation, sent, received, _, status = line.split("\t")
+    assert (side, operation, sent, received) == ("client", "Calculator.Divide", "8", "0")
+    assert connection.startswith(f"{served}: client pid ")
+    assert status == "fault nca_s_fault_int_div_by_zero (0x1c000001)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "reason"),
+    [
+        ([], 2, "a program to run, or --read FILE"),
+        (["--read", "x", "true"], 2, "a program to run, or --read FILE"),
+        (["--read", "calc.idl"], 1, "calc.idl: it does not begin with a section header"),
+        (["--read", "missing"], 1, "No such file"),
+        (["-o", "calc.idl", "true"], 1, "no capture of lrpc"),
+        (["./missing"], 1, "No such file"),
+    ],
+)
+def test_capture_says_what_is_wrong(run: Run, arguments: list[str], status: int, reason: str) -> None:
+    result = run("capture", *arguments)
+    assert (result.status, result.out) == (status, "")
+    assert reason in " ".join(result.err.replace("│", " ").split())
+    assert Path("calc.idl").read_text() == IDL
+
+
+def test_capture_notes_what_is_no_pdu(run: Run) -> None:
+    from lrpc.runtime.capture import pcapng
+    from lrpc.runtime.capture.file import preamble
+
+    Path("x.pcapng").write_bytes(preamble() + pcapng.packet(0, 0, b"", outbound=True))
+    assert run("capture", "--read", "x.pcapng").err == "lrpc: note: 1 packets are no PDUs\n"
 
 
 def test_demo_is_a_table_of_tabs_when_piped() -> None:

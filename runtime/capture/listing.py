@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterable, Iterator
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from ..status import fault_name, status_name
 from .calls import CapturedCall, Reader
+from .pcapng import BadCapture
 
 if TYPE_CHECKING:
     from ..operation import Interface, Operation
@@ -35,10 +36,14 @@ class Listing:
         """Packets that were no PDUs."""
         return self._reader.unread
 
-    def rows(self, file: BinaryIO) -> Iterator[tuple[str, ...]]:
-        """A row for each call, as HEADINGS says; BadCapture when the file cannot be read."""
-        for call in self._reader.calls(file):
-            yield self.row(call)
+    def rows(self, path: str) -> Iterator[tuple[str, ...]]:
+        """A row for each call in a file, as HEADINGS says; OSError, and BadCapture for what is none."""
+        with open(path, "rb") as file:
+            try:
+                for call in self._reader.calls(file):
+                    yield self.row(call)
+            except BadCapture as error:
+                raise BadCapture(f"{path}: {error}") from error
 
     def row(self, call: CapturedCall) -> tuple[str, ...]:
         """One call."""

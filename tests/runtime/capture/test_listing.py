@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import io
 import re
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from lrpc.runtime.capture.calls import CapturedCall
 from lrpc.runtime.capture.file import preamble
 from lrpc.runtime.capture.listing import HEADINGS, Listing, interfaces_in, moment, stock
+from lrpc.runtime.capture.pcapng import BadCapture
 from lrpc.runtime.interfaces import winreg
 from lrpc.runtime.ncacn import SyntaxId
 
@@ -70,7 +71,14 @@ def test_moment_is_a_time_of_day() -> None:
     assert re.fullmatch(r"\d\d:\d\d:\d\d\.123456", moment(1_700_000_000_123_456_789))
 
 
-def test_a_file_without_calls_has_no_rows() -> None:
+def test_a_file_without_calls_has_no_rows(tmp_path: Path) -> None:
     listing = Listing()
-    assert list(listing.rows(io.BytesIO(preamble()))) == []
+    (tmp_path / "x.pcapng").write_bytes(preamble())
+    assert list(listing.rows(str(tmp_path / "x.pcapng"))) == []
     assert listing.unread == 0
+
+
+def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("these are notes")
+    with pytest.raises(BadCapture, match="notes: it does not begin with a section header"):
+        list(Listing().rows(str(tmp_path / "notes")))
