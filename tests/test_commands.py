@@ -57,7 +57,16 @@ def test_every_block_of_the_page_is_run() -> None:
 
 def test_every_verb_has_its_place_on_the_page() -> None:
     text = (readme.ROOT / PAGE).read_text(encoding="utf-8")
-    verbs = {verb.__name__ for verb in VERBS} | {"serve", "call", "ping", "pack", "unpack", "explain", "demo"}
+    verbs = {verb.__name__ for verb in VERBS} | {
+        "serve",
+        "call",
+        "ping",
+        "capture",
+        "pack",
+        "unpack",
+        "explain",
+        "demo",
+    }
     assert verbs <= set(re.findall(r"`lrpc (\w+)`", text))
     assert verbs <= set(re.findall(r"\blrpc (\w+) [^`\n]*\w", "\n".join(said for _, said in readme.blocks(PAGE))))
 
