@@ -36,6 +36,10 @@ Values = tuple[Any, ...]
 UNSUPPORTED_TYPE = 0x1C010017
 
 
+_ANSWERED_IN = {Encoding.NDR: Encoding.NDR, Encoding.NDR_BIG: Encoding.NDR, Encoding.NDR64: Encoding.NDR64}
+"""What a request's encoding is answered in: a server writes in its own order of octets, and says so (C706 14.1)."""
+
+
 class Method(NamedTuple):
     """An operation and the bound method that serves it."""
 
@@ -157,8 +161,8 @@ def serve(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTab
     try:
         result = _invoke(method, given, contexts)
     except (Exception, SystemExit) as error:
-        return _failed(method, given, error, encoding, contexts)
-    return _answered(method, given, result, encoding, contexts)
+        return _failed(method, given, error, _ANSWERED_IN[encoding], contexts)
+    return _answered(method, given, result, _ANSWERED_IN[encoding], contexts)
 
 
 def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callable[[Octets], list[Octets] | Fault]:
@@ -199,8 +203,8 @@ async def serve_async(method: Method, stub: Octets, encoding: Encoding, contexts
     try:
         result = await _invoke(method, given, contexts)
     except (Exception, SystemExit) as error:
-        return _failed(method, given, error, encoding, contexts)
-    return _answered(method, given, result, encoding, contexts)
+        return _failed(method, given, error, _ANSWERED_IN[encoding], contexts)
+    return _answered(method, given, result, _ANSWERED_IN[encoding], contexts)
 
 
 def answer(method: Method | Fault, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets] | Fault:

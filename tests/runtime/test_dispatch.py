@@ -40,7 +40,8 @@ def answered(method: Method, contexts: ContextTable, *values: Any, encoding: Enc
     codecs = method.operation.codecs(encoding)
     stub = b"".join(codecs.request.encode(values))
     answer = dispatch.answer(method, stub, encoding, contexts)
-    return answer if isinstance(answer, lrpc.Fault) else codecs.response.decode(b"".join(answer), values)
+    back = method.operation.codecs(Encoding.NDR if encoding is Encoding.NDR_BIG else encoding).response
+    return answer if isinstance(answer, lrpc.Fault) else back.decode(b"".join(answer), values)
 
 
 @pytest.fixture
@@ -291,3 +292,11 @@ def test_refused_arguments_are_logged_without_alarm(
     fault = dispatch.answer(find(registry, calculator, 0), b"123", Encoding.NDR, contexts)
     assert isinstance(fault, lrpc.RefusedStubData | lrpc.Fault)
     assert [record.levelname for record in caplog.records] == ["INFO"]
+
+
+def test_request_in_big_endian_is_answered_in_little(registry: Registry, service: Any, calculator: ModuleType) -> None:
+    method = registry.find(calculator.CALCULATOR, (1, 0), 0, None, HERE)
+    stub = bytes.fromhex("00000002 00000003")
+    answer = dispatch.answer(method, stub, Encoding.NDR_BIG, ContextTable(uuid4, 1))
+    assert not isinstance(answer, lrpc.Fault)
+    assert b"".join(answer) == bytes.fromhex("05000000")
