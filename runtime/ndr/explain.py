@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from .errors import RPC_S_INVALID_TAG, NdrError
 from .layout import Encoding, Layout
-from .reference_rules import Observer
+from .reference_rules import Observer, Turn
 
 
 class Kind(enum.StrEnum):
@@ -219,29 +219,25 @@ def _fields(observer: Observer, octets: bytes, index: int) -> Iterator[Piece]:
 def _notes(observer: Observer) -> dict[int, list[str]]:
     """By the index of a span: which pointee begins there, where the pointee of an id is."""
     notes: dict[int, list[str]] = {}
-    waiting: dict[tuple[str, int], list[int]] = {}
     for index, span in enumerate(observer):
-        if span.meaning in POINTERS:
-            referent = observer.value(index)
-            waiting.setdefault((span.path, referent), []).append(index)
-            if not referent:
-                notes[index] = ["null"]
-    for index, referent, path, alias in observer.pointees:
-        pointer = waiting[path, referent].pop(0)
-        if alias is not None:
-            notes.setdefault(pointer, []).append(f"the same as {alias or 'the value'}")
+        if span.meaning in POINTERS and not observer.value(index):
+            notes[index] = ["null"]
+    for turn in observer.turns:
+        if turn.alias is not None:
+            notes.setdefault(turn.pointer, []).append(f"the same as {turn.alias or 'the value'}")
             continue
-        begin = _beginning(observer, index, path)
+        begin = _beginning(observer, turn)
         if begin is not None:
-            notes.setdefault(pointer, []).append(f"pointee at {begin:#06x}")
-            notes.setdefault(index, []).append(f"pointee of {referent:#x} at {observer[pointer].offset:#06x}")
+            notes.setdefault(turn.pointer, []).append(f"pointee at {begin:#06x}")
+            whose = f"pointee of {turn.number:#x} at {observer[turn.pointer].offset:#06x}"
+            notes.setdefault(turn.begin, []).append(whose)
     return notes
 
 
-def _beginning(observer: Observer, index: int, path: str) -> int | None:
+def _beginning(observer: Observer, turn: Turn) -> int | None:
     """The offset of what was read for a pointee; None when that took no octets."""
-    span = observer[index] if index < len(observer) else observer.missing
-    return span.offset if span is not None and _within(span.path, path) else None
+    span = observer[turn.begin] if turn.begin < len(observer) else observer.missing
+    return None if turn.empty or span is None else span.offset
 
 
 def _within(path: str, outer: str) -> bool:

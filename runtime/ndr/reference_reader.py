@@ -42,7 +42,7 @@ from .layout_samba import Flagged, Untagged
 from .reference_deferred import Referent, all_of, deferred
 from .reference_reader_contexts import ContextReader, Mode
 from .reference_reader_fields import NullCheck
-from .reference_rules import Place, Steps, conformant, counts_of_null, parameters_place, settle, shape
+from .reference_rules import Place, Steps, Turn, conformant, counts_of_null, parameters_place, settle, shape
 from .referents import OTHER, ROUND, again
 
 
@@ -187,7 +187,7 @@ class Reader(ContextReader):
         """The referent id; the pointee comes in the deferred pass (C706 14.3.12)."""
         referent = self.count(place, "referent id", "C706 14.3.12")
         if referent:
-            return self._pointee(layout, referent, place, self.mode)
+            return self._pointee(layout, referent, place, self.mode, len(self.observer or ()) - 1)
         if isinstance(layout, RefPtr):
             status = RPC_X_NULL_REF_POINTER
             raise self.bad("a null [ref] pointer", place, rule="C706 14.3.12.1", status=status)
@@ -195,28 +195,30 @@ class Reader(ContextReader):
             self.checks.append(NullCheck(said, 0, "a null pointer", place, self.position))
         return None
 
-    def _pointee(self, layout: Pointer, referent: int, place: Place, mode: Mode) -> Steps:
-        """Equal ids mean the same object to full pointers only (C706 14.3.12.2)."""
+    def _pointee(self, layout: Pointer, number: int, place: Place, mode: Mode, span: int) -> Steps:
+        """Equal ids mean the same object to full pointers only (C706 14.3.12.2). span: the index of the id's."""
+        turn = None
         if self.observer is not None:
-            known = self.referents.get(referent) if isinstance(layout, FullPtr) else None
-            alias = None if known is None else known.path
-            self.observer.pointees.append((len(self.observer), referent, place.path, alias))
+            known = self.referents.get(number) if isinstance(layout, FullPtr) else None
+            turn = self.observer.turn(span, number, None if known is None else known.path)
         if isinstance(layout, FullPtr):
-            return (yield self._full_pointee(layout, referent, place, mode))
-        return (yield from self._target(layout.target, place, mode))
+            return (yield self._full_pointee(layout, number, place, mode, turn))
+        return (yield from self._target(layout.target, place, mode, turn))
 
-    def _target(self, target: Layout, place: Place, mode: Mode) -> Steps:
+    def _target(self, target: Layout, place: Place, mode: Mode, turn: Turn | None) -> Steps:
         with self.under(mode):
             part = self.item(target, self.behind(target, place))
+        if turn is not None:
+            turn.empty = turn.begin == len(self.observer or ())
         return (yield part) if isinstance(part, Generator) else part
 
-    def _full_pointee(self, layout: FullPtr, number: int, place: Place, mode: Mode) -> Steps:
+    def _full_pointee(self, layout: FullPtr, number: int, place: Place, mode: Mode, turn: Turn | None) -> Steps:
         """The first pointer whose turn comes brings the pointee, later ones are aliases."""
         kind = shape(layout.target)
         known = self.referents.get(number)
         if known is None:
             known = self.referents[number] = Referent(kind, place.path, self.before(number, kind))
-            value = yield from self._target(layout.target, place.opened(known), mode)
+            value = yield from self._target(layout.target, place.opened(known), mode, turn)
             known.holds(again(known.before, shared(value)))
             self.keep(number, kind, known.value)
         elif known.shape != kind:

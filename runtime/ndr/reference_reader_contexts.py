@@ -140,17 +140,19 @@ class ContextReader(ArrayReader, ABC):
     def _relative(self, layout: Relative, place: Place) -> Any:
         octets = self.take(layout.width, layout.width, place, "relative offset", "libndr")
         offset = self.saw(int.from_bytes(octets, "little" if self.encoding.order == "<" else "big"))
-        return self._behind(layout, self.base + offset, place, self.mode) if offset else None
+        span = len(self.observer or ()) - 1
+        return self._behind(layout, self.base + offset, place, self.mode, span) if offset else None
 
-    def _behind(self, layout: Relative, at: int, place: Place, mode: Mode) -> Steps:
+    def _behind(self, layout: Relative, at: int, place: Place, mode: Mode, span: int) -> Steps:
         """The pointee; the stream goes on where it was. Octets read again and again are paid for."""
         if at > len(self.octets):
             raise self.bad(f"an offset to {at:#x}", place, rule="libndr")
-        if self.observer is not None:
-            self.observer.pointees.append((len(self.observer), at - mode.base, place.path, None))
+        turn = None if self.observer is None else self.observer.turn(span, at - mode.base)
         back, self.position = self.position, at
         with self.under(mode):
             part = self.item(layout.target, self.behind(layout.target, place))
+        if turn is not None:
+            turn.empty = turn.begin == len(self.observer or ())
         if isinstance(part, Generator):
             part = yield part
         self.pay(1 + (self.position - at) // 16, place)

@@ -77,13 +77,26 @@ class Span(NamedTuple):
     rule: str
 
 
+@dataclass(slots=True)
+class Turn:
+    """A pointer whose turn came: the indexes of its Span and of the first of its pointee, and the referent id.
+
+    alias: the path that has the pointee, for a full pointer that brings none. empty: the pointee took no octets.
+    """
+
+    pointer: int
+    begin: int
+    number: int
+    alias: str | None
+    empty: bool = False
+
+
 class Observer(list[Span]):
     """A trace for `parse(..., trace=Observer())` that is told more than the octets; `explain.py` makes use of it.
 
     By the index of a Span: values, what was read from it, a list where it is in several; tags, those that select an
-    arm; pointees, the referent ids whose turn it was just before it, each with its path and, for an alias, the path
-    that has the pointee. missing: the field that the octets did not hold, its size as it should be; there: how much of
-    it they held.
+    arm. turns: the pointers whose turn came, in that order. missing: the field that the octets did not hold, its size
+    as it should be; there: how much of it they held.
     complete: all was read; an error is one of what siblings say of each other.
     """
 
@@ -92,10 +105,15 @@ class Observer(list[Span]):
         self.values: dict[int, Any] = {}
         self.several: set[int] = set()
         self.tags: set[int] = set()
-        self.pointees: list[tuple[int, int, str, str | None]] = []
+        self.turns: list[Turn] = []
         self.missing: Span | None = None
         self.there = 0
         self.complete = False
+
+    def turn(self, pointer: int, number: int, alias: str | None = None) -> Turn:
+        """A pointer's turn came."""
+        self.turns.append(Turn(pointer, len(self), number, alias))
+        return self.turns[-1]
 
     def value(self, index: int) -> Any:
         """What was read from a Span; None when that is nothing."""

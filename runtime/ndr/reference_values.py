@@ -18,7 +18,10 @@ from .reference_rules import Place, counts_of, octets_each, pointed, text_codec
 
 def brief(value: Any) -> str:
     """A value as a message shows it."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:  # a list of many nodes
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= 40 else f"{text[:36]} ..."
 
 

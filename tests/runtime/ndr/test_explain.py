@@ -8,6 +8,7 @@ import itertools
 import json
 import random
 import re
+import struct
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -295,6 +296,35 @@ def test_null_and_alias_are_said() -> None:
     explanation = explain(layout, bytes.fromhex("01000000 02000000 00000000 02000000 6100 0000 01000000 00000000"))
     notes = {piece.path: piece.notes for piece in explanation.pieces if piece.kind is Kind.REFERENT}
     assert notes == {"a": ("pointee at 0x0004",), "b": ("the same as a",), "c": ("null",)}
+
+
+RING: Struct = Struct(dict, "v" / Long, "next" / FullPtr(lambda: RING))
+LIST: Struct = Struct(dict, "v" / Long, "next" / UniquePtr(lambda: LIST))
+
+
+def test_circle_is_explained_once() -> None:
+    explanation = explain(
+        Parameters("p" / FullPtr(RING)), bytes.fromhex("01000000 07000000 02000000 08000000 01000000")
+    )
+    notes = [piece.notes for piece in explanation.pieces if piece.kind is Kind.REFERENT]
+    assert notes == [("pointee at 0x0004",), ("pointee at 0x000c",), ("the same as p",)]
+    assert explanation.value["p"]["next"]["next"] is explanation.value["p"]
+
+
+def test_long_list_is_explained_with_short_paths() -> None:
+    octets = struct.pack("<II", 7, 1) * 2_000 + struct.pack("<II", 8, 0)
+    explanation = explain(LIST, octets)
+    assert (explanation.error, len(explanation.pieces)) == (None, 4_002)
+    last = explanation.pieces[-2]
+    assert (last.value, last.notes) == (8, ("pointee of 0x1 at 0x3e7c",))
+    assert last.path == ".".join(["next"] * 8 + ["<1,985 more>"] + ["next"] * 7 + ["v"])
+
+
+def test_end_of_a_long_list_that_is_cut_is_found() -> None:
+    explanation = explain(LIST, struct.pack("<II", 7, 1) * 2_000 + bytes(2))
+    failed = [piece for piece in explanation.pieces if piece.failed]
+    assert [(piece.offset, piece.kind, len(piece.octets)) for piece in failed] == [(16_000, Kind.CUT, 2)]
+    assert failed[0].notes == ("4 octets, 2 are there", "pointee of 0x1 at 0x3e7c")
 
 
 def test_union_tag_is_told_from_its_arm() -> None:

@@ -36,6 +36,14 @@ class Color(enum.IntEnum):
     RED = 1
 
 
+def test_value_in_a_message_is_short_however_deep_it_is():
+    nested: list[object] = []
+    for _ in range(100_000):
+        nested = [nested]
+    assert brief(nested) == "<list>"
+    assert len(brief("x" * 99)) == 40
+
+
 def test_member_is_a_key_or_an_attribute():
     assert member({"a": 1}, "a", "") == member(SimpleNamespace(a=1), "a", "") == 1
     with pytest.raises(NdrError) as caught:
