@@ -7,7 +7,7 @@ its callers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from .classes import NamedTuple, dataclass
@@ -85,16 +85,33 @@ from .operation import (
 )
 from .status import ArgumentError, BadStubData, Ran
 
+if TYPE_CHECKING:
+    from .automation import BSTR, SAFEARRAY, VARIANT, ArrayValue, SafeArray, Variant, VariantValue
+
 __all__ = [
-    "AUTO", "GUID", "NO_ARM", "Array", "AsyncClient", "AsyncContract", "AsyncIDispatch", "AsyncIUnknown", "BitSet",
-    "Boolean", "Byte", "Char", "Client", "ConformantArray", "ConformantVaryingArray", "Context", "ContextHandle",
-    "Contract", "Conversion", "Converted", "Dimension", "Double", "EncapsulatedUnion", "Enum", "ErrorStatus",
-    "FixedArray", "Float", "FullPtr", "HResult", "Handle", "Hyper", "IDispatch", "IUnknown", "Ignored", "In", "InOut",
-    "Int3264", "Interface", "InterfacePtr", "InterfaceRef", "Layout", "Long", "Mark", "MultiArray", "NamedTuple",
-    "NtStatus", "OctetStream", "Octets", "Operation", "Out", "Pipe", "Range", "RefPtr", "Short", "Small", "String",
-    "Struct", "SwitchIs", "UHyper", "UInt3264", "ULong", "UShort", "USmall", "Union", "UniquePtr", "VaryingArray",
-    "WChar", "compare", "dataclass", "present", "samba", "shared", "this", "when",
+    "AUTO", "BSTR", "GUID", "NO_ARM", "SAFEARRAY", "VARIANT", "Array", "ArrayValue", "AsyncClient", "AsyncContract",
+    "AsyncIDispatch", "AsyncIUnknown", "BitSet", "Boolean", "Byte", "Char", "Client", "ConformantArray",
+    "ConformantVaryingArray", "Context", "ContextHandle", "Contract", "Conversion", "Converted", "Dimension",
+    "Double", "EncapsulatedUnion", "Enum", "ErrorStatus", "FixedArray", "Float", "FullPtr", "HResult", "Handle",
+    "Hyper", "IDispatch", "IUnknown", "Ignored", "In", "InOut", "Int3264", "Interface", "InterfacePtr",
+    "InterfaceRef", "Layout", "Long", "Mark", "MultiArray", "NamedTuple", "NtStatus", "OctetStream", "Octets",
+    "Operation", "Out", "Pipe", "Range", "RefPtr", "SafeArray", "Short", "Small", "String", "Struct", "SwitchIs",
+    "UHyper", "UInt3264", "ULong", "UShort", "USmall", "Union", "UniquePtr", "Variant", "VariantValue",
+    "VaryingArray", "WChar", "compare", "dataclass", "present", "samba", "shared", "this", "when",
 ]  # fmt: skip
+
+_AUTOMATION: Final = ("BSTR", "SAFEARRAY", "VARIANT", "ArrayValue", "SafeArray", "Variant", "VariantValue")
+
+
+def __getattr__(name: str) -> Any:
+    """Automation, of which few stubs speak: it is loaded when one does."""
+    if name not in _AUTOMATION:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import automation
+
+    found = globals()[name] = getattr(automation, name)
+    return found
+
 
 R = TypeVar("R")
 Context: TypeAlias = Any

@@ -28,7 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.binding", "runtime.status", "runtime.classes"}),
     frozenset({"runtime.towers"}),
     frozenset({"runtime.endpoint_map"}),
-    frozenset({"runtime.contexts", "runtime.ncacn", "runtime.ncalrpc"}),
+    frozenset({"runtime.contexts", "runtime.ncacn", "runtime.ncalrpc", "runtime.automation"}),
     frozenset({"runtime.capture"}),
     frozenset({"runtime.call"}),
     frozenset({"runtime.operation"}),

@@ -39,8 +39,8 @@ _ROOTS: Final[Mapping[str, str]] = {
 }
 """Interfaces that exist without a file (MS-DCOM 3.1.1.5.8, MS-OAUT 3.1.4)."""
 
-_AUTOMATION: Final = ("LPSAFEARRAY", "wirePSAFEARRAY", "PSAFEARRAY", "wireSAFEARRAY")
-"""Pointers to the wire form of a SAFEARRAY, by the files that define them (MS-OAUT 2.2.30.10)."""
+_AUTOMATION: Final = ("LPSAFEARRAY", "PSAFEARRAY", "wirePSAFEARRAY", "wireSAFEARRAY")
+"""Pointers to a SAFEARRAY, or to its wire form, by the files that define them (MS-OAUT 2.2.30.10)."""
 
 NO_WIRE_FORM: Final = frozenset(
     (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from .. import model
+from .automation import GIVEN, TAKEN, automation_word
 
 MAX_UNION: Final = 80
 """Columns of the union of a union's arms; a longer one is Any, which reads better."""
@@ -47,6 +48,9 @@ class Annotations:
                 return self._arms(union)
             case model.Defined():
                 return self._defined(type_)
+            case model.Converted(conversion=key):
+                known = automation_word(self._definitions[key], self._definitions)
+                return ["Any"] if known is None else [*(TAKEN if accepting else GIVEN)[known]]
             case _:
                 return [_PLAIN[type_.kind]]
 
@@ -96,7 +100,7 @@ class Annotations:
 
 _OCTETS: Final = (model.Scalar(word="Byte"), model.Scalar(word="Char"))
 _PLAIN: Final = {
-    "guid": "UUID", "string": "str", "interface": "rpc.InterfaceRef", "ignored": "None", "converted": "Any",
+    "guid": "UUID", "string": "str", "interface": "rpc.InterfaceRef", "ignored": "None",
     "text": "str", "text_list": "list[str]",
 }  # fmt: skip
 _SCALARS: Final = {

@@ -8,6 +8,7 @@ from typing import Final
 
 from .. import model
 from .annotations import Annotations, joined
+from .automation import automation_word
 from .docstrings import docstring
 from .layouts import Layouts, constant
 from .naming import STUB_WORDS, Names, enumerator, words_of
@@ -30,10 +31,13 @@ class TypeNames:
             for key, definition in self.definitions.items()
             if not isinstance(definition, _WITHOUT_CLASS)
         }
+        words = {key: automation_word(definition, self.definitions) for key, definition in self.definitions.items()}
+        self.automation = {key: f"rpc.{word}" for key, word in words.items() if word is not None}
+        """Layouts that the runtime has."""
         self.conversions = {
             key: names.take(definition.name)
             for key, definition in self.definitions.items()
-            if isinstance(definition, model.ConversionType)
+            if isinstance(definition, model.ConversionType) and key not in self.automation
         }
         loose = [one for one in found.definitions if isinstance(one, model.Enumeration) and not one.name]
         constants: list[tuple[str, ConstantValue, str]] = [
@@ -46,7 +50,9 @@ class TypeNames:
 
     def take_layouts(self, names: Names) -> None:
         """The private names of the layouts."""
-        self.layouts = {key: names.private(found.name) for key, found in self.definitions.items()}
+        self.layouts = {
+            key: self.automation.get(key) or names.private(found.name) for key, found in self.definitions.items()
+        }
 
 
 class TypeEmitter:
@@ -129,7 +135,11 @@ class TypeEmitter:
     def layouts(self) -> list[str]:
         """The layouts; those that are named before they are there say their type."""
         printed: list[tuple[model.Definition, Part]] = []
+        for key in self._names.automation:
+            self._layouts.printed(key)
         for definition in self._names.definitions.values():
+            if definition.key in self._names.automation:
+                continue
             printed.append((definition, self._layout(definition)))
             self._layouts.printed(definition.key)
         out: list[str] = []

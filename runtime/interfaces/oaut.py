@@ -11,9 +11,8 @@ ITypeLib2 (00020411-0000-0000-c000-000000000046).
 Automation ([MS-OAUT]): values that say their type, arrays of them, objects that are called by name,
 and types that can be asked about.
 
-BSTR, VARIANT and SAFEARRAY are the types of the wire, as in [MS-OAUT]: pointers to structures. A program on
-Windows
-sees others.
+BSTR, VARIANT and SAFEARRAY are values of the program's language, as on Windows; wireBSTR, wireVARIANT and
+wireSAFEARRAY are what travels for them: pointers to structures, as [MS-OAUT] has it.
 """
 
 from __future__ import annotations
@@ -524,7 +523,7 @@ class RecordInfo:
 class DISPPARAMS:
     """The arguments of a call, the last one first."""
 
-    rgvarg: list[wireVARIANTStr | None] | None
+    rgvarg: list[rpc.Variant] | None
     rgdispidNamedArgs: list[int] | None
     cArgs: int = field(default=rpc.AUTO, kw_only=True)
     cNamedArgs: int = field(default=rpc.AUTO, kw_only=True)
@@ -536,9 +535,9 @@ class EXCEPINFO:
 
     wCode: int
     wReserved: int
-    bstrSource: FLAGGED_WORD_BLOB | None
-    bstrDescription: FLAGGED_WORD_BLOB | None
-    bstrHelpFile: FLAGGED_WORD_BLOB | None
+    bstrSource: str | None
+    bstrDescription: str | None
+    bstrHelpFile: str | None
     dwHelpContext: int
     pvReserved: int
     pfnDeferredFillIn: int
@@ -561,7 +560,7 @@ class ARRAYDESC:
 @rpc.dataclass(slots=True)
 class PARAMDESCEX:
     cBytes: int
-    varDefaultValue: wireVARIANTStr | None
+    varDefaultValue: rpc.Variant
 
 
 @rpc.dataclass(slots=True)
@@ -598,7 +597,7 @@ class FUNCDESC:
 class VARDESC:
     memid: int
     lpstrReserved: str | None
-    _vdUnion: int | wireVARIANTStr | None
+    _vdUnion: int | rpc.Variant | None
     elemdescVar: ELEMDESC
     wVarFlags: int
     """VARFLAGS"""
@@ -643,7 +642,7 @@ class TLIBATTR:
 @rpc.dataclass(slots=True)
 class CUSTDATAITEM:
     guid: UUID
-    varValue: wireVARIANTStr | None
+    varValue: rpc.Variant
 
 
 @rpc.dataclass(slots=True)
@@ -668,10 +667,10 @@ class GetIDsOfNamesResult(rpc.NamedTuple):
 
 
 class InvokeResult(rpc.NamedTuple):
-    pVarResult: wireVARIANTStr | None
+    pVarResult: rpc.Variant
     pExcepInfo: EXCEPINFO
     pArgErr: int
-    rgVarRef: list[wireVARIANTStr | None]
+    rgVarRef: list[rpc.Variant]
     return_: int
 
 
@@ -703,7 +702,7 @@ class IDispatch(rpc.IUnknown):
         dwFlags: int,
         pDispParams: DISPPARAMS,
         rgVarRefIdx: Sequence[int],
-        rgVarRef: Sequence[wireVARIANTStr | None],
+        rgVarRef: Sequence[rpc.VariantValue],
         *,
         cVarRef: int = rpc.AUTO,
     ) -> InvokeResult:
@@ -738,7 +737,7 @@ class AsyncIDispatch(rpc.AsyncIUnknown):
         dwFlags: int,
         pDispParams: DISPPARAMS,
         rgVarRefIdx: Sequence[int],
-        rgVarRef: Sequence[wireVARIANTStr | None],
+        rgVarRef: Sequence[rpc.VariantValue],
         *,
         cVarRef: int = rpc.AUTO,
     ) -> InvokeResult:
@@ -767,7 +766,7 @@ class IDispatchClient(rpc.Client, IDispatch):
         dwFlags: int,
         pDispParams: DISPPARAMS,
         rgVarRefIdx: Sequence[int],
-        rgVarRef: Sequence[wireVARIANTStr | None],
+        rgVarRef: Sequence[rpc.VariantValue],
         *,
         cVarRef: int = rpc.AUTO,
     ) -> InvokeResult:
@@ -798,7 +797,7 @@ class AsyncIDispatchClient(rpc.AsyncClient, AsyncIDispatch):
         dwFlags: int,
         pDispParams: DISPPARAMS,
         rgVarRefIdx: Sequence[int],
-        rgVarRef: Sequence[wireVARIANTStr | None],
+        rgVarRef: Sequence[rpc.VariantValue],
         *,
         cVarRef: int = rpc.AUTO,
     ) -> InvokeResult:
@@ -808,7 +807,7 @@ class AsyncIDispatchClient(rpc.AsyncClient, AsyncIDispatch):
 
 
 class NextResult(rpc.NamedTuple):
-    rgVar: list[wireVARIANTStr | None]
+    rgVar: list[rpc.Variant]
     pCeltFetched: int
     return_: int
 
@@ -977,7 +976,7 @@ class GetVarDescResult(rpc.NamedTuple):
 
 
 class GetNamesResult(rpc.NamedTuple):
-    rgBstrNames: list[FLAGGED_WORD_BLOB | None]
+    rgBstrNames: list[str | None]
     pcNames: int
     return_: int
 
@@ -993,16 +992,16 @@ class GetImplTypeFlagsResult(rpc.NamedTuple):
 
 
 class GetDocumentationResult(rpc.NamedTuple):
-    pBstrName: FLAGGED_WORD_BLOB | None
-    pBstrDocString: FLAGGED_WORD_BLOB | None
+    pBstrName: str | None
+    pBstrDocString: str | None
     pdwHelpContext: int
-    pBstrHelpFile: FLAGGED_WORD_BLOB | None
+    pBstrHelpFile: str | None
     return_: int
 
 
 class GetDllEntryResult(rpc.NamedTuple):
-    pBstrDllName: FLAGGED_WORD_BLOB | None
-    pBstrName: FLAGGED_WORD_BLOB | None
+    pBstrDllName: str | None
+    pBstrName: str | None
     pwOrdinal: int
     return_: int
 
@@ -1018,7 +1017,7 @@ class CreateInstanceResult(rpc.NamedTuple):
 
 
 class GetMopsResult(rpc.NamedTuple):
-    pBstrMops: FLAGGED_WORD_BLOB | None
+    pBstrMops: str | None
     return_: int
 
 
@@ -1237,34 +1236,34 @@ class GetVarIndexOfMemIdResult(rpc.NamedTuple):
 
 
 class GetCustDataResult(rpc.NamedTuple):
-    pVarVal: wireVARIANTStr | None
+    pVarVal: rpc.Variant
     return_: int
 
 
 class GetFuncCustDataResult(rpc.NamedTuple):
-    pVarVal: wireVARIANTStr | None
+    pVarVal: rpc.Variant
     return_: int
 
 
 class GetParamCustDataResult(rpc.NamedTuple):
-    pVarVal: wireVARIANTStr | None
+    pVarVal: rpc.Variant
     return_: int
 
 
 class GetVarCustDataResult(rpc.NamedTuple):
-    pVarVal: wireVARIANTStr | None
+    pVarVal: rpc.Variant
     return_: int
 
 
 class GetImplTypeCustDataResult(rpc.NamedTuple):
-    pVarVal: wireVARIANTStr | None
+    pVarVal: rpc.Variant
     return_: int
 
 
 class GetDocumentation2Result(rpc.NamedTuple):
-    pbstrHelpString: FLAGGED_WORD_BLOB | None
+    pbstrHelpString: str | None
     pdwHelpStringContext: int
-    pbstrHelpStringDll: FLAGGED_WORD_BLOB | None
+    pbstrHelpStringDll: str | None
     return_: int
 
 
@@ -1527,16 +1526,16 @@ class ITypeLibGetTypeCompResult(rpc.NamedTuple):
 
 
 class ITypeLibGetDocumentationResult(rpc.NamedTuple):
-    pBstrName: FLAGGED_WORD_BLOB | None
-    pBstrDocString: FLAGGED_WORD_BLOB | None
+    pBstrName: str | None
+    pBstrDocString: str | None
     pdwHelpContext: int
-    pBstrHelpFile: FLAGGED_WORD_BLOB | None
+    pBstrHelpFile: str | None
     return_: int
 
 
 class IsNameResult(rpc.NamedTuple):
     pfName: int
-    pBstrNameInLibrary: FLAGGED_WORD_BLOB | None
+    pBstrNameInLibrary: str | None
     return_: int
 
 
@@ -1544,7 +1543,7 @@ class FindNameResult(rpc.NamedTuple):
     ppTInfo: list[rpc.InterfaceRef | None]
     rgMemId: list[int]
     pcFound: int
-    pBstrNameInLibrary: FLAGGED_WORD_BLOB | None
+    pBstrNameInLibrary: str | None
     return_: int
 
 
@@ -1685,7 +1684,7 @@ class AsyncITypeLibClient(rpc.AsyncClient, AsyncITypeLib):
 
 
 class ITypeLib2GetCustDataResult(rpc.NamedTuple):
-    pVarVal: wireVARIANTStr | None
+    pVarVal: rpc.Variant
     return_: int
 
 
@@ -1696,9 +1695,9 @@ class GetLibStatisticsResult(rpc.NamedTuple):
 
 
 class ITypeLib2GetDocumentation2Result(rpc.NamedTuple):
-    pbstrHelpString: FLAGGED_WORD_BLOB | None
+    pbstrHelpString: str | None
     pdwHelpStringContext: int
-    pbstrHelpStringDll: FLAGGED_WORD_BLOB | None
+    pbstrHelpStringDll: str | None
     return_: int
 
 
@@ -1985,7 +1984,7 @@ _RecordInfo = rpc.Struct(
 )
 _DISPPARAMS = rpc.Struct(
     DISPPARAMS,
-    "rgvarg" / rpc.UniquePtr(rpc.ConformantArray(rpc.UniquePtr(_wireVARIANTStr), rpc.this.cArgs)),
+    "rgvarg" / rpc.UniquePtr(rpc.ConformantArray(rpc.VARIANT, rpc.this.cArgs)),
     "rgdispidNamedArgs" / rpc.UniquePtr(rpc.ConformantArray(rpc.Long, rpc.this.cNamedArgs)),
     "cArgs" / rpc.ULong,
     "cNamedArgs" / rpc.ULong,
@@ -1994,9 +1993,9 @@ _EXCEPINFO = rpc.Struct(
     EXCEPINFO,
     "wCode" / rpc.UShort,
     "wReserved" / rpc.UShort,
-    "bstrSource" / rpc.UniquePtr(_FLAGGED_WORD_BLOB),
-    "bstrDescription" / rpc.UniquePtr(_FLAGGED_WORD_BLOB),
-    "bstrHelpFile" / rpc.UniquePtr(_FLAGGED_WORD_BLOB),
+    "bstrSource" / rpc.BSTR,
+    "bstrDescription" / rpc.BSTR,
+    "bstrHelpFile" / rpc.BSTR,
     "dwHelpContext" / rpc.ULong,
     "pvReserved" / rpc.UInt3264,
     "pfnDeferredFillIn" / rpc.UInt3264,
@@ -2021,7 +2020,7 @@ _ARRAYDESC: rpc.Struct = rpc.Struct(
     "cDims" / rpc.UShort,
     "rgbounds" / rpc.ConformantArray(_SAFEARRAYBOUND, rpc.this.cDims),
 )
-_PARAMDESCEX = rpc.Struct(PARAMDESCEX, "cBytes" / rpc.ULong, "varDefaultValue" / rpc.UniquePtr(_wireVARIANTStr))
+_PARAMDESCEX = rpc.Struct(PARAMDESCEX, "cBytes" / rpc.ULong, "varDefaultValue" / rpc.VARIANT)
 _PARAMDESC = rpc.Struct(PARAMDESC, "pparamdescex" / rpc.UniquePtr(_PARAMDESCEX), "wParamFlags" / rpc.UShort)
 _ELEMDESC = rpc.Struct(ELEMDESC, "tdesc" / _TYPEDESC, "paramdesc" / _PARAMDESC)
 _FUNCDESC = rpc.Struct(
@@ -2039,9 +2038,7 @@ _FUNCDESC = rpc.Struct(
     "elemdescFunc" / _ELEMDESC,
     "wFuncFlags" / rpc.UShort,
 )
-_tagVARDESC__vdUnion = rpc.Union(
-    _VARKIND, {0: rpc.ULong, 3: rpc.ULong, 1: rpc.ULong, 2: rpc.UniquePtr(rpc.UniquePtr(_wireVARIANTStr))}
-)
+_tagVARDESC__vdUnion = rpc.Union(_VARKIND, {0: rpc.ULong, 3: rpc.ULong, 1: rpc.ULong, 2: rpc.UniquePtr(rpc.VARIANT)})
 _VARDESC = rpc.Struct(
     VARDESC,
     "memid" / rpc.Long,
@@ -2082,7 +2079,7 @@ _TLIBATTR = rpc.Struct(
     "wMinorVerNum" / rpc.UShort,
     "wLibFlags" / rpc.UShort,
 )
-_CUSTDATAITEM = rpc.Struct(CUSTDATAITEM, "guid" / rpc.GUID, "varValue" / rpc.UniquePtr(_wireVARIANTStr))
+_CUSTDATAITEM = rpc.Struct(CUSTDATAITEM, "guid" / rpc.GUID, "varValue" / rpc.VARIANT)
 _CUSTDATA = rpc.Struct(
     CUSTDATA,
     "cCustData" / rpc.ULong,
@@ -2120,12 +2117,12 @@ _IDispatch_Invoke: rpc.Operation[InvokeResult] = rpc.Operation(
     rpc.In("lcid", rpc.ULong),
     rpc.In("dwFlags", rpc.ULong),
     rpc.In("pDispParams", _DISPPARAMS),
-    rpc.Out("pVarResult", rpc.UniquePtr(_wireVARIANTStr)),
+    rpc.Out("pVarResult", rpc.VARIANT),
     rpc.Out("pExcepInfo", _EXCEPINFO),
     rpc.Out("pArgErr", rpc.ULong),
     rpc.In("cVarRef", rpc.ULong, auto=True),
     rpc.In("rgVarRefIdx", rpc.ConformantArray(rpc.ULong, rpc.this.cVarRef)),
-    rpc.InOut("rgVarRef", rpc.ConformantArray(rpc.UniquePtr(_wireVARIANTStr), rpc.this.cVarRef)),
+    rpc.InOut("rgVarRef", rpc.ConformantArray(rpc.VARIANT, rpc.this.cVarRef)),
     returns=rpc.HResult,
     result=InvokeResult,
 )
@@ -2143,7 +2140,7 @@ _IEnumVARIANT_Next: rpc.Operation[NextResult] = rpc.Operation(
     3,
     "Next",
     rpc.In("celt", rpc.ULong),
-    rpc.Out("rgVar", rpc.ConformantVaryingArray(rpc.UniquePtr(_wireVARIANTStr), rpc.this.celt, rpc.this.pCeltFetched)),
+    rpc.Out("rgVar", rpc.ConformantVaryingArray(rpc.VARIANT, rpc.this.celt, rpc.this.pCeltFetched)),
     rpc.Out("pCeltFetched", rpc.ULong),
     returns=rpc.HResult,
     result=NextResult,
@@ -2238,10 +2235,7 @@ _ITypeInfo_GetNames: rpc.Operation[GetNamesResult] = rpc.Operation(
     7,
     "GetNames",
     rpc.In("memid", rpc.Long),
-    rpc.Out(
-        "rgBstrNames",
-        rpc.ConformantVaryingArray(rpc.UniquePtr(_FLAGGED_WORD_BLOB), rpc.this.cMaxNames, rpc.this.pcNames),
-    ),
+    rpc.Out("rgBstrNames", rpc.ConformantVaryingArray(rpc.BSTR, rpc.this.cMaxNames, rpc.this.pcNames)),
     rpc.In("cMaxNames", rpc.ULong),
     rpc.Out("pcNames", rpc.ULong),
     returns=rpc.HResult,
@@ -2268,10 +2262,10 @@ _ITypeInfo_GetDocumentation: rpc.Operation[GetDocumentationResult] = rpc.Operati
     "GetDocumentation",
     rpc.In("memid", rpc.Long),
     rpc.In("refPtrFlags", rpc.ULong),
-    rpc.Out("pBstrName", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
-    rpc.Out("pBstrDocString", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
+    rpc.Out("pBstrName", rpc.BSTR),
+    rpc.Out("pBstrDocString", rpc.BSTR),
     rpc.Out("pdwHelpContext", rpc.ULong),
-    rpc.Out("pBstrHelpFile", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
+    rpc.Out("pBstrHelpFile", rpc.BSTR),
     returns=rpc.HResult,
     result=GetDocumentationResult,
 )
@@ -2281,8 +2275,8 @@ _ITypeInfo_GetDllEntry: rpc.Operation[GetDllEntryResult] = rpc.Operation(
     rpc.In("memid", rpc.Long),
     rpc.In("invKind", _INVOKEKIND),
     rpc.In("refPtrFlags", rpc.ULong),
-    rpc.Out("pBstrDllName", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
-    rpc.Out("pBstrName", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
+    rpc.Out("pBstrDllName", rpc.BSTR),
+    rpc.Out("pBstrName", rpc.BSTR),
     rpc.Out("pwOrdinal", rpc.UShort),
     returns=rpc.HResult,
     result=GetDllEntryResult,
@@ -2307,12 +2301,7 @@ _ITypeInfo_CreateInstance: rpc.Operation[CreateInstanceResult] = rpc.Operation(
     result=CreateInstanceResult,
 )
 _ITypeInfo_GetMops: rpc.Operation[GetMopsResult] = rpc.Operation(
-    17,
-    "GetMops",
-    rpc.In("memid", rpc.Long),
-    rpc.Out("pBstrMops", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
-    returns=rpc.HResult,
-    result=GetMopsResult,
+    17, "GetMops", rpc.In("memid", rpc.Long), rpc.Out("pBstrMops", rpc.BSTR), returns=rpc.HResult, result=GetMopsResult
 )
 _ITypeInfo_GetContainingTypeLib: rpc.Operation[GetContainingTypeLibResult] = rpc.Operation(
     18,
@@ -2373,7 +2362,7 @@ _ITypeInfo2_GetCustData: rpc.Operation[GetCustDataResult] = rpc.Operation(
     26,
     "GetCustData",
     rpc.In("guid", rpc.GUID),
-    rpc.Out("pVarVal", rpc.UniquePtr(_wireVARIANTStr)),
+    rpc.Out("pVarVal", rpc.VARIANT),
     returns=rpc.HResult,
     result=GetCustDataResult,
 )
@@ -2382,7 +2371,7 @@ _ITypeInfo2_GetFuncCustData: rpc.Operation[GetFuncCustDataResult] = rpc.Operatio
     "GetFuncCustData",
     rpc.In("index", rpc.ULong),
     rpc.In("guid", rpc.GUID),
-    rpc.Out("pVarVal", rpc.UniquePtr(_wireVARIANTStr)),
+    rpc.Out("pVarVal", rpc.VARIANT),
     returns=rpc.HResult,
     result=GetFuncCustDataResult,
 )
@@ -2392,7 +2381,7 @@ _ITypeInfo2_GetParamCustData: rpc.Operation[GetParamCustDataResult] = rpc.Operat
     rpc.In("indexFunc", rpc.ULong),
     rpc.In("indexParam", rpc.ULong),
     rpc.In("guid", rpc.GUID),
-    rpc.Out("pVarVal", rpc.UniquePtr(_wireVARIANTStr)),
+    rpc.Out("pVarVal", rpc.VARIANT),
     returns=rpc.HResult,
     result=GetParamCustDataResult,
 )
@@ -2401,7 +2390,7 @@ _ITypeInfo2_GetVarCustData: rpc.Operation[GetVarCustDataResult] = rpc.Operation(
     "GetVarCustData",
     rpc.In("index", rpc.ULong),
     rpc.In("guid", rpc.GUID),
-    rpc.Out("pVarVal", rpc.UniquePtr(_wireVARIANTStr)),
+    rpc.Out("pVarVal", rpc.VARIANT),
     returns=rpc.HResult,
     result=GetVarCustDataResult,
 )
@@ -2410,7 +2399,7 @@ _ITypeInfo2_GetImplTypeCustData: rpc.Operation[GetImplTypeCustDataResult] = rpc.
     "GetImplTypeCustData",
     rpc.In("index", rpc.ULong),
     rpc.In("guid", rpc.GUID),
-    rpc.Out("pVarVal", rpc.UniquePtr(_wireVARIANTStr)),
+    rpc.Out("pVarVal", rpc.VARIANT),
     returns=rpc.HResult,
     result=GetImplTypeCustDataResult,
 )
@@ -2420,9 +2409,9 @@ _ITypeInfo2_GetDocumentation2: rpc.Operation[GetDocumentation2Result] = rpc.Oper
     rpc.In("memid", rpc.Long),
     rpc.In("lcid", rpc.ULong),
     rpc.In("refPtrFlags", rpc.ULong),
-    rpc.Out("pbstrHelpString", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
+    rpc.Out("pbstrHelpString", rpc.BSTR),
     rpc.Out("pdwHelpStringContext", rpc.ULong),
-    rpc.Out("pbstrHelpStringDll", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
+    rpc.Out("pbstrHelpStringDll", rpc.BSTR),
     returns=rpc.HResult,
     result=GetDocumentation2Result,
 )
@@ -2535,10 +2524,10 @@ _ITypeLib_GetDocumentation: rpc.Operation[ITypeLibGetDocumentationResult] = rpc.
     "GetDocumentation",
     rpc.In("index", rpc.Long),
     rpc.In("refPtrFlags", rpc.ULong),
-    rpc.Out("pBstrName", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
-    rpc.Out("pBstrDocString", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
+    rpc.Out("pBstrName", rpc.BSTR),
+    rpc.Out("pBstrDocString", rpc.BSTR),
     rpc.Out("pdwHelpContext", rpc.ULong),
-    rpc.Out("pBstrHelpFile", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
+    rpc.Out("pBstrHelpFile", rpc.BSTR),
     returns=rpc.HResult,
     result=ITypeLibGetDocumentationResult,
 )
@@ -2548,7 +2537,7 @@ _ITypeLib_IsName: rpc.Operation[IsNameResult] = rpc.Operation(
     rpc.In("szNameBuf", rpc.String(rpc.WChar)),
     rpc.In("lHashVal", rpc.ULong),
     rpc.Out("pfName", rpc.Long),
-    rpc.Out("pBstrNameInLibrary", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
+    rpc.Out("pBstrNameInLibrary", rpc.BSTR),
     returns=rpc.HResult,
     result=IsNameResult,
 )
@@ -2567,7 +2556,7 @@ _ITypeLib_FindName: rpc.Operation[FindNameResult] = rpc.Operation(
     ),
     rpc.Out("rgMemId", rpc.ConformantVaryingArray(rpc.Long, rpc.this.pcFound, rpc.this.pcFound)),
     rpc.InOut("pcFound", rpc.UShort),
-    rpc.Out("pBstrNameInLibrary", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
+    rpc.Out("pBstrNameInLibrary", rpc.BSTR),
     returns=rpc.HResult,
     result=FindNameResult,
 )
@@ -2595,7 +2584,7 @@ _ITypeLib2_GetCustData: rpc.Operation[ITypeLib2GetCustDataResult] = rpc.Operatio
     13,
     "GetCustData",
     rpc.In("guid", rpc.GUID),
-    rpc.Out("pVarVal", rpc.UniquePtr(_wireVARIANTStr)),
+    rpc.Out("pVarVal", rpc.VARIANT),
     returns=rpc.HResult,
     result=ITypeLib2GetCustDataResult,
 )
@@ -2613,9 +2602,9 @@ _ITypeLib2_GetDocumentation2: rpc.Operation[ITypeLib2GetDocumentation2Result] = 
     rpc.In("index", rpc.Long),
     rpc.In("lcid", rpc.ULong),
     rpc.In("refPtrFlags", rpc.ULong),
-    rpc.Out("pbstrHelpString", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
+    rpc.Out("pbstrHelpString", rpc.BSTR),
     rpc.Out("pdwHelpStringContext", rpc.ULong),
-    rpc.Out("pbstrHelpStringDll", rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
+    rpc.Out("pbstrHelpStringDll", rpc.BSTR),
     returns=rpc.HResult,
     result=ITypeLib2GetDocumentation2Result,
 )
@@ -2646,6 +2635,7 @@ __layouts__: dict[str, rpc.Layout] = {
     "tagCPFLAGS": _tagCPFLAGS,
     "SPD_FLAGS": _SPD_FLAGS,
     "FLAGGED_WORD_BLOB": _FLAGGED_WORD_BLOB,
+    "BSTR": rpc.BSTR,
     "BYTE_SIZEDARR": _BYTE_SIZEDARR,
     "WORD_SIZEDARR": _WORD_SIZEDARR,
     "DWORD_SIZEDARR": _DWORD_SIZEDARR,
@@ -2661,6 +2651,8 @@ __layouts__: dict[str, rpc.Layout] = {
     "STGMOVE": _STGMOVE,
     "STATFLAG": _STATFLAG,
     "VARENUM": _VARENUM,
+    "VARIANT": rpc.VARIANT,
+    "SAFEARRAY": rpc.SAFEARRAY,
     "ADVFEATUREFLAGS": _ADVFEATUREFLAGS,
     "SF_TYPE": _SF_TYPE,
     "CALLCONV": _CALLCONV,
@@ -2709,9 +2701,8 @@ __layouts__: dict[str, rpc.Layout] = {
     "PMInterfacePointerInternal": rpc.UniquePtr(_MInterfacePointer),
     "_FLAGGED_WORD_BLOB": _FLAGGED_WORD_BLOB,
     "UP_FLAGGED_WORD_BLOB": rpc.UniquePtr(_FLAGGED_WORD_BLOB),
-    "BSTR": rpc.UniquePtr(_FLAGGED_WORD_BLOB),
     "wireBSTR": rpc.UniquePtr(_FLAGGED_WORD_BLOB),
-    "LPBSTR": rpc.UniquePtr(rpc.UniquePtr(_FLAGGED_WORD_BLOB)),
+    "LPBSTR": rpc.UniquePtr(rpc.BSTR),
     "_BYTE_SIZEDARR": _BYTE_SIZEDARR,
     "_SHORT_SIZEDARR": _WORD_SIZEDARR,
     "_LONG_SIZEDARR": _DWORD_SIZEDARR,
@@ -2729,22 +2720,20 @@ __layouts__: dict[str, rpc.Layout] = {
     "tagSTGC": _STGC,
     "tagSTGMOVE": _STGMOVE,
     "tagSTATFLAG": _STATFLAG,
-    "VARIANT": rpc.UniquePtr(_wireVARIANTStr),
-    "SAFEARRAY": rpc.UniquePtr(_wireSAFEARRAYStr),
+    "wireVARIANT": rpc.UniquePtr(_wireVARIANTStr),
+    "wireSAFEARRAY": rpc.UniquePtr(_wireSAFEARRAYStr),
+    "wirePSAFEARRAY": rpc.UniquePtr(rpc.UniquePtr(_wireSAFEARRAYStr)),
     "BRECORD": rpc.UniquePtr(_wireBRECORDStr),
-    "PSAFEARRAY": rpc.UniquePtr(rpc.UniquePtr(_wireSAFEARRAYStr)),
-    "LPSAFEARRAY": rpc.UniquePtr(rpc.UniquePtr(_wireSAFEARRAYStr)),
+    "PSAFEARRAY": rpc.UniquePtr(rpc.SAFEARRAY),
+    "LPSAFEARRAY": rpc.UniquePtr(rpc.SAFEARRAY),
     "LPDISPATCH": rpc.UniquePtr(rpc.InterfacePtr("IDispatch", UUID("00020400-0000-0000-c000-000000000046"))),
     "LPTYPEINFO": rpc.UniquePtr(rpc.InterfacePtr("ITypeInfo", UUID("00020401-0000-0000-c000-000000000046"))),
     "LPTYPECOMP": rpc.UniquePtr(rpc.InterfacePtr("ITypeComp", UUID("00020403-0000-0000-c000-000000000046"))),
     "LPTYPELIB": rpc.UniquePtr(rpc.InterfacePtr("ITypeLib", UUID("00020402-0000-0000-c000-000000000046"))),
-    "wireVARIANT": rpc.UniquePtr(_wireVARIANTStr),
-    "VARIANTARG": rpc.UniquePtr(_wireVARIANTStr),
-    "LPVARIANT": rpc.UniquePtr(rpc.UniquePtr(_wireVARIANTStr)),
-    "LPVARIANTARG": rpc.UniquePtr(rpc.UniquePtr(_wireVARIANTStr)),
-    "REFVARIANT": rpc.UniquePtr(rpc.UniquePtr(_wireVARIANTStr)),
-    "wireSAFEARRAY": rpc.UniquePtr(_wireSAFEARRAYStr),
-    "wirePSAFEARRAY": rpc.UniquePtr(rpc.UniquePtr(_wireSAFEARRAYStr)),
+    "VARIANTARG": rpc.VARIANT,
+    "LPVARIANT": rpc.UniquePtr(rpc.VARIANT),
+    "LPVARIANTARG": rpc.UniquePtr(rpc.VARIANT),
+    "REFVARIANT": rpc.UniquePtr(rpc.VARIANT),
     "wireBRECORD": rpc.UniquePtr(_wireBRECORDStr),
     "DISPID": rpc.Long,
     "MEMBERID": rpc.Long,

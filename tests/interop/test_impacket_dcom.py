@@ -125,5 +125,4 @@ def test_arguments_of_a_call_by_name_are_read(automation: Any) -> None:
     member, _, _, flags, parameters, *_ = read(oaut.IDispatch.interface.by_opnum[6], call.getData()[ORPCTHIS:])
     assert (member, flags, parameters.rgdispidNamedArgs) == (3, oaut.DISPATCH_METHOD, None)
     [found] = parameters.rgvarg
-    assert (found.vt, found._varUnion.cBytes) == (oaut.VARENUM.VT_BSTR, 8)
-    assert "".join(map(chr, found._varUnion.asData)) == "name"
+    assert (found.vt, found.value) == (oaut.VARENUM.VT_BSTR, "name")

@@ -70,8 +70,8 @@ def test_string_on_a_bstr_says_nothing_new() -> None:
     assert first == second
 
 
-def test_safearray_is_the_wire_form_by_all_its_names() -> None:
-    parameters = "[in] SAFEARRAY(long) a, [in] LPSAFEARRAY b, [in] wirePSAFEARRAY c"
+def test_safearray_is_the_same_by_all_its_names() -> None:
+    parameters = "[in] SAFEARRAY(long) a, [in] LPSAFEARRAY b, [in] PSAFEARRAY c"
     head = f"[uuid(12345678-1234-1234-1234-123456789001)] interface i {{ void f({parameters}); }}"
     files = {"a.idl": f'import "oaidl.idl"; {head}'}
     model = compile_idl("a.idl", reader=files.__getitem__).model
