@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 from itertools import starmap
 from math import prod
 from struct import pack, unpack, unpack_from
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias, cast
 from uuid import UUID
 
 from .budget import MAX_DEPTH, MAX_ITEMS, NESTED_COST, TOO_DEEP, TOO_MANY
@@ -44,7 +44,7 @@ Decoder: TypeAlias = Callable[[Octets, Callable[[Any], Any], list[int], Sequence
 class Codec:
     """The functions that one direction of an operation needs, in one encoding."""
 
-    __slots__ = ("_decode", "_encode", "_measuring", "encoding", "outer", "parameters")
+    __slots__ = ("_decode", "_encode", "_front", "_measuring", "encoding", "outer", "parameters")
 
     def __init__(
         self, parameters: Parameters, outer: Parameters, encoding: Encoding, *, measuring: bool = False
@@ -55,6 +55,7 @@ class Codec:
         self.encoding = encoding
         self._encode: Encoder | None = None
         self._decode: Decoder | None = None
+        self._front: Decoder | None = None
 
     def encode(self, values: Sequence[Any], outer: Sequence[Any] = ()) -> list[Octets]:
         """The parts of the stub for the parameters' values in order; `outer`: the values of the other direction.
@@ -81,6 +82,20 @@ class Codec:
             if isinstance(outer, Carried):
                 outer.referents.restore()
             raise self.explained_stub(stub, outer, failure) from failure
+
+    def decode_front(
+        self, stub: Octets, octets: Callable[[Any], Any] = bytes, items: int = MAX_ITEMS
+    ) -> tuple[tuple[Any, ...], int] | None:
+        """The parameters' values, and the offset behind them; None when the octets do not fit, perhaps being too few.
+
+        `decode` of the same octets says why.
+        """
+        if self._front is None:
+            self._front = Reading(self.parameters, self.outer, self.encoding, front=True).compile("decode", _SUPPORT)
+        try:
+            return cast(tuple[tuple[Any, ...], int], self._front(stub, octets, [items, MAX_DEPTH], ()))
+        except Exception:  # as of `decode`, which explains it
+            return None
 
     def encoder(self) -> Encoder:
         """The bare function `(values, outer)`, for callers who count steps: whatever it raises, `explained_value`."""

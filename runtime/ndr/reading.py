@@ -58,8 +58,10 @@ from .source import agreed
 class Reading(ReadingContexts):
     """Writes `decode(buf, octets, q, ins)`: the values of `parameters` as a tuple."""
 
-    def __init__(self, parameters: Parameters, outer: Parameters, encoding: Encoding) -> None:
+    def __init__(self, parameters: Parameters, outer: Parameters, encoding: Encoding, *, front: bool = False) -> None:
+        """front: what stands behind the parameters is somebody else's, and where they end is a last value."""
         super().__init__(parameters, encoding)
+        self.front = front
         self.functions: dict[tuple[int, Encoding, bool], str] = {}
         self.pending: list[tuple[str, Layout, Encoding, bool]] = []
         self.kinds = shape.full_kinds(outer, parameters)
@@ -72,10 +74,13 @@ class Reading(ReadingContexts):
 
     def _write(self, parameters: Parameters, outer: Parameters) -> None:
         self.lines.append("def decode(buf, octets, q, ins):")
-        if not self.recursive:
+        if not (self.recursive or self.front):
             self._once(parameters, outer)
             return
         self._open()
+        if not self.recursive:
+            self._body(parameters, outer)
+            return
         with self.block("def whole(o):"):
             self._contexts()
             self._body(parameters, outer)
@@ -140,7 +145,8 @@ class Reading(ReadingContexts):
         if gap:
             self.line("if o > end: bad('the stub ends in a gap')")
         text = f"({''.join(f'{values[field.name]}, ' for field in parameters.fields)})"
-        self.line(f"return remembered({text}, full)" if self.remembers else f"return {text}")
+        text = f"remembered({text}, full)" if self.remembers else text
+        self.line(f"return {text}, o" if self.front else f"return {text}")
 
     def _contexts(self) -> None:
         """A function that may go into a Subcontext and comes back out of it."""
