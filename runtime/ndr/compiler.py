@@ -20,6 +20,7 @@ from typing import Any, Final, NoReturn, TypeAlias, cast
 from uuid import UUID
 
 from .budget import MAX_DEPTH, MAX_ITEMS, NESTED_COST, TOO_DEEP, TOO_MANY
+from .columns import numbered
 from .errors import RPC_X_BAD_STUB_DATA, NdrError
 from .expression import OPERATORS, length_of
 from .layout import AUTO, Encoding, Layout, Parameters, PipeItems, PipeOctets, has_identity, shared
@@ -444,6 +445,7 @@ _SUPPORT: Final[dict[str, Any]] = {
     "longest": _longest,
     "measured": _measured,
     "nested": _nested,
+    "numbered": numbered,
     "numbers": _numbers,
     "piped_items": _piped_items,
     "piped_octets": _piped_octets,

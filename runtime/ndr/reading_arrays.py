@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import shape
-from .columns import Columns
+from .columns import MANY_TO_READ, Columns
 from .expression import Expression
 from .layout import Array, Dimension, Encoding, Layout, Pointer, RefPtr, Scalar, String, Struct, SwitchIs, WChar
 from .layout_samba import Counted
@@ -89,8 +89,8 @@ class ReadingArrays(ReadingFields, ABC):
 
     def __init__(self, encoding: Encoding, recursive: set[int]) -> None:
         super().__init__(encoding, recursive)
-        self.columns: set[str] = set()
-        """The names of rows that are columns: a list for each member."""
+        self.columns: dict[str, Scalar] = {}
+        """The names of what is a list of rows, or a tuple of columns when there are many; the unit of their strings."""
         self.ready: dict[str, str] = {}
         """Referents whose pointees are read already, with the names of those."""
 
@@ -209,18 +209,37 @@ class ReadingArrays(ReadingFields, ABC):
         before, self.known = self.known, (align, 0)
         raw = self.scalars(element)
         text, _, _ = self.take_run()
-        rows, stride = self.new("rows"), shape.round_up(size, align)
+        rows, stride, unit = self.new("rows"), shape.round_up(size, align), shape.unit_behind(element)
         self.spend(count, size)
         if size == 0:
             self.line(f"{rows} = [{self.constant(struct.unpack(text, b''))}] * {count}")
+        elif unit is None:
+            self._unpack_rows(rows, text, (size, stride), count)
         else:
+            self.columns[rows] = unit
             columns = Columns(self.encoding.order, text, stride)
-            self.columns.add(rows)
-            self.line(f"{rows} = {self.constant(columns.read, 'R')}(buf, o, {count})")
-            last = f" - {stride - size}" if stride > size else ""
-            self.line(f"{f'if {count}: ' if last else ''}o += {stride} * {count}{last}")
+            with self.block(f"if {count} < {MANY_TO_READ}:"):
+                self._unpack_rows(rows, text, (size, stride), count)
+            with self.block("else:"):
+                self.line(f"{rows} = {self.constant(columns.read, 'R')}(buf, o, {count})")
+                self.line(f"o += {stride} * {count} - {stride - size}")
         self.known = agreed(before, (align, size % align))
         return rows, raw
+
+    def _unpack_rows(self, rows: str, text: str, sizes: tuple[int, int], count: str) -> None:
+        """A list of tuples; sizes: of an item, and up to the next one."""
+        size, stride = sizes
+        if stride == size:
+            self.line(f"{rows} = [*{self.packed('iter_unpack', text)}(buf[o:o + {size} * {count}])]")
+            self.line(f"o += {size} * {count}")
+            return
+        padded = f"{text}{stride - struct.calcsize('<' + text)}x"
+        with self.block(f"if {count}:"):
+            self.line(f"e = o + {stride} * ({count} - 1)")
+            self.line(f"{rows} = [*{self.packed('iter_unpack', padded)}(buf[o:e])]")
+            self.line(f"{rows}.append({self.packed('unpack_from', text)}(buf, e))")
+            self.line(f"o = e + {size}")
+        self.line(f"else: {rows} = []")
 
     def _loop(self, element: Layout, count: str) -> tuple[str, Raw]:
         """Items of varying size, one after the other."""
@@ -288,16 +307,22 @@ class ReadingArrays(ReadingFields, ABC):
 
     def finish_rows(self, element: Layout, rows: str, part: Raw) -> str:
         """The values of the items, in a list."""
-        members, source = names(part), rows
-        if rows in self.columns:
-            members, columns = self._columns(element, rows, part)
-            if isinstance(element, Pointer) and members[0] in self.ready.values():
-                return columns[0]
-            source = f"zip({', '.join(columns)})"
+        if rows not in self.columns:
+            return self._row_by_row(element, rows, part, names(part))
+        values = self.new()
+        with self.block(f"if type({rows}) is list:"):
+            self.line(f"{values} = {self._row_by_row(element, rows, part, names(part))}")
+        with self.block("else:"):
+            self.line(f"{values} = {self._by_columns(element, rows, part)}")
+        self.forget()
+        return values
+
+    def _row_by_row(self, element: Layout, rows: str, part: Raw, members: list[str]) -> str:
+        """The values of the items whose `members` come from `rows`."""
         target = ", ".join(members) + ("," if members else "()")
         values, last = self.bound("[]"), self.last
         before, start = self.known, len(self.lines)
-        with self.block(f"for {target} in {source}:"):
+        with self.block(f"for {target} in {rows}:"):
             self.forget()
             self.last = False
             self.scope.loops += 1
@@ -312,19 +337,15 @@ class ReadingArrays(ReadingFields, ABC):
             del self.lines[start - 1 :]
             factory, _, arguments = value.partition("(")
             if members and arguments == f"{', '.join(members)})":
-                return f"[*starmap({factory}, {source})]"
-            return f"[{value} for {target} in {source}]"
+                return f"[*starmap({factory}, {rows})]"
+            return f"[{value} for {target} in {rows}]"
         self.forget()
         return values
 
-    def _columns(self, element: Layout, rows: str, part: Raw) -> tuple[list[str], list[str]]:
-        """The members of items and where their values are: those of strings too, when items point to nothing else."""
-        members = names(part)
+    def _by_columns(self, element: Layout, rows: str, part: Raw) -> str:
+        """The same from a column for each member; all that they point to is strings, which are read together."""
+        members, pointers = names(part), list(_pointers(element, part))
         columns = [f"{rows}[{index}]" for index in range(len(members))]
-        unit = shape.unit_behind(element)
-        if unit is None:
-            return members, columns
-        pointers, texts = list(_pointers(element, part)), self.new("t")
         places = [members.index(raw) for _, raw in pointers]
         for (pointer, _), place in zip(pointers, places, strict=True):
             if isinstance(pointer, RefPtr):
@@ -332,12 +353,16 @@ class ReadingArrays(ReadingFields, ABC):
         referents = columns[places[0]]
         if len(places) > 1:
             referents = f"[r for row in zip({', '.join(columns[place] for place in places)}) for r in row]"
-        self.line(f"{texts}, o = {self.texts(unit)}.read(buf, o, end, {referents})")
-        self.forget()
+        texts = self.new("t")
+        self.line(f"{texts}, o = {self.texts(self.columns[rows])}.read(buf, o, end, {referents})")
+        if isinstance(element, Pointer):
+            return texts
         for index, place in enumerate(places):
+            columns[place] = texts if len(places) == 1 else f"{texts}[{index}::{len(places)}]"
             self.ready[members[place]] = members[place] = self.new()
-            columns[place] = f"{texts}[{index}::{len(places)}]" if len(places) > 1 else texts
-        return members, columns
+        value = self._row_by_row(element, f"zip({', '.join(columns)})", part, members)
+        self.ready.clear()
+        return value
 
     def finish_string(self, string: String, raw: Text) -> str:
         """The correlation of the maximum count."""

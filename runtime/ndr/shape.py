@@ -300,6 +300,15 @@ def _units_behind(layout: Layout) -> Iterator[Scalar | None]:
             yield from [None] * has_pointers(layout)
 
 
+def columnar(layout: Layout) -> bool:
+    """Are the members of a layout values that need no more than a check?"""
+    match layout:
+        case Struct():
+            return all(columnar(field.layout) for field in layout.fields)
+        case _:
+            return isinstance(layout, Scalar | Range | Guid | Pointer)
+
+
 def parts(root: Layout) -> Iterator[Layout]:
     """A layout and all that it is made of, pointees included, each once."""
     seen: set[int] = set()

@@ -14,7 +14,7 @@ import codecs
 import struct
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from .errors import NdrError
 
@@ -116,11 +116,12 @@ class Texts:
 
     # Writing
 
-    def write(self, out: list[Octets], texts: Sequence[str], o: int) -> int:
-        """The strings' octets onto `out`, which has `o` octets; what it has then. NdrError, TypeError."""
-        octets = self._joined(texts) if len(texts) >= FEW else None
+    def write(self, out: list[Octets], texts: Sequence[str | None], o: int) -> int:
+        """The octets of strings, None for none, onto `out`, which has `o` octets; what it has then. NdrError."""
+        strings = cast(Sequence[str], texts) if all(texts) else [text for text in texts if text is not None]
+        octets = self._joined(strings) if len(strings) >= FEW else None
         if octets is None:
-            return self._each(out, texts, o)
+            return self._each(out, strings, o)
         gap = -o % self.align
         out += bytes(gap), octets
         return o + gap + len(octets)

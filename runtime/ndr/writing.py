@@ -53,6 +53,7 @@ from .writing_fields import (
     Referent,
     Scope,
     Text,
+    attribute,
     late,
     names,
     record_scope,
@@ -173,11 +174,11 @@ class Writing(WritingRecords):
         """Load a value into names; its counts too, where it has some."""
         match layout:
             case Struct():
-                loaded = [self.load(f"{value}.{_attribute(field.name)}") for field in layout.fields]
+                loaded = [self.load(f"{value}.{attribute(field.name)}") for field in layout.fields]
                 return self.record(layout.fields, loaded, whole=(layout, value))
             case EncapsulatedUnion():
-                tag = self.load(f"{value}.{_attribute(layout.tag)}")
-                choice = Choice(self.load(f"{value}.{_attribute(layout.name)}"), tag)
+                tag = self.load(f"{value}.{attribute(layout.tag)}")
+                choice = Choice(self.load(f"{value}.{attribute(layout.name)}"), tag)
                 return Record([choice], record_scope([Field(layout.tag, layout.union.tag)], [tag]))
             case SwitchIs():
                 return Choice(value, self.new("t"))
@@ -485,9 +486,3 @@ def _maxima(layout: Layout, prepared: Prepared) -> list[str]:
     if isinstance(layout, Based):
         return _maxima(layout.layout, prepared.part)
     return prepared.maxima if isinstance(prepared, Block) else [prepared.maximum]
-
-
-def _attribute(name: str) -> str:
-    if not name.isidentifier():
-        raise ValueError(f"{name!r} is no name for a field")
-    return name

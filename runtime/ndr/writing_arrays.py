@@ -10,13 +10,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from . import shape
-from .layout import Array, Layout, Scalar, String, SwitchIs, WChar
+from .columns import MANY_TO_WRITE, Columns
+from .layout import Array, Encoding, Enum, Guid, Layout, Pointer, Range, RefPtr, Scalar, String, Struct, SwitchIs, WChar
 from .source import agreed
-from .writing_fields import Items, Prepared, Text, WritingFields
+from .writing_fields import OUTSIDE_16_BITS, Items, Prepared, Text, WritingFields, attribute
 
 
 class WritingArrays(WritingFields, ABC):
     """Arrays and strings; what their items are is for the class above to know."""
+
+    def __init__(self, encoding: Encoding, recursive: set[int]) -> None:
+        super().__init__(encoding, recursive)
+        self.columns: dict[str, Scalar] = {}
+        """The names of rows that are a tuple with all strings in it when they are many; the unit of those."""
 
     @abstractmethod
     def prepare(self, layout: Layout, value: str) -> Prepared:
@@ -181,12 +187,26 @@ class WritingArrays(WritingFields, ABC):
         return part
 
     def _rows(self, element: Layout, items: Items) -> None:
-        """Items of fixed size: one pack for each, padded up to the next one."""
+        """Items of fixed size; many that point to strings and nothing else by columns."""
         size, align = shape.fixed_size(element, self.encoding) or 0, shape.lead(element, self.encoding)
         stride = shape.round_up(size, align)
         self._align_items(align, items.count)
         self.flush()
-        before, value = self.known, self.new()
+        before = self.known
+        unit = shape.unit_behind(element) if shape.columnar(element) else None
+        if unit is None:
+            self._row_by_row(element, items, align, (size, stride))
+        else:
+            self.columns[items.rows] = unit
+            with self.block(f"if {items.count} < {MANY_TO_WRITE}:"):
+                self._row_by_row(element, items, align, (size, stride))
+            with self.block("else:"):
+                self._by_columns(element, items, align, (size, stride))
+        self.known = agreed(before, (align, size % align))
+
+    def _row_by_row(self, element: Layout, items: Items, align: int, sizes: tuple[int, int]) -> None:
+        """One pack for each item, padded up to the next one; sizes: of an item, and up to the next one."""
+        (size, stride), value = sizes, self.new()
         self._open_rows(items)
         with self.block(f"for {value} in {items.data}:"):
             self.known = align, 0
@@ -199,7 +219,48 @@ class WritingArrays(WritingFields, ABC):
             self.line(f"o += {size} * {items.count}")
         else:  # the last item has no padding behind it in NDR 2.0
             self.line(f"if {items.count}: out[-1] = out[-1][:{size}]; o += {stride} * {items.count} - {stride - size}")
-        self.known = agreed(before, (align, size % align))
+
+    def _by_columns(self, element: Layout, items: Items, align: int, sizes: tuple[int, int]) -> None:
+        """A list for each member; the row that is left for the second pass is a tuple with the strings in it."""
+        self.known = align, 0
+        pointers: list[tuple[Pointer, str, str]] = []
+        self._columns(element, items.data, pointers)
+        text, columns, _ = self.take_run()
+        texts, numbers = ", ".join(values for _, values, _ in pointers), ", ".join(name for _, _, name in pointers)
+        self.say(f"{numbers}, rid = numbered(rid, {texts})")
+        size, stride = sizes
+        self.say(f"w({self.constant(Columns(self.encoding.order, text, stride).write)}({', '.join(columns)}))")
+        self.say(f"o += {stride} * {items.count} - {stride - size}")
+        texts = texts if len(pointers) == 1 else f"[text for row in zip({texts}) for text in row]"
+        self.say(f"{items.rows} = ({texts},)")
+
+    def _columns(self, layout: Layout, values: str, pointers: list[tuple[Pointer, str, str]]) -> None:
+        """Fields of the run, each with the values of all items; to `pointers` come their values and referents."""
+        match layout:
+            case Struct():
+                self.align(shape.alignment(layout, self.encoding))
+                for field in layout.fields:
+                    members = self.load(f"[x.{attribute(field.name)} for x in {values}]")
+                    self._columns(field.layout, members, pointers)
+                if self.encoding.wide:  # MS-RPCE 2.2.5.3.4.1
+                    self.align(shape.alignment(layout, self.encoding))
+            case Pointer():
+                if isinstance(layout, RefPtr):
+                    self.say(f"if None in {values}: bad('a [ref] pointer is null', 0x6F4)")
+                pointers.append((layout, values, self.new("r")))
+                self.word(pointers[-1][-1])
+            case Range():
+                within = f"{layout.lowest} <= x <= {layout.highest}"
+                self.say(f"if not all([{within} for x in {values}]): bad('outside its range', 0x6C6)")
+                self._columns(layout.layout, values, pointers)
+            case Guid():
+                self.put("16s", 16, self.load(f"[x.{self.uuid} for x in {values}]"), 4)
+            case Scalar():
+                if isinstance(layout, Enum) and not layout.v1:
+                    self.say(f"if not all([0 <= x <= 0x7FFF for x in {values}]): {OUTSIDE_16_BITS}")
+                self.put(layout.code(self.encoding), layout.size(self.encoding), values)
+            case _:
+                raise TypeError(f"{layout!r} has no column")
 
     def _loop(self, element: Layout, items: Items) -> None:
         """Items of varying size."""
@@ -233,8 +294,18 @@ class WritingArrays(WritingFields, ABC):
                 self.deferred(array.element, part)
         else:
             self.flush()
-            with self.block(f"for {', '.join(self.kept(array.element, items.part))}, in {items.rows}:"):
-                self.forget()
-                self.deferred(array.element, items.part)
+            unit = self.columns.get(items.rows)
+            if unit is None:
+                self._deferred_rows(array.element, items)
+            else:
+                with self.block(f"if type({items.rows}) is list:"):
+                    self._deferred_rows(array.element, items)
+                with self.block("else:"):
+                    self.line(f"o = {self.texts(unit)}.write(out, {items.rows}[0], o)")
             self.forget()
         self.last = last
+
+    def _deferred_rows(self, element: Layout, items: Items) -> None:
+        with self.block(f"for {', '.join(self.kept(element, items.part))}, in {items.rows}:"):
+            self.forget()
+            self.deferred(element, items.part)

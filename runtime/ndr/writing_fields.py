@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from . import shape
 from .expression import Expression
@@ -19,6 +19,8 @@ from .source import Source
 
 Prepared = Any
 """What `prepare` leaves of a value for the passes: the name of a plain value, or one of the classes below."""
+
+OUTSIDE_16_BITS: Final = "bad('an enumeration of 16 bits is outside 0..32767', 0x6F5)"
 
 
 @dataclasses.dataclass(slots=True)
@@ -192,7 +194,7 @@ class WritingFields(Source):
     def scalar(self, scalar: Scalar, value: str) -> None:
         """A primitive."""
         if isinstance(scalar, Enum) and not scalar.v1:  # C706 14.2.5
-            self.say(f"if not 0 <= {value} <= 0x7FFF: bad('an enumeration of 16 bits is outside 0..32767', 0x6F5)")
+            self.say(f"if not 0 <= {value} <= 0x7FFF: {OUTSIDE_16_BITS}")
         self.put(scalar.code(self.encoding), scalar.size(self.encoding), value)
 
     @property
@@ -261,6 +263,13 @@ class WritingFields(Source):
                 unknown = [self.scope.values[name] for name in nullable(expression, self.scope)]
                 test = f"None not in ({', '.join(unknown)},) and {text}" if unknown else text
                 self.say(f"if {test}: bad('a null pointer to items')")
+
+
+def attribute(name: str) -> str:
+    """The name of a member, for text."""
+    if not name.isidentifier():
+        raise ValueError(f"{name!r} is no name for a field")
+    return name
 
 
 def nullable(expression: Expression, scope: Scope) -> list[str]:

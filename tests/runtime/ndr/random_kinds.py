@@ -234,13 +234,43 @@ class Kinds:
         """A kind that may end in a conformant array: a pointee or a parameter."""
         if self.pointees() and self.chance.random() < 0.4:
             return self.chance.choice(self.pointees())(depth)
-        choice = self.chance.randrange(5)
+        choice = self.chance.randrange(6)
+        if choice == 5:
+            return self.many()
         if choice == 0:
             element = self.element(depth - 1)
             return ConformantArray(element[0]), lambda: self.items(element, self.chance.choice((0, 1, 3)))
         if choice == 1:
             return self.structure(depth, tail=True)
         return self.string() if choice == 2 else self.any(depth)
+
+    def many(self) -> Kind:
+        """An array whose items point to strings and to nothing else: as many as are read and written together."""
+        string, awkward = String(self.chance.choice((Char, WChar))), self.chance.random() < 0.4
+
+        def text() -> str:
+            if not awkward:
+                return "abc"[: self.chance.randrange(4)]
+            return self.text(4) if string.unit is WChar else self.narrow(4)
+
+        def pointer() -> Kind:
+            if self.chance.random() < 0.3:
+                return RefPtr(string), text
+            rate = self.chance.choice((0, 0.2))
+            return UniquePtr(string), lambda: None if self.chance.random() < rate else text()
+
+        def member(depth: int) -> Kind:
+            choice = self.chance.randrange(5)
+            return pointer() if choice < 2 else row(depth - 1) if choice == 2 and depth else self.scalar()
+
+        def row(depth: int) -> Kind:
+            members = [member(depth) for _ in range(self.chance.randint(1, 3))] + [pointer()] * (depth == 1)
+            names = [self.name("m") for _ in members]
+            layout = Struct(record(names), *(name / layout for name, (layout, _) in zip(names, members, strict=True)))
+            return layout, lambda: layout.factory(*(make() for _, make in members))
+
+        element, counts = self.chance.choice((pointer, lambda: row(1)))(), self.chance.choice(((0, 1, 9, 10), (24, 40)))
+        return ConformantArray(element[0]), lambda: self.items(element, self.chance.choice(counts))
 
     def pointer(self, depth: int) -> Kind:
         layout, make = self.conformant(depth - 1)
