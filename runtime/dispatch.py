@@ -47,7 +47,7 @@ class Method(NamedTuple):
     function: Callable[..., Any]
     interface: UUID
     octets: Callable[[Any], Any]
-    """What byte arrays become: bytes, or views of shared memory."""
+    """What byte arrays become: bytes, or views of shared memory; then arrays of numbers are views too."""
     items: int
     """Objects that one request may make."""
 

@@ -15,7 +15,7 @@ from copy import copy
 from functools import cache, lru_cache
 from itertools import starmap
 from math import prod
-from struct import pack, unpack, unpack_from
+from struct import pack, unpack_from
 from typing import Any, Final, NoReturn, TypeAlias, cast
 from uuid import UUID
 
@@ -74,6 +74,9 @@ class Codec:
     ) -> tuple[Any, ...]:
         """The parameters' values in order. `octets` makes the value of byte arrays from a slice of `stub`.
 
+        With anything but bytes, `memoryview` for instance, arrays of more than a few numbers are memoryviews too, of
+        the format of their type: into `stub`, in a time that does not grow with them, or of a copy where the byte
+        order is not this machine's. They keep the memory of `stub` alive, and change with it.
         Raises NdrError when the octets do not fit the layout.
         """
         decode = self._decode or self.decoder()
@@ -288,11 +291,14 @@ def _as_numbers(value: Sequence[Any], code: str, order: str) -> Octets:
     return memoryview(numbers).cast("B")
 
 
-def _numbers(stub: Octets, start: int, stop: int, code: str) -> list[Any]:
-    if code[0] == _FOREIGN:
-        count = (stop - start) // memoryview(b"").cast(code[1]).itemsize  # type: ignore[call-overload]
-        return list(unpack(f"{code[0]}{count}{code[1]}", stub[start:stop]))
-    return memoryview(stub)[start:stop].cast(code[1]).tolist()  # type: ignore[call-overload,no-any-return]
+def _numbers(stub: Octets, start: int, stop: int, code: str, octets: Callable[[Any], Any]) -> Any:
+    """The numbers in a list; where byte arrays are not copied either, in a view of their type."""
+    if code[0] == _FOREIGN:  # which no view can have
+        numbers = array(code[1], bytes(stub[start:stop]))
+        numbers.byteswap()
+        return numbers.tolist() if octets is bytes else memoryview(numbers)
+    view: memoryview[Any] = memoryview(stub)[start:stop].cast(code[1])  # type: ignore[call-overload]
+    return view.tolist() if octets is bytes else view
 
 
 def _referent(

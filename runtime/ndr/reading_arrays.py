@@ -167,7 +167,9 @@ class ReadingArrays(ReadingFields, ABC):
         self.align_items(shape.lead(element, self.encoding), count)
         if isinstance(element, Scalar) and shape.is_plain(element):
             code = self.encoding.order + element.code(self.encoding)
-            return self.block_of_octets(f"{size} * {count}", size, f"numbers(buf, {{start}}, o, {code!r})"), None
+            return self.block_of_octets(
+                f"{size} * {count}", size, f"numbers(buf, {{start}}, o, {code!r}, octets)"
+            ), None
         return self._rows(element, count, size)
 
     def align_items(self, align: int, count: str) -> None:

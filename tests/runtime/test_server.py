@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Callable
 from types import ModuleType
 
@@ -115,3 +116,33 @@ def test_a_method_may_stop_its_server(calculator: ModuleType, binding_for: Calla
             assert client.Add(1, 1) == 2
         except lrpc.ConnectionLost as error:
             assert error.ran is lrpc.Ran.UNKNOWN
+
+
+NUMBERS = """
+[uuid(9f0c3a52-51a3-4a53-9d1c-6d1f43a6b1c7), version(1.0)]
+interface Numbers { hyper Sum([in] long n, [in, size_is(n)] long items[]); }
+"""
+
+
+@pytest.mark.parametrize("transport", ["ncalrpc", "ncacn_ip_tcp", "memory"])
+@pytest.mark.parametrize("count", [1, 100_000])
+def test_arrays_of_numbers_are_views_where_those_are_asked_for(
+    binding_for: Callable[[str], str], transport: str, count: int
+) -> None:
+    stub, kept = lrpc.load(NUMBERS), list[memoryview]()
+
+    class Adder(stub.Numbers):  # type: ignore[misc,name-defined]
+        def Sum(self, items: memoryview, *, n: int) -> int:
+            assert n == len(items)
+            kept.append(items)
+            return sum(items)
+
+    with lrpc.Server() as server:
+        server.register(Adder(), views=True)
+        binding = server.listen(binding_for(transport))
+        server.start()
+        with lrpc.connect(stub.NumbersClient, str(binding)) as client:
+            assert client.Sum(range(count)) == sum(range(count))
+            assert client.Sum(array("i", [7]) * count) == 7 * count
+    assert [(view.format, view.readonly, len(view)) for view in kept] == [("i", True, count)] * 2
+    assert all(isinstance(number, int) for view in kept for number in view)  # too late for the values, not for memory

@@ -21,12 +21,14 @@ from lrpc.runtime.ndr.layout import (
     Char,
     ConformantArray,
     ContextHandle,
+    Dimension,
     Double,
     Encoding,
     FixedArray,
     Float,
     Layout,
     Long,
+    MultiArray,
     Parameters,
     Range,
     RefPtr,
@@ -313,6 +315,44 @@ def test_byte_array_is_a_view_on_request():
     assert isinstance(view, memoryview)
     assert view.obj is stub
     assert compiled_type(ConformantArray(Byte)).decode(memoryview(stub)) == (b"abc",)
+
+
+@pytest.mark.parametrize("element", [Short, Long, Float, Double, USmall], ids=repr)
+def test_array_of_numbers_is_a_view_on_request(element, encoding):
+    parameters = Parameters("n" / Long, "items" / ConformantArray(element, this.n), "after" / Short)
+    codec = compiled(parameters, NOTHING, encoding)
+    for numbers in ([], [1, 2, 3], list(range(100))):
+        stub = b"".join(codec.encode((len(numbers), numbers, 7)))
+        count, view, after = codec.decode(stub, octets=memoryview)
+        assert (count, list(view), after) == (len(numbers), numbers, 7) == (*codec.decode(stub)[:1], view.tolist(), 7)
+        assert isinstance(view, memoryview)
+        assert view.format == element.code(encoding)
+        assert (view.obj is stub) == (encoding is not Encoding.NDR_BIG)
+        assert b"".join(codec.encode((count, view, after))) == stub
+
+
+def test_view_of_numbers_keeps_the_memory_of_its_stub():
+    stub = bytearray(octets(ConformantArray(Long), [1, 2, 3]))
+    (view,) = compiled_type(ConformantArray(Long)).decode(memoryview(stub), octets=memoryview)
+    with pytest.raises(BufferError):  # what a mapping of shared memory says too when it is to be closed
+        stub.clear()
+    stub[4] = 9
+    assert view.tolist() == [9, 2, 3]
+    view.release()
+    stub.clear()
+
+
+def test_view_of_numbers_is_held_against_the_stub_first():
+    for stub in (struct.pack("<II", 3, 0), struct.pack("<I", 0xFFFF_FFFF)):
+        with pytest.raises(NdrError):
+            compiled_type(ConformantArray(Long)).decode(stub, octets=memoryview)
+
+
+def test_rows_of_a_view_are_views():
+    layout = MultiArray(Long, Dimension(2), Dimension(3))
+    stub = octets(layout, [[1, 2, 3], [4, 5, 6]])
+    (rows,) = compiled_type(layout).decode(stub, octets=memoryview)
+    assert [(type(row), row.tolist()) for row in rows] == [(memoryview, [1, 2, 3]), (memoryview, [4, 5, 6])]
 
 
 # Floats
