@@ -312,10 +312,13 @@ class ReadingArrays(ReadingFields, ABC):
         if rows not in self.columns:
             return self._row_by_row(element, rows, part, names(part))
         values = self.new()
+        with self.block(f"if type({rows}) is tuple:"):
+            with self.block("try:"):
+                self._by_columns(element, rows, part, values)
+            with self.block("except Exception:"):  # what is not so simple, or wrong, goes by the rules
+                self.line(f"{rows} = [*zip(*{rows})]")
         with self.block(f"if type({rows}) is list:"):
             self.line(f"{values} = {self._row_by_row(element, rows, part, names(part))}")
-        with self.block("else:"):
-            self.line(f"{values} = {self._by_columns(element, rows, part)}")
         self.forget()
         return values
 
@@ -344,8 +347,8 @@ class ReadingArrays(ReadingFields, ABC):
         self.forget()
         return values
 
-    def _by_columns(self, element: Layout, rows: str, part: Raw) -> str:
-        """The same from a column for each member; all that they point to is strings, which are read together."""
+    def _by_columns(self, element: Layout, rows: str, part: Raw, values: str) -> None:
+        """Bind `values` from a column for each member; all that items point to is strings, which are read together."""
         members, pointers = names(part), list(_pointers(element, part))
         columns = [f"{rows}[{index}]" for index in range(len(members))]
         places = [members.index(raw) for _, raw in pointers]
@@ -356,15 +359,16 @@ class ReadingArrays(ReadingFields, ABC):
         if len(places) > 1:
             referents = f"[r for row in zip({', '.join(columns[place] for place in places)}) for r in row]"
         texts = self.new("t")
-        self.line(f"{texts}, o = {self.texts(self.columns[rows])}.read(buf, o, end, {referents})")
-        if isinstance(element, Pointer):
-            return texts
+        self.line(f"{texts}, e = {self.texts(self.columns[rows])}.read(buf, o, end, {referents})")
         for index, place in enumerate(places):
             columns[place] = texts if len(places) == 1 else f"{texts}[{index}::{len(places)}]"
             self.ready[members[place]] = members[place] = self.new()
-        value = self._row_by_row(element, f"zip({', '.join(columns)})", part, members)
+        value = texts
+        if not isinstance(element, Pointer):
+            value = self._row_by_row(element, f"zip({', '.join(columns)})", part, members)
         self.ready.clear()
-        return value
+        self.line(f"{values} = {value}")
+        self.line("o = e")
 
     def finish_string(self, string: String, raw: Text) -> str:
         """The correlation of the maximum count."""

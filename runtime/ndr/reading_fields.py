@@ -167,15 +167,16 @@ class ReadingFields(Source):
         """Compare the counts of the scope with their expressions."""
         for waiting in self.scope.waiting:
             sent = f"{waiting.seen} is not None and " if waiting.optional else ""
-            self.line(f"if {sent}{self._disagrees(waiting.expression, waiting.seen)}: {_BAD}")
+            self.line(f"if {sent}{self._disagrees(waiting.expression, waiting.seen)}: {_refusal(waiting.owner)}")
         self.scope.waiting.clear()
         if not self.scope.many:
             return
-        found = {id(e): e for layout in self.scope.fields.values() for part in below(layout) for e in expressions(part)}
-        for expression in found.values():
+        parts = [part for layout in self.scope.fields.values() for part in below(layout)]
+        found = {id(expression): (expression, part) for part in parts for expression in expressions(part)}
+        for expression, part in found.values():
             if expression.names() <= self.scope.values.keys():
                 counts = f"for key, n in {self.scope.many} if key == {self._key(expression)}"
-                self.line(f"if any({self._disagrees(expression, 'n')} {counts}): {_BAD}")
+                self.line(f"if any({self._disagrees(expression, 'n')} {counts}): {_refusal(part)}")
 
     def _disagrees(self, expression: Expression, seen: str) -> str:
         """The test that refuses the count `seen`. A null pointer has no items, unless a null sibling has no say."""
@@ -193,7 +194,11 @@ class ReadingFields(Source):
         return self._keys.setdefault(id(expression), (len(self._keys), expression))[0]
 
 
-_BAD = "bad('a count and its expression disagree')"
+def _refusal(layout: Layout) -> str:
+    """The statement that refuses what siblings of a layout contradict."""
+    if isinstance(layout, SwitchIs):
+        return "bad('a tag and its expression disagree', 0x6C5)"
+    return "bad('a count and its expression disagree')"
 
 
 def _sizes(layout: Layout) -> list[Expression]:

@@ -48,13 +48,15 @@ class Texts:
         self.encoded, self.decoded = _CODECS[unit, order]
         self.counts = struct.Struct(f"{order}3{'Q' if word == 8 else 'I'}")
         lengths = range(SHORT[unit])
-        head = self.decoded(self.counts.pack(1, 0, 1), self.errors, True)[0]
+        head = self._text(self.counts.pack(1, 0, 1))
         self.heads: list[str] = [head.replace("\1", chr(length + 1)) for length in lengths]
         """The counts in front of a string without its terminator, by its length."""
+        self.counted = len(head)
+        """The units that counts take."""
         self.gaps: list[int] = [-(length + 1) % (self.align // unit or 1) for length in lengths]
         """The units of padding behind it when another one follows."""
         self.tails: list[str] = ["\0" + "\0" * gap for gap in self.gaps]
-        self.steps: list[int] = [len(tail) + len(self.heads[0]) for tail in self.tails]
+        self.steps: list[int] = [len(tail) + self.counted for tail in self.tails]
         """The units from the end of a string to the beginning of the next one."""
         self.between: dict[str, int] = {
             tail + head: length for tail in set(self.tails) for length, head in enumerate(self.heads)
@@ -64,55 +66,42 @@ class Texts:
     # Reading
 
     def read(self, buf: Octets, o: int, end: int, referents: Sequence[int]) -> tuple[list[str | None], int]:
-        """The strings of the referents that are not null, from `o` on, and the offset behind them. NdrError."""
+        """The strings of the referents that are not null, from `o` on, and the offset behind them.
+
+        Raises an Exception for what is not as a writer leaves it, or not as simple as that: then read one by one.
+        """
         count = len(referents) - referents.count(0)
-        found = self._cut(buf, o, end, count) if count >= FEW else None
-        texts, o = found or self._one_by_one(buf, o, end, count)
+        texts, o = self._cut(buf, o, end, count) if count else ([], o)
         if count == len(referents):
             return texts, o
         rest = iter(texts)
         return [next(rest) if referent else None for referent in referents], o
 
-    def _cut(self, buf: Octets, o: int, end: int, count: int) -> tuple[list[Any], int] | None:
-        """All of them as slices of one text; None when they are not as simple as that."""
+    def _cut(self, buf: Octets, o: int, end: int, count: int) -> tuple[list[Any], int]:
+        """All of them as slices of one text."""
         start = o + -o % self.align
         stop = min(end, start + AHEAD * count)
         stop -= (stop - start) % self.unit
-        whole = self.decoded(buf[start:stop], self.errors, True)[0]
-        if self.unit * len(whole) != stop - start:
-            return None  # a character of more than one unit: offsets are not those of the stub
+        whole = self._text(buf[start:stop])
         texts: list[Any] = []
         keep, steps, between = texts.append, self.steps, self.between
-        size = len(self.heads[0])
-        try:
-            length = between["\0" + whole[:size]]
-            here, there = size, size + length
-            for _ in range(count - 1):
-                keep(whole[here:there])
-                here = there + steps[length]
-                length = between[whole[there:here]]
-                there = here + length
-            if whole[there] != "\0":
-                return None
-        except LookupError:
-            return None
+        length = between["\0" + whole[: self.counted]]
+        here, there = self.counted, self.counted + length
+        for _ in range(count - 1):
+            keep(whole[here:there])
+            here = there + steps[length]
+            length = between[whole[there:here]]
+            there = here + length
+        if whole[there] != "\0":
+            raise LookupError("a string without its terminator")
         keep(whole[here:there])
-        return texts, start + self.unit * (there + 1)
+        used = start + self.unit * (there + 1)
+        if self.unit * len(whole) != stop - start and len(self._text(buf[start:used])) != there + 1:
+            raise LookupError("a character of more than one unit: indexes are not those of the stub")
+        return texts, used
 
-    def _one_by_one(self, buf: Octets, o: int, end: int, count: int) -> tuple[list[Any], int]:
-        texts: list[Any] = []
-        unit, size = self.unit, self.counts.size
-        for _ in range(count):
-            o += -o % self.align
-            maximum, offset, actual = self.counts.unpack_from(buf, o)
-            start = o + size
-            o = start + unit * actual
-            if o > end:
-                raise NdrError("the stub ends inside an array")
-            if offset or not 0 < actual <= maximum or any(buf[o - unit : o]):
-                raise NdrError("string counts or terminator")
-            texts.append(self.decoded(buf[start : o - unit], self.errors, True)[0])
-        return texts, o
+    def _text(self, octets: Octets) -> str:
+        return self.decoded(octets, self.errors, True)[0]
 
     # Writing
 

@@ -143,3 +143,12 @@ def test_counts_of_each_item_are_held_against_its_own_siblings():
     item = Struct(Two, "a" / Long, "b" / UniquePtr(ConformantArray(Byte, this.a)))
     assert accepts(parameters(ConformantArray(item)), words(2, 1, 9, 2, 9, 1, 7, 2, 7))
     assert not accepts(parameters(ConformantArray(item)), words(2, 1, 9, 2, 9, 2, 7, 1, 7))
+
+
+def test_tag_that_its_sibling_contradicts_has_a_status_of_its_own_in_long_stubs_too():
+    tagged = parameters(Long, SwitchIs(Union(Long, {1: Long, 2: Long}), this.a), ConformantArray(Byte))
+    behind = parameters(Long, UniquePtr(SwitchIs(Union(Long, {1: Long, 2: Long}), this.a)), ConformantArray(Byte))
+    for layout, stub in ((tagged, words(1, 2, 7, 5000)), (behind, words(1, 4, 2, 7, 5000))):
+        with pytest.raises(NdrError, match="tag") as caught:
+            compiled(layout).decode(stub + bytes(5000))
+        assert caught.value.status == 0x6C5

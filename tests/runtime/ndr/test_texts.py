@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import struct
 from collections.abc import Callable
@@ -11,11 +12,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrpc.runtime.ndr.compiler import compiled_type
+from lrpc.runtime.ndr.columns import MANY_TO_READ
+from lrpc.runtime.ndr.compiler import EXPLAINED, compiled_type
 from lrpc.runtime.ndr.errors import NdrError
-from lrpc.runtime.ndr.layout import Char, ConformantArray, Encoding, Layout, Parameters, String, UniquePtr, WChar
+from lrpc.runtime.ndr.layout import (
+    Char,
+    ConformantArray,
+    Encoding,
+    Layout,
+    Long,
+    Parameters,
+    Range,
+    RefPtr,
+    String,
+    Struct,
+    UniquePtr,
+    WChar,
+)
 from lrpc.runtime.ndr.texts import AHEAD, FEW, SHORT, Texts, texts_of
 
+Two = dataclasses.make_dataclass("Two", ["name", "number"], slots=True)
 KINDS = [texts_of(*kind, packed=packed) for kind in itertools.product((1, 2), "<>", (4, 8)) for packed in (False, True)]
 PLAIN = [f"number {n:{n}}" for n in range(12)]
 AWKWARD = {
@@ -45,9 +61,28 @@ def one_by_one(texts: Texts, values: list[str], o: int = 0) -> bytes:
     return stub
 
 
-def stub_of(layout: Layout, value: Any, encoding: Encoding) -> bytes:
+def counts(*numbers: int) -> bytes:
+    return struct.pack("<III", *numbers)
+
+
+def stub_of(layout: Layout, value: Any, encoding: Encoding = Encoding.NDR) -> bytes:
     """What the reference reader writes."""
     return Parameters("value" / layout).build({"value": value}, encoding=encoding)
+
+
+NAMES = ConformantArray(UniquePtr(String(WChar)))
+MANY = 2 * MANY_TO_READ
+
+
+def names_with(*instead: tuple[bytes, bytes], text: str = "even") -> Any:
+    """What the codec reads from an array of names whose octets have others instead, except in the first name."""
+    stub = stub_of(NAMES, [text] * MANY)
+    first = 4 + 4 * MANY + 24
+    octets = stub[first:]
+    for old, new in instead:
+        assert old in octets
+        octets = octets.replace(old, new)
+    return compiled_type(NAMES).decode(stub[:first] + octets)[0]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=range(len(KINDS)))
@@ -56,7 +91,18 @@ def stub_of(layout: Layout, value: Any, encoding: Encoding) -> bytes:
 def test_strings_together_are_those_one_by_one(kind, values, o):
     stub = written(kind, values, o)
     assert stub == one_by_one(kind, values, o)
-    assert kind.read(stub, o, len(stub), range(1, len(values) + 1)) == (values, len(stub))
+    if values is PLAIN or values is AWKWARD["empty"]:
+        assert kind.read(stub, o, len(stub), range(1, len(values) + 1)) == (values, len(stub))
+
+
+@pytest.mark.parametrize("values", AWKWARD.values(), ids=AWKWARD)
+@pytest.mark.parametrize("unit", [Char, WChar], ids=repr)
+def test_what_does_not_go_together_is_read_by_the_rules(values, unit, encoding):
+    layout = ConformantArray(UniquePtr(String(unit)))
+    values = [value if unit is WChar or value != "\udc80" else "z" for value in values] * 3
+    stub = stub_of(layout, values, encoding)
+    assert b"".join(compiled_type(layout, encoding).encode((values,))) == stub
+    assert compiled_type(layout, encoding).decode(stub) == (values,)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=range(len(KINDS)))
@@ -108,51 +154,63 @@ def test_string_of_a_derived_class_goes_as_what_it_holds():
 
 
 def test_padding_may_hold_anything():
-    kind = texts_of(2, "<", 4, packed=False)
-    stub = written(kind, ["even"] * FEW).replace(b"n\0\0\0\0\0", b"n\0\0\0\xff\xff")
-    assert stub.count(b"\xff\xff") == FEW - 1
-    assert kind.read(stub, 0, len(stub), [1] * FEW) == (["even"] * FEW, len(stub))
-
-
-@pytest.mark.parametrize("counts", [(6, 1, 5), (4, 0, 5), (5, 0, 4), (5, 0, 6), (5, 0, 0), (5, 0, 1 << 20)])
-def test_counts_that_disagree_are_refused(counts):
-    kind = texts_of(2, "<", 4, packed=False)
-    stub = written(kind, ["even"] * FEW)
-    last = len(stub) - 22
-    with pytest.raises(NdrError):
-        kind.read(stub[:last] + struct.pack("<III", *counts) + stub[last + 12 :], 0, len(stub), [1] * FEW)
+    assert names_with((b"n\0\0\0\0\0", b"n\0\0\0\xff\xff")) == ["even"] * MANY
 
 
 def test_maximum_count_may_be_greater():
-    kind = texts_of(2, "<", 4, packed=False)
-    stub = written(kind, ["even"] * FEW)
-    stub = stub[:-22] + struct.pack("<III", 9, 0, 5) + stub[-10:]
-    assert kind.read(stub, 0, len(stub), [1] * FEW) == (["even"] * FEW, len(stub))
+    assert names_with((counts(5, 0, 5), counts(9, 0, 5))) == ["even"] * MANY
 
 
-def test_stub_cut_anywhere_is_refused():
-    for kind in KINDS:
-        stub = written(kind, PLAIN)
-        for cut in range(len(stub)):
-            with pytest.raises((NdrError, struct.error)):
-                kind.read(stub[:cut], 0, cut, [1] * len(PLAIN))
+@pytest.mark.parametrize("wrong", [(6, 1, 5), (4, 0, 5), (5, 0, 4), (5, 0, 6), (5, 0, 0), (5, 0, 1 << 20), (0, 0, 0)])
+def test_counts_that_disagree_are_refused(wrong):
+    with pytest.raises(NdrError, match=r"^value\[1\]"):
+        names_with((counts(5, 0, 5), counts(*wrong)))
+
+
+def test_string_without_terminator_is_refused():
+    with pytest.raises(NdrError, match="terminat"):
+        names_with((b"n\0\0\0", b"n\0x\0"))
 
 
 def test_nul_inside_stays_where_the_counts_have_it():
-    kind = texts_of(2, "<", 4, packed=False)
-    stub = written(kind, ["axb"] * FEW).replace(b"x\0", b"\0\0")
-    assert kind.read(stub, 0, len(stub), [1] * FEW) == (["a\0b"] * FEW, len(stub))
+    assert names_with((b"x\0", b"\0\0"), text="axb")[1:] == ["a\0b"] * (MANY - 1)
 
 
 def test_counts_hidden_in_a_string_are_text():
-    kind = texts_of(2, "<", 4, packed=False)
     inner = "\0\3\0\0\0\3\0ab"
-    stub = written(kind, [inner.replace("\0", "x")] * FEW)
-    at = [index for index in range(0, len(stub), 2) if stub[index : index + 2] == b"x\0"]
-    octets = bytearray(stub)
-    for index in at:
-        octets[index] = 0
-    assert kind.read(octets, 0, len(octets), [1] * FEW) == ([inner] * FEW, len(octets))
+    text = inner.replace("\0", "x")
+    assert names_with((text.encode("utf-16-le"), inner.encode("utf-16-le")), text=text)[1:] == [inner] * (MANY - 1)
+
+
+def test_surrogates_in_the_counts_are_counts():
+    for one, other in ((0xDC00D800, 0xDC00D800), (0xD800, 0xDC00)):
+        with pytest.raises(NdrError):
+            names_with((counts(5, 0, 5), counts(one, 0, other)))
+
+
+def test_stub_cut_anywhere_is_refused(encoding):
+    for unit in (Char, WChar):
+        layout = ConformantArray(UniquePtr(String(unit)))
+        stub = stub_of(layout, PLAIN, encoding)
+        for cut in range(len(stub)):
+            with pytest.raises(NdrError):
+                compiled_type(layout, encoding).decode(stub[:cut])
+
+
+@pytest.mark.parametrize("name", ["name", "\U0001f600"])
+@pytest.mark.parametrize(
+    ("place", "value"), [(-4, 1 << 16), (4 + 8 * 100, 0), (4 + 8 * 50 + 4, 3), (4 + 8 * 400 + 8, 0)]
+)
+def test_long_stub_is_refused_with_the_same_status(name, place, value):
+    pair = ConformantArray(Struct(Two, "name" / RefPtr(String(WChar)), "number" / Range(Long, 1, 2)))
+    stub = bytearray(stub_of(pair, [Two(name, 1)] * 400))
+    assert len(stub) > EXPLAINED
+    struct.pack_into("<I", stub, place % len(stub), value)
+    with pytest.raises(NdrError) as caught:
+        compiled_type(pair).decode(stub)
+    with pytest.raises(NdrError) as expected:
+        Parameters("value" / pair).parse(bytes(stub))
+    assert caught.value.status == expected.value.status
 
 
 def or_none(call: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
