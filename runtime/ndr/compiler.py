@@ -25,7 +25,7 @@ from .errors import RPC_X_BAD_STUB_DATA, NdrError
 from .expression import OPERATORS, length_of
 from .layout import AUTO, Encoding, Layout, Parameters, PipeItems, PipeOctets, has_identity, shared
 from .reading import Reading
-from .referents import OTHER, ROUND, Carried, Referents, again, new
+from .referents import OTHER, ROUND, Carried, Referents, new
 from .writing import Writing
 
 Octets = bytes | bytearray | memoryview
@@ -345,7 +345,7 @@ def _begin(
 
 
 def _again(value: Any, call: Referents | None, number: int, kind: int) -> Any:
-    return value if call is None else again(call.before(number, kind), value)
+    return value if call is None else call.again(call.before(number, kind), value)
 
 
 def _in_request(ins: Sequence[Any]) -> Referents | None:

@@ -38,12 +38,13 @@ from .layout import (
     Union,
     shared,
 )
-from .layout_samba import Flagged, Untagged
+from .layout_samba import Flagged, Subcontext, Untagged
 from .reference_deferred import Referent, all_of, deferred
 from .reference_reader_contexts import ContextReader, Mode
 from .reference_reader_fields import NullCheck
 from .reference_rules import Place, Steps, Turn, conformant, counts_of_null, parameters_place, settle, shape
-from .referents import OTHER, ROUND, again
+from .referents import OTHER, ROUND
+from .shape import contains
 
 
 class Reader(ContextReader):
@@ -52,6 +53,8 @@ class Reader(ContextReader):
     def read(self, layout: Layout, path: str, outer: dict[str, object] | None) -> Any:
         """The value of the outermost layout, all correlations checked."""
         self.root = layout
+        if contains(layout, Subcontext):
+            self.call = None  # contexts have ids of their own
         if isinstance(layout, Parameters):
             value: Any = self._parameters(layout, path, outer)
         else:
@@ -219,7 +222,7 @@ class Reader(ContextReader):
         if known is None:
             known = self.referents[number] = Referent(kind, place.path, self.before(number, kind))
             value = yield from self._target(layout.target, place.opened(known), mode, turn)
-            known.holds(again(known.before, shared(value)))
+            known.holds(shared(value) if self.call is None else self.call.again(known.before, shared(value)))
             self.keep(number, kind, known.value)
         elif known.shape != kind:
             raise self.bad(OTHER.format(number), place, rule="C706 14.3.12.2")

@@ -119,12 +119,12 @@ class ContextReader(ArrayReader, ABC):
         return set() if self.root is None else recursive(self.root)
 
     def before(self, number: int, kind: object) -> Any:
-        """The object that the request had for an id; ids inside of a context are its own."""
-        return None if self.call is None or self.contexts else self.call.before(number, kind)
+        """The object that the request had for an id."""
+        return None if self.call is None else self.call.before(number, kind)
 
     def keep(self, number: int, kind: object, value: Any) -> None:
         """Remember the object of an id for the response."""
-        if self.call is not None and not self.contexts:
+        if self.call is not None:
             self.call.read[number] = kind, value
 
     def behind(self, target: Layout, place: Place) -> Place:

@@ -54,6 +54,7 @@ from .reference_values import brief, member
 from .reference_writer_arrays import in_turn
 from .reference_writer_contexts import ContextWriter, Mode
 from .reference_writer_fields import refused
+from .shape import contains
 
 
 @dataclass(slots=True)
@@ -71,6 +72,8 @@ class Writer(ContextWriter):
     def write(self, layout: Layout, value: Any, path: str, outer: Mapping[str, object] | None) -> None:
         """The octets of the outermost layout, into `octets`."""
         self.root = layout
+        if contains(layout, Subcontext):
+            self.call = None  # contexts have ids of their own
         if isinstance(layout, Parameters):
             values = self.members(layout, value, path, outer)
             place = parameters_place(path, values, outer)

@@ -160,19 +160,19 @@ class ContextWriter(ArrayWriter, ABC):
 
     def fresh(self, *, full: bool = False) -> int:
         """A referent id that is free; full: one that the request has not used either."""
-        while full and self.call is not None and not self.contexts and self.next_referent in self.call.read:
+        while full and self.call is not None and self.next_referent in self.call.read:
             self.next_referent += 4
         self.next_referent += 4
         return self.next_referent - 4
 
     def remembered(self, key: tuple[int, object]) -> int | None:
-        """The id that an object had in the request; ids inside of a context are its own."""
-        known = None if self.contexts else self._before.get(key)
+        """The id that an object had in the request."""
+        known = self._before.get(key)
         return None if known is None else known[0]
 
     def keep(self, key: tuple[int, object], number: int, value: Any) -> None:
         """Remember the id of an object for the response."""
-        if self.call is not None and not self.contexts:
+        if self.call is not None:
             self.call.written[key] = number, value
 
     # What is computed

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
+from uuid import UUID
 
 from .layout_pointers import SHARED, has_identity
 
@@ -22,6 +23,8 @@ OTHER: Final = "referent {:#x} is of another type"
 """What is refused of full pointers, with the referent id."""
 PLAIN: Final = (dict, SimpleNamespace)
 """Classes beside dataclasses that the reference reader makes structures of."""
+UNCHANGING: Final = SHARED | {UUID}
+"""Classes of values that cannot change, and are the same when they are equal."""
 EMPTY: Final = (list, *PLAIN)
 """Classes whose empty values need no trick."""
 
@@ -88,6 +91,22 @@ class Referents:
                 return value
         return new(factory)
 
+    def again(self, before: Any, value: Any) -> Any:
+        """The object that was there before, which gets what a new one of its class holds; else the new one."""
+        kind = type(value)
+        if before is value or type(before) is not kind:
+            return value
+        if kind in UNCHANGING:
+            return before if before == value else value
+        if not can_begin(kind, *_names(value)):
+            return value
+        self.begin([before], kind)
+        if isinstance(value, list):
+            before[:] = value
+        else:
+            fill(before, _contents(value))
+        return before
+
     def restore(self) -> None:
         """What the objects held before a response was read that turned out to be wrong."""
         for value, contents in reversed(self._overwritten):
@@ -114,15 +133,13 @@ def new(factory: Callable[..., Any]) -> Any:
     return factory() if factory in EMPTY else object.__new__(factory)  # type: ignore[arg-type]
 
 
-def again(before: Any, value: Any) -> Any:
-    """A value that cannot change: the object that was there before, if it is equal."""
-    return before if type(before) is type(value) and type(value) in SHARED and before == value else value
+def _names(value: Any) -> list[str]:
+    if dataclasses.is_dataclass(value):
+        return [field.name for field in dataclasses.fields(value)]
+    return list(vars(value)) if isinstance(value, SimpleNamespace) else []
 
 
 def _contents(value: Any) -> Any:
-    if isinstance(value, list):
-        return list(value)
-    if isinstance(value, dict):
-        return dict(value)
-    names = [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else vars(value)
-    return {name: getattr(value, name) for name in names}
+    if isinstance(value, list | dict):
+        return value.copy()
+    return {name: getattr(value, name) for name in _names(value)}

@@ -357,8 +357,7 @@ def full_kinds(*roots: Layout) -> dict[object, int]:
 
 def carries(request: Layout, response: Layout) -> bool:
     """May the response name objects of the request? Ids inside of a Subcontext are its own."""
-    both = full_kinds(request).keys() & full_kinds(response).keys()
-    return bool(both) and not contains(request, Subcontext) and not contains(response, Subcontext)
+    return all(contains(layout, FullPtr) and not contains(layout, Subcontext) for layout in (request, response))
 
 
 def circular(target: Layout) -> bool:

@@ -494,8 +494,11 @@ class Kinds:
     # Types that contain themselves
 
     def recursive(self, depth: int) -> Kind:
-        """A list, a tree with two sides, a tree with arrays, or one through a union."""
-        form = self.chance.randrange(4)
+        """A list, a tree with two sides, a tree with arrays, one through a union, or nodes that point back.
+
+        Full pointers in them may lead to any node that there is: circles too.
+        """
+        form = self.chance.randrange(5)
         extra, last = self.members(depth, tail=False), self.members(depth, tail=False)
         kind = self.chance.choice((UniquePtr, FullPtr))
         itself: list[Struct] = []
@@ -508,8 +511,10 @@ class Kinds:
             middle = [links / link, name / UniquePtr(lambda: itself[0])]
         elif form == 2:
             middle = [name / Long, links / kind(lambda: ConformantArray(itself[0], this[name]))]
-        else:
+        elif form == 3:
             middle = [name / Long, links / SwitchIs(Union(Long, {0: None, 1: link}), this[name])]
+        else:
+            middle = [links / link, name / FullPtr(lambda: itself[0])]
         fields = [*(field for field, _ in extra), *middle, *(field for field, _ in last)]
         itself.append(Struct(record([field.name for field in fields]), *fields))
 
@@ -522,11 +527,34 @@ class Kinds:
                 return [1, make(left - 1)] if go else [0, None]
             return [make(left - 1) if go and self.chance.random() < 0.8 else None for _ in middle]
 
+        nodes: list[Any] = []
+
         def make(left: int) -> Any:
             values = [make() for _, make in extra], links_of(left), [make() for _, make in last]
-            return itself[0].factory(*(value for part in values for value in part))
+            nodes.append(itself[0].factory(*(value for part in values for value in part)))
+            return nodes[-1]
 
-        return UniquePtr(lambda: itself[0]), lambda: make(self.chance.randint(0, 4))
+        full = [field.name for field in middle if isinstance(field.layout, FullPtr)]
+        full += [links] if form == 3 and kind is FullPtr else []
+
+        def whole() -> Any:
+            first = make(self.chance.randint(0, 4))
+            self.relink(nodes, full)
+            nodes.clear()
+            return first
+
+        top = self.chance.choice((UniquePtr, FullPtr))
+        return top(lambda: itself[0]), whole
+
+    def relink(self, nodes: list[Any], names: list[str]) -> None:
+        """Have full pointers lead to nodes that there are, or to arrays of as many nodes."""
+        for node in nodes:
+            for name in names:
+                old = getattr(node, name)
+                others = [getattr(other, name) for other in nodes] if isinstance(old, list) else nodes
+                fitting = [other for other in others if not isinstance(old, list) or len(other) == len(old)]
+                if old is not None and fitting and self.chance.random() < 0.4:
+                    setattr(node, name, self.chance.choice(fitting))
 
     # Calls
 

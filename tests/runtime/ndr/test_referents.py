@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from types import SimpleNamespace
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 
 from lrpc.runtime.ndr.layout import shared
-from lrpc.runtime.ndr.referents import Carried, Referents, again, can_begin, fill, new
+from lrpc.runtime.ndr.referents import Carried, Referents, can_begin, fill, new
 
 Node = dataclasses.make_dataclass("Node", ["v", "next"], slots=True)
 
@@ -86,15 +88,38 @@ def test_response_is_written_with_the_ids_of_the_request():
 
 
 def test_value_that_cannot_change_is_the_same_when_it_is_equal():
-    seven = shared(7)
-    assert again(seven, shared(7)) is seven
-    assert again(seven, shared(8)) == 8
+    seven, call = shared(7), Referents()
+    assert call.again(seven, shared(7)) is seven
+    assert call.again(seven, shared(8)) == 8
+    identity = UUID(int=5)
+    assert call.again(identity, UUID(int=5)) is identity
     other = shared("a")
-    assert again(seven, other) is other
-    assert again(None, 5) == 5
-    items: list[int] = []
-    assert again(items, other) is other
-    assert again([], items) is items
+    assert call.again(seven, other) is other
+    assert call.again(None, 5) == 5
+
+
+@pytest.mark.parametrize(
+    ("before", "value"),
+    [
+        (Node(1, None), Node(2, 3)),
+        ([1], [2, 3]),
+        ({"a": 1}, {"a": 2}),
+        (SimpleNamespace(a=1), SimpleNamespace(a=2)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_object_that_was_there_gets_what_a_new_one_holds(before, value):
+    call, held = Referents(), copy.copy(before)
+    assert call.again(before, value) is before
+    assert before == value
+    call.restore()
+    assert before == held
+
+
+def test_object_that_cannot_be_filled_is_a_new_one():
+    value = FROZEN(2)
+    assert Referents().again(FROZEN(1), value) is value
+    assert Referents().again(Checked(1), value) is value
 
 
 def test_values_of_a_request_are_a_tuple_with_referents():
