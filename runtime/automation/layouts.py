@@ -39,7 +39,7 @@ from ..ndr.layout import (
     USmall,
     WChar,
 )
-from . import bstr, safearray, variant
+from . import bstr, json_form, safearray, variant
 from .safearray import SF_ERROR, SF_HAVEIID, Bound, Items, ItemsWithIid, Record, WireSafeArray
 from .types import VT
 from .variant import Arm, Variant, WireDecimal, WireVariant
@@ -51,8 +51,16 @@ _DECIMAL: Final = Struct(
 )
 
 
-def _converted(layout: Layout, name: str, to_wire: Callable[[Any], Any], from_wire: Callable[[Any], Any]) -> Converted:
-    return Converted(layout, Conversion(name).use(to_wire=to_wire, from_wire=from_wire))
+def _converted(
+    layout: Layout,
+    name: str,
+    to_wire: Callable[[Any], Any],
+    from_wire: Callable[[Any], Any],
+    json: json_form.Pair | None = None,
+) -> Converted:
+    conversion = Conversion(name).use(to_wire=to_wire, from_wire=from_wire)
+    conversion.json = json
+    return Converted(layout, conversion)
 
 
 # BSTR
@@ -60,7 +68,9 @@ def _converted(layout: Layout, name: str, to_wire: Callable[[Any], Any], from_wi
 _BLOB: Final = Struct(
     bstr.FlaggedWordBlob, "cBytes" / ULong, "clSize" / ULong, "asData" / ConformantArray(WChar, this.clSize)
 )
-BSTR: Final = _converted(UniquePtr(_BLOB), "BSTR", bstr.to_wire, bstr.from_wire)
+BSTR: Final = _converted(
+    UniquePtr(_BLOB), "BSTR", bstr.to_wire, bstr.from_wire, (json_form.bstr_to_json, json_form.bstr_from_json)
+)
 """A BSTR: str or None."""
 
 # Records
@@ -117,9 +127,19 @@ class _Family:
     """The layouts of VARIANT and SAFEARRAY; `variant_wire` gives what travels for a Variant."""
 
     def __init__(self, variant_wire: Callable[[Any], WireVariant]) -> None:
-        self.variant = _converted(UniquePtr(lambda: self._variant), "VARIANT", variant_wire, variant.from_wire)
+        self.variant = _converted(
+            UniquePtr(lambda: self._variant),
+            "VARIANT",
+            variant_wire,
+            variant.from_wire,
+            (json_form.variant_to_json, json_form.variant_from_json),
+        )
         self.safearray = _converted(
-            UniquePtr(lambda: self._safearray), "SAFEARRAY", safearray.to_wire, safearray.from_wire
+            UniquePtr(lambda: self._safearray),
+            "SAFEARRAY",
+            safearray.to_wire,
+            safearray.from_wire,
+            (json_form.safe_array_to_json, json_form.safe_array_from_json),
         )
         self._safearray = _safearray(self.variant)
         self._variant = Struct(

@@ -53,6 +53,11 @@ class SafeArray:
     iid: UUID | None = field(default=None, kw_only=True)
     features: int | None = field(default=None, kw_only=True)
 
+    def __repr__(self) -> str:
+        more = [repr([*self.bounds])] if self.bounds else []
+        more += [f"{name}={value!r}" for name in ("iid", "features") if (value := getattr(self, name)) is not None]
+        return f"SafeArray({', '.join([name_of(self.vt), repr(self.items), *more])})"
+
     @staticmethod
     def of(rows: Any, vt: int = VT.VARIANT, *, dimensions: int = 1) -> SafeArray:
         """The array of lists in lists, as deep as there are dimensions. ValueError for rows of different lengths."""

@@ -23,6 +23,8 @@ class Conversion:
         self.name = name
         self.to_wire: Callable[[Any], Any] = _same
         self.from_wire: Callable[[Any], Any] = _same
+        self.json: tuple[Callable[[Any], Any], Callable[[Any], Any]] | None = None
+        """The JSON form of a value, and the value of one; None for that of what travels."""
 
     def __repr__(self) -> str:
         return f"Conversion({self.name!r})"
@@ -48,6 +50,20 @@ class Conversion:
         """The value for what travelled. NdrError for whatever the function raises."""
         try:
             return self.from_wire(value)
+        except Exception as error:  # as above
+            raise self._failed(error) from error
+
+    def to_json(self, value: Any) -> Any:
+        """The JSON form of a value, where the conversion has one. NdrError as above."""
+        return self._by_json(0, value)
+
+    def from_json(self, data: Any) -> Any:
+        """The value of a JSON form, where the conversion has one. NdrError as above."""
+        return self._by_json(1, data)
+
+    def _by_json(self, which: int, value: Any) -> Any:
+        try:
+            return (self.json or (_same, _same))[which](value)
         except Exception as error:  # as above
             raise self._failed(error) from error
 

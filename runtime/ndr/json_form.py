@@ -36,6 +36,7 @@ from .layout import (
     Boolean,
     Byte,
     ContextHandle,
+    Conversion,
     Converted,
     Dimension,
     EncapsulatedUnion,
@@ -127,6 +128,8 @@ class _ToJson:
                 return (yield self._pipe(layout, value, place))
             case InterfacePtr():
                 return list(elements(Byte, value, Encoding.NDR, place.path))
+            case Converted(conversion=Conversion(json=tuple())):
+                return _at(place, layout.conversion.to_json, value)
             case Converted():
                 return (yield self.form(layout.layout, _at(place, layout.conversion.outward, value), place))
             case Ignored() | Mark():
@@ -240,6 +243,8 @@ class _FromJson:
                 return (yield self._pipe(layout, data, place))
             case InterfacePtr():
                 return (yield self._row(Byte, data, place))
+            case Converted(conversion=Conversion(json=tuple())):
+                return _at(place, layout.conversion.from_json, data)
             case Converted():
                 return _at(place, layout.conversion.inward, (yield self.value(layout.layout, data, place.closed())))
             case Ignored() | Mark():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from datetime import datetime
@@ -13,7 +14,8 @@ from lrpc.runtime.automation import VT, SafeArray, Variant
 from lrpc.runtime.automation.safearray import MAX_DIMENSIONS
 from lrpc.runtime.automation.types import name_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "automation.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "automation.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| (`VT_.*?) \| (.*?) \| ?(.*?) ?\|$", PAGE, re.MULTILINE)
 
 
@@ -22,6 +24,16 @@ def test_program_prints_what_the_page_says() -> None:
     (printed,) = re.findall(r"^```\n(Variant.*?)```$", PAGE, re.DOTALL | re.MULTILINE)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == (printed, "")
+
+
+def test_commands_print_what_the_page_says() -> None:
+    (console,) = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
+    found = re.findall(r"^\$ lrpc (.*)\n(.*)$", console, re.MULTILINE)
+    assert len(found) == 2
+    for words, said in found:
+        command = [sys.executable, "-m", "lrpc", *shlex.split(words)]
+        done = subprocess.run(command, cwd=ROOT / "idl", capture_output=True, text=True, check=False)
+        assert (done.stdout, done.stderr) == (f"{said}\n", "")
 
 
 def test_every_type_has_a_row() -> None:

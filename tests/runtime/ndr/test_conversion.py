@@ -7,6 +7,7 @@ import pytest
 from lrpc.runtime.ndr.compiler import compiled
 from lrpc.runtime.ndr.conversion import Conversion
 from lrpc.runtime.ndr.errors import NdrError
+from lrpc.runtime.ndr.json_form import from_json, to_json
 from lrpc.runtime.ndr.layout import ConformantArray, Converted, Long, Parameters
 
 
@@ -57,3 +58,14 @@ def test_both_readers_refuse_what_a_function_refuses():
         with pytest.raises(NdrError) as caught:
             call()
         assert (caught.value.path, caught.value.reason) == ("a", "conversion C: KeyError")
+
+
+def test_conversion_may_have_a_json_form_of_its_own():
+    conversion = Conversion("C").use(to_wire=len, from_wire=str)
+    layout = Converted(Long, conversion)
+    assert (to_json(layout, "abc"), from_json(layout, 3)) == (3, "3")
+    conversion.json = str.upper, str.lower
+    assert (to_json(layout, "abc"), from_json(layout, "ABC")) == ("ABC", "abc")
+    for use in (to_json, from_json):
+        with pytest.raises(NdrError, match="conversion C: "):
+            use(layout, 5)
