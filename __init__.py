@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from lrpc.runtime.binding import StringBinding
     from lrpc.runtime.call import Caller, Limits, caller, deadline
     from lrpc.runtime.connect import ConnectionInfo, connect
+    from lrpc.runtime.intercept import AsyncInterceptor, AsyncProceed, Interceptor, Invocation, Proceed
     from lrpc.runtime.serialization import deserialize, serialize
     from lrpc.runtime.server import Server
 
@@ -55,6 +56,8 @@ __version__ = "0.1.0"
 __all__ = [
     "AccessDenied",
     "ArgumentError",
+    "AsyncInterceptor",
+    "AsyncProceed",
     "AsyncServer",
     "BadStubData",
     "BindRefused",
@@ -66,11 +69,14 @@ __all__ = [
     "DeadlineExceeded",
     "Fault",
     "IdlError",
+    "Interceptor",
     "InvalidBinding",
+    "Invocation",
     "Limits",
     "ListenError",
     "ObjectNotFound",
     "OperationOutOfRange",
+    "Proceed",
     "ProtocolError",
     "Ran",
     "RefusedStubData",
@@ -96,6 +102,7 @@ del _stub
 _LATER: Final = {
     **dict.fromkeys(("Caller", "Limits", "caller", "deadline"), "runtime.call"),
     **dict.fromkeys(("ConnectionInfo", "connect"), "runtime.connect"),
+    **dict.fromkeys(("AsyncInterceptor", "AsyncProceed", "Interceptor", "Invocation", "Proceed"), "runtime.intercept"),
     **dict.fromkeys(("deserialize", "serialize"), "runtime.serialization"),
     "AsyncServer": "runtime.async_server",
     "IdlError": "rpcgen",

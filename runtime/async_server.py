@@ -6,8 +6,9 @@ import asyncio
 import contextvars
 import logging
 import os
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..transports import errors as transport
 from . import dispatch
@@ -18,6 +19,9 @@ from .management import Authorize
 from .server import Serving
 from .session import SEND_TIMEOUT, Answer, Call, Ended, Session
 from .status import NCA_CANCEL, CallCancelled, Ran
+
+if TYPE_CHECKING:
+    from .intercept import AsyncInterceptor
 
 logger = logging.getLogger("lrpc.server")
 
@@ -49,7 +53,8 @@ class AsyncServer(Serving):
         await server.listen("ncalrpc:[calc]")
         await server.serve_forever()
 
-    capture: a pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE.
+    capture: a pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE. interceptors:
+    async callables around each call, the first outermost (docs/interceptors.md).
     """
 
     _asynchronous = True
@@ -61,8 +66,15 @@ class AsyncServer(Serving):
         authorize: Authorize | None = None,
         capture: str | os.PathLike[str] | None = None,
         register_endpoints: bool | None = None,
+        interceptors: Sequence[AsyncInterceptor] = (),
     ) -> None:
-        super().__init__(limits=limits, authorize=authorize, capture=capture, register_endpoints=register_endpoints)
+        super().__init__(
+            limits=limits,
+            authorize=authorize,
+            capture=capture,
+            register_endpoints=register_endpoints,
+            interceptors=interceptors,
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._clients: dict[Session, _Client] = {}
         self._stopped = asyncio.Event()

@@ -104,6 +104,12 @@ def deadline(seconds: float) -> Generator[None, None, None]:
         _deadline.reset(token)
 
 
+def time_left(timeout: float) -> float:
+    """`remaining` for those who only ask: 0 or less when the deadline has passed."""
+    until = _deadline.get()
+    return timeout if until is None else min(timeout, until - time.monotonic())
+
+
 def remaining(timeout: float) -> float:
     """Seconds that a call may take from now: `timeout`, or less by `deadline`. DeadlineExceeded when none are left."""
     until = _deadline.get()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from uuid import UUID
 
 from .binding import StringBinding
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     import os
     from types import TracebackType
 
+    from .intercept import AsyncInterceptor, Interceptor
+
 logger = logging.getLogger("lrpc.connect")
 
 C = TypeVar("C", bound=Client)
 A = TypeVar("A", bound=AsyncClient)
+T = TypeVar("T", bound=Client | AsyncClient)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ def connect(
     object: UUID | None = ...,
     limits: Limits | None = ...,
     capture: str | os.PathLike[str] | None = ...,
+    interceptors: Sequence[Interceptor] = ...,
 ) -> C: ...
 @overload
 def connect(
@@ -67,6 +71,7 @@ def connect(
     object: UUID | None = ...,
     limits: Limits | None = ...,
     capture: str | os.PathLike[str] | None = ...,
+    interceptors: Sequence[AsyncInterceptor] = ...,
 ) -> Connecting[A]: ...
 def connect(
     client: type[C] | type[A],
@@ -76,13 +81,15 @@ def connect(
     object: UUID | None = None,
     limits: Limits | None = None,
     capture: str | os.PathLike[str] | None = None,
+    interceptors: Sequence[Callable[..., Any]] = (),
 ) -> C | Connecting[A]:
     r"""A client for the server at `target`.
 
     client: a generated class: `CalculatorClient`, or `AsyncCalculatorClient` for `async with` and `await`.
     target: a string binding (`ncalrpc:[calc]`), the name of a local service (`calc`), or `\\host\name`. timeout:
     seconds that connecting, and later each call, may take. object: the object UUID that calls are for. capture: a
-    pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE.
+    pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE. interceptors: callables
+    around each call, the first outermost (docs/interceptors.md).
 
     Raises InvalidBinding, ServerUnavailable, AccessDenied, BindRefused, DeadlineExceeded; TypeError for the client
     of an interface of objects; OSError for a file that cannot be had.
@@ -90,9 +97,9 @@ def connect(
     client.interface.require_calls()
     bounds = limits or Limits()
     if issubclass(client, AsyncClient):
-        return Connecting(client, target, timeout, object, bounds, capture)
+        return Connecting(client, target, timeout, object, bounds, capture, interceptors)
     wire, info = reach(client.interface, target, timeout, object, bounds, capture)
-    return client(BlockingChannel(wire, timeout), info)
+    return _intercepted(client(BlockingChannel(wire, timeout), info), interceptors, timeout)
 
 
 class Connecting(Generic[A]):
@@ -106,8 +113,10 @@ class Connecting(Generic[A]):
         object: UUID | None,
         limits: Limits,
         capture: str | os.PathLike[str] | None,
+        interceptors: Sequence[AsyncInterceptor],
     ) -> None:
         self._client = client
+        self._interceptors = interceptors
         self._arguments = client.interface, target, timeout, object, limits, capture
         self._timeout = timeout
         self._connected: A | None = None
@@ -136,7 +145,15 @@ class Connecting(Generic[A]):
         except asyncio.CancelledError:
             reaching.add_done_callback(_unwanted)
             raise
-        return self._client(AsyncioChannel(wire, self._timeout), info)
+        return _intercepted(self._client(AsyncioChannel(wire, self._timeout), info), self._interceptors, self._timeout)
+
+
+def _intercepted(client: T, interceptors: Sequence[Callable[..., Any]], timeout: float) -> T:
+    if interceptors:
+        from .intercept import intercept
+
+        intercept(client, interceptors, timeout)
+    return client
 
 
 def _unwanted(reaching: asyncio.Future[tuple[Wire, ConnectionInfo]]) -> None:

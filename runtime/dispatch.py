@@ -34,6 +34,8 @@ logger = logging.getLogger("lrpc.server")
 
 Values = tuple[Any, ...]
 UNSUPPORTED_TYPE = 0x1C010017
+Wrap = Callable[[Interface, Operation[Any], Callable[..., Any]], Callable[..., Any]]
+"""What is put around a method."""
 
 
 _ANSWERED_IN = {Encoding.NDR: Encoding.NDR, Encoding.NDR_BIG: Encoding.NDR, Encoding.NDR64: Encoding.NDR64}
@@ -71,8 +73,9 @@ class Registration(NamedTuple):
 class Registry:
     """Which object answers for an interface, on which endpoint."""
 
-    def __init__(self, items: int) -> None:
+    def __init__(self, items: int, wrap: Wrap | None = None) -> None:
         self._items = items
+        self._wrap = wrap
         self.registrations: list[Registration] = []
         self._built_in: list[Registration] = []
         """What a server answers by itself, where nobody registered the same."""
@@ -97,13 +100,17 @@ class Registry:
             interface.require_calls()
             methods = {
                 operation.opnum: Method(
-                    operation, getattr(implementation, operation.method), interface.uuid, octets, self._items
+                    operation, self._function(implementation, interface, operation), interface.uuid, octets, self._items
                 )
                 for operation in interface.operations
             }
             entry = Registration(interface, methods, object, allowed, annotation)
             (self._built_in if built_in else self.registrations).append(entry)
         return interfaces
+
+    def _function(self, implementation: object, interface: Interface, operation: Operation[Any]) -> Callable[..., Any]:
+        function: Callable[..., Any] = getattr(implementation, operation.method)
+        return function if self._wrap is None else self._wrap(interface, operation, function)
 
     def interfaces(self, endpoint: str) -> list[Interface]:
         """What is registered there, each once, without what a server answers by itself."""

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from .session import Ended, Session
 from .stub import Interface
 
 if TYPE_CHECKING:
+    from .intercept import Interceptor
     from .registration import Announcer
 
 logger = logging.getLogger("lrpc.server")
@@ -52,13 +54,14 @@ class Serving(abc.ABC):
         authorize: Authorize | None = None,
         capture: str | os.PathLike[str] | None = None,
         register_endpoints: bool | None = None,
+        interceptors: Sequence[Callable[..., Any]] = (),
     ) -> None:
         self.limits = limits or Limits()
         self.authorize = authorize or all_but_stop
         self.principals: dict[int, str] = {}
         """The name that clients prove this server by, by authentication service (C706 chapter 13)."""
         self._capture = capture_of("server", capture)
-        self._registry = Registry(self.limits.max_items)
+        self._registry = Registry(self.limits.max_items, _wrapped(interceptors))
         self._endpoints: list[Endpoint] = []
         self._sessions: set[Session] = set()
         self._users: Counter[object] = Counter()
@@ -173,6 +176,15 @@ def _user(session: Session) -> object:
     return caller.address.rpartition(":")[0] if caller.uid is None else f"uid {caller.uid}"
 
 
+def _wrapped(interceptors: Sequence[Callable[..., Any]]) -> dispatch.Wrap | None:
+    """What puts interceptors around a method."""
+    if not interceptors:
+        return None
+    from .intercept import serving
+
+    return partial(serving, tuple(interceptors))
+
+
 class Server(Serving):
     """Serves objects with plain methods, a thread for each connection.
 
@@ -181,7 +193,8 @@ class Server(Serving):
         server.listen("ncalrpc:[calc]")
         server.serve_forever()
 
-    capture: a pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE.
+    capture: a pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE. interceptors:
+    callables around each call, the first outermost (docs/interceptors.md).
     """
 
     def __init__(
@@ -191,8 +204,15 @@ class Server(Serving):
         authorize: Authorize | None = None,
         capture: str | os.PathLike[str] | None = None,
         register_endpoints: bool | None = None,
+        interceptors: Sequence[Interceptor] = (),
     ) -> None:
-        super().__init__(limits=limits, authorize=authorize, capture=capture, register_endpoints=register_endpoints)
+        super().__init__(
+            limits=limits,
+            authorize=authorize,
+            capture=capture,
+            register_endpoints=register_endpoints,
+            interceptors=interceptors,
+        )
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()

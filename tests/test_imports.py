@@ -32,6 +32,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.capture"}),
     frozenset({"runtime.call"}),
     frozenset({"runtime.operation"}),
+    frozenset({"runtime.intercept", "runtime.otel"}),
     frozenset({"runtime.stub", "runtime.serialization"}),
     frozenset(
         {

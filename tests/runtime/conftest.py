@@ -185,20 +185,20 @@ class Clients:
 class Host:
     """A server of one face that serves the calculator; blocking to the test whatever it is inside."""
 
-    def __init__(self, face: str, limits: lrpc.Limits | None = None) -> None:
+    def __init__(self, face: str, **options: Any) -> None:
         self.world = _calculator.World()
         self.face = face
         self.loop = Loop() if face == "asyncio" else None
         self.service = (_calculator.AsyncService if self.loop else _calculator.Service)(self.world)
         self.stopped = False
         if self.loop is None:
-            self.server: Any = lrpc.Server(limits=limits)
+            self.server: Any = lrpc.Server(**options)
             self.server.start()
         else:
-            self.server = self.loop.run(self._made(limits))
+            self.server = self.loop.run(self._made(options))
 
-    async def _made(self, limits: lrpc.Limits | None) -> Any:
-        return lrpc.AsyncServer(limits=limits)
+    async def _made(self, options: dict[str, Any]) -> Any:
+        return lrpc.AsyncServer(**options)
 
     def greeting(self, words: str = "hello") -> Any:
         return (_calculator.AsyncGreeting if self.loop else _calculator.Greeting)(words)

@@ -1,0 +1,136 @@
+"""Interceptors: callables around every call of a client or a server, in both faces.
+
+    def timed(call: lrpc.Invocation, proceed: lrpc.Proceed) -> Any:
+        began = time.perf_counter()
+        try:
+            return proceed(call)
+        finally:
+            print(call.name, time.perf_counter() - began)
+
+`lrpc.connect(..., interceptors=[timed])`, `lrpc.Server(interceptors=[timed])`; for asyncio the same as `async def`,
+with `await proceed(call)`. The first of the list is the outermost: it sees a call first and its result last.
+
+An interceptor may proceed with other values (`call.with_values(...)`), more than once, or not at all; it may return
+another result, and raise. At a server what it raises becomes the answer as if the method had raised it. What is never
+a call is not seen: at a client arguments that do not fit, and at a server stubs that cannot be read.
+
+Law: without interceptors nothing of this is on the way of a call.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from .call import Caller, caller, time_left
+from .operation import Interface, Operation
+
+if TYPE_CHECKING:
+    from .connect import ConnectionInfo
+    from .stub import AsyncClient, Client
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A call, as its interceptors see it."""
+
+    interface: Interface
+    operation: Operation[Any]
+    values: tuple[Any, ...]
+    """The [in] values as the method takes them, in the order of the IDL: `arguments` has their names."""
+    connection: ConnectionInfo | None = None
+    """At a client: how the server was reached."""
+    caller: Caller | None = None
+    """At a server: who calls."""
+    deadline: float | None = None
+    """At a client: the `time.monotonic()` by which the call ends. None at a server: the protocol does not carry it."""
+
+    @property
+    def name(self) -> str:
+        """`Interface.Operation`, in the words of the IDL."""
+        return f"{self.interface.name}.{self.operation.name}"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The values by name."""
+        return {parameter.name: value for parameter, value in zip(self.operation.inward, self.values, strict=True)}
+
+    @property
+    def peer(self) -> str:
+        """Who is at the other end, in words: a binding at a client; process and user, or the address, at a server."""
+        if self.caller is None:
+            return "" if self.connection is None else str(self.connection.binding)
+        if self.caller.pid is None:
+            return f"{self.caller.transport} {self.caller.address}"
+        return f"{self.caller.transport} pid {self.caller.pid} uid {self.caller.uid}"
+
+    def with_values(self, **named: Any) -> Invocation:
+        """The same call with other values. TypeError for a name that the operation has not."""
+        known = self.arguments
+        if unknown := named.keys() - known.keys():
+            raise TypeError(f"{self.name} has no {', '.join(sorted(unknown))}")
+        return replace(self, values=tuple((known | named).values()))
+
+
+Proceed: TypeAlias = Callable[[Invocation], Any]
+"""What is inside of an interceptor: the next one, or the call itself; gives its result."""
+Interceptor: TypeAlias = Callable[[Invocation, Proceed], Any]
+AsyncProceed: TypeAlias = Callable[[Invocation], Awaitable[Any]]
+AsyncInterceptor: TypeAlias = Callable[[Invocation, AsyncProceed], Awaitable[Any]]
+
+
+def intercept(client: Client | AsyncClient, interceptors: Sequence[Callable[..., Any]], timeout: float) -> None:
+    """Put interceptors around the calls of a client. timeout: what its calls may take."""
+    if not interceptors:
+        return
+    found = weakref.ref(client)  # the client has what is made here: no circle
+
+    def last(call: Invocation) -> Any:
+        client = found()
+        assert client is not None  # its method runs
+        return type(client)._call(client, call.operation, *call.values)  # type: ignore[arg-type]
+
+    first, interface, connection = _chain(interceptors, last), client.interface, client.connection
+
+    def call(operation: Operation[Any], *values: Any) -> Any:
+        deadline = time.monotonic() + time_left(timeout)
+        return first(Invocation(interface, operation, values, connection, None, deadline))
+
+    vars(client)["_call"] = call
+
+
+def serving(
+    interceptors: Sequence[Callable[..., Any]], interface: Interface, operation: Operation[Any], function: Any
+) -> Any:
+    """The method that serves an operation, with interceptors around it."""
+    places = {parameter.name: index for index, parameter in enumerate(operation.inward)}
+    keywords = [(name, places[name]) for name in operation.keywords]
+    named = {place for _, place in keywords}
+
+    def last(call: Invocation) -> Any:
+        values = call.values
+        given = [value for place, value in enumerate(values) if place not in named] if named else values
+        return function(*given, **{name: values[place] for name, place in keywords})
+
+    first = _chain(interceptors, last)
+
+    def serve(*given: Any, **filled: Any) -> Any:
+        rest = iter(given)
+        values = tuple(filled[name] if name in filled else next(rest) for name in places) if filled else given
+        return first(Invocation(interface, operation, values, caller=caller()))
+
+    return serve
+
+
+def _chain(interceptors: Sequence[Callable[..., Any]], last: Proceed) -> Proceed:
+    inner = last
+    for interceptor in reversed(interceptors):
+        inner = _around(interceptor, inner)
+    return inner
+
+
+def _around(interceptor: Callable[..., Any], inner: Proceed) -> Proceed:
+    return lambda call: interceptor(call, inner)
