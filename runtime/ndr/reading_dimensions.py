@@ -52,6 +52,8 @@ class ReadingDimensions(ReadingArrays, ABC):
         for depth in range(1, len(actuals)):
             rows = " * ".join(actuals[:depth])
             self.line(f"if {rows} > end + {EMPTY_ROWS}: bad('more rows than the stub can hold')")
+            self.line(f"q[0] -= {rows}")
+            self.line("if q[0] < 0: bad('more items than the budget of a message')")
         return self.bound(" * ".join(actuals))
 
     def _all_items(self, element: Layout, count: str, longest: str) -> tuple[str, Raw]:

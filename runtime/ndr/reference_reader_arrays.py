@@ -13,7 +13,20 @@ from typing import Any
 from .budget import TOO_MANY
 from .errors import RPC_S_INVALID_BOUND
 from .expression import Expression, Number
-from .layout import Array, Dimension, Layout, MultiArray, Pipe, PipeItems, PipeOctets, Scalar, String, SwitchIs, WChar
+from .layout import (
+    Array,
+    Boolean,
+    Dimension,
+    Layout,
+    MultiArray,
+    Pipe,
+    PipeItems,
+    PipeOctets,
+    Scalar,
+    String,
+    SwitchIs,
+    WChar,
+)
 from .layout_arrays import EMPTY_ROWS
 from .layout_samba import Counted
 from .reference_deferred import deferred, list_of
@@ -105,7 +118,8 @@ class ArrayReader(FieldReader, ABC):
             rows = math.prod(actuals[:depth])
             if rows > len(self.octets) + EMPTY_ROWS:
                 raise self.bad(f"{rows} rows in a stub of {len(self.octets)} octets", place, rule="C706 14.3.3")
-        self._affordable(layout.element, math.prod(actuals), place)
+            self.pay(rows, place)
+        self._fit(layout.element, math.prod(actuals), place)
         return self._rows(layout.element, actuals, place, bounds[len(layout.dimensions) :])
 
     def _rows(self, element: Layout, counts: tuple[int, ...], place: Place, maxima: tuple[int, ...]) -> Any:
@@ -138,12 +152,15 @@ class ArrayReader(FieldReader, ABC):
         return self.geometry.alignment(element) if widest else 1
 
     def _affordable(self, element: Layout, count: int, place: Place) -> None:
-        """Nothing is taken on a count that the octets left, or the budget, cannot hold."""
+        """Nothing is taken on a count that the octets left, or the budget, cannot hold; plain numbers cost nothing."""
+        self._fit(element, count, place)
+        if type(element) is not Scalar or element is Boolean:
+            self.pay(count, place)
+
+    def _fit(self, element: Layout, count: int, place: Place) -> None:
         left = len(self.octets) - self.position
         if count * self.geometry.least(element) > left:
             raise self.bad(f"{count} items do not fit in the {left} octets left", place, rule="C706 14.3.3")
-        if not isinstance(element, Scalar):
-            self.pay(count, place)
 
     def pay(self, items: int, place: Place) -> None:
         """Take items off the budget."""
