@@ -81,7 +81,7 @@ def test_stub_is_up_to_date(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == STUBS[path], f"run: {REGENERATE['COMMAND']}"
 
 
-def test_endpoint_mapper_has_the_uuid_and_operations_of_c706() -> None:
+def test_endpoint_mapper_has_the_uuid_and_operations_of_c706_and_one_of_windows() -> None:
     found = epmapper.ept.interface
     assert (str(found.uuid), found.version) == ("e1af8308-5d1f-11c9-91a4-08002b14a0fa", (3, 0))
     assert [operation.name for operation in found.operations] == [
@@ -92,6 +92,7 @@ def test_endpoint_mapper_has_the_uuid_and_operations_of_c706() -> None:
         "ept_lookup_handle_free",
         "ept_inq_object",
         "ept_mgmt_delete",
+        "ept_map_auth",
     ]
 
 
