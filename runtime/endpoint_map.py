@@ -108,7 +108,8 @@ class EndpointMap:
         """
         fresh = {(new.object, new.octets): self._fit(new) for new in wanted}
         own = self._of.get(owner, set())
-        self._check_room(fresh, len(own) + sum(self._same.get(key, 0) not in own for key in fresh))
+        added = sum(key not in self._same for key in fresh)
+        self._check_room(len(self) + added, len(own) + sum(self._same.get(key, 0) not in own for key in fresh))
         if replace:
             places = {_place(new) for new in fresh.values()}
             self._remove([entry.serial for entry in self if _place(entry.new) in places])
@@ -118,8 +119,9 @@ class EndpointMap:
     def assign(self, wanted: Iterable[New], owner: Hashable, uid: int | None = None) -> None:
         """Let `owner` have exactly these entries, or raise MapFull. What it has already keeps its place."""
         fresh = {(new.object, new.octets): self._fit(new) for new in wanted}
-        self._check_room(fresh, len(fresh))
         mine = self._of.get(owner, set())
+        taken = sum(self._same.get(key, 0) not in mine for key in fresh if key in self._same)
+        self._check_room(len(self) - len(mine) + len(fresh) - taken, len(fresh))
         self._remove([serial for serial in mine if self._entries[serial].new not in fresh.values()])
         for new in fresh.values():
             serial = self._same.get((new.object, new.octets))
@@ -169,10 +171,9 @@ class EndpointMap:
     def _fit(self, new: New) -> New:
         return new._replace(annotation=new.annotation[: self._limits.max_annotation])
 
-    def _check_room(self, fresh: dict[tuple[UUID, bytes], New], owned: int) -> None:
-        count = len(self) + sum(key not in self._same for key in fresh)
+    def _check_room(self, count: int, owned: int) -> None:
         if count > self._limits.max_entries or owned > self._limits.max_owned:
-            raise MapFull(f"with {len(fresh)} entries more it were {owned} of this server and {count} in all")
+            raise MapFull(f"it would be {owned} entries of this server and {count} in all")
 
     def _put(self, new: New, owner: Hashable, uid: int | None) -> None:
         self.delete(new.object, new.octets)

@@ -223,6 +223,56 @@ class Host:
             self.loop.close()
 
 
+class MapperHost:
+    """An endpoint mapper at its port of this test's namespace, and at TCP."""
+
+    def __init__(self, **options: Any) -> None:
+        self.loop = Loop()
+        self.options = options
+        self.server: Any = None
+        self.bindings: list[lrpc.StringBinding] = []
+        self.start()
+
+    def start(self, *more: str) -> None:
+        self.bindings = self.loop.run(self._started("ncalrpc:[epmapper]", "ncacn_ip_tcp:[0]", *more))
+
+    async def _started(self, *bindings: str) -> list[lrpc.StringBinding]:
+        from lrpc.runtime import mapper_host
+
+        self.server = lrpc.AsyncServer(limits=mapper_host.LIMITS, register_endpoints=False)
+        return await mapper_host.start(self.server, bindings, **self.options)
+
+    @property
+    def tcp(self) -> str:
+        return str(self.bindings[1])
+
+    def stop(self) -> None:
+        self.loop.run(self.server.stop())
+
+    def close(self) -> None:
+        self.stop()
+        self.loop.close()
+
+
+@pytest.fixture
+def mappers() -> Iterator[Callable[..., MapperHost]]:
+    """Makes endpoint mappers, and stops them at the end."""
+    made: list[MapperHost] = []
+
+    def make(**options: Any) -> MapperHost:
+        made.append(MapperHost(**options))
+        return made[-1]
+
+    yield make
+    for mapper in made:
+        mapper.close()
+
+
+@pytest.fixture
+def mapper(mappers: Callable[..., MapperHost]) -> MapperHost:
+    return mappers()
+
+
 @pytest.fixture
 def hosts() -> Iterator[Callable[..., Host]]:
     """Makes servers of a face, and stops them at the end."""
