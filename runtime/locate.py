@@ -115,8 +115,9 @@ def mapped_towers(
     from . import lookup  # local calls have no use for it
     from .interfaces import epmapper
 
+    left = remaining(timeout)
     try:
-        wire = opener(mapper, remaining(timeout))
+        wire = opener(mapper, left)
     except RpcError as error:
         raise ServerUnavailable(f"the endpoint mapper does not answer: {error}") from error
     try:

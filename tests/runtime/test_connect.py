@@ -25,6 +25,7 @@ from lrpc.runtime.status import (
     RpcError,
     ServerUnavailable,
 )
+from lrpc.runtime.towers import NDR, Syntax, Tower
 
 WATCHDOG = 20.0
 
@@ -74,11 +75,12 @@ def test_a_name_falls_back_to_the_pipe_and_says_what_failed(host: Any, client: A
 
 
 def test_a_name_falls_back_to_the_endpoint_mapper(host: Any, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    port = int(host.listen("ncacn_ip_tcp:[0]").endpoint)
-    monkeypatch.setattr(locate, "mapped_ports", lambda *_: [port])
+    port = host.listen("ncacn_ip_tcp:[0]").endpoint
+    tower = Tower(Syntax(client.interface.uuid, *client.interface.version), NDR, "ncacn_ip_tcp", port, "127.0.0.1")
+    monkeypatch.setattr(locate, "mapped_towers", lambda *_: [tower])
     info = connected(client, "calc")
     assert str(info.binding) == f"ncacn_ip_tcp:127.0.0.1[{port}]"
-    assert info.reason == "the endpoint mapper of 127.0.0.1 knows the port"
+    assert info.reason == "the endpoint mapper of this machine knows it"
     assert [one.partition(": ")[0] for one in info.tried] == ["ncalrpc:[calc]", r"ncacn_np:[\pipe\calc]"]
 
 
@@ -109,16 +111,16 @@ def test_an_object_takes_the_place_of_the_one_in_the_binding(
 
 
 def test_when_nobody_answers_all_that_was_tried_is_told(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unanswered(mapper: StringBinding, *_: object) -> list[int]:
+    def unanswered(mapper: StringBinding, *_: object) -> list[Tower]:
         raise ServerUnavailable(f"{mapper}: not there")
 
-    monkeypatch.setattr(locate, "mapped_ports", unanswered)
+    monkeypatch.setattr(locate, "mapped_towers", unanswered)
     with pytest.raises(ServerUnavailable) as caught:
         connect(client, "calc", timeout=WATCHDOG)
     message = str(caught.value)
     assert message.startswith("no server at 'calc': ncalrpc:[calc]: ")
     assert r"; ncacn_np:[\pipe\calc]: " in message
-    assert message.endswith("; ncacn_ip_tcp:127.0.0.1[135]: not there")
+    assert message.endswith("; ncalrpc:[epmapper]: not there; ncacn_ip_tcp:127.0.0.1[135]: not there")
     assert caught.value.ran is Ran.NO
 
 
@@ -148,7 +150,7 @@ def test_access_that_is_denied_is_not_passed_over(client: Any, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    "target", ["ncalrpc:", "nonsense:[calc]", "ncalrpc:far[calc]", "ncacn_np:[calc]", "ncacn_ip_tcp:a..b[1]"]
+    "target", ["memory:", "nonsense:[calc]", "ncalrpc:far[calc]", "ncacn_np:[calc]", "ncacn_ip_tcp:a..b[1]"]
 )
 def test_a_target_that_cannot_be_is_an_invalid_binding(client: Any, calculator: ModuleType, target: str) -> None:
     with pytest.raises(InvalidBinding):
@@ -181,12 +183,12 @@ def test_all_candidates_share_the_time(client: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(connecting, "open_wire", slow)
     with pytest.raises(ServerUnavailable):
         connect(client, "calc", timeout=20)
-    assert given == [20, 14, 8]  # the port, the pipe, the endpoint mapper
+    assert given == [20, 14, 8, 2]  # the port, the pipe, the endpoint mapper by ALPC and by TCP
     for timeout in (6, 12):
         with pytest.raises(DeadlineExceeded) as caught:
             connect(client, "calc", timeout=timeout)
         assert caught.value.ran is Ran.NO
-    assert given[3:] == [6, 12, 6]
+    assert given[4:] == [6, 12, 6]
 
 
 def test_a_wire_that_cannot_be_bound_is_closed(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,11 @@ from lrpc.runtime.binding import StringBinding
 from lrpc.runtime.call import Limits
 from lrpc.runtime.endpoints import open_wire
 from lrpc.runtime.interfaces import epmapper
-from lrpc.runtime.locate import Candidate, candidates, is_local, map_tower, mapped_ports, tcp_port
+from lrpc.runtime.locate import Candidate, candidates, is_local, mapped_towers
+from lrpc.runtime.lookup import BATCH, EPT_S_NOT_REGISTERED
 from lrpc.runtime.status import BindRefused, InvalidBinding, ServerUnavailable
 from lrpc.runtime.stub import Interface
+from lrpc.runtime.towers import NDR, Syntax, Tower
 from lrpc.runtime.wire import Wire
 
 WATCHDOG = 20.0
@@ -36,6 +38,10 @@ TOWER = bytes.fromhex(
 )
 ANSWER = TOWER.replace(bytes.fromhex("0100 07 0200 0000"), bytes.fromhex("0100 07 0200 c001"))
 """The same with port 0xC001."""
+
+
+def tower(endpoint: str, protocol: str = "ncacn_ip_tcp", address: str = "") -> Tower:
+    return Tower(Syntax(UNKNOWN.uuid, *UNKNOWN.version), NDR, protocol, endpoint, address)
 
 
 def nobody(binding: StringBinding, timeout: float) -> Wire:
@@ -66,38 +72,70 @@ def test_the_idl_names_an_endpoint_for_a_binding_without() -> None:
     assert found == (StringBinding("ncacn_ip_tcp", "host", "99", UUID(int=9), {"a": "b"}), reason)
 
 
-@pytest.mark.parametrize(
-    ("target", "interface"), [("ncalrpc:", UNKNOWN), ("memory:", UNKNOWN), ("ncacn_np:", UNKNOWN), ("ncacn_np:", KNOWN)]
-)
-def test_a_binding_without_any_endpoint_is_invalid(target: str, interface: Interface) -> None:
-    with pytest.raises(InvalidBinding, match=f"{target}: no endpoint, and {interface.name} has none of its own for"):
-        list(candidates(target, interface, never, 1))
+@pytest.mark.parametrize("interface", [UNKNOWN, KNOWN])
+def test_a_binding_that_no_mapper_knows_is_invalid_without_endpoint(interface: Interface) -> None:
+    with pytest.raises(InvalidBinding, match=f"memory:: no endpoint, and {interface.name} has none of its own for"):
+        list(candidates("memory:", interface, never, 1))
+
+
+@pytest.mark.parametrize(("target", "interface"), [("ncalrpc:", UNKNOWN), ("ncacn_np:", UNKNOWN), ("ncacn_np:", KNOWN)])
+def test_a_port_or_pipe_without_endpoint_is_asked_of_this_machine_s_mapper(
+    monkeypatch: pytest.MonkeyPatch, target: str, interface: Interface
+) -> None:
+    asked: list[object] = []
+
+    def towers(mapper: StringBinding, interface: Interface, protocol: str, *_: object) -> list[Tower]:
+        asked.append((str(mapper), protocol))
+        return [tower("here", protocol), tower("there", protocol)]
+
+    monkeypatch.setattr(locate, "mapped_towers", towers)
+    found = [(str(one.binding), one.reason) for one in candidates(target, interface, never, 1)]
+    reason = "the endpoint mapper of this machine knows it"
+    assert found == [(f"{target}[here]", reason), (f"{target}[there]", reason)]
+    assert asked == [("ncalrpc:[epmapper]", target[:-1])]
 
 
 def test_a_service_of_this_machine_is_a_port_then_a_pipe_then_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[StringBinding] = []
 
-    def ports(mapper: StringBinding, *_: object) -> list[int]:
+    def towers(mapper: StringBinding, *_: object) -> list[Tower]:
         asked.append(mapper)
-        return [4000, 5000]
+        return [tower("4000"), tower("5000", address="192.0.2.1")]
 
-    monkeypatch.setattr(locate, "mapped_ports", ports)
+    monkeypatch.setattr(locate, "mapped_towers", towers)
     expected = [
         ("ncalrpc:[calc]", "same machine: it has an ALPC port of this name"),
         (r"ncacn_np:[\pipe\calc]", "same machine: no ALPC port, but a named pipe"),
-        ("ncacn_ip_tcp:127.0.0.1[4000]", "the endpoint mapper of 127.0.0.1 knows the port"),
-        ("ncacn_ip_tcp:127.0.0.1[5000]", "the endpoint mapper of 127.0.0.1 knows the port"),
+        ("ncacn_ip_tcp:127.0.0.1[4000]", "the endpoint mapper of this machine knows it"),
+        ("ncacn_ip_tcp:192.0.2.1[5000]", "the endpoint mapper of this machine knows it"),
     ]
     for target in ("calc", r"\\localhost\calc", "//./calc"):
         found = [(str(one.binding), one.reason) for one in candidates(target, UNKNOWN, never, 1)]
         assert found == expected
-    assert set(map(str, asked)) == {"ncacn_ip_tcp:127.0.0.1[135]"}
+    assert set(map(str, asked)) == {"ncalrpc:[epmapper]"}
+
+
+def test_a_mapper_of_this_machine_that_knows_nothing_is_followed_by_the_one_at_tcp(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def towers(mapper: StringBinding, *_: object) -> list[Tower]:
+        if mapper.protocol == "ncalrpc":
+            raise ServerUnavailable("not here")
+        return [tower("4000", address="192.0.2.1")]
+
+    monkeypatch.setattr(locate, "mapped_towers", towers)
+    *_, found = candidates("calc", UNKNOWN, never, 1)
+    assert (str(found.binding), found.reason) == (
+        "ncacn_ip_tcp:127.0.0.1[4000]",
+        "the endpoint mapper of 127.0.0.1 knows it",
+    )
 
 
 def test_the_endpoint_mapper_is_asked_last() -> None:
     found = candidates("calc", UNKNOWN, nobody, 1)
     assert [next(found).binding.protocol for _ in range(2)] == ["ncalrpc", "ncacn_np"]
-    with pytest.raises(ServerUnavailable, match=r"the endpoint mapper does not answer: nobody at .*\[135\]"):
+    refusal = r"does not answer: nobody at ncalrpc:\[epmapper\]; .* nobody at ncacn_ip_tcp:127.0.0.1\[135\]"
+    with pytest.raises(ServerUnavailable, match=refusal):
         next(found)
 
 
@@ -106,13 +144,16 @@ def test_a_service_of_another_machine_is_asked_of_its_endpoint_mapper(
     monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
     monkeypatch.setattr(locate, "is_local", lambda host: False)
-    monkeypatch.setattr(locate, "mapped_ports", lambda mapper, *_: [int(mapper.endpoint) + 1])
+    monkeypatch.setattr(
+        locate, "mapped_towers", lambda mapper, *_: [tower(str(int(mapper.endpoint) + 1), address="10.9.8.7")]
+    )
     [found] = candidates(target, UNKNOWN, never, 1)
-    assert found == (StringBinding("ncacn_ip_tcp", "far", "136"), "the endpoint mapper of far knows the port")
+    assert found == (StringBinding("ncacn_ip_tcp", "far", "136"), "the endpoint mapper of far knows it")
 
 
 def test_a_mapped_binding_keeps_its_object_and_options(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locate, "mapped_ports", lambda *_: [136])
+    monkeypatch.setattr(locate, "is_local", lambda host: False)
+    monkeypatch.setattr(locate, "mapped_towers", lambda *_: [tower("136")])
     [found] = candidates(f"{UUID(int=9)}@ncacn_ip_tcp:far[a=b]", UNKNOWN, never, 1)
     assert found.binding == StringBinding("ncacn_ip_tcp", "far", "136", UUID(int=9), {"a": "b"})
 
@@ -121,38 +162,6 @@ def test_a_mapped_binding_keeps_its_object_and_options(monkeypatch: pytest.Monke
 def test_what_is_no_target_is_an_invalid_binding(target: str) -> None:
     with pytest.raises(InvalidBinding):
         list(candidates(target, UNKNOWN, never, 1))
-
-
-# Towers
-
-
-def test_a_tower_asks_for_an_interface_over_tcp() -> None:
-    assert map_tower(UNKNOWN) == TOWER
-
-
-def test_a_tower_tells_its_port() -> None:
-    assert tcp_port(ANSWER) == 0xC001
-
-
-@pytest.mark.parametrize(
-    "tower",
-    [
-        b"",
-        b"\5",
-        TOWER,
-        ANSWER.replace(bytes.fromhex("0100 07 0200"), bytes.fromhex("0100 08 0200")),
-        bytes.fromhex("0100 0100 07 0100 c0"),
-        b"\xff" * 75,
-    ],
-)
-def test_a_tower_without_a_port_tells_none(tower: bytes) -> None:
-    assert tcp_port(tower) is None
-
-
-def test_a_tower_that_is_cut_tells_its_port_or_none() -> None:
-    end = ANSWER.index(bytes.fromhex("c001")) + 2
-    for size in range(len(ANSWER)):
-        assert tcp_port(ANSWER[:size]) == (0xC001 if size >= end else None)
 
 
 # This machine
@@ -197,6 +206,7 @@ class Mapper(epmapper.ept):
 
     def __init__(self) -> None:
         self.towers: list[bytes | None] = [ANSWER]
+        self.status = EPT_S_NOT_REGISTERED
         self.more: More | None = None
         self.freed: list[object] = []
         self.asked: list[tuple[object, ...]] = []
@@ -207,7 +217,7 @@ class Mapper(epmapper.ept):
         assert map_tower is not None
         self.asked.append((object, map_tower.tower_octet_string, entry_handle, max_towers))
         if map_tower.tower_octet_string != TOWER:
-            return epmapper.ept_mapResult(None, 0, [], locate.EPT_S_NOT_REGISTERED)
+            return epmapper.ept_mapResult(None, 0, [], self.status)
         towers = [one if one is None else epmapper.twr_t(tower_octet_string=one) for one in self.towers]
         return epmapper.ept_mapResult(self.more, len(towers), towers, 0)
 
@@ -230,10 +240,17 @@ class Mapper(epmapper.ept):
     def ept_mgmt_delete(self, *_: Any, **__: Any) -> int:
         raise lrpc.AccessDenied
 
+    def ept_map_auth(self, *_: Any, **__: Any) -> epmapper.ept_map_authResult:
+        raise lrpc.AccessDenied
+
 
 @pytest.fixture
 def mapper() -> Mapper:
     return Mapper()
+
+
+def ports(at: StringBinding, interface: Interface = UNKNOWN) -> list[str]:
+    return [one.endpoint for one in mapped_towers(at, interface, "ncacn_ip_tcp", opener, WATCHDOG)]
 
 
 @pytest.fixture
@@ -245,19 +262,19 @@ def mapped_at(mapper: Mapper) -> Iterator[StringBinding]:
 
 
 def test_an_endpoint_mapper_is_asked_for_ports(mapper: Mapper, mapped_at: StringBinding) -> None:
-    assert mapped_ports(mapped_at, UNKNOWN, opener, WATCHDOG) == [0xC001]
-    assert mapper.asked == [(None, TOWER, None, 16)]
+    assert ports(mapped_at) == [str(0xC001)]
+    assert mapper.asked == [(None, TOWER, None, BATCH)]
     assert mapper.freed == []
 
 
 def test_towers_that_are_null_or_without_port_are_passed_over(mapper: Mapper, mapped_at: StringBinding) -> None:
-    mapper.towers = [None, TOWER, ANSWER, b"", ANSWER.replace(b"\xc0\x01", b"\0\x63")]
-    assert mapped_ports(mapped_at, UNKNOWN, opener, WATCHDOG) == [0xC001, 99]
+    mapper.towers = [None, TOWER, ANSWER, b"", ANSWER, ANSWER.replace(b"\xc0\x01", b"\0\x63")]
+    assert ports(mapped_at) == [str(0xC001), "99"]
 
 
 def test_what_is_left_at_the_mapper_is_freed(mapper: Mapper, mapped_at: StringBinding) -> None:
     mapper.more = More()
-    assert mapped_ports(mapped_at, UNKNOWN, opener, WATCHDOG) == [0xC001]
+    assert ports(mapped_at) == [str(0xC001)]
     assert mapper.freed == [mapper.more]
 
 
@@ -267,12 +284,18 @@ def test_an_interface_without_ports_is_not_registered(
 ) -> None:
     mapper.towers = towers
     with pytest.raises(ServerUnavailable, match="Unknown is not registered for ncacn_ip_tcp"):
-        mapped_ports(mapped_at, UNKNOWN, opener, WATCHDOG)
+        ports(mapped_at)
+
+
+def test_mapper_that_fails_is_as_good_as_none(mapper: Mapper, mapped_at: StringBinding) -> None:
+    mapper.status = 0x16C9A0CD
+    with pytest.raises(ServerUnavailable, match="failed with status 0x16c9a0cd"):
+        ports(mapped_at, KNOWN)
 
 
 def test_an_interface_that_the_mapper_does_not_know_is_unavailable(mapped_at: StringBinding) -> None:
     with pytest.raises(ServerUnavailable, match="Known is not registered for ncacn_ip_tcp"):
-        mapped_ports(mapped_at, KNOWN, opener, WATCHDOG)
+        ports(mapped_at, KNOWN)
 
 
 def test_a_server_that_is_no_mapper_refuses_and_the_connection_ends(
@@ -281,5 +304,20 @@ def test_a_server_that_is_no_mapper_refuses_and_the_connection_ends(
     host = hosts()
     host.server.register(host.greeting())
     with pytest.raises(BindRefused, match="ept"):
-        mapped_ports(host.listen("ncacn_ip_tcp:[0]"), UNKNOWN, opener, WATCHDOG)
+        ports(host.listen("ncacn_ip_tcp:[0]"))
     until(lambda: not host.server._sessions)
+
+
+def test_a_service_that_is_only_registered_is_found_by_its_interface(
+    mappers: Callable[..., Any], hosts: Callable[..., Any], calculator: Any, binding_for: Callable[[str], str]
+) -> None:
+    mappers()
+    host = hosts("blocking")
+    host.server.register(host.service)
+    wanted = [str(host.listen(binding_for(one))) for one in ("ncalrpc", "ncacn_np", "ncacn_ip_tcp")]
+    for target, binding in zip(("ncalrpc:", "ncacn_np:", "ncacn_ip_tcp:"), wanted, strict=True):
+        with lrpc.connect(calculator.CalculatorClient, target) as client:
+            assert client.Add(1, 2) == 3
+            assert str(client.connection.binding) == binding
+    with lrpc.connect(calculator.CalculatorClient, "no port of this name") as client:
+        assert str(client.connection.binding) == wanted[2]
