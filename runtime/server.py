@@ -80,8 +80,8 @@ class Serving(abc.ABC):
     ) -> list[Interface]:
         """Have an object answer for the interfaces that it implements.
 
-                object: only calls for this object UUID. endpoints: only on these, as they were given to `listen`. views:
-                byte arrays and arrays of numbers may arrive as read-only memoryviews of shared memory that the client can
+        object: only calls for this object UUID. endpoints: only on these, as they were given to `listen`. views:
+        byte arrays and arrays of numbers may arrive as read-only memoryviews of shared memory that the client can
         still change, good until the method returns; without it they are bytes and lists. annotation: what an endpoint
         mapper tells people of it, 63 characters. TypeError for an object of the other face.
         """

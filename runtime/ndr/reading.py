@@ -232,8 +232,11 @@ class Reading(ReadingContexts):
             case BitSet():
                 return f"{self.constant(layout.member, 'M')}({raw})"
             case Range():
+                value = self.finish(layout.layout, raw)
+                if isinstance(layout.layout, Enum):  # what is no value of it at all is refused as that
+                    value = self.bound(value)
                 self.line(f"if not {layout.lowest} <= {raw} <= {layout.highest}: bad('outside its range', 0x6C6)")
-                return self.finish(layout.layout, raw)
+                return value
             case Guid():
                 return self._uuid(raw)
             case ContextHandle():

@@ -96,6 +96,10 @@ def test_enumeration_of_16_bits_takes_no_more_in_ndr64():
 
 def test_range_of_an_enumeration_gives_members():
     assert read(Range(COLOR, 1, 7), struct.pack("<H", 7)) is Color.BLUE
+    long = Struct(Two, "a" / Range(COLOR, 1, 7), "b" / FixedArray(Byte, 5000))
+    with pytest.raises(NdrError) as caught:
+        read(long, words(0x1_0001) + bytes(5000), Encoding.NDR64)
+    assert caught.value.status == 0x6F5
     with pytest.raises(NdrError) as caught:
         read(Range(COLOR, 1, 6), struct.pack("<H", 7))
     assert caught.value.status == 0x6C6
