@@ -24,7 +24,9 @@ from lrpc.runtime.ndr.layout import (
     Double,
     EncapsulatedUnion,
     Enum,
+    Field,
     FixedArray,
+    FullPtr,
     Hyper,
     Int3264,
     Layout,
@@ -44,6 +46,7 @@ from lrpc.runtime.ndr.layout import (
     USmall,
     VaryingArray,
     WChar,
+    shared,
 )
 
 
@@ -82,7 +85,7 @@ def types(draw: st.DrawFn, depth: int = 3, *, tail: bool = False) -> Layout:
     """A type; `tail`: it may be conformant."""
     kinds = ["scalar", "scalar", "guid", "context", "range"]
     if depth:
-        kinds += ["struct", "struct", "fixed", "pointer", "pointer", "encapsulated", "bounded"]
+        kinds += ["struct", "struct", "fixed", "pointer", "pointer", "encapsulated", "bounded", "ring"]
         kinds += ["conformant", "string"] if tail else []
     inner = depth - 1
     match draw(st.sampled_from(kinds)):
@@ -100,7 +103,9 @@ def types(draw: st.DrawFn, depth: int = 3, *, tail: bool = False) -> Layout:
             element = draw(st.one_of(st.sampled_from([Byte, Char, WChar]), types(inner)))
             return FixedArray(element, draw(st.integers(0, 3)))
         case "pointer":
-            return draw(st.sampled_from([UniquePtr, UniquePtr, RefPtr]))(draw(types(inner, tail=True)))
+            return draw(st.sampled_from([UniquePtr, FullPtr, RefPtr]))(draw(types(inner, tail=True)))
+        case "ring":
+            return FullPtr(draw(rings(inner)))
         case "encapsulated":
             return EncapsulatedUnion(_record(["t", "u"]), "t", "u", draw(unions(inner)))
         case "bounded":
@@ -109,6 +114,30 @@ def types(draw: st.DrawFn, depth: int = 3, *, tail: bool = False) -> Layout:
             return ConformantArray(draw(types(inner)))
         case _:
             return String(draw(st.sampled_from([Char, WChar])))
+
+
+@st.composite
+def rings(draw: st.DrawFn, depth: int) -> Struct:
+    """A node with full pointers to nodes of its kind."""
+    made: list[Struct] = []
+    names = draw(st.sampled_from([["next"], ["next", "back"], ["links"]]))
+    array = FixedArray(FullPtr(lambda: made[0]), 2)
+    fields = [name / (array if name == "links" else FullPtr(lambda: made[0])) for name in names]
+    fields = ["v" / draw(types(depth)), *fields]
+    made.append(Struct(_record([field.name for field in fields]), *fields))
+    return made[0]
+
+
+@st.composite
+def ring_values(draw: st.DrawFn, layout: Struct) -> Any:
+    """Nodes that lead to any of each other; gives the first."""
+    nodes = [layout.factory(draw(values(layout.fields[0].layout)), *layout.fields[1:]) for _ in range(3)]
+    other = st.sampled_from([None, *nodes])
+    for node in nodes:
+        for field in layout.fields[1:]:
+            links = [draw(other), draw(other)]
+            setattr(node, field.name, links if field.name == "links" else links[0])
+    return nodes[0]
 
 
 @st.composite
@@ -146,6 +175,8 @@ def values(draw: st.DrawFn, layout: Layout, tag: int = 0) -> Any:
     match layout:
         case Range():
             return draw(st.integers(-5, 5))
+        case Struct(fields=(Field(name="v"), *_)):
+            return draw(ring_values(layout))
         case Struct():
             return draw(_structure_values(layout))
         case SwitchIs(union=union):
@@ -160,8 +191,9 @@ def values(draw: st.DrawFn, layout: Layout, tag: int = 0) -> Any:
         case String():
             return draw(TEXT)
         case Pointer():
-            absent = isinstance(layout, UniquePtr) and draw(st.booleans())
-            return None if absent else draw(values(layout.target))
+            absent = not isinstance(layout, RefPtr) and draw(st.booleans())
+            value = None if absent else draw(values(layout.target))
+            return shared(value) if isinstance(layout, FullPtr) else value
         case ContextHandle():
             return draw(st.none() | st.tuples(st.integers(1, 9), st.uuids()))
         case _:
@@ -195,7 +227,11 @@ def _array_values(draw: st.DrawFn, element: Layout, bound: int | None, *, exact:
 
 @st.composite
 def typed(draw: st.DrawFn) -> tuple[Parameters, dict[str, Any]]:
-    """Parameters and a value for them."""
+    """Parameters and a value for them; those of one type may have the same value, which full pointers share."""
     layouts = draw(st.lists(types(tail=True), min_size=1, max_size=3))
+    layouts += layouts[:1] if draw(st.booleans()) else []
     parameters = Parameters(*(f"p{index}" / layout for index, layout in enumerate(layouts)))
-    return parameters, {field.name: draw(values(field.layout)) for field in parameters.fields}
+    value = {field.name: draw(values(field.layout)) for field in parameters.fields}
+    if len(layouts) > 1 and layouts[0] is layouts[-1] and draw(st.booleans()):
+        value[parameters.fields[-1].name] = value["p0"]
+    return parameters, value
