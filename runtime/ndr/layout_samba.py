@@ -20,7 +20,7 @@ from .expression import Expression, Operand, as_expression, length, measures_its
 from .layout import Converted, Struct, SwitchIs, Union
 from .layout_arrays import Array, FixedArray
 from .layout_octets import Blob, Fill, Octets, Rest, Text, TextArray
-from .layout_scalars import Byte, Hyper, Layout, Range, ULong
+from .layout_scalars import Byte, Encoding, Hyper, Layout, Range, ULong
 
 __all__ = [
     "DLONG",
@@ -70,6 +70,10 @@ class Flagged(Layout):
         self.order = order
         self.align = align
         self.reverse = reverse
+
+    def inside(self, around: Encoding) -> Encoding:
+        """What the layout is written in, where `around` is in force."""
+        return around.under(order=self.order, pad=self.align, reverse=self.reverse)
 
     def __repr__(self) -> str:
         given = {"order": self.order, "align": self.align, "reverse": self.reverse}

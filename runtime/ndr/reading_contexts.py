@@ -95,7 +95,7 @@ class ReadingContexts(ReadingDimensions, ABC):
     def under(self, flagged: Flagged) -> Generator[None, None, None]:
         """Read under the flags of a layout."""
         self.flush()
-        with self.mode(self.encoding.under(order=flagged.order, pad=flagged.align, reverse=flagged.reverse)):
+        with self.mode(flagged.inside(self.encoding)):
             yield
             self.flush()
 

@@ -69,7 +69,7 @@ class ContextReader(ArrayReader, ABC):
 
     def flagged(self, layout: Flagged) -> Mode:
         """What is in force inside."""
-        return Mode(self.encoding.under(order=layout.order, pad=layout.align, reverse=layout.reverse), self.base)
+        return Mode(layout.inside(self.encoding), self.base)
 
     def scalars_there(self, layout: Layout, place: Place, maxima: tuple[int, ...]) -> Any:
         """The scalar pass over one of these words."""

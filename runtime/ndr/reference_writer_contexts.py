@@ -106,8 +106,7 @@ class ContextWriter(ArrayWriter, ABC):
 
     def flagged(self, layout: Flagged) -> Mode:
         """What is in force inside."""
-        flags = self.encoding.under(order=layout.order, pad=layout.align, reverse=layout.reverse)
-        return Mode(flags, self.base)
+        return Mode(layout.inside(self.encoding), self.base)
 
     def scalars_there(self, layout: Layout, value: Any, place: Place) -> Any:
         """The scalar pass over one of these words."""

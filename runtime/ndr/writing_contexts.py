@@ -58,7 +58,7 @@ class WritingContexts(WritingDimensions, ABC):
         """Load a value of Samba's layouts into names; any other is its own."""
         match layout:
             case Flagged():
-                with self.mode(self._flags(layout)):
+                with self.mode(layout.inside(self.encoding)):
                     return self.prepare(layout.layout, value)
             case Based():
                 return Anchor(self.new("b"), self.prepare(layout.layout, value))
@@ -76,7 +76,7 @@ class WritingContexts(WritingDimensions, ABC):
         """Hold a value against what its siblings say."""
         match layout:
             case Flagged():
-                with self.mode(self._flags(layout)):
+                with self.mode(layout.inside(self.encoding)):
                     self.settle(layout.layout, prepared)
             case Based():
                 self.settle(layout.layout, prepared.part)
@@ -128,14 +128,11 @@ class WritingContexts(WritingDimensions, ABC):
 
     # Flags
 
-    def _flags(self, flagged: Flagged) -> Encoding:
-        return self.encoding.under(order=flagged.order, pad=flagged.align, reverse=flagged.reverse)
-
     @contextmanager
     def under(self, flagged: Flagged) -> Generator[None, None, None]:
         """Write under the flags of a layout."""
         self.flush()
-        with self.mode(self._flags(flagged)):
+        with self.mode(flagged.inside(self.encoding)):
             yield
             self.flush()
 

@@ -12,6 +12,7 @@ import pytest
 
 import lrpc
 from lrpc.runtime import ncacn
+from lrpc.runtime.automation import safearray
 from lrpc.runtime.ndr import budget
 from lrpc.transports.alpc import PortAttributes
 
@@ -43,6 +44,10 @@ def test_constants_of_a_stub_have_the_values_of_the_table() -> None:
     rows = table("lrpc.runtime.ndr.budget")
     assert rows == {name: getattr(budget, name) for name in ("MAX_ITEMS", "NESTED_COST", "MAX_DEPTH")}
     assert f"{budget.MAX_ITEMS // budget.NESTED_COST:,} nodes" in DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_constant_of_automation_has_the_value_of_the_table() -> None:
+    assert table("lrpc.runtime.automation.safearray") == {"MAX_DIMENSIONS": safearray.MAX_DIMENSIONS}
 
 
 def test_constants_of_the_compiler_have_the_values_of_the_table() -> None:

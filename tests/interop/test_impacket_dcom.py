@@ -13,8 +13,8 @@ from lrpc.runtime.interfaces import dcom, oaut
 
 pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("default")]
 
-ORPCTHIS = 32
-"""Octets in front of the parameters of a call of an object, without extensions."""
+ORPCTHIS, ORPCTHAT = 32, 8
+"""Octets in front of the parameters of a call of an object, and of its results, without extensions."""
 ONE, TWO = UUID("00000131-0000-0000-c000-000000000046"), UUID("12345678-1234-5678-9abc-def012345678")
 
 
@@ -126,3 +126,27 @@ def test_arguments_of_a_call_by_name_are_read(automation: Any) -> None:
     assert (member, flags, parameters.rgdispidNamedArgs) == (3, oaut.DISPATCH_METHOD, None)
     [found] = parameters.rgvarg
     assert (found.vt, found.value) == (oaut.VARENUM.VT_BSTR, "name")
+
+
+@pytest.mark.parametrize(
+    ("value", "vt", "arm", "read"),
+    [
+        ("name", "VT_BSTR", "bstrVal", "name"),
+        (5, "VT_I4", "lVal", 5),
+        (True, "VT_BOOL", "boolVal", 0xFFFF),
+        (2.5, "VT_R8", "dblVal", 2.5),
+        (1 << 40, "VT_I8", "llVal", 1 << 40),
+    ],
+)
+def test_result_of_a_call_by_name_is_read_by_impacket(
+    automation: Any, value: Any, vt: str, arm: str, read: Any
+) -> None:
+    invoke = oaut.IDispatch.interface.by_opnum[6]
+    said = oaut.EXCEPINFO(0, 0, None, "what went wrong", None, 0, 0, 0, 0)
+    asked = [3, UUID(int=0), 0, 1, oaut.DISPPARAMS(None, None), 0, [], []]
+    octets = b"".join(invoke.ndr.response.encode([value, said, 0, [], 0], asked))
+    answer = automation.IDispatch_InvokeResponse(bytes(ORPCTHAT) + octets)
+    found = answer["pVarResult"]
+    assert found["vt"] == getattr(automation.VARENUM, vt)
+    assert (found["_varUnion"][arm]["asData"] if arm == "bstrVal" else found["_varUnion"][arm]) == read
+    assert answer["pExcepInfo"]["bstrDescription"]["asData"] == "what went wrong"

@@ -73,6 +73,15 @@ def test_variant_inside_a_variant_knows_its_size_too() -> None:
     assert stub[-42:-38] == (42 + 7 >> 3).to_bytes(4, "little")
 
 
+@pytest.mark.parametrize("layout", [BSTR, VARIANT, SAFEARRAY], ids=repr)
+def test_all_but_the_pointer_is_little_endian_in_any_stream(layout: Any) -> None:
+    value = {BSTR: "abc", VARIANT: [1, "x"], SAFEARRAY: ["x", 1.5]}[layout]
+    little = b"".join(compiled_type(layout).encode((value,)))
+    big = b"".join(compiled_type(layout, Encoding.NDR_BIG).encode((value,)))
+    assert (little[:4], big[:4]) == (b"\0\0\2\0", b"\0\2\0\0")
+    assert little[4:] == big[4:]
+
+
 # Both readers
 
 TEXTS = st.text(max_size=5)
