@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import os
 from collections.abc import Sequence
 from types import TracebackType
@@ -14,16 +13,16 @@ from ..transports import errors as transport
 from . import dispatch
 from .binding import StringBinding
 from .call import Limits, set_caller
+from .ended import Ended, Slow, note_end
 from .endpoints import Endpoint
+from .journal import note
 from .management import Authorize
 from .server import Serving
-from .session import SEND_TIMEOUT, Answer, Call, Ended, Session
+from .session import SEND_TIMEOUT, Answer, Call, Session
 from .status import NCA_CANCEL, CallCancelled, Ran
 
 if TYPE_CHECKING:
     from .intercept import AsyncInterceptor
-
-logger = logging.getLogger("lrpc.server")
 
 
 BURST: Final = 64
@@ -151,7 +150,7 @@ class AsyncServer(Serving):
         except transport.Disconnected:
             loop.remove_reader(endpoint.listener.fileno())
         except transport.TransportError as error:
-            logger.warning("%s: %s", endpoint.binding, error)
+            note("accept_failed", binding=str(endpoint.binding), reason=str(error))
 
     def _greet(self, session: Session) -> None:
         if not self._admit(session):
@@ -165,7 +164,8 @@ class AsyncServer(Serving):
 
     def _hurry(self, session: Session) -> None:
         if session in self._sessions and not session.bound:
-            logger.info("%s: the handshake took too long", session.caller)
+            slow = Slow("the handshake took too long", "handshake", self.limits.handshake)
+            note_end(session.caller, slow)
             self._end(session)
 
     def _readable(self, session: Session, client: _Client) -> None:
@@ -180,7 +180,7 @@ class AsyncServer(Serving):
                 for call in calls:
                     self._begin(session, client, call)
         except Ended as end:
-            logger.debug("%s: %s", session.caller, end)
+            note_end(session.caller, end)
             self._finish(session, client)
 
     def _begin(self, session: Session, client: _Client, call: Call) -> None:
@@ -198,7 +198,7 @@ class AsyncServer(Serving):
                 for _ in session.answering(call, answer):
                     await _room(session)
         except Ended as end:
-            logger.debug("%s: %s", session.caller, end)
+            note_end(session.caller, end)
             client.over = True
         finally:
             client.running -= 1

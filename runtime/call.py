@@ -53,12 +53,15 @@ class Traffic:
     packets_in: int = 0
     """PDUs, or messages."""
     packets_out: int = 0
+    octets_in: int = 0
+    """Of a byte stream or message pipe."""
 
     def __iadd__(self, other: Traffic) -> Traffic:
         """Count in what another connection has carried."""
         self.calls_in += other.calls_in
         self.packets_in += other.packets_in
         self.packets_out += other.packets_out
+        self.octets_in += other.octets_in
         return self
 
 
@@ -74,6 +77,11 @@ class Caller:
     groups: tuple[int, ...] | None = None
     address: str = ""
 
+    def __str__(self) -> str:
+        if self.pid is None:
+            return f"{self.transport} {self.address}"
+        return f"{self.transport} pid {self.pid} uid {self.uid}"
+
     @property
     def sid(self) -> str | None:
         """The user's SID: S-1-22-1-uid."""
@@ -86,6 +94,12 @@ def caller() -> Caller:
     if current is None:
         raise LookupError("lrpc.caller() is for the methods of a server, while they serve a call")
     return current
+
+
+def peer() -> str:
+    """The caller in words; empty outside of a call."""
+    current = _caller.get()
+    return "" if current is None else str(current)
 
 
 def set_caller(current: Caller) -> None:

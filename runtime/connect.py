@@ -6,7 +6,6 @@ The transport is chosen by `locate.py`; what was chosen, why, and what was tried
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from .binding import StringBinding
 from .call import DEFAULT_TIMEOUT, Limits, deadline, remaining
 from .channel import BlockingChannel
 from .endpoints import capture_of, open_wire
+from .journal import note
 from .locate import candidates
 from .status import DeadlineExceeded, Ran, RpcError, ServerUnavailable
 from .stub import AsyncClient, Client, Interface
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .intercept import AsyncInterceptor, Interceptor
-
-logger = logging.getLogger("lrpc.connect")
 
 C = TypeVar("C", bound=Client)
 A = TypeVar("A", bound=AsyncClient)
@@ -199,7 +197,7 @@ def reach(
                     continue
                 _bind(wire, interface, left)
                 info = ConnectionInfo(binding, candidate.reason, tuple(tried))
-                logger.info("%s: %s", interface.name, info)
+                note("connected", interface=interface.name, peer=str(binding), reason=info.reason, tried=info.tried)
                 return wire, info
     except ServerUnavailable as error:  # of the endpoint mapper, which is asked last
         tried.append(str(error))

@@ -6,15 +6,13 @@ type-strict, always. Every way of being wrong gives the same ContextMismatch.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from .journal import note
 from .status import NCA_CONTEXT_MISMATCH, NCA_REMOTE_NO_MEMORY, ContextMismatch, Fault, Ran
-
-logger = logging.getLogger("lrpc.contexts")
 
 Wire = tuple[int, UUID]
 """A context handle as NDR gives and takes it: attributes (0) and UUID."""
@@ -69,7 +67,9 @@ class ContextTable:
                 self._contexts[uuid] = _Context(value, interface, type)
                 return 0, uuid
         _close(value, type)
-        logger.warning("a %s found no room among the %d context handles of an association", type, self._limit)
+        from .call import peer
+
+        note("limit", peer=peer(), reason=f"no room for a {type}", limit="max_contexts", value=self._limit)
         raise Fault(NCA_REMOTE_NO_MEMORY, f"more than {self._limit} context handles in one association", ran=Ran.YES)
 
     def run_down(self) -> int:
@@ -87,8 +87,8 @@ def _close(value: Any, type: str) -> None:
         close = getattr(value, "close", None)
         if close is not None:
             close()
-    except Exception:  # one object that fails to close must not keep the others open
-        logger.exception("rundown of a %s failed", type)
+    except Exception as error:  # one object that fails to close must not keep the others open
+        note("rundown_failed", type=type, failure=error)
 
 
 class AssociationGroup:

@@ -7,12 +7,13 @@ comes out as a Fault, whatever it was: a peer never sees a traceback, and never 
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from .call import peer
 from .contexts import ContextTable
+from .journal import note
 from .ndr.blank import blank
 from .ndr.budget import MAX_DEPTH
 from .ndr.errors import NdrError
@@ -29,8 +30,6 @@ from .status import (
     is_failure,
 )
 from .stub import AsyncContract, Contract, Interface, Octets, Operation
-
-logger = logging.getLogger("lrpc.server")
 
 Values = tuple[Any, ...]
 UNSUPPORTED_TYPE = 0x1C010017
@@ -246,13 +245,17 @@ def _decoded(method: Method, stub: Octets, encoding: Encoding) -> Values:
 
 
 def _refused(operation: Operation[Any], error: NdrError) -> Fault:
-    logger.info("%s: refused stub data: %s", operation.name, error)
+    note("bad_stub", operation=operation.name, reason=str(error), peer=peer(), status=error.status, offset=error.offset)
     return Fault(error.status, f"{operation.name}: {error}", ran=Ran.NO)
 
 
 def _unfit(operation: Operation[Any], error: NdrError) -> Fault:
-    logger.error("%s returned what its response cannot hold: %s", operation.name, error)
+    _misfit(operation, str(error))
     return Fault(NCA_UNSPECIFIED, f"{operation.name}: {error}", ran=Ran.YES)
+
+
+def _misfit(operation: Operation[Any], reason: str) -> None:
+    note("bad_result", operation=operation.name, reason=reason, peer=peer())
 
 
 def _invoke(method: Method, given: Values, contexts: ContextTable) -> Any:
@@ -296,7 +299,7 @@ def _outs(operation: Operation[Any], result: Any) -> Values:
     outs: Values | None = result  # if the method keeps to its signature
     if isinstance(outs, tuple) and len(outs) == count:
         return outs
-    logger.error("%s returned %r where %d results belong", operation.name, result, count)
+    _misfit(operation, f"{type(result).__name__} where {count} results belong")
     raise Fault(NCA_UNSPECIFIED, f"{operation.name} returned what it must not", ran=Ran.YES)
 
 
@@ -333,7 +336,7 @@ def _failed(
         raise error
     if isinstance(error, StatusError):
         raise Fault(error.code, str(error), ran=Ran.YES) from error
-    logger.error("%s failed", operation.name, exc_info=error)
+    note("failed", operation=operation.name, peer=peer(), failure=error)
     raise Fault(NCA_UNSPECIFIED, ran=Ran.YES) from error
 
 
@@ -346,7 +349,7 @@ def _beside(method: Method, given: Values, result: Any, contexts: ContextTable) 
         outs = (result,)
     outs = outs[:count]
     if len(outs) != count:
-        logger.error("%s failed with %r beside its status, where %d results belong", operation.name, result, count)
+        _misfit(operation, f"{type(result).__name__} beside its status, where {count} results belong")
         raise Fault(NCA_UNSPECIFIED, f"{operation.name} failed in a way that it must not", ran=Ran.YES)
     return _stored(method, given, outs, contexts) if method.operation.handles else outs
 

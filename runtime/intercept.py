@@ -63,9 +63,7 @@ class Invocation:
         """Who is at the other end, in words: a binding at a client; process and user, or the address, at a server."""
         if self.caller is None:
             return "" if self.connection is None else str(self.connection.binding)
-        if self.caller.pid is None:
-            return f"{self.caller.transport} {self.caller.address}"
-        return f"{self.caller.transport} pid {self.caller.pid} uid {self.caller.uid}"
+        return str(self.caller)
 
     def with_values(self, **named: Any) -> Invocation:
         """The same call with other values. TypeError for a name that the operation has not."""

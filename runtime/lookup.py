@@ -9,7 +9,6 @@ tower that cannot be read is passed over.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -18,11 +17,10 @@ from .binding import NCACN_IP_TCP, StringBinding
 from .call import DEFAULT_TIMEOUT, deadline
 from .endpoint_map import NIL, Versions
 from .interfaces import epmapper
+from .journal import note
 from .operation import Interface
 from .status import ArgumentError, Fault, InvalidBinding, ServerUnavailable
 from .towers import NDR, BadTower, Syntax, Tower, build, parse
-
-logger = logging.getLogger("lrpc.lookup")
 
 EPT_S_NOT_REGISTERED: Final = 0x16C9A0D6
 PORT: Final = "135"
@@ -108,7 +106,7 @@ def connected(mapper: str | None, timeout: float) -> epmapper.eptClient:
         try:
             return connect(epmapper.eptClient, LOCAL, timeout=timeout)
         except ServerUnavailable as error:
-            logger.debug("no mapper at %s: %s", LOCAL, error)
+            note("no_mapper", binding=LOCAL, reason=str(error))
             mapper = "127.0.0.1"
     return connect(epmapper.eptClient, str(address(mapper)), timeout=timeout)
 
@@ -147,7 +145,7 @@ def entries(
             break
         _check(answer.status)
     else:
-        logger.warning("the mapper has more than %d entries", MAX_FOUND)
+        note("lookup_cut", value=MAX_FOUND)
     _free(client, handle)
     if not found:
         _check(answer.status)
@@ -182,7 +180,7 @@ def _tower(octets: bytes) -> Tower | None:
     try:
         return parse(octets)
     except BadTower as error:
-        logger.info("a tower that cannot be read: %s", error)
+        note("bad_tower", reason=str(error))
         return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import resource
 import signal
 from collections.abc import Callable, Sequence
@@ -13,8 +12,6 @@ from .async_server import AsyncServer
 from .binding import MEMORY, NCACN_NP, NCALRPC, StringBinding
 from .endpoint_map import EndpointMap, MapLimits
 from .mapper import LIMITS, EndpointMapper, MayRegister, Registrar, own_processes
-
-logger = logging.getLogger("lrpc.mapper")
 
 LOCAL_PORT: Final = "ncalrpc:[epmapper]"
 """Where servers register, and local clients ask; a mapper always has it."""

@@ -9,7 +9,6 @@ Rules: a server serves whether there is a mapper or not, and waits for none long
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -20,11 +19,10 @@ from .dispatch import Registration
 from .endpoint_map import NIL
 from .endpoints import Endpoint
 from .interfaces import registrar
+from .journal import note
 from .status import RpcError
 from .stub import Handle
 from .towers import NDR, Syntax, Tower, build
-
-logger = logging.getLogger("lrpc.registration")
 
 MAPPER: Final = "ncalrpc:[epmapper]"
 TIMEOUT: Final = 2.0
@@ -93,7 +91,10 @@ class Announcer:
             try:
                 self._say()
             except RpcError as error:
-                logger.log(logging.WARNING if self._insist else logging.DEBUG, "not registered: %s", error)
+                if self._insist:
+                    note("registration_failed", reason=str(error))
+                else:
+                    note("not_registered", reason=str(error))
                 self._hang_up()
                 return False
             return True

@@ -7,7 +7,6 @@ connections, what runs is answered, then connections end.
 from __future__ import annotations
 
 import abc
-import logging
 import os
 import threading
 import time
@@ -22,16 +21,16 @@ from . import dispatch
 from .binding import StringBinding
 from .call import Limits, Traffic, set_caller
 from .dispatch import Registry
+from .ended import Ended, Slow, note_end
 from .endpoints import Endpoint, capture_of, has_mapper
+from .journal import note
 from .management import AsyncManagement, Authorize, Management, all_but_stop
-from .session import Ended, Session
+from .session import Session
 from .stub import Interface
 
 if TYPE_CHECKING:
     from .intercept import Interceptor
     from .registration import Announcer
-
-logger = logging.getLogger("lrpc.server")
 
 PAUSE: Final = 0.1
 """Seconds to wait before accepting again when the machine is out of descriptors."""
@@ -126,7 +125,7 @@ class Serving(abc.ABC):
         self._endpoints.append(endpoint)
         management = (AsyncManagement if self._asynchronous else Management)(self, endpoint.asked)
         self._registry.register(management, endpoints=[endpoint.asked], built_in=True)
-        logger.info("listening on %s", endpoint.binding)
+        note("listening", binding=str(endpoint.binding))
         return endpoint
 
     def _announce(self) -> None:
@@ -156,10 +155,12 @@ class Serving(abc.ABC):
         """Count a connection in, unless its user has too many."""
         user = _user(session)
         if self._users[user] >= self.limits.max_connections:
-            logger.warning("%s has %d connections, its limit", user, self._users[user])
+            most = self.limits.max_connections
+            note("limit", peer=str(session.caller), reason=f"{user} is refused", limit="max_connections", value=most)
             return False
         self._users[user] += 1
         self._sessions.add(session)
+        note("accepted", peer=str(session.caller))
         return True
 
     def _dismiss(self, session: Session) -> None:
@@ -174,6 +175,10 @@ class Serving(abc.ABC):
 def _user(session: Session) -> object:
     caller = session.caller
     return caller.address.rpartition(":")[0] if caller.uid is None else f"uid {caller.uid}"
+
+
+def _too_slow(limits: Limits) -> Slow:
+    return Slow("the handshake took too long", "handshake", limits.handshake)
 
 
 def _wrapped(interceptors: Sequence[Callable[..., Any]]) -> dispatch.Wrap | None:
@@ -246,7 +251,7 @@ class Server(Serving):
             while not self._stopping.wait(3600):
                 continue
         except KeyboardInterrupt:
-            logger.info("interrupted")
+            note("interrupted")
         finally:
             self.stop()
 
@@ -278,7 +283,7 @@ class Server(Serving):
             action(session)
 
     def _give_up(self, session: Session) -> None:
-        logger.warning("a call of %s still runs", session.caller)
+        note("still_running", peer=str(session.caller))
         session.close()
 
     def __enter__(self) -> Server:
@@ -313,7 +318,7 @@ class Server(Serving):
             except transport.Disconnected:
                 return
             except transport.TransportError as error:
-                logger.warning("%s: %s", endpoint.binding, error)
+                note("accept_failed", binding=str(endpoint.binding), reason=str(error))
                 self._stopping.wait(PAUSE)
                 continue
             session = endpoint.session(connection, patient=True)
@@ -325,7 +330,7 @@ class Server(Serving):
             try:
                 self._spawn(self._serve, session)
             except RuntimeError as error:  # the machine has no more threads
-                logger.warning("%s: %s", session.caller, error)
+                note("accept_failed", binding=str(endpoint.binding), reason=str(error))
                 with self._lock:
                     self._dismiss(session)
                 session.end()
@@ -337,11 +342,12 @@ class Server(Serving):
             while not session.bound:
                 left = until - time.monotonic()
                 if left <= 0:
-                    raise Ended("the handshake took too long")
+                    raise _too_slow(self.limits)
                 session.serve_next(left)
             session.serve()
         except Ended as end:
-            logger.debug("%s: %s", session.caller, end)
+            late = not session.bound and time.monotonic() >= until
+            note_end(session.caller, _too_slow(self.limits) if late else end)
         finally:
             with self._lock:
                 self._dismiss(session)

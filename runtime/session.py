@@ -9,7 +9,6 @@ Rule: the end of a connection, whatever its reason, is `Ended`.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 from uuid import UUID, uuid4
@@ -21,23 +20,18 @@ from . import dispatch, ncacn, ncalrpc, plain
 from .call import Caller, Limits, Traffic
 from .contexts import AssociationGroup, AssociationGroups, ContextTable
 from .dispatch import Method, Registry
+from .ended import Ended, Malformed
+from .journal import note
 from .ndr.layout import Encoding
 from .status import RPC_S_PROCNUM_OUT_OF_RANGE, RPC_S_UNKNOWN_IF, Fault, Ran, RpcError
 from .stub import Octets
 from .wire import PIPE_FRAGMENT, TCP_FRAGMENT, fill
 
-logger = logging.getLogger("lrpc.server")
-
 SEND_TIMEOUT = 10.0
 """Seconds that a client may leave its answers unread."""
 
-
 MAX_BEHIND = 1 << 16
 """Octets that may wait behind an answer that a client does not read."""
-
-
-class Ended(Exception):
-    """The connection is over."""
 
 
 class Call(NamedTuple):
@@ -104,6 +98,13 @@ class Session(Protocol):
     def end(self) -> None:
         """The connection has ended: run down what the client left."""
         ...
+
+
+def _offers(registry: Registry, syntax: ncacn.SyntaxId | ncalrpc.SyntaxId, endpoint: str, caller: Caller) -> bool:
+    offered = registry.offers(syntax.uuid, (syntax.major, syntax.minor), endpoint)
+    if not offered:
+        note("refused", peer=str(caller), interface=str(syntax), binding=endpoint)
+    return offered
 
 
 def _caller(peer: Peer, protocol: str) -> Caller:
@@ -208,14 +209,15 @@ class LrpcSession:
             fault = Fault(RPC_S_UNKNOWN_IF, ran=Ran.NO)
             return [Call(event.call_id, 0, fault, b"", Encoding.NDR, message)]
         elif event is not None:
-            raise Ended(f"the client broke the protocol: {event.reason}")
+            raise Malformed(event.reason)
         return []
 
     def _call(self, message: alpc.PortMessage, event: ncalrpc.RequestReceived) -> Call:
         self.traffic.calls_in += 1
         encoding = _encoding(event.syntax)
         if len(event.stub) > self._limits.max_local_request:
-            logger.warning("a request of %d octets exceeds max_local_request", len(event.stub))
+            reason, most = f"a request of {len(event.stub)} octets", self._limits.max_local_request
+            note("limit", peer=str(self.caller), reason=reason, limit="max_local_request", value=most)
             return Call(event.call_id, 0, Fault(5, "the request is too large", ran=Ran.NO), b"", encoding, message)
         method = self._method(event.interface, event.opnum, event.object)
         return Call(event.call_id, 0, method, event.stub, encoding, message)
@@ -234,8 +236,7 @@ class LrpcSession:
         return found
 
     def _bind(self, message: alpc.PortMessage, event: ncalrpc.BindRequested) -> None:
-        uuid, major, minor = event.bind.interface
-        if self._registry.offers(uuid, (major, minor), self._endpoint):
+        if _offers(self._registry, event.bind.interface, self._endpoint, self.caller):
             answer = self._association.accept(event)
             self.bound = True
         else:
@@ -284,7 +285,7 @@ class LrpcSession:
         try:
             return data, fill(self._port, parts, size)
         except RpcError as error:
-            logger.warning("a response of %d octets found no room: %s", size, error)
+            note("limit", peer=str(self.caller), reason=f"no room for a response: {error}", limit="section", value=size)
             return self._association.fault(0x1C00001B), None
 
     def fileno(self) -> int:
@@ -373,6 +374,7 @@ class PduSession:
     def _understood(self, octets: bytes) -> list[Call]:
         if not octets:
             raise Ended("the client closed the connection")
+        self.traffic.octets_in += len(octets)
         calls: list[Call] = []
         events = self._association.receive_data(octets)
         while events:
@@ -383,7 +385,7 @@ class PduSession:
                     self._bind(event)
                 elif isinstance(event, ncacn.ConnectionFailed):
                     self._flush()
-                    raise Ended(f"the client broke the protocol: {event.reason}")
+                    raise Malformed(event.reason, self.traffic.octets_in - len(octets))
             events = self._association.receive_data(b"")
         self.traffic.packets_in = self._association.packets_in
         self._flush()
@@ -418,7 +420,7 @@ class PduSession:
 
     def _bind(self, event: ncacn.BindRequested) -> None:
         def offered(syntax: ncacn.SyntaxId) -> bool:
-            return self._registry.offers(syntax.uuid, (syntax.major, syntax.minor), self._endpoint)
+            return _offers(self._registry, syntax, self._endpoint, self.caller)
 
         results = ncacn.negotiate(event.contexts, offered)
         self.bound |= any(result.accepted for result in results)

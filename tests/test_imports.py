@@ -25,7 +25,7 @@ WORLD = frozenset(
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"transports"}),
     frozenset({"runtime.ndr"}),
-    frozenset({"runtime.binding", "runtime.status", "runtime.classes"}),
+    frozenset({"runtime.binding", "runtime.status", "runtime.classes", "runtime.journal"}),
     frozenset({"runtime.towers"}),
     frozenset({"runtime.endpoint_map"}),
     frozenset({"runtime.contexts", "runtime.ncacn", "runtime.ncalrpc", "runtime.automation"}),
@@ -39,6 +39,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.plain",
             "runtime.wire",
             "runtime.dispatch",
+            "runtime.ended",
             "runtime.session",
             "runtime.channel",
             "runtime.async_channel",

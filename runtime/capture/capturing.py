@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import Final, cast
 
 from ...transports.alpc import CommunicationPort
 from ...transports.seam import Connection
 from ..binding import StringBinding
+from ..journal import note
 from .file import CaptureFile, Side, opened
 from .tap import Tap
 from .tapped import TappedConnection, TappedPort
-
-logger = logging.getLogger("lrpc.capture")
 
 VARIABLE: Final = "LRPC_CAPTURE"
 """The environment variable that names a file for all that a process does."""
@@ -34,7 +32,7 @@ def capture(path: str | os.PathLike[str] | None, side: Side) -> Capture | None:
     try:
         return Capture(opened(found), side)
     except OSError as error:
-        logger.error("%s: nothing is captured: %s", found, error, extra={"file": found, "reason": str(error)})
+        note("capture_failed", file=found, reason=str(error))
         return None
 
 

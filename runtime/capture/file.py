@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import logging
 import os
 import platform
 import stat
@@ -21,9 +20,8 @@ from enum import IntEnum
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, TypeAlias
 
+from ..journal import note
 from . import pcapng
-
-logger = logging.getLogger("lrpc.capture")
 
 MODE: Final = 0o600
 """A capture holds what was said: it is its owner's alone."""
@@ -87,12 +85,7 @@ class CaptureFile:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             self.failed = True
-            logger.error(
-                "%s: no more is captured: %s",
-                self.path,
-                error.strerror,
-                extra={"file": self.path, "reason": str(error)},
-            )
+            note("capture_failed", file=self.path, reason=str(error))
 
     def begin(self) -> None:
         """See to it that the file has its beginning: whoever finds it empty writes that."""

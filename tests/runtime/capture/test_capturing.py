@@ -132,7 +132,7 @@ def test_a_file_of_the_environment_that_cannot_be_had_fails_nothing(
     monkeypatch.setenv(VARIABLE, str(tmp_path / "missing" / "x"))
     with caplog.at_level(logging.ERROR, "lrpc.capture"):
         lrpc.Server().stop()
-    assert "nothing is captured" in caplog.text
+    assert "nothing more is captured" in caplog.text
 
 
 def test_processes_share_a_file(

@@ -1,0 +1,42 @@
+"""How a connection to a server ends: `Ended` with a reason, `Malformed` when the client broke the protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..transports.errors import BadFrame
+from .journal import note
+
+if TYPE_CHECKING:
+    from .call import Caller
+
+
+class Ended(Exception):
+    """The connection is over."""
+
+
+class Malformed(Ended):
+    """The client broke the protocol. offset: octets that had come before those that show it; None for messages."""
+
+    def __init__(self, reason: str, offset: int | None = None) -> None:
+        super().__init__(reason)
+        self.offset = offset
+
+
+class Slow(Ended):
+    """The client took longer than a limit allows."""
+
+    def __init__(self, reason: str, limit: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.limit = limit
+        self.seconds = seconds
+
+
+def note_end(caller: Caller, end: Ended) -> None:
+    """Log the end of a connection."""
+    if isinstance(end, Slow):
+        note("limit", peer=str(caller), reason=str(end), limit=end.limit, value=end.seconds)
+    elif isinstance(end, Malformed) or isinstance(end.__cause__, BadFrame):
+        note("malformed", peer=str(caller), reason=str(end), offset=getattr(end, "offset", None))
+    else:
+        note("ended", peer=str(caller), reason=str(end))

@@ -1,0 +1,114 @@
+"""What lrpc logs: every event with its logger, level, words and fields, in one table; `note` logs one.
+
+A record has the name of its event as `record.event` and each field as an attribute of its name, so that a handler
+that writes JSON has them apart. docs/logging.md is this table for people; a test holds one to the other.
+
+Rule: no value of a call and no credential is a field, nor in the words; a reason may name a parameter and a place.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from string import Formatter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from .intercept import AsyncInterceptor, AsyncProceed, Interceptor, Invocation, Proceed
+
+
+class Event(NamedTuple):
+    """Something that is logged. words: the message, with the fields in braces."""
+
+    logger: str
+    level: int
+    words: str
+    fields: tuple[str, ...]
+
+
+def _event(logger: str, level: int, words: str, *more: str) -> Event:
+    """The fields of the words, and those that are told apart only."""
+    named = [field for _, field, _, _ in Formatter().parse(words) if field]
+    return Event(f"lrpc.{logger}", level, words, (*dict.fromkeys((*named, *more)),))
+
+
+EVENTS: Final = {
+    "connected": _event("connect", logging.INFO, "{interface}: {peer} ({reason})", "tried"),
+    "listening": _event("server", logging.INFO, "listening on {binding}"),
+    "interrupted": _event("server", logging.INFO, "interrupted"),
+    "accepted": _event("server", logging.DEBUG, "{peer} connected"),
+    "accept_failed": _event("server", logging.WARNING, "{binding}: {reason}"),
+    "ended": _event("server", logging.DEBUG, "{peer}: {reason}"),
+    "malformed": _event("server", logging.WARNING, "{peer} broke the protocol: {reason}", "offset"),
+    "limit": _event("server", logging.WARNING, "{peer}: {reason}: {limit} is {value}"),
+    "refused": _event("server", logging.INFO, "{peer} asked for {interface}, which is not served here", "binding"),
+    "bad_stub": _event("server", logging.INFO, "{operation}: refused stub data: {reason}", "peer", "status", "offset"),
+    "failed": _event("server", logging.ERROR, "{operation} failed", "peer"),
+    "bad_result": _event("server", logging.ERROR, "{operation} returned what it must not: {reason}", "peer"),
+    "still_running": _event("server", logging.WARNING, "a call of {peer} still runs"),
+    "rundown_failed": _event("server", logging.ERROR, "rundown of a {type} failed"),
+    "no_mapper": _event("lookup", logging.DEBUG, "no mapper at {binding}: {reason}"),
+    "lookup_cut": _event("lookup", logging.WARNING, "the mapper has more than {value} entries"),
+    "bad_tower": _event("lookup", logging.INFO, "a tower that cannot be read: {reason}"),
+    "not_registered": _event("registration", logging.DEBUG, "not registered: {reason}"),
+    "registration_failed": _event("registration", logging.WARNING, "not registered: {reason}"),
+    "call": _event("calls", logging.INFO, "{operation} {status} {duration:.6f} s {peer}", "interface"),
+    "capture_failed": _event("capture", logging.ERROR, "{file}: nothing more is captured: {reason}"),
+}
+
+
+def note(name: str, *, failure: BaseException | None = None, **fields: Any) -> None:
+    """Log an event; `failure` adds its traceback."""
+    event = EVENTS[name]
+    logger = logging.getLogger(event.logger)
+    if logger.isEnabledFor(event.level):
+        words = event.words.format_map(fields)
+        logger.log(event.level, "%s", words, exc_info=failure, stacklevel=2, extra={"event": name, **fields})
+
+
+# Calls
+
+
+def log_calls() -> Interceptor:
+    """An interceptor that logs each call when it has ended, for clients and servers: the event `call`."""
+
+    def logged(call: Invocation, proceed: Proceed) -> Any:
+        done = _begun(call)
+        try:
+            result = proceed(call)
+        except BaseException as error:
+            done(error)
+            raise
+        done(None)
+        return result
+
+    return logged
+
+
+def async_log_calls() -> AsyncInterceptor:
+    """`log_calls` for asyncio."""
+
+    async def logged(call: Invocation, proceed: AsyncProceed) -> Any:
+        done = _begun(call)
+        try:
+            result = await proceed(call)
+        except BaseException as error:
+            done(error)
+            raise
+        done(None)
+        return result
+
+    return logged
+
+
+def _begun(call: Invocation) -> Callable[[BaseException | None], None]:
+    began = time.perf_counter()
+
+    def done(error: BaseException | None) -> None:
+        status = "ok" if error is None else getattr(error, "name", None) or type(error).__name__
+        interface = f"{call.interface.uuid} v{call.interface.version[0]}.{call.interface.version[1]}"
+        lasted = time.perf_counter() - began
+        note("call", operation=call.name, status=status, duration=lasted, peer=call.peer, interface=interface)
+
+    return done
