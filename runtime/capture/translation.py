@@ -7,6 +7,7 @@ the id of the message, get its call id and context. What is no message of LRPC c
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
@@ -25,6 +26,12 @@ MAX_KNOWN: Final = 4096
 """Calls whose answers may still come; the oldest are forgotten."""
 _SYNTAXES: Final = {TransferSyntax.NDR: NDR, TransferSyntax.NDR64: NDR64}
 _MAX_FRAGMENT: Final = 0xFFF8
+# Flags of requests and responses that come in several messages, for pipes.
+_PART_OF_FLOW: Final = 2
+_PIPE_REQUEST: Final = 0x40
+_LAST_PIPE_CHUNK: Final = 0x80
+_CANCELLED: Final = struct.Struct("<12xI")
+"""The call id in a cancel that has one."""
 
 
 class Translator:
@@ -35,6 +42,8 @@ class Translator:
         self._asked: tuple[Bind, int] | None = None
         self._calls: dict[int, tuple[int, int]] = {}
         """Call id and context id of a request, by the id of its message."""
+        self._answered: set[int] = set()
+        """Messages whose answer has begun and not ended."""
 
     def pieces(self, message_id: int, data: bytes, view: memoryview | None, *, request: bool) -> Iterator[Piece]:
         """The PDUs of a message; request: it came from the client."""
@@ -57,7 +66,7 @@ class Translator:
         elif kind is MessageType.FAULT:
             yield self._fault(message_id, data)
         else:
-            yield pdu.CoCancel(self._calls.get(message_id, (message_id, 0))[0]).serialize()
+            yield pdu.CoCancel(self._cancelled(message_id, data)).serialize()
 
     def _bind(self, bind: Bind) -> bytes:
         self._binds += 1
@@ -97,37 +106,57 @@ class Translator:
         context_id = binding_id & 0xFFFF
         self._calls[message_id] = call_id, context_id
         if len(self._calls) > MAX_KNOWN:
-            del self._calls[next(iter(self._calls))]
-        return _requests(call_id, context_id, opnum & 0xFFFF, uuid, stub)
+            self._forget(next(iter(self._calls)))
+        begins = not (flags & _PIPE_REQUEST and flags & _PART_OF_FLOW)
+        ends = not flags & _PIPE_REQUEST or bool(flags & _LAST_PIPE_CHUNK)
+        return _requests(call_id, context_id, opnum & 0xFFFF, uuid, stub, begins, ends)
 
     def _response(self, message_id: int, data: bytes, view: memoryview | None) -> Iterator[bytes]:
         flags, call_id = messages.parse_response(data)
         stub = _stub(flags, data, messages.RESPONSE_SIZE, view)
-        _, context_id = self._calls.pop(message_id, (call_id, 0))
-        return _responses(call_id, context_id, stub)
+        begins, ends = message_id not in self._answered, not flags & _PART_OF_FLOW
+        _, context_id = self._calls.get(message_id, (call_id, 0))
+        if ends:
+            self._forget(message_id)
+        elif message_id in self._calls:
+            self._answered.add(message_id)
+        return _responses(call_id, context_id, stub, begins, ends)
 
     def _fault(self, message_id: int, data: bytes) -> bytes:
         status, flags = messages.parse_fault(data)
-        call_id, context_id = self._calls.pop(message_id, (message_id, 0))
+        call_id, context_id = self._calls.get(message_id, (message_id, 0))
+        self._forget(message_id)
         never = DID_NOT_EXECUTE if flags & FaultFlag.DID_NOT_EXECUTE else 0
         return pdu.Fault(call_id, context_id, status, flags=FIRST_FRAGMENT | LAST_FRAGMENT | never).serialize()
+
+    def _cancelled(self, message_id: int, data: bytes) -> int:
+        call_id: int = _CANCELLED.unpack_from(data)[0] if len(data) >= _CANCELLED.size else 0
+        return call_id or self._calls.get(message_id, (message_id, 0))[0]
+
+    def _forget(self, message_id: int) -> None:
+        self._calls.pop(message_id, None)
+        self._answered.discard(message_id)
 
 
 def _stub(flags: int, data: bytes, start: int, view: memoryview | None) -> memoryview:
     return messages.large_stub(data, start, view) if flags & RequestFlag.VIEW_PRESENT else memoryview(data)[start:]
 
 
-def _requests(call_id: int, context_id: int, opnum: int, uuid: UUID | None, stub: memoryview) -> Iterator[bytes]:
-    for begin, end, flags in _cuts(len(stub)):
+def _requests(
+    call_id: int, context_id: int, opnum: int, uuid: UUID | None, stub: memoryview, begins: bool, ends: bool
+) -> Iterator[bytes]:
+    for begin, end, flags in _cuts(len(stub), begins, ends):
         part, hint = bytes(stub[begin:end]), len(stub) - begin
         yield pdu.Request(call_id, context_id, opnum, part, uuid, hint, flags).serialize()
 
 
-def _responses(call_id: int, context_id: int, stub: memoryview) -> Iterator[bytes]:
-    for begin, end, flags in _cuts(len(stub)):
+def _responses(call_id: int, context_id: int, stub: memoryview, begins: bool, ends: bool) -> Iterator[bytes]:
+    for begin, end, flags in _cuts(len(stub), begins, ends):
         yield pdu.Response(call_id, context_id, bytes(stub[begin:end]), 0, len(stub) - begin, flags).serialize()
 
 
-def _cuts(size: int) -> Iterator[tuple[int, int, int]]:
+def _cuts(size: int, begins: bool, ends: bool) -> Iterator[tuple[int, int, int]]:
+    """Begin, end and flags of the fragments of a message; begins, ends: it is the first, the last of its stub."""
     for begin, end in cut(size, FRAGMENT):
-        yield begin, end, (0 if begin else FIRST_FRAGMENT) | (LAST_FRAGMENT if end == size else 0)
+        first = FIRST_FRAGMENT if begins and not begin else 0
+        yield begin, end, first | (LAST_FRAGMENT if ends and end == size else 0)

@@ -129,6 +129,36 @@ def test_a_cancel_names_the_call() -> None:
     assert cancel.call_id == 5
 
 
+def test_a_cancel_may_name_the_call_itself() -> None:
+    data = messages.MessageType.CANCEL.to_bytes(8, "little") + bytes(4) + (9).to_bytes(4, "little")
+    (cancel,) = Wire().from_client(77, data)
+    assert cancel.call_id == 9
+
+
+PART, PIPE, LAST = 2, 0x40, 0x80
+
+
+def test_a_stub_in_several_messages_is_one_stub() -> None:
+    wire = Wire()
+    flags = [PIPE, PIPE | PART, PIPE | PART | LAST]
+    requests = [wire.from_client(3, messages.pack_request(3, 1, 4, None, flag) + b"12345678") for flag in flags]
+    assert [fragment.flags & 3 for (fragment,) in requests] == [1, 0, 2]
+    responses = [wire.from_server(3, messages.pack_response(3, flag) + b"12345678") for flag in (PART, PART, 0)]
+    assert [fragment.flags & 3 for (fragment,) in responses] == [1, 0, 2]
+    assert [fragment.context_id for (fragment,) in responses] == [1, 1, 1]
+
+
+def test_a_fault_ends_an_answer_that_has_begun() -> None:
+    wire = Wire()
+    wire.from_client(3, wire.client.request(3, 1, 4, [b""]).data)
+    wire.from_server(3, messages.pack_response(3, PART) + b"12345678")
+    (fault,) = wire.from_server(3, wire.server.fault(5))
+    assert (fault.call_id, fault.context_id) == (3, 1)
+    wire.from_client(3, wire.client.request(3, 1, 4, [b""]).data)
+    (response,) = wire.from_server(3, wire.server.respond(3, [b""]).data)
+    assert response.flags & 3 == 3
+
+
 def test_calls_without_answer_are_forgotten_in_the_end() -> None:
     wire = Wire()
     for number in range(1, MAX_KNOWN + 2):
