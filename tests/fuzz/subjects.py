@@ -52,7 +52,7 @@ class Direction:
     def __call__(self, octets: bytes) -> None:
         """Read, compare, write, read again."""
         values = self.both(octets)
-        if values is None or "..." in repr(values):  # an error, or a circle of full pointers
+        if values is None:
             return
         again = self._read_again(values)
         if again is not None and self.computes:  # what is computed when it is written may have been anything
@@ -72,8 +72,6 @@ class Direction:
     def both(self, octets: bytes) -> list[Any] | None:
         """The values that both readers find; None for an error, which has to be the same."""
         ours, theirs = _outcome(self._decoded, octets), _outcome(self._parsed, octets)
-        if "..." in repr(theirs):  # only the reference reader follows a full pointer into what contains it
-            return None
         assert repr(ours) == repr(theirs), f"codec: {ours!r}\nreference: {theirs!r}"
         return None if isinstance(theirs, str) else theirs
 

@@ -38,7 +38,7 @@ def test_both_readers_say_the_same_of_every_twin_of_a_vector(vector, encoding):
     for twin in twins(vector.octets(encoding), random.Random(vector.name)):
         theirs = outcome(partial(parsed, layout, twin, encoding))
         ours = outcome(partial(codec.decode, twin))
-        assert ours == theirs or "..." in theirs, twin.hex(" ")  # a circle of full pointers
+        assert ours == theirs, twin.hex(" ")
 
 
 def parsed(layout, octets, encoding):
