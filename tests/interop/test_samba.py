@@ -80,6 +80,13 @@ def test_undefined_stub_still_crashes(judged, call):
     assert any(outcome.startswith("ended with status") for outcome in found)
 
 
+def test_missing_stubs_are_a_failure_that_says_what_to_install(monkeypatch):
+    for python in ("/nowhere/python3", "/bin/false"):
+        monkeypatch.setattr(samba_calls, "PYTHON", python)
+        assert samba_calls.missing() == samba_calls.INSTALL
+    assert "apt-get install python3-samba" in samba_calls.INSTALL
+
+
 def test_peer_that_disagrees_is_noticed(peer):
     judged = JUDGED[0]
     operation = judged.interface().operations[15]
