@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from lrpc.runtime.call import Caller, Limits, caller, deadline
     from lrpc.runtime.connect import ConnectionInfo, connect
     from lrpc.runtime.intercept import AsyncInterceptor, AsyncProceed, Interceptor, Invocation, Proceed
+    from lrpc.runtime.ndr.strictness import Strictness
     from lrpc.runtime.serialization import deserialize, serialize
     from lrpc.runtime.server import Server
 
@@ -85,6 +86,7 @@ __all__ = [
     "ServerTooBusy",
     "ServerUnavailable",
     "StatusError",
+    "Strictness",
     "StringBinding",
     "UnknownInterface",
     "caller",
@@ -107,6 +109,7 @@ _LATER: Final = {
     "AsyncServer": "runtime.async_server",
     "IdlError": "rpcgen",
     "Server": "runtime.server",
+    "Strictness": "runtime.ndr.strictness",
     "StringBinding": "runtime.binding",
     "install_import_hook": "rpcgen.import_hook",
     "load": "rpcgen.load",

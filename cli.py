@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from .runtime.by_name import Form
+    from .runtime.ndr.strictness import Strictness
     from .runtime.ping import Pong
 
 USAGE: Final = 2
@@ -91,6 +92,13 @@ class Side(StrEnum):
     OUT = "out"
 
 
+class TargetLevel(StrEnum):
+    """The target levels of strict checks."""
+
+    LEVEL_5_0 = "5.0"
+    LEVEL_6_0 = "6.0"
+
+
 Idl = Annotated[str, typer.Option("--idl", metavar="FILE", help="The IDL file that has the interface.")]
 Seconds = Annotated[float, typer.Option("--timeout", metavar="S", min=0.001, help="Seconds that it may take.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A type, Operation, or Interface.Operation.")]
@@ -111,6 +119,13 @@ Reference = Annotated[
     typer.Option(
         "--reference", help="By construct, which follows the rules one by one, and not by the codec of calls."
     ),
+]
+LevelOption = Annotated[TargetLevel, typer.Option(help="The checks of MS-RPCE 3.1.1.5.3 that it has to pass.")]
+Allowed = Annotated[
+    list[str] | None, typer.Option("--allow", metavar="NAME", help="Overlook this, a leniency; again for more.")
+]
+Refused = Annotated[
+    list[str] | None, typer.Option("--refuse", metavar="NAME", help="Do not overlook this; again for more.")
 ]
 Hex = Annotated[
     str | None, typer.Argument(metavar="HEX", help="The octets, or @FILE; xxd's form too. [default: stdin]")
@@ -397,6 +412,9 @@ def unpack(
     given: Given = None,
     serialized: Serialized = None,
     reference: Reference = False,
+    level: LevelOption = TargetLevel.LEVEL_6_0,
+    allow: Allowed = None,
+    refuse: Refused = None,
     *,
     options: Options,
 ) -> None:
@@ -406,12 +424,13 @@ def unpack(
 
     \b
     lrpc unpack calc.idl Calculator.Add 0200000003000000
+    lrpc unpack calc.idl Record @record.hex --level 5.0 --allow unterminated_string
     xxd -p stub.bin | lrpc unpack calc.idl Calculator.Add --direction out
     lrpc unpack pac.idl PKERB_VALIDATION_INFO @logon_info.hex --serialized 1
     """
     from .runtime import by_name
 
-    form = _form(syntax, order, direction, given, serialized, reference)
+    form = _form(syntax, order, direction, given, serialized, reference, _strictness(level, allow, refuse))
     target = by_name.find(_load(idl, options), name)
     value, behind = by_name.unpack(target, _octets(octets), form)
     show_json(value)
@@ -429,6 +448,9 @@ def explain(
     order: OrderOption = Order.LITTLE,
     direction: SideOption = Side.IN,
     given: Given = None,
+    level: LevelOption = TargetLevel.LEVEL_6_0,
+    allow: Allowed = None,
+    refuse: Refused = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     *,
     options: Options,
@@ -446,7 +468,7 @@ def explain(
     from .runtime import by_name
     from .runtime.ndr.explain_text import HEADINGS, lines
 
-    form = _form(syntax, order, direction, given)
+    form = _form(syntax, order, direction, given, strictness=_strictness(level, allow, refuse))
     target = by_name.find(_load(idl, options), name)
     found, value = by_name.explain(target, _octets(octets), form)
     if as_json:
@@ -457,6 +479,16 @@ def explain(
         raise typer.Exit(FAILED)
 
 
+def _strictness(level: TargetLevel, allow: list[str] | None, refuse: list[str] | None) -> Strictness:
+    """What is overlooked; octets behind the value are counted all the same."""
+    from .runtime.ndr.strictness import chosen
+
+    try:
+        return chosen(level.value, allow or (), refuse or (), trailing=None)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--allow") from None
+
+
 def _form(
     syntax: Syntax,
     order: Order,
@@ -464,13 +496,21 @@ def _form(
     given: str | None,
     serialized: int | None = None,
     reference: bool = False,
+    strictness: Strictness | None = None,
 ) -> Form:
     from .runtime import by_name
+    from .runtime.ndr.strictness import ALONE
 
     known = given and _json(given, "--given")
     try:
         return by_name.form(
-            syntax.value, order.value, direction.value, known, serialized=serialized, reference=reference
+            syntax.value,
+            order.value,
+            direction.value,
+            known,
+            serialized=serialized,
+            reference=reference,
+            strictness=strictness or ALONE,
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None

@@ -23,7 +23,9 @@ from .ndr.explain import explain as explain_octets
 from .ndr.json_form import from_json, to_json
 from .ndr.layout import ContextHandle, Encoding, Layout, Parameters
 from .ndr.siblings import correlated
+from .ndr.strictness import ALONE, Strictness
 from .ndr.type_serialization import CodecOf, StreamReader, StreamWriter, type_alone
+from .operation import Codecs
 from .status import ArgumentError, StatusError
 from .stub import Client, Handle, Interface, Operation
 
@@ -108,7 +110,7 @@ class Form:
 
     given: for direction `out`, the [in] values as JSON, which sizes of [out] arrays may name. serialized: which version
     of type serialization has its headers around a type. reference: by construct, which follows the rules one by one, in
-    place of the codec that calls run.
+    place of the codec that calls run. strictness: what reading overlooks; octets left over are counted, not refused.
     """
 
     encoding: Encoding = Encoding.NDR
@@ -116,6 +118,7 @@ class Form:
     given: Any = None
     serialized: int | None = None
     reference: bool = False
+    strictness: Strictness = ALONE
 
 
 def form(
@@ -126,6 +129,7 @@ def form(
     *,
     serialized: int | None = None,
     reference: bool = False,
+    strictness: Strictness = ALONE,
 ) -> Form:
     """The form of words: `ndr` or `ndr64`, `little` or `big`. ValueError when there is none of these words."""
     if order == "big" and syntax == "ndr64":
@@ -135,7 +139,8 @@ def form(
     if syntax == "ndr64" and serialized == 1:
         raise ValueError("type serialization 1 is NDR; version 2 may be NDR64")
     narrow = Encoding.NDR_BIG if order == "big" else Encoding.NDR
-    return Form(narrow if syntax == "ndr" else Encoding.NDR64, direction, given, serialized, reference)
+    encoding = narrow if syntax == "ndr" else Encoding.NDR64
+    return Form(encoding, direction, given, serialized, reference, strictness)
 
 
 def pack(target: Layout | Operation[Any], data: Any, form: Form) -> bytes:
@@ -163,10 +168,10 @@ def unpack(target: Layout | Operation[Any], octets: bytes, form: Form) -> tuple[
     if isinstance(target, Layout):
         with type_alone():
             [value] = _codec_of(form)(target, form.encoding).decode(octets)
-        return to_json(target, value), _behind(target, octets, form.encoding, {})
+        return to_json(target, value), _behind(target, octets, form, {})
     codec, outer = _side(target, form)
     values = _named(codec.parameters, _read(codec, octets, outer, form))
-    return to_json(codec.parameters, values, outer=outer), _behind(codec.parameters, octets, form.encoding, outer)
+    return to_json(codec.parameters, values, outer=outer), _behind(codec.parameters, octets, form, outer)
 
 
 def explain(target: Layout | Operation[Any], octets: bytes, form: Form) -> tuple[Explanation, Any]:
@@ -175,7 +180,7 @@ def explain(target: Layout | Operation[Any], octets: bytes, form: Form) -> tuple
     NdrError only where the JSON of `form` does not fit, or says too little.
     """
     layout, outer = (target, dict[str, Any]()) if isinstance(target, Layout) else _side_layout(target, form)
-    found = explain_octets(layout, octets, form.encoding, outer)
+    found = explain_octets(layout, octets, form.encoding, outer, form.strictness)
     return found, None if found.error is not None else to_json(layout, found.value, outer=outer)
 
 
@@ -186,7 +191,8 @@ def _type(target: Layout | Operation[Any]) -> Layout:
 
 
 def _codec_of(form: Form) -> CodecOf:
-    return type_by_construct if form.reference else compiled_type
+    made = type_by_construct if form.reference else compiled_type
+    return lambda layout, encoding: made(layout, encoding, form.strictness)
 
 
 def _deserialized(layout: Layout, octets: bytes, form: Form) -> tuple[Any, int]:
@@ -205,7 +211,7 @@ def _read(codec: Codec, octets: bytes, outer: dict[str, Any], form: Form) -> tup
 
 
 def _chosen(codec: Codec, form: Form) -> Codec:
-    return ByConstruct(codec.parameters, codec.outer, codec.encoding) if form.reference else codec
+    return ByConstruct(codec.parameters, codec.outer, codec.encoding, codec.strictness) if form.reference else codec
 
 
 def _side_layout(operation: Operation[Any], form: Form) -> tuple[Layout, dict[str, Any]]:
@@ -215,12 +221,16 @@ def _side_layout(operation: Operation[Any], form: Form) -> tuple[Layout, dict[st
 
 def _side(operation: Operation[Any], form: Form) -> tuple[Codec, dict[str, Any]]:
     """The codec of the direction, and the values of the other one."""
-    return _response(operation, form) if form.direction == "out" else (operation.codecs(form.encoding).request, {})
+    return _response(operation, form) if form.direction == "out" else (_codecs(operation, form).request, {})
+
+
+def _codecs(operation: Operation[Any], form: Form) -> Codecs:
+    return operation.codecs(form.encoding, form.strictness)
 
 
 def _response(operation: Operation[Any], form: Form) -> tuple[Codec, dict[str, Any]]:
     """The codec of a response, and the [in] values that it asks for."""
-    codec = operation.codecs(form.encoding).response
+    codec = _codecs(operation, form).response
     if form.given is not None:
         return codec, _named(operation.request, operation.filled(_values(operation.request, form.given)))
     own = {field.name for field in operation.response.fields}
@@ -239,10 +249,10 @@ def _named(parameters: Parameters, values: Iterable[Any]) -> dict[str, Any]:
     return dict(zip((field.name for field in parameters.fields), values, strict=True))
 
 
-def _behind(layout: Layout, octets: bytes, encoding: Encoding, outer: Mapping[str, Any]) -> int:
+def _behind(layout: Layout, octets: bytes, form: Form, outer: Mapping[str, Any]) -> int:
     """The reference reader says where a value ends; the compiled codec does not care."""
     spans: list[tuple[int, int, str, str, str]] = []
-    layout.parse(octets, encoding=encoding, outer=outer, trace=spans)
+    layout.parse(octets, encoding=form.encoding, outer=outer, trace=spans, strictness=form.strictness)
     return len(octets) - max((offset + size for offset, size, *_ in spans), default=0)
 
 

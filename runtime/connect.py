@@ -18,6 +18,7 @@ from .channel import BlockingChannel
 from .endpoints import capture_of, open_wire
 from .journal import note
 from .locate import candidates
+from .ndr.strictness import DEFAULT, Strictness
 from .status import DeadlineExceeded, Ran, RpcError, ServerUnavailable
 from .stub import AsyncClient, Client, Interface
 from .wire import Wire
@@ -59,6 +60,7 @@ def connect(
     limits: Limits | None = ...,
     capture: str | os.PathLike[str] | None = ...,
     interceptors: Sequence[Interceptor] = ...,
+    strictness: Strictness = ...,
 ) -> C: ...
 @overload
 def connect(
@@ -70,6 +72,7 @@ def connect(
     limits: Limits | None = ...,
     capture: str | os.PathLike[str] | None = ...,
     interceptors: Sequence[AsyncInterceptor] = ...,
+    strictness: Strictness = ...,
 ) -> Connecting[A]: ...
 def connect(
     client: type[C] | type[A],
@@ -80,6 +83,7 @@ def connect(
     limits: Limits | None = None,
     capture: str | os.PathLike[str] | None = None,
     interceptors: Sequence[Callable[..., Any]] = (),
+    strictness: Strictness = DEFAULT,
 ) -> C | Connecting[A]:
     r"""A client for the server at `target`.
 
@@ -87,7 +91,8 @@ def connect(
     target: a string binding (`ncalrpc:[calc]`), the name of a local service (`calc`), or `\\host\name`. timeout:
     seconds that connecting, and later each call, may take. object: the object UUID that calls are for. capture: a
     pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE. interceptors: callables
-    around each call, the first outermost (docs/interceptors.md).
+    around each call, the first outermost (docs/interceptors.md). strictness: which checks of MS-RPCE 3.1.1.5.3
+    responses pass, and what is overlooked.
 
     Raises InvalidBinding, ServerUnavailable, AccessDenied, BindRefused, DeadlineExceeded; TypeError for the client
     of an interface of objects; OSError for a file that cannot be had.
@@ -95,9 +100,9 @@ def connect(
     client.interface.require_calls()
     bounds = limits or Limits()
     if issubclass(client, AsyncClient):
-        return Connecting(client, target, timeout, object, bounds, capture, interceptors)
+        return Connecting(client, target, timeout, object, bounds, capture, interceptors, strictness)
     wire, info = reach(client.interface, target, timeout, object, bounds, capture)
-    return _intercepted(client(BlockingChannel(wire, timeout), info), interceptors, timeout)
+    return _intercepted(client(BlockingChannel(wire, timeout), info, strictness), interceptors, timeout)
 
 
 class Connecting(Generic[A]):
@@ -112,9 +117,11 @@ class Connecting(Generic[A]):
         limits: Limits,
         capture: str | os.PathLike[str] | None,
         interceptors: Sequence[AsyncInterceptor],
+        strictness: Strictness,
     ) -> None:
         self._client = client
         self._interceptors = interceptors
+        self._strictness = strictness
         self._arguments = client.interface, target, timeout, object, limits, capture
         self._timeout = timeout
         self._connected: A | None = None
@@ -143,7 +150,8 @@ class Connecting(Generic[A]):
         except asyncio.CancelledError:
             reaching.add_done_callback(_unwanted)
             raise
-        return _intercepted(self._client(AsyncioChannel(wire, self._timeout), info), self._interceptors, self._timeout)
+        client = self._client(AsyncioChannel(wire, self._timeout), info, self._strictness)
+        return _intercepted(client, self._interceptors, self._timeout)
 
 
 def _intercepted(client: T, interceptors: Sequence[Callable[..., Any]], timeout: float) -> T:

@@ -18,6 +18,7 @@ from .ndr.blank import blank
 from .ndr.budget import MAX_DEPTH
 from .ndr.errors import NdrError
 from .ndr.layout import ContextHandle, Encoding, Field, Parameters
+from .ndr.strictness import DEFAULT, Strictness
 from .status import (
     NCA_OP_RNG_ERROR,
     NCA_UNKNOWN_IF,
@@ -51,6 +52,8 @@ class Method(NamedTuple):
     """What byte arrays become: bytes, or views of shared memory; then arrays of numbers are views too."""
     items: int
     """Objects that one request may make."""
+    strictness: Strictness
+    """What is overlooked in requests."""
 
 
 class Registration(NamedTuple):
@@ -88,6 +91,7 @@ class Registry:
         views: bool = False,
         annotation: str = "",
         built_in: bool = False,
+        strictness: Strictness = DEFAULT,
     ) -> list[Interface]:
         """Have an object answer for every interface that it implements. TypeError when it implements none."""
         interfaces = interfaces_of(implementation)
@@ -99,7 +103,12 @@ class Registry:
             interface.require_calls()
             methods = {
                 operation.opnum: Method(
-                    operation, self._function(implementation, interface, operation), interface.uuid, octets, self._items
+                    operation,
+                    self._function(implementation, interface, operation),
+                    interface.uuid,
+                    octets,
+                    self._items,
+                    strictness,
                 )
                 for operation in interface.operations
             }
@@ -176,7 +185,7 @@ def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callab
     operation, function, octets, items = method.operation, method.function, method.octets, method.items
     if encoding is not Encoding.NDR or not operation.plain:
         return lambda stub: answer(method, stub, encoding, contexts)
-    request, response = operation.ndr
+    request, response = operation.codecs(encoding, method.strictness)
     decode, encode = request.decoder(), response.encoder()
 
     def run(stub: Octets) -> list[Octets] | Fault:
@@ -239,7 +248,8 @@ def _decoded(method: Method, stub: Octets, encoding: Encoding) -> Values:
     """The [in] values as NDR gives them."""
     operation = method.operation
     try:
-        return operation.codecs(encoding).request.decode(stub, octets=method.octets, items=method.items)
+        codec = operation.codecs(encoding, method.strictness).request
+        return codec.decode(stub, octets=method.octets, items=method.items)
     except NdrError as error:
         raise _refused(operation, error) from error
 

@@ -17,6 +17,7 @@ from .ndr.expression import Inverse
 from .ndr.layout import AUTO, Array, ContextHandle, Encoding, Field, Layout, Mark, Parameters, Status
 from .ndr.shape import carries
 from .ndr.siblings import counts_of, items_in
+from .ndr.strictness import DEFAULT, Strictness
 from .status import StatusError, is_failure
 
 R = TypeVar("R")
@@ -88,6 +89,7 @@ class Operation(Generic[R]):
         self.maybe = maybe
         self.broadcast = broadcast
         self._codecs: dict[Encoding, Codecs] = {}
+        self._others: dict[tuple[Encoding, Strictness], Codecs] = {}
 
     def __repr__(self) -> str:
         return f"<operation {self.opnum} {self.name}>"
@@ -177,12 +179,21 @@ class Operation(Generic[R]):
         """The bare functions of a client in NDR 2.0, little-endian: of requests out, and of responses in."""
         return self.ndr.request.encoder(), self.ndr.response.decoder()
 
-    def codecs(self, encoding: Encoding) -> Codecs:
-        """The compiled codecs for an encoding."""
+    def codecs(self, encoding: Encoding, strictness: Strictness = DEFAULT) -> Codecs:
+        """The compiled codecs for an encoding; `strictness` says what they overlook when they read."""
+        if strictness is not DEFAULT:
+            return self._codecs_for(encoding, strictness)
         found = self._codecs.get(encoding)
         if found is None:
-            request = compiled(self.request, Parameters(), encoding)
-            found = self._codecs[encoding] = Codecs(request, compiled(self.response, self.request, encoding))
+            found = self._codecs[encoding] = self._codecs_for(encoding, DEFAULT)
+        return found
+
+    def _codecs_for(self, encoding: Encoding, strictness: Strictness) -> Codecs:
+        found = self._others.get((encoding, strictness))
+        if found is None:
+            request = compiled(self.request, Parameters(), encoding, strictness)
+            response = compiled(self.response, self.request, encoding, strictness)
+            found = self._others[encoding, strictness] = Codecs(request, response)
         return found
 
     def shape(self, outs: Sequence[Any]) -> R:

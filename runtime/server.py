@@ -25,6 +25,7 @@ from .ended import Ended, Slow, note_end
 from .endpoints import Endpoint, capture_of, has_mapper
 from .journal import note
 from .management import AsyncManagement, Authorize, Management, all_but_stop
+from .ndr.strictness import DEFAULT, Strictness
 from .session import Session
 from .stub import Interface
 
@@ -76,18 +77,25 @@ class Serving(abc.ABC):
         endpoints: Sequence[str] | None = None,
         views: bool = False,
         annotation: str = "",
+        strictness: Strictness = DEFAULT,
     ) -> list[Interface]:
         """Have an object answer for the interfaces that it implements.
 
         object: only calls for this object UUID. endpoints: only on these, as they were given to `listen`. views:
         byte arrays and arrays of numbers may arrive as read-only memoryviews of shared memory that the client can
         still change, good until the method returns; without it they are bytes and lists. annotation: what an endpoint
-        mapper tells people of it, 63 characters. TypeError for an object of the other face.
+        mapper tells people of it, 63 characters. strictness: which checks of MS-RPCE 3.1.1.5.3 its requests pass, and
+        what is overlooked. TypeError for an object of the other face.
         """
         dispatch.check_face(implementation, asynchronous=self._asynchronous)
         names = None if endpoints is None else [str(StringBinding.parse(text)) for text in endpoints]
         found = self._registry.register(
-            implementation, object=object, endpoints=names, views=views, annotation=annotation
+            implementation,
+            object=object,
+            endpoints=names,
+            views=views,
+            annotation=annotation,
+            strictness=strictness,
         )
         if self._announcer is not None:
             self._announcer.change()

@@ -69,6 +69,7 @@ from .ndr.layout import (
     shared,
 )
 from .ndr.referents import Carried
+from .ndr.strictness import DEFAULT, Strictness
 from .operation import (
     AsyncContract,
     AsyncIDispatch,
@@ -205,6 +206,7 @@ class _Calls:
 
     interface: ClassVar[Interface]
     _encoding: Encoding
+    _strictness: Strictness
 
     def _encode(self, operation: Operation[Any], values: tuple[Any, ...]) -> list[Octets]:
         try:
@@ -216,7 +218,8 @@ class _Calls:
     def _decode(self, operation: Operation[Any], values: tuple[Any, ...], reply: Reply) -> tuple[Any, ...]:
         stub, encoding, release = reply
         try:
-            codecs = operation.ndr if encoding is Encoding.NDR else operation.codecs(encoding)
+            default = encoding is Encoding.NDR and self._strictness is DEFAULT
+            codecs = operation.ndr if default else operation.codecs(encoding, self._strictness)
             return codecs.response.decode(stub, values)
         except NdrError as error:
             raise BadStubData(f"{operation.name}: {error}") from error
@@ -282,13 +285,15 @@ class Client(_Calls):
     connection: how the server was reached, and why so.
     """
 
-    def __init__(self, channel: Channel, connection: Any = None) -> None:
+    def __init__(self, channel: Channel, connection: Any = None, strictness: Strictness = DEFAULT) -> None:
         self._channel = channel
         self._encoding = channel.encoding
+        self._strictness = strictness
+        self._straight: bool = self._encoding is Encoding.NDR and strictness is DEFAULT
         self.connection = connection
 
     def _call(self, operation: Operation[R], *values: Any) -> R:
-        if not operation.plain or self._encoding is not Encoding.NDR:
+        if not operation.plain or not self._straight:
             sent = self._prepared(operation, values)
             reply = self._channel.call(operation.opnum, self._encode(operation, sent))
             return self._shaped(operation, values, self._decode(operation, sent, reply))
@@ -325,9 +330,10 @@ C = TypeVar("C", bound=Client)
 class AsyncClient(_Calls):
     """Base of generated asyncio clients."""
 
-    def __init__(self, channel: AsyncChannel, connection: Any = None) -> None:
+    def __init__(self, channel: AsyncChannel, connection: Any = None, strictness: Strictness = DEFAULT) -> None:
         self._channel = channel
         self._encoding = channel.encoding
+        self._strictness = strictness
         self.connection = connection
 
     async def _call(self, operation: Operation[R], *values: Any) -> R:

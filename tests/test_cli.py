@@ -366,7 +366,7 @@ def test_explain_says_what_every_octet_is(run: Run) -> None:
     heading, *rows = result.out.splitlines()
     assert heading.split() == ["offset", "octets", "field", "value", "what"]
     assert "".join(row[8:31].replace(" ", "") for row in rows) == octets.strip()
-    assert rows[-1] == '0x0020  78 00 00 00              name   "x"      string of 2 units (C706 14.3.5)'
+    assert rows[-1] == '0x0020  78 00 00 00              name   "x"      string of 2 units (C706 14.3.4.2)'
     data = json.loads(run("explain", "calc.idl", "Record", "--json", stdin=octets).out)
     assert (data["value"], data["error"], data["behind"]) == (json.loads(RECORD), None, 0)
     assert "".join(piece["hex"] for piece in data["pieces"]) == octets.strip()
@@ -394,6 +394,26 @@ def test_explain_of_what_does_not_fit_is_status_1_with_the_reason_of_unpack(run:
         [marked] = [line for line in result.out.splitlines() if line.startswith("^")]
         assert marked[1:].strip().startswith(reason.removeprefix("lrpc: ").strip())
         assert json.loads(run("explain", "calc.idl", name, octets, "--json").out)["error"]["status"]
+
+
+@pytest.mark.parametrize("verb", ["unpack", "explain"])
+@pytest.mark.parametrize("reader", [[], ["--reference"]], ids=["codec", "construct"])
+def test_level_and_leniencies_are_chosen(run: Run, workplace: Path, verb: str, reader: list[str]) -> None:
+    (workplace / "lenient.idl").write_text(
+        "[uuid(0d1f7c5a-3c0e-4d57-9b4f-6c6f2b0f7a12)] interface L {"
+        " typedef struct { long n; [unique, size_is(n)] byte *a; [unique, string] char *t; } T; void F([in] T *t); }"
+    )
+    ask = [verb, "lenient.idl", "T", *(reader if verb == "unpack" else [])]
+    null, endless = "02000000 00000000 00000000", "00000000 00000000 01000000 02000000 00000000 02000000 6161"
+    assert "a: a null pointer to 2 items at offset 0x8 (MS-RPCE 3.1.1.5.3.3.1.2)" in "".join(run(*ask, null)[1:])
+    assert run(*ask, null, "--level", "5.0").status == 0
+    assert run(*ask, null, "--allow", "null_array").status == 0
+    assert run(*ask, endless).status == 1
+    assert '"aa"' in run(*ask, endless, "--allow", "unterminated_string", "--allow", "empty_string").out
+    assert run(*ask, endless, "--allow", "unterminated_string", "--refuse", "unterminated_string").status == 1
+    for word in ("--allow", "--refuse"):
+        wrong = run(*ask, null, word, "anything")
+        assert (wrong.status, "'anything' is no leniency: there is empty_string" in wrong.err) == (2, True)
 
 
 def test_explain_knows_replies_encodings_and_what_they_need(run: Run) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from .budget import MAX_ITEMS
 from .compiler import NOTHING, Codec, Octets
 from .layout import Encoding, Layout, Parameters
+from .strictness import ALONE, Strictness
 
 
 class ByConstruct(Codec):
@@ -27,13 +28,14 @@ class ByConstruct(Codec):
         self, stub: Octets, outer: Sequence[Any] = (), octets: Callable[[Any], Any] = bytes, items: int = MAX_ITEMS
     ) -> tuple[Any, ...]:
         """The parameters' values in order. Raises NdrError when the octets do not fit the layout."""
-        found = self.parameters.parse(bytes(stub), encoding=self.encoding, outer=_named(self.outer, outer))
+        outs = _named(self.outer, outer)
+        found = self.parameters.parse(bytes(stub), encoding=self.encoding, outer=outs, strictness=self.strictness)
         return tuple(found[field.name] for field in self.parameters.fields)
 
 
-def type_by_construct(layout: Layout, encoding: Encoding = Encoding.NDR) -> ByConstruct:
+def type_by_construct(layout: Layout, encoding: Encoding = Encoding.NDR, strictness: Strictness = ALONE) -> ByConstruct:
     """The codec of a single type, as `compiled_type` gives it."""
-    return ByConstruct(Parameters("value" / layout), NOTHING, encoding)
+    return ByConstruct(Parameters("value" / layout), NOTHING, encoding, strictness)
 
 
 def _named(parameters: Parameters, values: Sequence[Any]) -> dict[str, Any]:

@@ -15,25 +15,31 @@ from copy import copy
 from functools import cache, lru_cache
 from itertools import starmap
 from math import prod
+from struct import error as StructError  # noqa: N812 -- it is a class
 from struct import pack, unpack_from
 from typing import Any, Final, NoReturn, TypeAlias, cast
 from uuid import UUID
 
 from .budget import MAX_DEPTH, MAX_ITEMS, NESTED_COST, TOO_DEEP, TOO_MANY
 from .columns import numbered
-from .errors import RPC_X_BAD_STUB_DATA, NdrError
+from .errors import RPC_X_BAD_STUB_DATA, NdrError, OutOfSteps
 from .expression import OPERATORS, length_of
 from .layout import AUTO, Encoding, Layout, Parameters, PipeItems, PipeOctets, has_identity, shared
+from .places import Places, located
 from .reading import Reading
 from .referents import OTHER, ROUND, Carried, Referents, new
+from .strictness import ALONE, DEFAULT, Strictness
+from .trailing import check_end
 from .writing import Writing
 
 Octets = bytes | bytearray | memoryview
 
-EXPLAINED: Final = 1 << 12
-"""Stubs up to this size are read again by the reference reader when they fail, for the field and the rule.
+MAX_REREAD: Final = 1 << 20
+"""Stubs up to this size are read again by the reference reader when they fail, for the words that it has for it."""
+REREAD_STEPS: Final = 4096
+"""Fields that it reads then, at up to 10 us each: a peer that sends nothing but failures gets 40 ms for each at most.
 
-That reader takes up to 10 us an octet: a peer that sends nothing but failures gets no more than 40 ms for each.
+What goes wrong behind them is said in the codec's own words.
 """
 
 NOTHING: Final = Parameters()
@@ -43,17 +49,24 @@ Decoder: TypeAlias = Callable[[Octets, Callable[[Any], Any], list[int], Sequence
 
 
 class Codec:
-    """The functions that one direction of an operation needs, in one encoding."""
+    """The functions that one direction of an operation needs, in one encoding; `strictness` is for reading."""
 
-    __slots__ = ("_decode", "_encode", "_front", "_measuring", "encoding", "outer", "parameters")
+    __slots__ = ("_decode", "_encode", "_front", "_measuring", "encoding", "outer", "parameters", "strictness")
 
     def __init__(
-        self, parameters: Parameters, outer: Parameters, encoding: Encoding, *, measuring: bool = False
+        self,
+        parameters: Parameters,
+        outer: Parameters,
+        encoding: Encoding,
+        strictness: Strictness = DEFAULT,
+        *,
+        measuring: bool = False,
     ) -> None:
         self._measuring = measuring
         self.parameters = parameters
         self.outer = outer
         self.encoding = encoding
+        self.strictness = strictness
         self._encode: Encoder | None = None
         self._decode: Decoder | None = None
         self._front: Decoder | None = None
@@ -95,7 +108,8 @@ class Codec:
         `decode` of the same octets says why.
         """
         if self._front is None:
-            self._front = Reading(self.parameters, self.outer, self.encoding, front=True).compile("decode", _SUPPORT)
+            reading = Reading(self.parameters, self.outer, self.encoding, self.strictness, front=True)
+            self._front = reading.compile("decode", _SUPPORT)
         try:
             return cast(tuple[tuple[Any, ...], int], self._front(stub, octets, [items, MAX_DEPTH], ()))
         except Exception:  # as of `decode`, which explains it
@@ -113,7 +127,8 @@ class Codec:
         """The bare function `(stub, octets, [items, MAX_DEPTH], outer)`; whatever it raises, `explained_stub`."""
         decode = self._decode
         if decode is None:
-            decode = self._decode = Reading(self.parameters, self.outer, self.encoding).compile("decode", _SUPPORT)
+            reading = Reading(self.parameters, self.outer, self.encoding, self.strictness)
+            decode = self._decode = reading.compile("decode", _SUPPORT)
         return decode
 
     def explained_value(self, values: Sequence[Any], outer: Sequence[Any], failure: Exception) -> NdrError:
@@ -127,28 +142,47 @@ class Codec:
         return _as_ndr_error(failure)
 
     def explained_stub(self, stub: Octets, outer: Sequence[Any], failure: Exception) -> NdrError:
-        """Why `decoder` failed: the field, the offset and the rule, as the reference finds them in a short stub."""
-        if len(stub) <= EXPLAINED:
+        """Why `decoder` failed: the field, the offset and the rule, as the reference finds them if it comes so far."""
+        if len(stub) <= MAX_REREAD:
             try:
-                self.parameters.parse(bytes(stub), encoding=self.encoding, outer=self._outer(outer))
+                self.parameters.parse(
+                    bytes(stub),
+                    encoding=self.encoding,
+                    outer=self._outer(outer),
+                    strictness=self.strictness,
+                    steps=REREAD_STEPS,
+                )
+            except OutOfSteps:
+                return self._located(failure, len(stub))
             except Exception as found:  # whatever the reference reader says of the same octets
                 return _as_ndr_error(found)
-        return _as_ndr_error(failure)
+        return self._located(failure, len(stub))
+
+    def _located(self, failure: Exception, size: int) -> NdrError:
+        """The failure with its place in a stub of `size` octets; the decoder's code is written again for that."""
+        places = Places()
+        reading = Reading(self.parameters, self.outer, self.encoding, self.strictness, places)
+        return located(failure, reading.lines, places, size)
 
     def _outer(self, outer: Sequence[Any]) -> dict[str, Any]:
         return _named(self.outer, outer) if outer else {}
 
 
 @cache
-def compiled(parameters: Parameters, outer: Parameters = NOTHING, encoding: Encoding = Encoding.NDR) -> Codec:
+def compiled(
+    parameters: Parameters,
+    outer: Parameters = NOTHING,
+    encoding: Encoding = Encoding.NDR,
+    strictness: Strictness = DEFAULT,
+) -> Codec:
     """The codec of `parameters`; `outer` are those of the other direction, which correlations may name."""
-    return Codec(parameters, outer, encoding)
+    return Codec(parameters, outer, encoding, strictness)
 
 
 @lru_cache(maxsize=256)
-def compiled_type(layout: Layout, encoding: Encoding = Encoding.NDR) -> Codec:
+def compiled_type(layout: Layout, encoding: Encoding = Encoding.NDR, strictness: Strictness = ALONE) -> Codec:
     """The codec of a single type: a stub with nothing else in it."""
-    return Codec(Parameters("value" / layout), NOTHING, encoding)
+    return Codec(Parameters("value" / layout), NOTHING, encoding, strictness)
 
 
 def _named(parameters: Parameters, values: Sequence[Any]) -> dict[str, Any]:
@@ -165,8 +199,8 @@ def _as_ndr_error(failure: Exception) -> NdrError:
 # What generated code calls
 
 
-def _bad(reason: str, status: int = RPC_X_BAD_STUB_DATA) -> NoReturn:
-    raise NdrError(reason, status=status)
+def _bad(reason: str, status: int = RPC_X_BAD_STUB_DATA, rule: str = "") -> NoReturn:
+    raise NdrError(reason, status=status, rule=rule)
 
 
 def _disagree(count: int) -> NoReturn:
@@ -324,7 +358,7 @@ def _referent(
 def _alias(entry: tuple[int, Any], kind: int, number: int) -> Any:
     """The value that a full pointer shares with an earlier one of the same type."""
     if entry[0] != kind:
-        _bad((ROUND if entry[0] == -kind else OTHER).format(number))
+        _bad((ROUND if entry[0] == -kind else OTHER).format(number), rule="C706 14.3.12.2")
     return entry[1]
 
 
@@ -425,6 +459,7 @@ _SUPPORT: Final[dict[str, Any]] = {
     "MAX_ITEMS": MAX_ITEMS,
     "NO_CONTEXT": (0, UUID(int=0)),
     "OPERATORS": OPERATORS,
+    "StructError": StructError,
     "PADS": [bytes(n) for n in range(8)],
     "TOO_DEEP": TOO_DEEP,
     "UUID": UUID,
@@ -436,6 +471,7 @@ _SUPPORT: Final[dict[str, Any]] = {
     "as_text": _as_text,
     "bad": _bad,
     "begin": _begin,
+    "check_end": check_end,
     "disagree": _disagree,
     "exact": _exact,
     "flat_items": _flat_items,

@@ -49,3 +49,7 @@ class NdrError(ValueError):
         joiner = "" if not name or not self.path or self.path.startswith("[") else "."
         self.path = f"{name}{joiner}{self.path}"
         return self
+
+
+class OutOfSteps(Exception):
+    """The reference reader has read as many fields as it may, and found no error by then."""

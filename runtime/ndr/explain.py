@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .errors import RPC_S_INVALID_TAG, NdrError
-from .layout import Encoding, Layout
+from .layout import Encoding, Layout, Parameters
 from .reference_rules import Observer, Turn
+from .strictness import ALONE, DEFAULT, Strictness
 
 
 class Kind(enum.StrEnum):
@@ -109,7 +110,11 @@ class Explanation:
 
 
 def explain(
-    layout: Layout, octets: bytes, encoding: Encoding = Encoding.NDR, outer: Mapping[str, object] | None = None
+    layout: Layout,
+    octets: bytes,
+    encoding: Encoding = Encoding.NDR,
+    outer: Mapping[str, object] | None = None,
+    strictness: Strictness | None = None,
 ) -> Explanation:
     """Explain the octets as a value of `layout`, Parameters too; `outer`: the values of the other direction.
 
@@ -117,8 +122,9 @@ def explain(
     """
     observer = Observer()
     value, error = None, None
+    strictness = strictness or (DEFAULT if isinstance(layout, Parameters) else ALONE)
     try:
-        value = layout.parse(octets, encoding=encoding, trace=observer, outer=outer)
+        value = layout.parse(octets, encoding=encoding, trace=observer, outer=outer, strictness=strictness)
     except NdrError as failure:
         error = failure
     pieces = _laid_out(_read(observer, octets, None if error is None else _blamed(observer, error)), octets, observer)

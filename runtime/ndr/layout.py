@@ -257,7 +257,7 @@ class Parameters(Layout):
 
     The reader is given the values of the other direction for correlations that name them
     (`outer`), and gives and takes a plain dict by name. Pipes travel behind all other parameters;
-    pipes_first: before them, as in a response (C706 14.3.10).
+    pipes_first: before them, as in a response (C706 14.3.9).
     """
 
     def __init__(self, *fields: Field, pipes_first: bool = False) -> None:

@@ -1,6 +1,6 @@
 """The vocabulary: arrays, strings and pipes.
 
-The words are imported from `layout.py`, whose rules hold here too. Sources: C706 14.3.3, 14.3.5, 14.3.6, 14.3.10.
+The words are imported from `layout.py`, whose rules hold here too. Sources: C706 14.3.3, 14.3.4.2, 14.3.5, 14.3.9.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Array(Layout):
 
     @cached_property
     def many(self) -> MultiArray | None:
-        """For items that are strings: the same with the strings' dimension beside its own (C706 14.3.6)."""
+        """For items that are strings: the same with the strings' dimension beside its own (C706 14.3.5)."""
         if not isinstance(self.element, String):
             return None
         own = Dimension(self.bound, size=self.size, length=self.length, first=self.first, limits=self.limits)
@@ -128,7 +128,7 @@ def ConformantVaryingArray(  # noqa: N802
 
 
 class String(Layout):
-    """[string]: conformant varying, or varying when `bound` is given (C706 14.3.5). str; terminated on the wire only.
+    """[string]: conformant varying, or varying when `bound` is given (C706 14.3.4.2). str; terminated on the wire only.
 
     unit: Char (UTF-8, other octets kept by surrogateescape), WChar (UTF-16) or Byte. size: [size_is] in
     units, terminator included. limits: [range] on the maximum count.
@@ -158,7 +158,7 @@ class MultiArray(Layout):
 
     When a dimension is conformant, a maximum count for each travels in front; when one is varying, an offset and an
     actual count for each. Items are in row-major order. An array of strings has the strings as its last dimension
-    (C706 14.3.6): their maximum count is beside the others. limits: [range] on the maximum counts of all
+    (C706 14.3.5): their maximum count is beside the others. limits: [range] on the maximum counts of all
     conformant dimensions.
 
     Values: lists of lists; the innermost as in Array.
@@ -215,7 +215,7 @@ class PipeItems(list[Any]):
 
 
 class Pipe(Layout):
-    """A pipe: chunks of a count and so many items, a count of 0 behind the last (C706 14.3.10). A parameter only.
+    """A pipe: chunks of a count and so many items, a count of 0 behind the last (C706 14.3.9). A parameter only.
 
     Encoding takes any iterable of items, in chunks of CHUNK_ITEMS; for Byte and Char a bytes-like, in chunks of
     CHUNK_OCTETS, or an iterable of bytes-likes, a chunk or more for each. Decoding gives PipeItems, a list, or

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterable, Sequence
+from struct import calcsize
 from typing import Any
 
 from . import shape
@@ -47,20 +48,31 @@ from .layout import (
     Union,
 )
 from .layout_samba import Flagged, Untagged
+from .places import Places
 from .reading_arrays import Raw, names
 from .reading_contexts import ReadingContexts
 from .reading_fields import ABSENT, NULL, Scope
 from .referents import can_begin
 from .siblings import branches, told_before
 from .source import agreed
+from .strictness import DEFAULT, Strictness
 
 
 class Reading(ReadingContexts):
     """Writes `decode(buf, octets, q, ins)`: the values of `parameters` as a tuple."""
 
-    def __init__(self, parameters: Parameters, outer: Parameters, encoding: Encoding, *, front: bool = False) -> None:
+    def __init__(
+        self,
+        parameters: Parameters,
+        outer: Parameters,
+        encoding: Encoding,
+        strictness: Strictness = DEFAULT,
+        places: Places | None = None,
+        *,
+        front: bool = False,
+    ) -> None:
         """front: what stands behind the parameters is somebody else's, and where they end is a last value."""
-        super().__init__(parameters, encoding)
+        super().__init__(parameters, encoding, strictness, places)
         self.front = front
         self.functions: dict[tuple[int, Encoding, bool], str] = {}
         self.pending: list[tuple[str, Layout, Encoding, bool]] = []
@@ -94,8 +106,8 @@ class Reading(ReadingContexts):
         fields = parameters.fields
         if fields and all(type(field.layout) in (Scalar, Status) for field in fields):
             for field in fields:
-                self.scalars(field.layout)
-            self.emit(f"return {self._unpacked(self.take_run()[0])}")
+                self._first_pass(field)
+            self._exactly("return {}", self.take_run()[0])
         elif all(shape.unmoved(field.layout, self.encoding) for field in fields):
             self._fixed(parameters, outer)
         else:
@@ -107,27 +119,41 @@ class Reading(ReadingContexts):
         if self.kinds:
             self.line(f"call = {'in_request(ins)' if self.carried else 'None'}")
 
-    def _unpacked(self, text: str) -> str:
-        return f"{self.packed('unpack_from', text)}(buf)"
+    def _exactly(self, statement: str, text: str) -> None:
+        """A statement with what unpack gives; a stub of another size gets its look only when that has failed."""
+        size = calcsize(f"{self.encoding.order}{text}")
+        with self.block("try:"):
+            self.line(statement.format(f"{self.packed('unpack', text)}(buf)"))
+        with self.block("except StructError:"):
+            self.line(f"if len(buf) > {size}: check_end(buf, {size}, {self.strictness.trailing})")
+            self.line(statement.format(f"{self.packed('unpack_from', text)}(buf)"))
 
     def _fixed(self, parameters: Parameters, outer: Parameters) -> None:
         """All parameters in one run; one structure takes what unpack gives as it is."""
         self._siblings(parameters, outer)
-        raw = {field.name: self.scalars(field.layout) for field in parameters.in_wire_order}
+        raw = {field.name: self._first_pass(field) for field in parameters.in_wire_order}
         text, members, _ = self.take_run()
         start = len(self.lines)
-        if text:
-            self.emit(f"{', '.join(members)}{',' if members else '()'} = {self._unpacked(text)}")
-        made = [self.finish(field.layout, raw[field.name]) for field in parameters.in_wire_order]
-        if len(self.lines) == start + 1 and len(made) == 1 and made[0].endswith(f"({', '.join(members)})"):
-            factory, _, _ = made[0].partition("(")
-            self.lines[start:] = [f"    return ({factory}(*{self._unpacked(text)}), )"]
+        self._exactly(f"{', '.join(members)}{',' if members else '()'} = {{}}", text)
+        read = len(self.lines)
+        made = [self._second_pass(field, raw[field.name]) for field in parameters.in_wire_order]
+        if len(self.lines) == read and len(made) == 1 and made[0].endswith(f"({', '.join(members)})"):
+            del self.lines[start:]
+            self._exactly(f"return ({made[0].partition('(')[0]}(*{{}}), )", text)
             return
         self._answer(parameters, made)
 
+    def _first_pass(self, field: Field) -> Raw:
+        with self.step(f".{field.name}"):
+            return self.scalars(field.layout)
+
+    def _second_pass(self, field: Field, raw: Raw) -> str:
+        with self.step(f".{field.name}"):
+            return self.finish(field.layout, raw)
+
     def _body(self, parameters: Parameters, outer: Parameters) -> None:
         self._siblings(parameters, outer)
-        self._answer(parameters, (self.item(field.layout) for field in parameters.in_wire_order), gap=True)
+        self._answer(parameters, (self._item(field) for field in parameters.in_wire_order), moved=True)
 
     def _siblings(self, parameters: Parameters, outer: Parameters) -> None:
         """The parameters, and those of the other direction as far as they are asked for."""
@@ -137,16 +163,22 @@ class Reading(ReadingContexts):
             if field.name in self.scope.wanted and field.name not in own:
                 self.scope.values[field.name] = self.bound(f"ins[{index}]")
 
-    def _answer(self, parameters: Parameters, made: Iterable[str], *, gap: bool = False) -> None:
-        """The values in the order of the parameters; `made` has them in that of the wire."""
-        fields = zip(parameters.in_wire_order, made, strict=True)
-        values = {field.name: self.sibling(field, value) for field, value in fields}
+    def _answer(self, parameters: Parameters, made: Iterable[str], *, moved: bool = False) -> None:
+        """The values in the order of the parameters; `made` has them in that of the wire. moved: `o` is the offset."""
+        values = dict[str, str]()
+        for field, value in zip(parameters.in_wire_order, made, strict=True):
+            with self.step(f".{field.name}"):
+                values[field.name] = self.sibling(field, value)
         self.check()
-        if gap:
-            self.line("if o > end: bad('the stub ends in a gap')")
+        if moved:
+            self.line(f"if o != end: check_end(buf, o, {None if self.front else self.strictness.trailing})")
         text = f"({''.join(f'{values[field.name]}, ' for field in parameters.fields)})"
         text = f"remembered({text}, full)" if self.remembers else text
         self.line(f"return {text}, o" if self.front else f"return {text}")
+
+    def _item(self, field: Field) -> str:
+        with self.step(f".{field.name}"):
+            return self.item(field.layout)
 
     def _contexts(self) -> None:
         """A function that may go into a Subcontext and comes back out of it."""
@@ -161,7 +193,7 @@ class Reading(ReadingContexts):
         """
         self.forget()
         self.opening = "opening" if opened else ""
-        self.scope, self.last, self.base = Scope(many="many"), True, "base"
+        self.scope, self.last, self.base, self.path = Scope(many="many"), True, "base", []
         more = f"{', base' if self.offsets else ''}{', opening' if opened else ''}"
         with self.block(f"def {name}(o, many{more}):"), self.mode(encoding):
             self._contexts()
@@ -228,7 +260,8 @@ class Reading(ReadingContexts):
         """The second pass: read the pointees of a layout and return the text of its value."""
         match layout:
             case Enum():
-                return f"{self.constant(Members(layout, self.encoding), 'M')}[{raw}]"
+                named = not self.strictness.unnamed_enum_value
+                return f"{self.constant(Members(layout, self.encoding, named=named), 'M')}[{raw}]"
             case BitSet():
                 return f"{self.constant(layout.member, 'M')}({raw})"
             case Range():
@@ -277,7 +310,8 @@ class Reading(ReadingContexts):
         outer = self.early, self.asked
         self.early, self.asked = {}, told_before(struct.fields)
         for index, field in enumerate(struct.fields):
-            raw.append(self.scalars(field.layout, count if index == last else None))
+            with self.step(f".{field.name}"):
+                raw.append(self.scalars(field.layout, count if index == last else None))
             self.keep_early(field, raw[-1])
         self.early, self.asked = outer
         if self.encoding.wide:  # MS-RPCE 2.2.5.3.4.1
@@ -291,7 +325,8 @@ class Reading(ReadingContexts):
         last, values = self.last, list[str]()
         for index, (field, part) in enumerate(zip(struct.fields, raw, strict=True)):
             self.last = last and not any(shape.has_pointers(after.layout) for after in struct.fields[index + 1 :])
-            values.append(self.sibling(field, self.finish(field.layout, part)))
+            with self.step(f".{field.name}"):
+                values.append(self.sibling(field, self.finish(field.layout, part)))
         self.check()
         self.scope, self.last = outer, last
         if whole:
@@ -436,15 +471,21 @@ class Reading(ReadingContexts):
 
 
 class Members(dict[int, Any]):
-    """The members of an enumeration; a value that is none stays a plain int, up to 16 bits (MS-RPCE 2.2.5.2)."""
+    """The members of an enumeration; a value that is none stays a plain int, up to 16 bits (MS-RPCE 2.2.5.2).
 
-    def __init__(self, layout: Enum, encoding: Encoding) -> None:
+    named: a value that is none is refused.
+    """
+
+    def __init__(self, layout: Enum, encoding: Encoding, *, named: bool = False) -> None:
         super().__init__(layout.by_value)
         self.highest = 0xFFFF_FFFF if layout.v1 or not encoding.wide else 0xFFFF
+        self.named = named
 
     def __missing__(self, value: int) -> int:
         if value > self.highest:
             raise NdrError("no value of a 16-bit enumeration", status=RPC_X_ENUM_VALUE_OUT_OF_RANGE)
+        if self.named:
+            raise NdrError("no value of the enumeration", status=RPC_X_ENUM_VALUE_OUT_OF_RANGE)
         return value
 
 

@@ -1,4 +1,4 @@
-"""The codec compiler's reading half: arrays and strings (C706 14.3.3, 14.3.5).
+"""The codec compiler's reading half: arrays and strings (C706 14.3.3, 14.3.4).
 
 Octets, text and numbers move as one block; items of fixed size come through one Struct, as rows; others one
 after the other. Every count is held against the octets that remain before memory is taken.
@@ -18,8 +18,10 @@ from .columns import MANY_TO_READ, Columns
 from .expression import Expression
 from .layout import Array, Dimension, Encoding, Layout, Pointer, RefPtr, Scalar, String, Struct, SwitchIs, WChar
 from .layout_samba import Counted
+from .places import Places
 from .reading_fields import ReadingFields
 from .source import agreed
+from .strictness import DEFAULT, Strictness
 
 Raw = Any
 """What the first pass leaves of a layout: a name, a list of Raws, Items or Text."""
@@ -87,8 +89,14 @@ def _pointers(layout: Layout, raw: Raw) -> Iterator[tuple[Pointer, str]]:
 class ReadingArrays(ReadingFields, ABC):
     """Arrays and strings; what their items are is for the class above to know."""
 
-    def __init__(self, encoding: Encoding, recursive: set[int]) -> None:
-        super().__init__(encoding, recursive)
+    def __init__(
+        self,
+        encoding: Encoding,
+        recursive: set[int],
+        strictness: Strictness = DEFAULT,
+        places: Places | None = None,
+    ) -> None:
+        super().__init__(encoding, recursive, strictness, places)
         self.columns: dict[str, Scalar] = {}
         """The names of what is a list of rows, or a tuple of columns when there are many; the unit of their strings."""
         self.ready: dict[str, str] = {}
@@ -138,10 +146,15 @@ class ReadingArrays(ReadingFields, ABC):
             if layout.bound is None:
                 raise TypeError(f"{layout!r} is conformant: it has to be the last member of a structure")
             return str(layout.bound)
-        if layout.limits is not None:
-            low, high = layout.limits
-            self.line(f"if not {low} <= {count} <= {high}: bad('the maximum count is outside its range', 0x6C6)")
+        if not (isinstance(layout, String) and layout.size is None):
+            self.limited(count, layout.limits)
         return count
+
+    def limited(self, count: str, limits: tuple[int, int] | None) -> None:
+        """Hold a count against its [range] (MS-RPCE 3.1.1.5.3.3.1.3)."""
+        if limits is not None and self.strictness.count_ranges:
+            low, high = limits
+            self.line(f"if not {low} <= {count} <= {high}: bad('the count is outside its range', 0x6C6)")
 
     def _unrolled(self, array: Array) -> Raw:
         """Few items of fixed size: fields like others."""
@@ -150,7 +163,11 @@ class ReadingArrays(ReadingFields, ABC):
             return self.take(f"{bound}s", bound, 1)
         if element is WChar:
             return self.take(f"{2 * bound}s", 2 * bound, 2 if bound else 1)
-        return [self.scalars(element) for _ in range(bound)]
+        return [self._unrolled_item(element, index) for index in range(bound)]
+
+    def _unrolled_item(self, element: Layout, index: int) -> Raw:
+        with self.step(f"[{index}]"):
+            return self.scalars(element)
 
     def items(self, element: Layout, count: str) -> tuple[str, Raw]:
         """The scalars of `count` items: bytes, str or a list if that is all there is, else rows and their Raw."""
@@ -211,7 +228,8 @@ class ReadingArrays(ReadingFields, ABC):
         before, self.known = self.known, (align, 0)
         raw = self.scalars(element)
         text, _, _ = self.take_run()
-        rows, stride, unit = self.new("rows"), shape.round_up(size, align), shape.unit_behind(element)
+        rows, stride = self.new("rows"), shape.round_up(size, align)
+        unit = shape.unit_behind(element) if self.strictness.inner_nul else None
         self.spend(count, size)
         if size == 0:
             self.line(f"{rows} = [{self.constant(struct.unpack(text, b''))}] * {count}")
@@ -248,7 +266,7 @@ class ReadingArrays(ReadingFields, ABC):
         rows = self.new("rows")
         self.line(f"{rows} = []")
         self.spend(count, shape.smallest(element, self.encoding))
-        with self.block(f"for _ in range({count}):"):
+        with self.block(f"for _ in range({count}):"), self.step(f"[{rows}]"):
             self.forget()
             if isinstance(element, SwitchIs) and element.union.ms_union:  # MS-RPCE 2.2.4.5
                 self.align(shape.alignment(element, self.encoding))
@@ -264,16 +282,41 @@ class ReadingArrays(ReadingFields, ABC):
 
     def text(self, string: String, offset: str, actual: str, bound: str) -> str:
         """The name of the text whose counts were read."""
-        if string.unit.size(self.encoding) == 2:
-            start = self._stretch(f"2 * {actual}", 2)
-            last, text = "buf[o - 1] or buf[o - 2]", f"{self.utf16}(buf[{start}:o - 2], 'surrogatepass', True)[0]"
+        if string.size is None:
+            self.limited(actual, string.limits)
+        unit = string.unit.size(self.encoding)
+        if unit == 2:
+            start, last = self._stretch(f"2 * {actual}", 2), "buf[o - 1] or buf[o - 2]"
         else:
-            start = self._stretch(actual, 1)
-            last, text = "buf[o - 1]", f"str(buf[{start}:o - 1], 'utf-8', 'surrogateescape')"
-        self.line(f"if {offset} or not 0 < {actual} <= {bound} or {last}: bad('string counts or terminator')")
+            start, last = self._stretch(actual, 1), "buf[o - 1]"
+        stop = f"o - {unit}"
+        if self.strictness.whole_strings:
+            self.line(f"if {offset} or not 0 < {actual} <= {bound} or {last}: bad('string counts or terminator')")
+        else:
+            stop = self._lenient_stop((offset, actual, bound), last, stop)
         value = self.new()
-        self.line(f"{value} = {text}")
+        if unit == 2:
+            self.line(f"{value} = {self.utf16}(buf[{start}:{stop}], 'surrogatepass', True)[0]")
+        else:
+            self.line(f"{value} = str(buf[{start}:{stop}], 'utf-8', 'surrogateescape')")
+        if not self.strictness.inner_nul:
+            self.line(f"if '\\0' in {value}: bad('a NUL inside a text')")
         return value
+
+    def _lenient_stop(self, counts: tuple[str, str, str], last: str, stop: str) -> str:
+        """Where a text ends, for those who overlook offsets, missing terminators or missing units."""
+        offset, actual, bound = counts
+        tests = [f"{offset} + {actual} > {bound}"]
+        if not self.strictness.string_offset:
+            tests.append(offset)
+        if not self.strictness.empty_string:
+            tests.append(f"not {actual}")
+        if not self.strictness.unterminated_string:
+            tests.append(f"{actual} and ({last})")
+        self.line(f"if {' or '.join(tests)}: bad('string counts or terminator')")
+        found = self.new("e")
+        self.line(f"{found} = {stop} if {actual} and not ({last}) else o")
+        return found
 
     # The second pass
 
@@ -290,6 +333,8 @@ class ReadingArrays(ReadingFields, ABC):
     def finish_varying(self, owner: Layout, varying: Array | Dimension, counts: tuple[str, str, str]) -> None:
         """The correlations of what varies; counts: maximum, offset, actual."""
         bound, offset, actual = counts
+        if self.strictness.contradiction:
+            return
         if varying.length is None:
             self.line(f"if {actual} != {bound} - {offset}: bad('an array is sent in part')")
         if varying.first is None:
@@ -303,7 +348,10 @@ class ReadingArrays(ReadingFields, ABC):
         if isinstance(raw, str):
             return raw
         last, self.last = self.last, False
-        values = [self.bound(self.finish(array.element, part)) for part in raw]
+        values = list[str]()
+        for index, part in enumerate(raw):
+            with self.step(f"[{index}]"):
+                values.append(self.bound(self.finish(array.element, part)))
         self.last = last
         return f"[{', '.join(values)}]"
 
@@ -327,7 +375,7 @@ class ReadingArrays(ReadingFields, ABC):
         target = ", ".join(members) + ("," if members else "()")
         values, last = self.bound("[]"), self.last
         before, start = self.known, len(self.lines)
-        with self.block(f"for {target} in {rows}:"):
+        with self.block(f"for {target} in {rows}:"), self.step(f"[{values}]"):
             self.forget()
             self.last = False
             self.scope.loops += 1

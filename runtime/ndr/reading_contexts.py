@@ -17,10 +17,12 @@ from .expression import Expression
 from .layout import Converted, Encoding, Field, Layout, Parameters, Pointer
 from .layout_octets import Octets
 from .layout_samba import SERIALIZED, Based, Computed, Flagged, Relative, Subcontext
+from .places import Places
 from .reading_arrays import Raw
 from .reading_dimensions import ReadingDimensions
 from .reading_fields import Scope
 from .siblings import below, plain, speaks, valued
+from .strictness import DEFAULT, Strictness
 
 OCTETS_AN_ITEM: Final = 16
 """So many octets behind a Relative count as one item of the budget."""
@@ -29,8 +31,14 @@ OCTETS_AN_ITEM: Final = 16
 class ReadingContexts(ReadingDimensions, ABC):
     """Samba's words."""
 
-    def __init__(self, parameters: Parameters, encoding: Encoding) -> None:
-        super().__init__(encoding, shape.recursive(parameters))
+    def __init__(
+        self,
+        parameters: Parameters,
+        encoding: Encoding,
+        strictness: Strictness = DEFAULT,
+        places: Places | None = None,
+    ) -> None:
+        super().__init__(encoding, shape.recursive(parameters), strictness, places)
         self.base: str = "0"
         """What offsets count from."""
         self.early: dict[str, tuple[Layout, str]] | None = None

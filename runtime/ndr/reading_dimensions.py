@@ -1,6 +1,6 @@
 """The codec compiler's reading half: arrays of several dimensions, arrays of strings, and pipes.
 
-C706 14.3.3, 14.3.6, 14.3.10. The items are read one after the other as those of any array, and lists are made of
+C706 14.3.3, 14.3.5, 14.3.9. The items are read one after the other as those of any array, and lists are made of
 them at the end; a list takes memory though it has no items, so lists are held against the stub's octets too.
 Below it: `reading_arrays.py`. Above it: `reading.py`. Counterpart: `writing_dimensions.py`.
 """
@@ -42,9 +42,8 @@ class ReadingDimensions(ReadingArrays, ABC):
         for dimension, maximum in zip(array.counted, maxima, strict=True):
             if dimension.bound is not None:
                 self.line(f"if {maximum} != {dimension.bound}: bad('a fixed dimension has another maximum count')")
-            elif dimension.limits is not None:
-                low, high = dimension.limits
-                self.line(f"if not {low} <= {maximum} <= {high}: bad('the maximum count is outside its range', 0x6C6)")
+            else:
+                self.limited(maximum, dimension.limits)
         return maxima
 
     def _total(self, actuals: list[str]) -> str:
@@ -77,7 +76,7 @@ class ReadingDimensions(ReadingArrays, ABC):
     def pipe(self, pipe: Pipe) -> str:
         """All chunks; the name of the value. A chunk ends in its negated count in NDR64 (MS-RPCE 2.2.5.3)."""
         parts, counts, outer = self.bound("[]"), self.bound("[]"), self.enter(())
-        with self.block("while True:"):
+        with self.block("while True:"), self.step(f"[{counts}]"):
             self.forget()
             count = self.word()
             self.spend("1", 0)

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from .expression import Expression
 from .layout import Array, Encoding, Field, Layout, MultiArray, Pointer, String, SwitchIs
 from .layout_samba import Relative
+from .places import Places
 from .siblings import below, correlated, expressions, speaks
 from .source import Source
+from .strictness import DEFAULT, Strictness
 
 NULL = "False"
 """What a null pointer leaves as the count of its array: zero, but no count that was read."""
@@ -28,6 +30,8 @@ class Correlation:
     owner: Layout
     expression: Expression
     seen: str
+    path: list[str]
+    """Where the count was read."""
     optional: bool = False
     """`seen` may hold ABSENT."""
 
@@ -56,9 +60,16 @@ class Scope:
 class ReadingFields(Source):
     """Fields of the run and correlations."""
 
-    def __init__(self, encoding: Encoding, recursive: set[int]) -> None:
-        super().__init__(encoding)
+    def __init__(
+        self,
+        encoding: Encoding,
+        recursive: set[int],
+        strictness: Strictness = DEFAULT,
+        places: Places | None = None,
+    ) -> None:
+        super().__init__(encoding, places)
         self.recursive = recursive
+        self.strictness = strictness
         self.scope = Scope()
         self.last: bool = False
         """Nothing of the layout of a generated function comes after what is being written."""
@@ -98,7 +109,7 @@ class ReadingFields(Source):
 
     def emit(self, text: str) -> None:
         """A line as it is, whatever waits in the run."""
-        self.lines.append("    " * self._indent + text)
+        self.as_it_is(text)
 
     def bound(self, value: str) -> str:
         """A name that holds a value's text."""
@@ -120,12 +131,19 @@ class ReadingFields(Source):
     def correlate(self, layout: Layout, expression: Expression | None, seen: str) -> None:
         """Have the count `seen` of a layout checked against `expression` when the siblings are known."""
         scope = self.scope
-        if expression is None or not (scope.foreign or expression.names() <= scope.fields.keys()):
+        if expression is None or not self._is_checked(layout):
+            return
+        if not (scope.foreign or expression.names() <= scope.fields.keys()):
             return  # a sibling that travels in the other direction, and its value was not given
         if scope.loops or scope.foreign:
             self._collect(expression, seen)
         else:
-            scope.waiting.append(Correlation(layout, expression, seen))
+            scope.waiting.append(Correlation(layout, expression, seen, [*self.path]))
+
+    def _is_checked(self, layout: Layout) -> bool:
+        """Is what siblings say of a layout held against what its octets say?"""
+        overlooked = self.strictness.contradiction or (self.strictness.string_size and isinstance(layout, String))
+        return not overlooked
 
     def _collect(self, expression: Expression, seen: str) -> None:
         """A count goes to the list, for an expression that a loop, an arm or a function may meet again."""
@@ -153,7 +171,7 @@ class ReadingFields(Source):
     def nothing_read(self, start: int, layout: Layout, count: str) -> None:
         """On this way through the code nothing correlated since `start` was read; `count` for `layout` itself."""
         scope = self.scope
-        sizes = _sizes(layout)
+        sizes = _sizes(layout) if self._is_checked(layout) else []
         if scope.loops or scope.foreign or id(layout) in self.recursive:
             for expression in sizes if count == NULL else ():
                 self._collect(expression, NULL)
@@ -167,7 +185,9 @@ class ReadingFields(Source):
         """Compare the counts of the scope with their expressions."""
         for waiting in self.scope.waiting:
             sent = f"{waiting.seen} is not None and " if waiting.optional else ""
+            path, self.path = self.path, waiting.path
             self.line(f"if {sent}{self._disagrees(waiting.expression, waiting.seen)}: {_refusal(waiting.owner)}")
+            self.path = path
         self.scope.waiting.clear()
         if not self.scope.many:
             return
@@ -183,7 +203,7 @@ class ReadingFields(Source):
         scope = self.scope
         nullable = scope.nullable(expression)
         test = f"{seen} != {self.expression(expression, scope.values, nullable)}"
-        if scope.reply:
+        if self.strictness.null_arrays or (scope.reply and self.strictness.null_array_in_reply):
             return f"{seen} is not False and {test}"
         if nullable:
             return f"not ({seen} is False and None in ({', '.join(scope.values[n] for n in nullable)},)) and {test}"

@@ -8,12 +8,14 @@ with what it is (`trace`). Tests hold the codec compiler against it; calls never
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-from .layout import Encoding, Layout
+from .layout import Encoding, Layout, Parameters
 from .reference_reader import Reader
 from .reference_rules import Observer, Span
 from .reference_writer import Writer
+from .strictness import ALONE, DEFAULT
 
 __all__ = ["Observer", "Span", "build", "parse"]
 
@@ -23,12 +25,15 @@ def parse(layout: Layout, stream: Any, context: Any, path: str) -> Any:
 
     Keywords given to `layout.parse`: encoding (Encoding.NDR unless given); outer, the values of the
     other direction by name; trace, a list that takes a Span for each field (an Observer is told more);
-    referents, the full pointers of the call, for its request and then for its response.
+    referents, the full pointers of the call, for its request and then for its response; strictness, what is overlooked
+    (DEFAULT for parameters, ALONE for a type); steps, OutOfSteps after so many fields.
     Raises NdrError for any octets that are no such value.
     """
     given = _given(context)
     start = stream.tell()
     reader = Reader(stream.read(), given.get("encoding", Encoding.NDR), given.get("trace"), given.get("referents"))
+    reader.strictness = given.get("strictness", DEFAULT if isinstance(layout, Parameters) else ALONE)
+    reader.steps_left = given.get("steps", sys.maxsize)
     value = reader.read(layout, _field_path(path), given.get("outer"))
     stream.seek(start + reader.position)
     return value

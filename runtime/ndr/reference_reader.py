@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from .errors import RPC_S_INVALID_TAG, RPC_X_NULL_REF_POINTER, NdrError
+from .errors import RPC_S_INVALID_TAG, RPC_X_NULL_REF_POINTER, NdrError, OutOfSteps
 from .layout import (
     Array,
     ContextHandle,
@@ -41,10 +41,11 @@ from .layout import (
 from .layout_samba import Flagged, Subcontext, Untagged
 from .reference_deferred import Referent, all_of, deferred
 from .reference_reader_contexts import ContextReader, Mode
-from .reference_reader_fields import NullCheck
+from .reference_reader_fields import LEVEL_5, LEVEL_6, NullCheck
 from .reference_rules import Place, Steps, Turn, conformant, counts_of_null, parameters_place, settle, shape
 from .referents import OTHER, ROUND
 from .shape import contains
+from .trailing import check_end
 
 
 class Reader(ContextReader):
@@ -63,6 +64,7 @@ class Reader(ContextReader):
             self.observer.complete = True
         for check in self.checks:
             check.make()
+        check_end(self.octets, self.position, self.strictness.trailing)
         return value
 
     def _parameters(self, layout: Parameters, path: str, outer: dict[str, object] | None) -> dict[str, Any]:
@@ -85,6 +87,9 @@ class Reader(ContextReader):
 
     def scalars(self, layout: Layout, place: Place, maxima: tuple[int, ...] = ()) -> Any:
         """The scalar pass; `maxima` are the counts that were read before the outermost structure."""
+        self.steps_left -= 1
+        if self.steps_left < 0:
+            raise OutOfSteps
         match layout:
             case Scalar():
                 return self.saw(self.run(layout, 1, place)[0])
@@ -163,7 +168,7 @@ class Reader(ContextReader):
         if self.observer is not None:
             self.observer.tags.add(len(self.observer) - 1)
         if isinstance(layout, SwitchIs):
-            self.check(layout.switch, int(tag), "the tag", place, status=RPC_S_INVALID_TAG)
+            self.check(layout.switch, int(tag), "the tag", place, f"{LEVEL_5}.1.11", RPC_S_INVALID_TAG)
             return self._arm(union, tag, place, padded=union.ms_union)
         parts = {layout.tag: tag}
         inside = place.inside(parts).field(layout.name, last=True)
@@ -194,9 +199,19 @@ class Reader(ContextReader):
         if isinstance(layout, RefPtr):
             status = RPC_X_NULL_REF_POINTER
             raise self.bad("a null [ref] pointer", place, rule="C706 14.3.12.1", status=status)
-        for said in counts_of_null(layout.target) if not (place.reply or layout.lenient) else ():
-            self.checks.append(NullCheck(said, 0, "a null pointer", place, self.position))
+        if not (layout.lenient or self._null_arrays(layout.target, place)):
+            for said in counts_of_null(layout.target):
+                self.checks.append(
+                    NullCheck(said, 0, "a null pointer", place, self.origin + self.position, f"{LEVEL_6}.1.2")
+                )
         return None
+
+    def _null_arrays(self, target: Layout, place: Place) -> bool:
+        """May a null pointer stand here, whatever siblings say of the size of `target`?"""
+        strictness = self.strictness
+        if strictness.contradiction or strictness.null_arrays or (place.reply and strictness.null_array_in_reply):
+            return True
+        return strictness.string_size and isinstance(target, String)
 
     def _pointee(self, layout: Pointer, number: int, place: Place, mode: Mode, span: int) -> Steps:
         """Equal ids mean the same object to full pointers only (C706 14.3.12.2). span: the index of the id's."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Final
 
 from .budget import TOO_MANY
 from .errors import RPC_S_INVALID_BOUND
@@ -30,9 +30,11 @@ from .layout import (
 from .layout_arrays import EMPTY_ROWS
 from .layout_samba import Counted
 from .reference_deferred import deferred, list_of
-from .reference_reader_fields import FieldReader
+from .reference_reader_fields import LEVEL_5, LEVEL_6, FieldReader
 from .reference_rules import Place, octets_each, text_codec, unreadable, without_pointers
 from .referents import Referents
+
+STRINGS: Final = "C706 14.3.4.2"
 
 
 class ArrayReader(FieldReader, ABC):
@@ -60,10 +62,15 @@ class ArrayReader(FieldReader, ABC):
         maximum = self.count(place, "maximum count", "C706 14.3.7.1")
         if counted.bound not in (None, maximum):
             raise self.bad(f"{maximum} items in a dimension of {counted.bound}", place, rule="C706 14.3.3")
-        if counted.limits is not None and not counted.limits[0] <= maximum <= counted.limits[1]:
-            reason = f"{maximum} items are outside {counted.limits}"
-            raise self.bad(reason, place, rule="MS-RPCE 2.2.4.13", status=RPC_S_INVALID_BOUND)
+        if not (isinstance(counted, String) and counted.size is None):
+            self._limited(maximum, counted.limits, "maximum count", place)
         return maximum
+
+    def _limited(self, count: int, limits: tuple[int, int] | None, meaning: str, place: Place) -> None:
+        """Hold a count against its [range] (MS-RPCE 3.1.1.5.3.3.1.3)."""
+        if limits is not None and self.strictness.count_ranges and not limits[0] <= count <= limits[1]:
+            reason = f"{meaning} {count} is outside {limits[0]}..{limits[1]}"
+            raise self.bad(reason, place, rule=f"{LEVEL_6}.1.3", status=RPC_S_INVALID_BOUND)
 
     def _bounds(self, layout: Array | String, place: Place, maxima: tuple[int, ...]) -> tuple[int, int, int]:
         """Offset and actual count (C706 14.3.3.3), which fit the maximum, and that."""
@@ -74,23 +81,29 @@ class ArrayReader(FieldReader, ABC):
                 raise self.bad(f"an array of {bound} items", place, rule="pidl")
         if bound is None:
             raise self.bad("only the last member of a structure can be conformant", place, rule="C706 14.3.7.1")
-        if maxima:
-            self.check(layout.size, bound, "the maximum count", place)
+        if maxima and not (isinstance(layout, String) and self.strictness.string_size):
+            rule = f"{LEVEL_5}.1.10" if isinstance(layout, String) else f"{LEVEL_5}.1.1"
+            self.check(layout.size, bound, "the maximum count", place, rule)
         if isinstance(layout, Array) and not layout.varying:
             return 0, bound, bound
-        return *self._part(bound, place), bound
+        rule = STRINGS if isinstance(layout, String) else "C706 14.3.3.4"
+        return *self._part(bound, place, rule), bound
 
-    def _part(self, bound: int, place: Place) -> tuple[int, int]:
+    def _part(self, bound: int, place: Place, rule: str) -> tuple[int, int]:
         offset = self.count(place, "offset", "C706 14.3.3.3")
         actual = self.count(place, "actual count", "C706 14.3.3.3")
         if offset + actual > bound:
-            raise self.bad(f"{offset} + {actual} items do not fit in {bound}", place, rule="C706 14.3.3.4")
+            reason = f"actual count {actual} exceeds maximum count {bound}"
+            if offset:
+                reason = f"offset {offset} and actual count {actual} exceed maximum count {bound}"
+            raise self.bad(reason, place, rule=rule)
         return offset, actual
 
     def _check_part(self, varying: Array | Dimension, part: tuple[int, int], bound: int, place: Place) -> None:
         offset, actual = part
-        self.check(varying.first or Number(0), offset, "the offset", place)
-        self.check(varying.length or Number(bound - offset), actual, "the actual count", place)
+        rule = f"{LEVEL_5}.1.7" if isinstance(varying.first or Number(0), Number) else f"{LEVEL_5}.1.5"
+        self.check(varying.first or Number(0), offset, "the offset", place, rule)
+        self.check(varying.length or Number(bound - offset), actual, "the actual count", place, f"{LEVEL_5}.1.8")
 
     # Arrays
 
@@ -102,15 +115,17 @@ class ArrayReader(FieldReader, ABC):
         return self._items(layout.element, actual, place)
 
     def dimensions(self, layout: MultiArray, place: Place, maxima: tuple[int, ...]) -> Any:
-        """What varies of each dimension, then the items, the last index first (C706 14.3.3, 14.3.6)."""
+        """What varies of each dimension, then the items, the last index first (C706 14.3.3, 14.3.5)."""
         if layout.conformant and not maxima:
             raise self.bad("only the last member of a structure can be conformant", place, rule="C706 14.3.7.1")
         for dimension, maximum in zip(layout.counted, maxima, strict=False):
-            self.check(dimension.size, maximum, "the maximum count", place)
+            self.check(dimension.size, maximum, "the maximum count", place, f"{LEVEL_5}.1.1")
         bounds = maxima or tuple(dimension.bound or 0 for dimension in layout.counted)
         actuals = bounds[: len(layout.dimensions)]
         if layout.varying:
-            parts = [self._part(bound, place) for _, bound in zip(layout.dimensions, bounds, strict=False)]
+            parts = [
+                self._part(bound, place, "C706 14.3.3.9") for _, bound in zip(layout.dimensions, bounds, strict=False)
+            ]
             for dimension, part, bound in zip(layout.dimensions, parts, bounds, strict=False):
                 self._check_part(dimension, part, bound, place)
             actuals = tuple(actual for _, actual in parts)
@@ -171,18 +186,28 @@ class ArrayReader(FieldReader, ABC):
     # Strings and pipes
 
     def string(self, layout: String, place: Place, maxima: tuple[int, ...]) -> str:
-        """Offset 0, the units, the last of them 0 (C706 14.3.5)."""
+        """Offset 0, the units, the last of them 0 (C706 14.3.4.2)."""
         offset, count, _ = self._bounds(layout, place, maxima)
+        if layout.size is None:
+            self._limited(count, layout.limits, "actual count", place)
         size = layout.unit.size(self.encoding)
-        if offset:
-            raise self.bad(f"a string at offset {offset}", place, rule="C706 14.3.5")
-        octets = self.take(count * size, size, place, f"string of {count} units", "C706 14.3.5")
-        if not octets or any(octets[-size:]):
-            raise self.bad("a string without its terminator", place, rule="C706 14.3.5")
-        return self.saw(octets[:-size].decode(*text_codec(layout.unit, self.encoding)))
+        if offset and not self.strictness.string_offset:
+            raise self.bad(f"a string at offset {offset}", place, rule=STRINGS)
+        octets = self.take(count * size, size, place, f"string of {count} units", STRINGS)
+        terminated = bool(octets) and not any(octets[-size:])
+        overlooked = self.strictness.unterminated_string if octets else self.strictness.empty_string
+        if not (terminated or overlooked):
+            raise self.bad("a string without its terminator", place, rule=STRINGS)
+        text = octets[:-size] if terminated else octets
+        return self._text(text.decode(*text_codec(layout.unit, self.encoding)), count, place)
+
+    def _text(self, text: str, count: int, place: Place) -> str:
+        if "\0" in text and not self.strictness.inner_nul:
+            raise self.bad("a NUL inside a text", place, rule="C706 14.3.4")
+        return self.saw(text, count)
 
     def pipe(self, layout: Pipe, place: Place) -> PipeItems | PipeOctets:
-        """Chunks up to an empty one (C706 14.3.10)."""
+        """Chunks up to an empty one (C706 14.3.9)."""
         if not without_pointers(layout.element):
             raise unreadable(layout, place.path)
         chunks: list[Any] = []
@@ -197,7 +222,7 @@ class ArrayReader(FieldReader, ABC):
 
     def _chunk(self, layout: Pipe, place: Place) -> Any:
         """A count and its items; NDR64 has the negated count behind them (MS-RPCE 2.2.5.3)."""
-        count = self.count(place, "chunk count", "C706 14.3.10")
+        count = self.count(place, "chunk count", "C706 14.3.9")
         items = self._items(layout.chunk.element, count, place)
         if self.encoding.wide:
             self.align(8, place, "MS-RPCE 2.2.5.3")

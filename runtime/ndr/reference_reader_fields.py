@@ -6,17 +6,21 @@ Above it: `reference_reader_arrays.py`, `reference_reader.py`. The counterpart i
 from __future__ import annotations
 
 import struct
+import sys
 import uuid
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from .budget import MAX_ITEMS
 from .errors import RPC_S_INVALID_BOUND, RPC_X_BAD_STUB_DATA, RPC_X_ENUM_VALUE_OUT_OF_RANGE, NdrError
 from .expression import Expression
 from .layout import BitSet, Encoding, Enum, Range, Scalar
 from .reference_rules import Geometry, Observer, Place, Span
+from .strictness import DEFAULT, Strictness
 
-LEVEL_6 = "MS-RPCE 3.1.1.5.3"
+LEVEL_5: Final = "MS-RPCE 3.1.1.5.3.2"
+"""The checks of target level 5.0: correlations in .1, others in .2."""
+LEVEL_6: Final = "MS-RPCE 3.1.1.5.3.3"
 T = TypeVar("T")
 
 
@@ -29,6 +33,7 @@ class Check:
     meaning: str
     place: Place
     offset: int
+    rule: str
     status: int = RPC_X_BAD_STUB_DATA
 
     def make(self) -> None:
@@ -39,13 +44,13 @@ class Check:
                 f"{self.meaning} is {self.actual}, the siblings say {said}",
                 path=self.place.path,
                 offset=self.offset,
-                rule=LEVEL_6,
+                rule=self.rule,
                 status=self.status,
             )
 
 
 class NullCheck(Check):
-    """A null pointer has no items (MS-RPCE 3.1.1.5.3, level 6.0)."""
+    """A null pointer has no items (MS-RPCE 3.1.1.5.3.3.1.2)."""
 
     __slots__ = ()
 
@@ -54,7 +59,7 @@ class NullCheck(Check):
         size = self.place.size_of_nothing(self.expression)
         if size:
             reason = f"a null pointer to {size} items"
-            raise NdrError(reason, path=self.place.path, offset=self.offset, rule=LEVEL_6)
+            raise NdrError(reason, path=self.place.path, offset=self.offset, rule=self.rule)
 
 
 class FieldReader:
@@ -63,6 +68,9 @@ class FieldReader:
     def __init__(self, octets: bytes, encoding: Encoding, trace: list[Span] | None = None) -> None:
         self.octets = octets
         self.encoding = encoding
+        self.strictness: Strictness = DEFAULT
+        self.steps_left: int = sys.maxsize
+        """Fields that may be read before OutOfSteps."""
         self.geometry = Geometry(encoding)
         self.position = 0
         self.origin: int = 0
@@ -127,10 +135,17 @@ class FieldReader:
         return NdrError(reason, path=place.path, offset=self.origin + at, rule=rule, status=status)
 
     def check(
-        self, said: Expression | None, actual: int, meaning: str, place: Place, status: int = RPC_X_BAD_STUB_DATA
+        self,
+        said: Expression | None,
+        actual: int,
+        meaning: str,
+        place: Place,
+        rule: str,
+        status: int = RPC_X_BAD_STUB_DATA,
     ) -> None:
-        if said is not None:
-            self.checks.append(Check(said, actual, meaning, place, self.origin + self.position, status))
+        """Have a count or tag held against what siblings say, once they are all known."""
+        if said is not None and not self.strictness.contradiction:
+            self.checks.append(Check(said, actual, meaning, place, self.origin + self.position, rule, status))
 
     # Primitives
 
@@ -152,13 +167,17 @@ class FieldReader:
         if not layout.v1 and max(values) > 0xFFFF:
             reason = f"{max(values)} is no value of a 16-bit enumeration"
             raise self.bad(reason, place, rule="MS-RPCE 2.2.5.2", status=RPC_X_ENUM_VALUE_OUT_OF_RANGE)
+        unnamed = [value for value in values if value not in layout.by_value]
+        if unnamed and not self.strictness.unnamed_enum_value:
+            reason = f"{unnamed[0]} is no value of the enumeration"
+            raise self.bad(reason, place, rule="C706 14.2.5", status=RPC_X_ENUM_VALUE_OUT_OF_RANGE)
         return tuple(layout.by_value.get(value, value) for value in values)
 
     def range_of(self, layout: Range, place: Place) -> Any:
         value = self.saw(self.run(layout.layout, 1, place)[0])
         if not layout.lowest <= value <= layout.highest:
             reason = f"{value} is outside {layout.lowest}..{layout.highest}"
-            raise self.bad(reason, place, rule="MS-RPCE 2.2.4.13", status=RPC_S_INVALID_BOUND)
+            raise self.bad(reason, place, rule=f"{LEVEL_5}.2.4", status=RPC_S_INVALID_BOUND)
         return value
 
     def uuid_of(self, octets: bytes) -> uuid.UUID:

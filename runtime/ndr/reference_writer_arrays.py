@@ -95,7 +95,7 @@ class ArrayWriter(FieldWriter, ABC):
         return block
 
     def _longest(self, layout: MultiArray, string: String, value: Any, place: Place) -> int:
-        """The maximum count that all strings of an array share (C706 14.3.6)."""
+        """The maximum count that all strings of an array share (C706 14.3.5)."""
         known = string.bound if string.bound is not None else place.known(string.size)
         if known is not None:
             return known
@@ -136,7 +136,7 @@ class ArrayWriter(FieldWriter, ABC):
         return in_turn(parts)
 
     def dimensions(self, layout: MultiArray, value: Any, place: Place) -> Any:
-        """What varies of each dimension, then the items, the last index first (C706 14.3.3, 14.3.6)."""
+        """What varies of each dimension, then the items, the last index first (C706 14.3.3, 14.3.5)."""
         block = self._block(layout, value, place)
         if layout.varying:
             for first, actual in zip(block.firsts, block.actuals, strict=True):
@@ -160,7 +160,7 @@ class ArrayWriter(FieldWriter, ABC):
     # Strings and pipes
 
     def string(self, layout: String, value: Any, place: Place, maximum: int | None = None) -> None:
-        """Offset 0, actual count, the units with their terminator (C706 14.3.5). maximum: an array's."""
+        """Offset 0, actual count, the units with their terminator (C706 14.3.4.2). maximum: an array's."""
         if maximum is None:
             extent = self._extent(layout, value, place)
         else:
@@ -169,26 +169,26 @@ class ArrayWriter(FieldWriter, ABC):
             _fits(extent, place)
         self._bounds(extent, place)
         meaning = f"string of {extent.actual} units"
-        self.put(bytes(extent.items), layout.unit.size(self.encoding), place, meaning, "C706 14.3.5")
+        self.put(bytes(extent.items), layout.unit.size(self.encoding), place, meaning, "C706 14.3.4.2")
 
     def _text(self, layout: String, value: Any, place: Place) -> bytes:
         if not isinstance(value, str) or "\0" in value:
-            raise refused(f"{brief(value)} is no text without NUL", place, "C706 14.3.5")
+            raise refused(f"{brief(value)} is no text without NUL", place, "C706 14.3.4.2")
         return encoded(value + "\0", layout.unit, self.encoding, place.path)
 
     def pipe(self, layout: Pipe, value: Any, place: Place) -> None:
-        """Chunks, an empty one at the end (C706 14.3.10)."""
+        """Chunks, an empty one at the end (C706 14.3.9)."""
         if not without_pointers(layout.element):
             raise unreadable(layout, place.path)
         place = place.inside({})
         index = 0
         for items in self._chunks(layout, value, place):
             count, chunk = len(items) // (octets_each(layout.chunk.element) or 1), place.item(index)
-            self.count(count, chunk, "chunk count", "C706 14.3.10")
+            self.count(count, chunk, "chunk count", "C706 14.3.9")
             self._items(layout.chunk.element, items, chunk)
             self._end_of_chunk(count, chunk)
             index += 1
-        self.count(0, place.item(index), "chunk count", "C706 14.3.10")
+        self.count(0, place.item(index), "chunk count", "C706 14.3.9")
         self._end_of_chunk(0, place.item(index))
 
     def _chunks(self, layout: Pipe, value: Any, place: Place) -> Iterator[bytes | list[Any]]:
@@ -197,7 +197,7 @@ class ArrayWriter(FieldWriter, ABC):
                 elements(layout.chunk.element, part, self.encoding, place.path) for part in layout.chunks(value)
             )
         except TypeError as error:
-            raise refused(f"{brief(value)} is no pipe of {layout.element!r}", place, "C706 14.3.10") from error
+            raise refused(f"{brief(value)} is no pipe of {layout.element!r}", place, "C706 14.3.9") from error
 
     def _end_of_chunk(self, count: int, place: Place) -> None:
         """NDR64 has the negated count behind a chunk (MS-RPCE 2.2.5.3)."""
@@ -209,7 +209,7 @@ class ArrayWriter(FieldWriter, ABC):
 def _within(limits: tuple[int, int] | None, maximum: int, place: Place) -> None:
     if limits is not None and not limits[0] <= maximum <= limits[1]:
         reason = f"{maximum} items are outside {limits}"
-        raise refused(reason, place, "MS-RPCE 2.2.4.13", RPC_S_INVALID_BOUND)
+        raise refused(reason, place, "MS-RPCE 2.2.4.14", RPC_S_INVALID_BOUND)
 
 
 def _fits(extent: Extent, place: Place) -> None:

@@ -67,7 +67,7 @@ class FieldWriter:
     def range_of(self, layout: Range, value: Any, place: Place) -> None:
         if isinstance(value, int) and not layout.lowest <= value <= layout.highest:
             reason = f"{value} is outside {layout.lowest}..{layout.highest}"
-            raise refused(reason, place, "MS-RPCE 2.2.4.13", RPC_S_INVALID_BOUND)
+            raise refused(reason, place, "MS-RPCE 2.2.4.14", RPC_S_INVALID_BOUND)
         self.run(layout.layout, [value], place)
 
     def uuid_of(self, value: Any, place: Place) -> bytes:

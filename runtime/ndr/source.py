@@ -13,6 +13,7 @@ from typing import Any
 
 from .expression import Binary, Expression, Length, Number, Present, Sibling, SizeOf, When
 from .layout import Encoding, Scalar
+from .places import Places
 from .texts import texts_of
 
 _PYTHON_TOO = frozenset("+-*&|^")
@@ -33,9 +34,13 @@ def agreed(first: Known, second: Known) -> Known:
 class Source:
     """Lines of Python, the constants they name, the run of fixed fields, and the offset's residue."""
 
-    def __init__(self, encoding: Encoding) -> None:
+    def __init__(self, encoding: Encoding, places: Places | None = None) -> None:
         self.encoding = encoding
         self.lines: list[str] = []
+        self.places = places
+        """Takes the place of each line; without it the code is the same, and nobody knows its places."""
+        self.path: list[str] = []
+        """The steps to the field that is being written: `.name`, `[3]`, or `[rows1]` for as many as that list has."""
         self.constants: dict[str, Any] = {}
         self.known: Known = (8, 0)
         self.format = ""
@@ -59,7 +64,19 @@ class Source:
     def line(self, text: str) -> None:
         """One line of code, after the fields that wait in the run."""
         self.flush()
-        self.lines.append("    " * self._indent + text)
+        self.as_it_is(text)
+
+    def as_it_is(self, text: str) -> None:
+        """One line of code as it is."""
+        mark = "" if self.places is None else self.places.mark(self.path)
+        self.lines.append("    " * self._indent + text + mark)
+
+    @contextmanager
+    def step(self, step: str) -> Generator[None, None, None]:
+        """Write what belongs to a member or an item."""
+        self.path.append(step)
+        yield
+        self.path.pop()
 
     @contextmanager
     def block(self, header: str) -> Generator[None, None, None]:
@@ -93,6 +110,8 @@ class Source:
 
     def field(self, code: str, size: int, argument: str) -> None:
         """A field of fixed size joins the run, at the offset as it is."""
+        if self.places is not None:
+            self.places.field(self.path, self.size, size)
         self.format += code
         self.arguments.append(argument)
         self.size += size

@@ -1,4 +1,4 @@
-"""The codec compiler's writing half: arrays and strings (C706 14.3.3, 14.3.5).
+"""The codec compiler's writing half: arrays and strings (C706 14.3.3, 14.3.4).
 
 Octets, text and numbers are written as one block; items of fixed size through one Struct each; others one
 after the other. What the pointees of items need is kept in rows between the passes.

@@ -1,6 +1,6 @@
 """The codec compiler's writing half: arrays of several dimensions, arrays of strings, and pipes.
 
-C706 14.3.3, 14.3.6, 14.3.10. Lists of lists are made one list first, which is written as that of any array.
+C706 14.3.3, 14.3.5, 14.3.9. Lists of lists are made one list first, which is written as that of any array.
 Below it: `writing_arrays.py`. Above it: `writing.py`. Counterpart: `reading_dimensions.py`.
 """
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from lrpc.runtime.ndr.budget import MAX_DEPTH, NESTED_COST
-from lrpc.runtime.ndr.compiler import EXPLAINED, NOTHING, Codec, compiled, compiled_type
+from lrpc.runtime.ndr.compiler import MAX_REREAD, NOTHING, REREAD_STEPS, Codec, compiled, compiled_type
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import this
 from lrpc.runtime.ndr.layout import (
@@ -78,7 +78,7 @@ def test_truncated_vector_is_refused_at_every_cut(vector, encoding):
 
 def test_octets_behind_a_vector_do_not_matter(vector, encoding):
     parameters, values = whole(vector.layout, vector.value)
-    assert compiled(parameters, NOTHING, encoding).decode(vector.octets(encoding) + b"\xff" * 9) == values
+    assert compiled(parameters, NOTHING, encoding).decode(vector.octets(encoding) + b"\xff" * 8) == values
 
 
 def test_codec_is_made_once_for_each_encoding():
@@ -152,13 +152,20 @@ def test_refused_value_is_explained_with_the_field():
         compiled(Parameters("n" / NODE)).encode((Node(1, Node("x", None)),))
 
 
-def test_stub_too_long_to_explain_keeps_the_status():
+def test_stub_too_long_to_read_again_has_its_place_from_the_codec():
     parameters = Parameters("x" / ConformantArray(Byte), "r" / RefPtr(Long))
-    stub = struct.pack("<I", EXPLAINED) + bytes(EXPLAINED) + bytes(8)
-    with pytest.raises(NdrError, match="null") as caught:
+    stub = struct.pack("<I", MAX_REREAD) + bytes(MAX_REREAD) + bytes(8)
+    with pytest.raises(NdrError) as caught:
         compiled(parameters).decode(stub)
     assert caught.value.status == 0x6F4
-    assert caught.value.path == ""
+    assert str(caught.value) == "r: a [ref] pointer is null at offset 0x100008 (C706 14.3.12.1)"
+
+
+def test_stub_with_too_many_fields_to_read_again_has_its_place_from_the_codec():
+    parameters = Parameters("x" / ConformantArray(NODE))
+    good = struct.pack("<II", 7, 0) * REREAD_STEPS
+    with pytest.raises(NdrError, match=r"^x\[4096\]\.next.*the stub ends here at offset 0x800c"):
+        compiled(parameters).decode(struct.pack("<I", REREAD_STEPS + 1) + good + struct.pack("<II", 7, 1))
 
 
 def test_failure_that_only_the_codec_finds_is_an_ndr_error():

@@ -280,7 +280,7 @@ def test_gaps_counts_ids_and_pointees_have_their_names_and_rules() -> None:
     assert (gap.meaning, gap.rule) == ("gap up to a multiple of 8", "C706 14.2.2")
     assert identity.notes == ("pointee at 0x0014",)
     assert (maximum.meaning, maximum.notes) == ("maximum count", ("pointee of 0x20000 at 0x0010",))
-    assert (text.meaning, text.rule) == ("string of 2 units", "C706 14.3.5")
+    assert (text.meaning, text.rule) == ("string of 2 units", "C706 14.3.4.2")
 
 
 def test_pointer_to_pointer_has_both_ids_linked() -> None:

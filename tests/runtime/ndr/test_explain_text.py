@@ -44,7 +44,7 @@ def test_why_it_fails_stands_below_the_octets_that_are_wrong() -> None:
     layout = Parameters("a" / Range(Long, 0, 1), "b" / Short)
     assert table(layout, "07000000 0100") == [
         ("failed", "0x0000", "07 00 00 00", "a", "7", "long (C706 14.2)"),
-        ("failed", "^", "a: 7 is outside 0..1 at offset 0x4 (MS-RPCE 2.2.4.13), status 0x6c6"),
+        ("failed", "^", "a: 7 is outside 0..1 at offset 0x4 (MS-RPCE 3.1.1.5.3.2.2.4), status 0x6c6"),
         ("rest", "0x0004", "01 00", "", "", "not read"),
     ]
 

@@ -79,7 +79,7 @@ def test_fixed_arrays_are_their_items(bound):
 
 
 def test_arrays_of_varying_items_are_read_one_by_one():
-    layout = ConformantArray(String(Char, bound=4))  # C706 14.3.6: the strings' maximum count is beside the array's
+    layout = ConformantArray(String(Char, bound=4))  # C706 14.3.5: the strings' maximum count is beside the array's
     assert read(layout, words(2, 4, 0, 2) + b"a\0\0\0" + words(0, 3) + b"bc\0") == ["a", "bc"]
     layout = ConformantArray(VaryingArray(Hyper, 2, this.n))
     codec = compiled(Parameters("n" / Long, "a" / layout))

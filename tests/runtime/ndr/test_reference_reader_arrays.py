@@ -86,7 +86,7 @@ def test_maximum_count_has_to_be_what_size_is_says():
     layout = Struct(dict, "n" / Long, "a" / ConformantArray(Byte, this.n))
     error = refused(layout, "02 00 00 00 03 00 00 00 61 62")
     assert (error.path, error.reason) == ("a", "the maximum count is 2, the siblings say 3")
-    assert error.rule == "MS-RPCE 3.1.1.5.3"
+    assert error.rule == "MS-RPCE 3.1.1.5.3.2.1.1"
 
 
 def test_actual_count_has_to_be_what_length_is_says():
@@ -108,8 +108,11 @@ def test_offset_of_a_plain_varying_array_has_to_be_zero():
 
 def test_offset_and_actual_count_have_to_fit_the_maximum():
     layout = ConformantVaryingArray(Byte, this.m, this.n)
-    assert refused(layout, "02 00 00 00 01 00 00 00 02 00 00 00 61 62").reason == "1 + 2 items do not fit in 2"
-    assert refused(VaryingArray(Byte, 2, 2), "00 00 00 00 03 00 00 00 61 62 63").reason == "0 + 3 items do not fit in 2"
+    assert refused(layout, "02 00 00 00 01 00 00 00 02 00 00 00 61 62").reason == (
+        "offset 1 and actual count 2 exceed maximum count 2"
+    )
+    varying = refused(VaryingArray(Byte, 2, 2), "00 00 00 00 03 00 00 00 61 62 63")
+    assert str(varying) == "actual count 3 exceeds maximum count 2 at offset 0x8 (C706 14.3.3.4)"
 
 
 def test_limits_of_a_count_are_checked():
@@ -125,7 +128,7 @@ def test_limits_of_a_count_are_checked():
         ("02 00 00 00 01 00 00 00 01 00 00 00 00", "a string at offset 1"),
         ("02 00 00 00 00 00 00 00 02 00 00 00 61 62", "a string without its terminator"),
         ("00 00 00 00 00 00 00 00 00 00 00 00", "a string without its terminator"),
-        ("01 00 00 00 00 00 00 00 02 00 00 00 61 00", "0 + 2 items do not fit in 1"),
+        ("01 00 00 00 00 00 00 00 02 00 00 00 61 00", "actual count 2 exceeds maximum count 1"),
         ("09 00 00 00 00 00 00 00 09 00 00 00 61 00", "string of 9 units takes 9 octets, 2 are left"),
     ],
 )

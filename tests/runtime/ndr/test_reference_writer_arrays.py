@@ -168,7 +168,7 @@ def test_strings_of_an_array_share_the_longest_count():
 
 @pytest.mark.parametrize("value", [5, None, "abc", [1, 2]])
 def test_pipe_of_octets_takes_nothing_else(value):
-    assert refused(Pipe(Byte), value).rule == "C706 14.3.10"
+    assert refused(Pipe(Byte), value).rule == "C706 14.3.9"
 
 
 def test_pipe_keeps_the_chunks_in_which_it_came():

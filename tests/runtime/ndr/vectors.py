@@ -234,7 +234,7 @@ VECTORS: tuple[tuple[str, Layout, Any, str, str, str | None, str], ...] = (
         "00000000 03000000 61006200 000009",
         "00000000 00000003 00610062 000009",
         None,
-        "derived from C706 14.3.5",
+        "derived from C706 14.3.4.2",
     ),
     (
         "string_surrogate",
@@ -243,6 +243,6 @@ VECTORS: tuple[tuple[str, Layout, Any, str, str, str | None, str], ...] = (
         "03000000 00000000 03000000 3dd800de 0000",
         "00000003 00000000 00000003 d83dde00 0000",
         "03000000 00000000 00000000 00000000 03000000 00000000 3dd800de 0000",
-        "derived from C706 14.3.5",
+        "derived from C706 14.3.4.2",
     ),
 )
