@@ -25,7 +25,7 @@ from .columns import numbered
 from .errors import RPC_X_BAD_STUB_DATA, NdrError, OutOfSteps
 from .expression import OPERATORS, length_of
 from .layout import AUTO, Encoding, Layout, Parameters, PipeItems, PipeOctets, has_identity, shared
-from .places import Places, located
+from .places import MAX_REREAD, REREAD_STEPS, Places, located
 from .reading import Reading
 from .referents import OTHER, ROUND, Carried, Referents, new
 from .strictness import ALONE, DEFAULT, Strictness
@@ -33,14 +33,6 @@ from .trailing import check_end
 from .writing import Writing
 
 Octets = bytes | bytearray | memoryview
-
-MAX_REREAD: Final = 1 << 20
-"""Stubs up to this size are read again by the reference reader when they fail, for the words that it has for it."""
-REREAD_STEPS: Final = 4096
-"""Fields that it reads then, at up to 10 us each: a peer that sends nothing but failures gets 40 ms for each at most.
-
-What goes wrong behind them is said in the codec's own words.
-"""
 
 NOTHING: Final = Parameters()
 

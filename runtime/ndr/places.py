@@ -16,6 +16,13 @@ from typing import Any, Final, NamedTuple
 from .errors import NdrError
 from .reference_path import ENDS, LONGEST
 
+MAX_REREAD: Final = 1 << 20
+"""Stubs up to this size are read again by the reference reader when they fail, for the words that it has for it."""
+REREAD_STEPS: Final = 4096
+"""Fields that it reads then, at up to 10 us each: a peer that sends nothing but failures gets 40 ms for each at most.
+
+What goes wrong behind them is said in the codec's own words.
+"""
 _MARK: Final = re.compile(r"  # (\d+)$")
 
 ENDS_HERE: Final = "the stub ends here"

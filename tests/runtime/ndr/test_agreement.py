@@ -20,12 +20,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from lrpc.runtime.ndr.blank import blank
-from lrpc.runtime.ndr.compiler import NOTHING, REREAD_STEPS, Codec
+from lrpc.runtime.ndr.compiler import NOTHING, Codec
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.json_form import from_json, to_json
 from lrpc.runtime.ndr.layout import Converted, Encoding, FullPtr, Parameters
 from lrpc.runtime.ndr.layout_samba import Subcontext
-from lrpc.runtime.ndr.places import RULES
+from lrpc.runtime.ndr.places import REREAD_STEPS, RULES
 from lrpc.runtime.ndr.referents import Carried, Referents
 from lrpc.runtime.ndr.shape import contains, parts
 from lrpc.runtime.ndr.strictness import DEFAULT, LEVELS, OPTIONS, Strictness

@@ -15,9 +15,10 @@ import pytest
 from lrpc.rpcgen.load import load
 from lrpc.runtime.ndr import reference_reader_fields
 from lrpc.runtime.ndr.budget import NESTED_COST, TOO_MANY
-from lrpc.runtime.ndr.compiler import REREAD_STEPS, Codec, compiled
+from lrpc.runtime.ndr.compiler import Codec, compiled
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.layout import Encoding, Parameters
+from lrpc.runtime.ndr.places import REREAD_STEPS
 
 STUB = load("""
 [uuid(0d6c6a3e-9a52-4d3c-8b61-2f5b8e6f7a14), version(1.0), pointer_default(unique)]

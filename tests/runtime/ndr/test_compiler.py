@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from lrpc.runtime.ndr.budget import MAX_DEPTH, NESTED_COST
-from lrpc.runtime.ndr.compiler import MAX_REREAD, NOTHING, REREAD_STEPS, Codec, compiled, compiled_type
+from lrpc.runtime.ndr.compiler import NOTHING, Codec, compiled, compiled_type
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.expression import this
 from lrpc.runtime.ndr.layout import (
@@ -39,6 +39,7 @@ from lrpc.runtime.ndr.layout import (
     USmall,
     WChar,
 )
+from lrpc.runtime.ndr.places import MAX_REREAD, REREAD_STEPS
 
 Node = dataclasses.make_dataclass("Node", ["v", "next"], slots=True)
 Fork = dataclasses.make_dataclass("Fork", ["left", "right"], slots=True)

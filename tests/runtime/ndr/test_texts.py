@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrpc.runtime.ndr.columns import MANY_TO_READ
-from lrpc.runtime.ndr.compiler import REREAD_STEPS, compiled_type
+from lrpc.runtime.ndr.compiler import compiled_type
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.layout import (
     Char,
@@ -29,6 +29,7 @@ from lrpc.runtime.ndr.layout import (
     UniquePtr,
     WChar,
 )
+from lrpc.runtime.ndr.places import REREAD_STEPS
 from lrpc.runtime.ndr.texts import AHEAD, FEW, SHORT, Texts, texts_of
 
 Two = dataclasses.make_dataclass("Two", ["name", "number"], slots=True)
