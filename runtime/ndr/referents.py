@@ -93,7 +93,7 @@ class Referents:
 
     def again(self, before: Any, value: Any) -> Any:
         """The object that was there before, which gets what a new one of its class holds; else the new one."""
-        kind: Any = type(value)
+        kind: Callable[..., Any] = type(value)
         if before is value or type(before) is not kind:
             return value
         if kind in UNCHANGING:

@@ -140,7 +140,7 @@ def damaged(stub: bytes, chance: random.Random) -> bytes:
     if form == 1:
         return bytes(octets) + chance.choice((b"\0", b"\xff")) * chance.randint(1, 9)
     # of several faults in a stub that is too long to be explained the codec may meet another one first
-    for _ in range(chance.randint(1, 3) if len(octets) <= EXPLAINED else 1):
+    for _ in range(chance.randint(1, 3) if len(octets) <= REREAD_STEPS else 1):
         if octets:
             octets[chance.randrange(len(octets))] = chance.choice((0, 1, 2, 3, 4, 8, 0x7F, 0x80, 0xFF, 0x02))
     return bytes(octets)
