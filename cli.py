@@ -233,7 +233,8 @@ def endpoints(
         return
     for one in wanted:
         print("\n".join(one.lines()))
-    complain(f"{sum(len(one.bindings) for one in wanted)} endpoints of {len(wanted)} interfaces")
+    interfaces = "1 interface" if len(wanted) == 1 else f"{len(wanted)} interfaces"
+    complain(f"{interfaces}, {sum(len(one.bindings) for one in wanted)} endpoints")
 
 
 @app.command()

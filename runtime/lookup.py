@@ -134,21 +134,18 @@ def entries(
     kind = epmapper.rpc_c_ep_match_by_if if interface is not None else epmapper.rpc_c_ep_all_elts
     kind |= epmapper.rpc_c_ep_match_by_obj if object is not None else epmapper.rpc_c_ep_all_elts
     wanted = None if interface is None else epmapper.rpc_if_id_t(*_syntax(interface))
-    handle: Any = None
-    found = 0
-    while found < MAX_FOUND:
-        answer = client.ept_lookup(kind, object, wanted, versions, handle, BATCH)
-        handle = answer.entry_handle
-        yield from _understood(answer.entries)
+    answer = client.ept_lookup(kind, object, wanted, versions, None, BATCH)
+    _check(answer.status)
+    found = len(answer.entries)
+    yield from _understood(answer.entries)
+    while answer.entry_handle is not None and answer.entries and found < MAX_FOUND:
+        answer = client.ept_lookup(kind, object, wanted, versions, answer.entry_handle, BATCH)
+        _check(answer.status)
         found += len(answer.entries)
-        if handle is None or not answer.entries:
-            break
-        _check(answer.status)
-    else:
+        yield from _understood(answer.entries)
+    if found >= MAX_FOUND:
         note("lookup_cut", value=MAX_FOUND)
-    _free(client, handle)
-    if not found:
-        _check(answer.status)
+    _free(client, answer.entry_handle)
 
 
 def towers(

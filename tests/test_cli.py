@@ -55,7 +55,7 @@ class Service(Calculator):
 BAD = "interface Broken { long }\n"
 VERBS = (
     *("gen", "check", "lint", "model", "diff", "doc", "header", "fmt"),
-    *("serve", "call", "ping", "demo", "capture", "pack", "unpack", "explain"),
+    *("serve", "epmapper", "endpoints", "call", "ping", "demo", "capture", "pack", "unpack", "explain"),
 )
 PACKAGE = str(Path(lrpc.__file__).absolute().parents[1])
 
@@ -253,6 +253,70 @@ def test_ping_fails_where_nobody_is(run: Run) -> None:
     result = run("ping", "ncalrpc:[nobody]", "-v")
     assert (result.status, result.out) == (4, "")
     assert "OBJECT_NAME_NOT_FOUND" in result.err
+
+
+# epmapper, endpoints
+
+
+@pytest.fixture
+def mapper() -> Iterator[str]:
+    """An endpoint mapper in a process of its own; its TCP binding."""
+    command = [sys.executable, "-m", "lrpc.cli", "epmapper", "--listen", "ncacn_ip_tcp:127.0.0.1[0]"]
+    with subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ncalrpc:[epmapper]\n"
+        yield process.stdout.readline().rstrip()
+        process.terminate()
+        rest = process.communicate()[0]
+    assert (process.returncode, rest) == (0, "")
+
+
+def test_servers_are_listed_by_interface(run: Run, mapper: str, served: str) -> None:
+    lines = ["0e6d7e1c-94f5-4a36-8b41-3b3cf32a9e31 v1.0", "    ncalrpc:[calc]", r"    ncacn_np:[\pipe\calc]"]
+    expected = Ran(0, "\n".join([*lines, f"    {served}", ""]), "lrpc: 1 interface, 3 endpoints\n")
+    for arguments in ([], [mapper], ["--interface", "9E31"]):
+        assert run("endpoints", *arguments) == expected
+
+
+def test_list_may_be_json(run: Run, mapper: str, served: str) -> None:
+    result = run("endpoints", "--json")
+    [found] = json.loads(result.out)
+    assert (found["version"], found["bindings"][-1]) == ("1.0", served)
+
+
+def test_list_may_be_empty(run: Run, mapper: str) -> None:
+    assert run("endpoints") == Ran(0, "", "lrpc: 0 interfaces, 0 endpoints\n")
+    assert run("endpoints", "--interface", "nothing", "--json") == Ran(0, "[]\n", "")
+
+
+def test_service_is_called_by_its_interface_alone(run: Run, mapper: str, served: str) -> None:
+    result = run("call", "ncalrpc:", "Add", '{"a": 2, "b": 3}', "--idl", "calc.idl")
+    assert json.loads(result.out) == {"__return__": 5}
+
+
+@pytest.mark.parametrize(
+    ("host", "status", "reason"),
+    [("a b", 2, "no protocol sequence"), ("ncacn_ip_tcp:127.0.0.1[1]", 4, "ServerUnavailable")],
+)
+def test_mapper_that_is_not_there_is_told(run: Run, host: str, status: int, reason: str) -> None:
+    result = run("endpoints", host, "--timeout", "5")
+    assert (result.status, result.out) == (status, "")
+    assert reason in result.err
+
+
+@pytest.mark.parametrize(
+    ("binding", "status", "reason"), [("nonsense", 2, "no protocol sequence"), ("ncacn_ip_tcp:192.0.2.1[0]", 4, "192.")]
+)
+def test_epmapper_says_what_is_wrong(run: Run, binding: str, status: int, reason: str) -> None:
+    result = run("epmapper", "--listen", binding)
+    assert result.status == status
+    assert reason in result.err
+
+
+def test_only_one_mapper_has_the_port(run: Run, mapper: str) -> None:
+    result = run("epmapper", "--listen", "ncacn_ip_tcp:127.0.0.1[0]")
+    assert (result.status, result.out) == (4, "")
+    assert "ncalrpc:[epmapper]" in result.err
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ def test_every_verb_has_its_place_on_the_page() -> None:
     text = (readme.ROOT / PAGE).read_text(encoding="utf-8")
     verbs = {verb.__name__ for verb in VERBS} | {
         "serve",
+        "epmapper",
+        "endpoints",
         "call",
         "ping",
         "capture",

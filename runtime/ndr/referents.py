@@ -93,9 +93,9 @@ class Referents:
 
     def again(self, before: Any, value: Any) -> Any:
         """The object that was there before, which gets what a new one of its class holds; else the new one."""
-        kind: Callable[..., Any] = type(value)
-        if before is value or type(before) is not kind:
+        if before is value or type(before) is not type(value):
             return value
+        kind: Any = type(value)
         if kind in UNCHANGING:
             return before if before == value else value
         if not can_begin(kind, *_names(value)):

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import lrpc
-from lrpc.runtime import ncacn
+from lrpc.runtime import lookup, mapper, ncacn, towers
 from lrpc.runtime.automation import safearray
+from lrpc.runtime.endpoint_map import MapLimits
 from lrpc.runtime.ndr import budget
 from lrpc.transports.alpc import PortAttributes
 
@@ -32,6 +33,7 @@ def table(heading: str) -> dict[str, float]:
     [
         ("lrpc.Limits", lrpc.Limits),
         ("lrpc.runtime.ncacn.Limits", ncacn.Limits),
+        ("lrpc.runtime.endpoint_map.MapLimits", MapLimits),
         ("lrpc.transports.alpc.PortAttributes", PortAttributes),
     ],
 )
@@ -48,6 +50,14 @@ def test_constants_of_a_stub_have_the_values_of_the_table() -> None:
 
 def test_constant_of_automation_has_the_value_of_the_table() -> None:
     assert table("lrpc.runtime.automation.safearray") == {"MAX_DIMENSIONS": safearray.MAX_DIMENSIONS}
+
+
+def test_bounds_of_towers_and_of_the_mapper_are_those_of_the_code() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8").replace("\n", " ")
+    assert f"{towers.MAX_FLOORS} floors and {towers.MAX_TOWER >> 10} KiB" in text
+    assert f"{mapper.LIMITS.max_connections} connections" in text
+    assert f"{mapper.LIMITS.max_contexts} searches" in text
+    assert f"{lookup.MAX_FOUND} entries" in text
 
 
 def test_constants_of_the_compiler_have_the_values_of_the_table() -> None:
