@@ -31,7 +31,6 @@ STOCK: Final[Mapping[str, str]] = {
     "ms-dtyp.idl": "dtyp.idl",
     "epmapper.idl": "epmapper.idl",
     "mgmt.idl": "mgmt.idl",
-    "registrar.idl": "registrar.idl",
     "nbase.idl": "nbase.idl",
     **dict.fromkeys(("inttypes.idl", "inttypes.h", "stdint.h"), "inttypes.idl"),
     "wtypes.idl": "wtypes.idl",
