@@ -35,13 +35,23 @@ Registered = registrar.registered_t
 
 def registered(registrations: Iterable[Registration], endpoints: Iterable[Endpoint]) -> list[Registered]:
     """What a server has to say: each interface at each endpoint that it answers on, in that order."""
-    reachable = [endpoint for endpoint in endpoints if endpoint.binding.protocol != MEMORY]
+    reachable = [endpoint for endpoint in endpoints if _can_be_told(endpoint)]
     return [_entry(one, endpoint) for one in registrations for endpoint in reachable if one.at(endpoint.asked)]
 
 
+def _can_be_told(endpoint: Endpoint) -> bool:
+    """Not what is this process's own; nor loopback of IPv6, which a tower could only call any address."""
+    return endpoint.binding.protocol != MEMORY and _address(endpoint) != "::1"
+
+
+def _address(endpoint: Endpoint) -> str:
+    if endpoint.binding.protocol != NCACN_IP_TCP:
+        return ""
+    return tcp.parse_address(endpoint.listener.address)[0].strip("[]")
+
+
 def _entry(registration: Registration, endpoint: Endpoint) -> Registered:
-    interface, binding = registration.interface, endpoint.binding
-    address = tcp.parse_address(endpoint.listener.address)[0] if binding.protocol == NCACN_IP_TCP else ""
+    interface, binding, address = registration.interface, endpoint.binding, _address(endpoint)
     tower = Tower(Syntax(interface.uuid, *interface.version), NDR, binding.protocol, binding.endpoint, address)
     return Registered(registration.object or NIL, registration.annotation, tower=build(tower))
 
@@ -60,6 +70,8 @@ class Announcer:
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._over = False
+        self._complained = False
+        """It has been said that there is no mapper; that is said once."""
         self._thread: threading.Thread | None = None
 
     def begin(self) -> bool:
@@ -91,12 +103,14 @@ class Announcer:
             try:
                 self._say()
             except RpcError as error:
-                if self._insist:
+                if self._insist and not self._complained:
                     note("registration_failed", reason=str(error))
                 else:
                     note("not_registered", reason=str(error))
+                self._complained = True
                 self._hang_up()
                 return False
+            self._complained = False
             return True
 
     def _say(self) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import lrpc
-from lrpc.runtime.call import Caller
-from lrpc.runtime.endpoint_map import NIL, MapLimits
+from lrpc.runtime import dispatch
+from lrpc.runtime.call import Caller, set_caller
+from lrpc.runtime.contexts import ContextTable
+from lrpc.runtime.dispatch import Method
+from lrpc.runtime.endpoint_map import NIL, EndpointMap, MapLimits
 from lrpc.runtime.interfaces import epmapper, registrar
 from lrpc.runtime.mapper import (
     CANT_CREATE,
@@ -21,9 +28,11 @@ from lrpc.runtime.mapper import (
     INVALID_CONTEXT,
     INVALID_ENTRY,
     NOT_REGISTERED,
+    EndpointMapper,
     own_processes,
     this_machine,
 )
+from lrpc.runtime.ndr.layout import Encoding
 from lrpc.runtime.towers import NDR, Syntax, Tower, build, parse
 
 ADDER = Syntax(UUID(int=1), 1, 3)
@@ -419,3 +428,20 @@ def test_somebody_else_may_announce_nothing(mappers: Callable[..., Any]) -> None
     mappers(may_register=lambda caller: False)
     with lrpc.connect(registrar.registrarClient, "ncalrpc:[epmapper]") as server, pytest.raises(lrpc.AccessDenied):
         server.announce(None, [registered("1")])
+
+
+# Octets that are no request
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.sampled_from(epmapper.ept.interface.operations), st.binary(max_size=300))
+def test_any_stub_is_answered_or_refused(operation: Any, stub: bytes) -> None:
+    served = EndpointMapper(EndpointMap())
+    method = Method(operation, getattr(served, operation.method), epmapper.ept.interface.uuid, bytes, 1 << 16)
+
+    def answered() -> Any:
+        set_caller(Caller("ncalrpc", uid=os.geteuid()))
+        return asyncio.run(dispatch.answer_async(method, stub, Encoding.NDR, ContextTable(uuid4, 8)))
+
+    answer = contextvars.copy_context().run(answered)
+    assert isinstance(answer, list | lrpc.Fault)

@@ -77,6 +77,15 @@ def test_server_that_listens_everywhere_names_no_address(mapper: Any, hosts: Cal
     assert bindings() == [f"ncacn_ip_tcp:[{port}]"]
 
 
+def test_server_on_loopback_of_ipv6_is_not_registered_as_if_it_were_anywhere(
+    mapper: Any, hosts: Callable[..., Any], face: str
+) -> None:
+    host = hosts(face)
+    host.server.register(host.service)
+    host.listen("ncacn_ip_tcp:::1[0]")
+    assert bindings() == []
+
+
 def test_management_interface_is_not_registered(registered: Any) -> None:
     assert about(UUID("afa8bd80-7d8a-11c9-bef4-08002b102989")) == []
 
@@ -175,6 +184,14 @@ def test_port_of_the_mapper_that_is_something_else_does_no_harm(hosts: Callable[
 
 
 # The announcer alone
+
+
+def test_lack_of_a_mapper_is_complained_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    announcer = Announcer(list, insist=True)
+    with caplog.at_level(logging.DEBUG, "lrpc.registration"):
+        assert [announcer.announce() for _ in range(3)] == [False] * 3
+    assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG", "DEBUG"]
+    announcer.end()
 
 
 def test_announcer_that_has_ended_says_nothing_more(mapper: Any) -> None:
