@@ -140,14 +140,19 @@ class Registry:
         raise UnknownInterface(NCA_UNKNOWN_IF, ran=Ran.NO)
 
     def _serving(self, uuid: UUID, version: tuple[int, int], endpoint: str) -> list[Registration]:
-        return [
-            found
-            for found in (*self.registrations, *self._built_in)
-            if found.interface.uuid == uuid
-            and found.interface.version[0] == version[0]
-            and found.interface.version[1] >= version[1]
-            and found.at(endpoint)
-        ]
+        """Who answers there: those that were registered, before what a server answers by itself."""
+        for registrations in (self.registrations, self._built_in):
+            serving = [
+                found
+                for found in registrations
+                if found.interface.uuid == uuid
+                and found.interface.version[0] == version[0]
+                and found.interface.version[1] >= version[1]
+                and found.at(endpoint)
+            ]
+            if serving:
+                return serving
+        return []
 
 
 def _method(registration: Registration, opnum: int) -> Method:
