@@ -17,7 +17,7 @@ import lrpc
 from lrpc.runtime import dispatch
 from lrpc.runtime.call import Caller, set_caller
 from lrpc.runtime.contexts import ContextTable
-from lrpc.runtime.dispatch import Method
+from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.endpoint_map import NIL, EndpointMap, MapLimits
 from lrpc.runtime.interfaces import epmapper, registrar
 from lrpc.runtime.mapper import (
@@ -436,8 +436,9 @@ def test_somebody_else_may_announce_nothing(mappers: Callable[..., Any]) -> None
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.sampled_from(epmapper.ept.interface.operations), st.binary(max_size=300))
 def test_any_stub_is_answered_or_refused(operation: Any, stub: bytes) -> None:
-    served = EndpointMapper(EndpointMap())
-    method = Method(operation, getattr(served, operation.method), epmapper.ept.interface.uuid, bytes, 1 << 16)
+    registry = Registry(1 << 16)
+    registry.register(EndpointMapper(EndpointMap()))
+    method = registry.find(epmapper.ept.interface.uuid, (3, 0), operation.opnum, None, "")
 
     def answered() -> Any:
         set_caller(Caller("ncalrpc", uid=os.geteuid()))
