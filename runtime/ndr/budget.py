@@ -16,7 +16,10 @@ NESTED_COST: Final = 8
 So a linked list may have 131,072 nodes.
 """
 MAX_DEPTH: Final = 1024
-"""Structures inside structures of their own kind; those behind the last pointer of a structure do not count."""
+"""Structures inside structures of their own kind, but for those behind the last pointer that brings anything.
+
+A pointer that is null brings nothing, nor does a full pointer to what came before.
+"""
 
 TOO_MANY: Final = "more items than the budget of a message"
 TOO_DEEP: Final = f"structures are nested more than {MAX_DEPTH:,} deep"

@@ -53,7 +53,7 @@ from .reading_arrays import Raw, names
 from .reading_contexts import ReadingContexts
 from .reading_fields import ABSENT, NULL, Scope
 from .referents import can_begin
-from .siblings import branches, told_before
+from .siblings import branches, ends, told_before
 from .source import agreed
 from .strictness import DEFAULT, Strictness
 
@@ -323,8 +323,10 @@ class Reading(ReadingContexts):
         outer = self.enter(struct.fields)
         self.keep_scalars(struct.fields, raw)
         last, values = self.last, list[str]()
-        for index, (field, part) in enumerate(zip(struct.fields, raw, strict=True)):
-            self.last = last and not any(shape.has_pointers(after.layout) for after in struct.fields[index + 1 :])
+        parts = list(zip(struct.fields, raw, strict=True))
+        for index, (field, part) in enumerate(parts):
+            after = [(one.layout, there) for one, there in parts[index + 1 :] if shape.has_pointers(one.layout)]
+            self.last = ends(last, after, "full")
             with self.step(f".{field.name}"):
                 values.append(self.sibling(field, self.finish(field.layout, part)))
         self.check()
@@ -396,15 +398,11 @@ class Reading(ReadingContexts):
         if key not in self.functions:
             self.functions[key] = self.new("item")
             self.pending.append((self.functions[key], target, self.encoding, bool(self.opening)))
-        value, last = self.new(), self.last
-        if not last:
-            self.line("q[1] -= 1")
-            self.line("if q[1] < 0: bad(TOO_DEEP)")
+        value = self.new()
         base = f", {self.base}" if self.offsets else ""
         opening = f", {self.opening}" if self.opening else ""
-        self.line(f"{value}, o = yield {self.functions[key]}(o, {self.scope.many or None}{base}{opening})")
-        if not last:
-            self.line("q[1] += 1")
+        with self.nested(self.last):
+            self.line(f"{value}, o = yield {self.functions[key]}(o, {self.scope.many or None}{base}{opening})")
         self.forget()
         return value
 

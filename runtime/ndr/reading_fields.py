@@ -71,8 +71,8 @@ class ReadingFields(Source):
         self.recursive = recursive
         self.strictness = strictness
         self.scope = Scope()
-        self.last: bool = False
-        """Nothing of the layout of a generated function comes after what is being written."""
+        self.last: bool | str = False
+        """Nothing of the layout of a generated function comes after what is being written; text: unless that is so."""
         self._keys: dict[int, tuple[int, Expression]] = {}
 
     # Fields

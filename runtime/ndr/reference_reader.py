@@ -10,7 +10,7 @@ checks made at the end, since a size may travel after its array. The counterpart
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from .errors import RPC_S_INVALID_TAG, RPC_X_NULL_REF_POINTER, NdrError, OutOfSteps
@@ -36,13 +36,25 @@ from .layout import (
     Struct,
     SwitchIs,
     Union,
+    UniquePtr,
     shared,
 )
 from .layout_samba import Flagged, Subcontext, Untagged
 from .reference_deferred import Referent, all_of, deferred
 from .reference_reader_contexts import ContextReader, Mode
 from .reference_reader_fields import LEVEL_5, LEVEL_6, NullCheck
-from .reference_rules import Place, Steps, Turn, conformant, counts_of_null, parameters_place, settle, shape
+from .reference_rules import (
+    NOTHING_AFTER,
+    Place,
+    Steps,
+    Turn,
+    Turns,
+    conformant,
+    counts_of_null,
+    parameters_place,
+    settle,
+    shape,
+)
 from .referents import OTHER, ROUND
 from .shape import contains
 from .trailing import check_end
@@ -50,6 +62,9 @@ from .trailing import check_end
 
 class Reader(ContextReader):
     """One walk over one stub. `position` is where it stopped."""
+
+    number: int = 0
+    """The referent id that was read last."""
 
     def read(self, layout: Layout, path: str, outer: dict[str, object] | None) -> Any:
         """The value of the outermost layout, all correlations checked."""
@@ -146,10 +161,13 @@ class Reader(ContextReader):
         self.skip(alignment)
         parts: dict[str, Any] = {}
         inside = place.inside(parts)
-        pointer = self.geometry.last_pointer(layout)
+        turns: Turns = []
         for index, member in enumerate(layout.fields):
             counts = maxima if member is layout.fields[-1] else ()
-            parts[member.name] = self.scalars(member.layout, inside.field(member.name, last=index >= pointer), counts)
+            here = inside.field(member.name, self.geometry.after(layout, index, turns))
+            parts[member.name] = self.scalars(member.layout, here, counts)
+            if isinstance(member.layout, UniquePtr | FullPtr):
+                turns.append((index, self._over(member.layout)))
         if self.encoding.wide:
             self.align(alignment, place, "MS-RPCE 2.2.5.3.4.1")
         if not deferred(parts.values()):
@@ -171,7 +189,7 @@ class Reader(ContextReader):
             self.check(layout.switch, int(tag), "the tag", place, f"{LEVEL_5}.1.11", RPC_S_INVALID_TAG)
             return self._arm(union, tag, place, padded=union.ms_union)
         parts = {layout.tag: tag}
-        inside = place.inside(parts).field(layout.name, last=True)
+        inside = place.inside(parts).field(layout.name, NOTHING_AFTER)
         parts[layout.name] = self._arm(union, tag, inside, padded=False)
 
         def make(**members: Any) -> Any:
@@ -191,9 +209,14 @@ class Reader(ContextReader):
 
     # Pointers
 
+    def _over(self, layout: Pointer) -> Callable[[], bool]:
+        """Whether the pointer that was just read brings nothing: it is null, or an alias by then."""
+        number, full = self.number, isinstance(layout, FullPtr)
+        return lambda: not number or (full and number in self.referents)
+
     def _pointer(self, layout: Pointer, place: Place) -> Any:
         """The referent id; the pointee comes in the deferred pass (C706 14.3.12)."""
-        referent = self.count(place, "referent id", "C706 14.3.12")
+        referent = self.number = self.count(place, "referent id", "C706 14.3.12")
         if referent:
             return self._pointee(layout, referent, place, self.mode, len(self.observer or ()) - 1)
         if isinstance(layout, RefPtr):

@@ -208,7 +208,7 @@ class ContextReader(ArrayReader, ABC):
         self.octets, self.referents, self.trace, self.position = octets, {}, self.observer, 0
         self.origin += start
         self.contexts += 1
-        value = settle(self.item(layout, replace(place.inside(_numbers(place.siblings)), last=False)))
+        value = settle(self.item(layout, replace(place.inside(_numbers(place.siblings)), rest=None)))
         used = self.position
         if used > len(octets):
             raise self.bad("a context ends in a gap", place, rule="libndr")

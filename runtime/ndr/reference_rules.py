@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import ChainMap
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +23,7 @@ from .layout import (
     Converted,
     EncapsulatedUnion,
     Encoding,
+    FullPtr,
     Guid,
     Ignored,
     Layout,
@@ -36,6 +37,7 @@ from .layout import (
     Struct,
     SwitchIs,
     Union,
+    UniquePtr,
     WChar,
 )
 from .layout_octets import Octets
@@ -120,6 +122,24 @@ class Observer(list[Span]):
         return self.values.get(index)
 
 
+Turns = list[tuple[int, Callable[[], bool]]]
+"""Pointers of a structure: the index of the member, and whether it brings nothing."""
+
+
+class Rest(NamedTuple):
+    """What comes after the member with an index: the pointers of its structure that are behind it."""
+
+    place: int
+    members: Turns
+
+    def over(self) -> bool:
+        """Nothing comes any more."""
+        return all(done() for index, done in self.members if index > self.place)
+
+
+NOTHING_AFTER: Final[tuple[Rest, ...]] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a walk stands: the path for messages, the siblings for expressions, what is around it."""
@@ -131,8 +151,8 @@ class Place:
     """Structures of their own kind around it."""
     reply: bool = False
     """A parameter of a response: a null array beside its needed size is an answer there, not an attack."""
-    last: bool = False
-    """No pointer comes after it in the structure that contains its own kind: nothing waits for its end."""
+    rest: tuple[Rest, ...] | None = None
+    """What comes after it in the structure that contains its own kind and waits for its end; None: who knows."""
     opening: tuple[Any, ...] = ()
     """The full pointers whose pointee begins here."""
 
@@ -150,10 +170,11 @@ class Place:
         """The same place, where another path begins."""
         return replace(self, trail=text)
 
-    def field(self, name: str, *, last: bool = False) -> Place:
-        """The member `name` of this place; last: no pointers come after it."""
+    def field(self, name: str, rest: tuple[Rest, ...] | None = None) -> Place:
+        """The member `name` of this place; rest: what comes after it."""
         step = f".{name}" if self.trail else name
-        return Place(Trail(self.trail, step), self.siblings, self.depth, self.reply, self.last and last)
+        after = None if self.rest is None or rest is None else self.rest + rest
+        return Place(Trail(self.trail, step), self.siblings, self.depth, self.reply, after)
 
     def at(self, names: Iterable[str]) -> Place:
         """The member of a member."""
@@ -165,7 +186,7 @@ class Place:
 
     def inside(self, siblings: Mapping[str, object]) -> Place:
         """The same place with other siblings: the inside of a structure."""
-        return Place(self.trail, siblings, self.depth, last=self.last)
+        return Place(self.trail, siblings, self.depth, rest=self.rest)
 
     def among(self, values: Mapping[str, object]) -> Place:
         """Inside, unless these are the parameters of a call: they have the other direction beside them."""
@@ -183,10 +204,11 @@ class Place:
 
     def deeper(self) -> Place:
         """The pointee of a pointer here that contains its own kind; NdrError at the depth limit."""
-        depth = self.depth if self.last else self.depth + 1
+        waits = self.rest is None or not all(rest.over() for rest in self.rest)
+        depth = self.depth + waits
         if depth > MAX_DEPTH:
             raise NdrError(TOO_DEEP, path=self.path)
-        return Place(self.trail, self.siblings, depth, self.reply, last=True, opening=self.opening)
+        return Place(self.trail, self.siblings, depth, self.reply, NOTHING_AFTER, self.opening)
 
     def known(self, expression: Expression | None) -> int | None:
         """The value of a correlation; None without one, or when a sibling travels in the other direction."""
@@ -216,14 +238,22 @@ class Geometry:
     def __init__(self, encoding: Encoding) -> None:
         self.encoding = encoding
         self._alignments: dict[Layout, int] = {}
-        self._last_pointers: dict[Layout, int] = {}
+        self._pointers: dict[Layout, tuple[int, int]] = {}
+        """The indexes of the last member with pointers, and of the last that is no pointer itself."""
 
-    def last_pointer(self, struct: Struct) -> int:
-        """The index of the last member with pointers; -1 when none has any."""
-        if struct not in self._last_pointers:
-            held = [index for index, field in enumerate(struct.fields) if not without_pointers(field.layout)]
-            self._last_pointers[struct] = max(held, default=-1)
-        return self._last_pointers[struct]
+    def after(
+        self, struct: Struct, index: int, members: list[tuple[int, Callable[[], bool]]]
+    ) -> tuple[Rest, ...] | None:
+        """What comes after a member, as far as `members` will tell; None when they do not tell all."""
+        if struct not in self._pointers:
+            held = [at for at, field in enumerate(struct.fields) if not without_pointers(field.layout)]
+            told = [at for at in held if isinstance(struct.fields[at].layout, UniquePtr | FullPtr)]
+            untold = [at for at in held if at not in told]
+            self._pointers[struct] = max(held, default=-1), max(untold, default=-1)
+        last, untold_last = self._pointers[struct]
+        if index >= last:
+            return NOTHING_AFTER
+        return None if index < untold_last else (Rest(index, members),)
 
     def alignment(self, layout: Layout) -> int:
         """The alignment of a type: the largest of its parts (C706 14.2.2, 14.3.2)."""

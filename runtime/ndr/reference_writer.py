@@ -9,7 +9,7 @@ writer is left to fill in (AUTO) are filled in before the structure is written.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +42,10 @@ from .layout import (
 )
 from .layout_samba import Based, Computed, Flagged, Relative, Subcontext, Untagged
 from .reference_rules import (
+    NOTHING_AFTER,
     Place,
     Steps,
+    Turns,
     conformant,
     counts_of_null,
     parameters_place,
@@ -68,6 +70,9 @@ class Referent:
 
 class Writer(ContextWriter):
     """One walk over one value. `octets` is the stub."""
+
+    referent: Referent | None = None
+    """What the pointer that was written last leads to."""
 
     def write(self, layout: Layout, value: Any, path: str, outer: Mapping[str, object] | None) -> None:
         """The octets of the outermost layout, into `octets`."""
@@ -177,11 +182,13 @@ class Writer(ContextWriter):
         values = self.members(layout, value, place.path)
         inside = place.inside(values)
         parts: list[Any] = []
-        pointer = self.geometry.last_pointer(layout)
+        turns: Turns = []
         for index, field in enumerate(layout.fields):
             last = field is layout.fields[-1]
-            here = inside.field(field.name, last=index >= pointer)
+            here = inside.field(field.name, self.geometry.after(layout, index, turns))
             parts.append(self.scalars(field.layout, values[field.name], here, last=last))
+            if isinstance(field.layout, UniquePtr | FullPtr):
+                turns.append((index, self._over(field.layout)))
         if self.encoding.wide:
             self.align(alignment)
         return in_turn(parts)
@@ -196,7 +203,7 @@ class Writer(ContextWriter):
         else:
             tag, at, padded = member(value, layout.tag, place.path), place.field(layout.tag), False
             value = member(value, layout.name, place.path)
-            place = place.inside({layout.tag: tag}).field(layout.name, last=True)
+            place = place.inside({layout.tag: tag}).field(layout.name, NOTHING_AFTER)
         if not isinstance(tag, int):
             raise refused("nothing selects an arm", at, "C706 14.3.8", RPC_S_INVALID_TAG)
         if union.tag is Boolean and tag not in (0, 1):
@@ -226,11 +233,17 @@ class Writer(ContextWriter):
 
     # Pointers
 
+    def _over(self, layout: Pointer) -> Callable[[], bool]:
+        """Whether the pointer that was just written brings nothing: it is null, or an alias by then."""
+        referent, full = self.referent, isinstance(layout, FullPtr)
+        return lambda: referent is None or (full and referent.written)
+
     def _pointer(self, layout: Pointer, value: Any, place: Place) -> Any:
         """The referent id; the pointee comes in the deferred pass (C706 14.3.12)."""
+        self.referent = None
         if value is None and not (isinstance(layout, RefPtr) and _may_be_none(layout.target)):
             return self._null(layout, place)
-        referent = self._referent(layout, value)
+        referent = self.referent = self._referent(layout, value)
         self.count(referent.number, place, "referent id", "C706 14.3.12")
         return self._pointee(layout, referent, place, self.mode)
 

@@ -282,7 +282,7 @@ class ContextWriter(ArrayWriter, ABC):
         trace, self.trace = self.trace, None
         self._enter(Inside(bytearray(), {}, FIRST_REFERENT, -1 if size is None else size, []))
         self.contexts += 1
-        settle(self.item(layout, value, replace(place.closed(), last=False)))
+        settle(self.item(layout, value, replace(place.closed(), rest=None)))
         if size is not None and not 0 <= len(self.octets) <= (self.room if self.tails else size):
             raise refused(f"{len(self.octets)} octets in a context of {size}", place, "libndr")
         octets = self.octets + bytes(0 if size is None else size - len(self.octets))

@@ -5,7 +5,8 @@ Used by both halves of the codec compiler (`reading.py`, `writing.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from .expression import Expression, Inverse, invert
 from .layout import (
@@ -15,6 +16,7 @@ from .layout import (
     Converted,
     Dimension,
     Field,
+    FullPtr,
     Layout,
     MultiArray,
     NoArm,
@@ -24,6 +26,7 @@ from .layout import (
     String,
     SwitchIs,
     Union,
+    UniquePtr,
 )
 from .layout_samba import Based, Computed, Counted, Flagged, Relative, Subcontext, Untagged
 
@@ -81,6 +84,19 @@ def below(layout: Layout) -> Iterator[Layout]:
                 waiting.extend(layout.union.layouts())
             case _:
                 pass
+
+
+def ends(last: bool | str, after: Sequence[tuple[Layout, Any]], over: str) -> bool | str:
+    """Whether a member is the last that brings anything, or text for when it is not.
+
+    last: the same of its structure. after: the members behind it with pointers, and, for those that are pointers, the
+    names of their referent ids. over: the name of the ids of full pointers that bring nothing any more.
+    """
+    if last is False or not all(isinstance(layout, UniquePtr | FullPtr) for layout, _ in after):
+        return False
+    tests = [f"{name} and {name} not in {over}" if isinstance(layout, FullPtr) else f"{name}" for layout, name in after]
+    texts = [f"({test})" for test in tests] + ([last] if isinstance(last, str) else [])
+    return " or ".join(texts) or True
 
 
 def speaks(layout: Layout) -> bool:

@@ -180,6 +180,20 @@ class Source:
         yield
         self.encoding = outer
 
+    @contextmanager
+    def nested(self, last: bool | str) -> Generator[None, None, None]:
+        """Lines that go into a structure of the same kind, which is deeper unless it is the `last` that comes."""
+        deeper = "1"
+        if isinstance(last, str):
+            deeper = self.new("d")
+            self.line(f"{deeper} = 1 if {last} else 0")
+        if last is not True:
+            self.line(f"q[1] -= {deeper}")
+            self.line("if q[1] < 0: bad(TOO_DEEP)")
+        yield
+        if last is not True:
+            self.line(f"q[1] += {deeper}")
+
     def compile(self, name: str, support: dict[str, Any]) -> Any:
         """Make the function `name` out of the lines."""
         self.flush()

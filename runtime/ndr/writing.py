@@ -42,7 +42,7 @@ from .layout import (
     Union,
 )
 from .layout_samba import Based, Computed, Flagged, Relative, Subcontext, Untagged
-from .siblings import branches, correlated, speaks
+from .siblings import branches, correlated, ends, speaks
 from .source import agreed
 from .writing_fields import (
     Block,
@@ -299,10 +299,12 @@ class Writing(WritingRecords):
     def _deferred_members(self, struct: Struct, record: Record) -> None:
         last = self.last
         with self.among(record.scope):
-            for index, (field, part) in enumerate(zip(struct.fields, record.parts, strict=True)):
-                after = struct.fields[index + 1 :]
-                self.last = last and not any(shape.has_pointers(other.layout) for other in after)
-                self.deferred(field.layout, part)
+            parts = [(field.layout, part) for field, part in zip(struct.fields, record.parts, strict=True)]
+            for index, (layout, part) in enumerate(parts):
+                after = [(other, there) for other, there in parts[index + 1 :] if shape.has_pointers(other)]
+                numbers = [(other, there.number if isinstance(there, Referent) else None) for other, there in after]
+                self.last = ends(last, numbers, "sent")
+                self.deferred(layout, part)
         self.last = last
 
     # Pointers (C706 14.3.12)
@@ -389,14 +391,10 @@ class Writing(WritingRecords):
         if key not in self.functions:
             self.functions[key] = self.new("item")
             self.pending.append((self.functions[key], target, scope, self.encoding))
-        last, given = self.last, "".join(f"{self.scope.values[name]}, " for name in siblings)
-        if not last:
-            self.line("q[1] -= 1")
-            self.line("if q[1] < 0: bad(TOO_DEEP)")
+        given = "".join(f"{self.scope.values[name]}, " for name in siblings)
         base = f", {self.base}" if self.offsets else ""
-        self.line(f"o, rid = yield {self.functions[key]}({value}, o, rid, ({given}){base})")
-        if not last:
-            self.line("q[1] += 1")
+        with self.nested(self.last):
+            self.line(f"o, rid = yield {self.functions[key]}({value}, o, rid, ({given}){base})")
         self.forget()
 
     # Unions (C706 14.3.8)

@@ -138,8 +138,8 @@ class WritingFields(Source):
         super().__init__(encoding)
         self.recursive = recursive
         self.scope = Scope({}, {})
-        self.last: bool = False
-        """Nothing of the layout of a generated function comes after what is being written."""
+        self.last: bool | str = False
+        """Nothing of the layout of a generated function comes after what is being written; text: unless that is so."""
 
     # Fields
 

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from lrpc.runtime.ndr import compiler, reference_rules
 from lrpc.runtime.ndr.blank import blank
 from lrpc.runtime.ndr.compiler import NOTHING, Codec
 from lrpc.runtime.ndr.errors import NdrError
@@ -280,6 +281,23 @@ def check_blank(chance: random.Random) -> None:
         assert ours == theirs
 
 
+def check_depth(chance: random.Random) -> None:
+    """Both find the same structures too deep, when that is soon."""
+    parameters, outer, values, given = drawn(chance)
+    limit, encoding = chance.randint(0, 2), chance.choice(list(Encoding))
+    whole = parameters.build(
+        named(parameters, values), encoding=encoding, outer=Pair(parameters, outer, given, encoding).outer
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (compiler, reference_rules):
+            patch.setattr(module, "MAX_DEPTH", limit)
+        patch.setitem(compiler._SUPPORT, "MAX_DEPTH", limit)
+        pair = Pair(parameters, outer, given, encoding)
+        ours, theirs = pair.encoded(values)
+        assert ours == theirs
+        assert same(*pair.decoded(whole), whole)
+
+
 class CompiledCall:
     """A call whose response gives back what the request brought, by the codec."""
 
@@ -362,6 +380,7 @@ CHECKS = [
     check_values,
     check_damage,
     check_leniency,
+    check_depth,
     check_wrong_values,
     check_both_directions,
     check_json_form,

@@ -65,7 +65,7 @@ def chain(length: int) -> Any:
 def nested(depth: int) -> Any:
     fork = Fork(None, None)
     for _ in range(depth):
-        fork = Fork(fork, None)
+        fork = Fork(fork, Fork(None, None))
     return fork
 
 
@@ -90,11 +90,11 @@ def test_value_that_contains_itself_is_refused_by_both_in_the_same_words(longest
 def test_deepest_nesting_is_taken_by_both():
     octets = FORK.build(nested(MAX_DEPTH))
     assert octets == b"".join(codec(FORK).encode((nested(MAX_DEPTH),)))
-    assert FORK.parse(octets).left.right is codec(FORK).decode(octets)[0].left.right is None
+    assert FORK.parse(octets).left.right == codec(FORK).decode(octets)[0].left.right == Fork(None, None)
 
 
 def test_deeper_nesting_is_refused_by_both_in_the_same_words():
-    assert of_both_readers(FORK, struct.pack("<II", 1, 0) * (MAX_DEPTH + 1) + bytes(8)) == {TOO_DEEP}
+    assert of_both_readers(FORK, struct.pack("<II", 1, 2) * (MAX_DEPTH + 1) + bytes(8)) == {TOO_DEEP}
     assert of_both_writers(FORK, nested(MAX_DEPTH + 1)) == {TOO_DEEP}
 
 

@@ -216,7 +216,7 @@ def test_list_of_any_length_is_read_and_written(length):
 
 def nested(depth: int) -> bytes:
     """Forks of which each is the left one of another."""
-    return struct.pack("<II", 1, 0) * depth + bytes(8)
+    return struct.pack("<II", 1, 2) * depth + bytes(8 + 8 * depth)
 
 
 def test_nesting_up_to_the_limit_is_read():
@@ -237,7 +237,7 @@ def test_nesting_beyond_the_limit_is_refused(depth):
 def test_nesting_beyond_the_limit_is_not_written():
     fork = Fork(None, None)
     for _ in range(MAX_DEPTH + 1):
-        fork = Fork(fork, None)
+        fork = Fork(fork, Fork(None, None))
     with pytest.raises(NdrError, match="deep"):
         octets(FORK, fork)
 

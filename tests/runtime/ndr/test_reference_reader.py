@@ -118,7 +118,7 @@ def test_list_of_any_length_is_read_without_recursion(length):
 
 def nested(depth: int) -> bytes:
     """Forks of which each is the left one of another."""
-    return struct.pack("<II", 1, 0) * depth + bytes(8)
+    return struct.pack("<II", 1, 2) * depth + bytes(8 + 8 * depth)
 
 
 def test_nesting_up_to_the_limit_is_read():

@@ -30,8 +30,10 @@ from lrpc.runtime.ndr.layout import (
     WChar,
 )
 from lrpc.runtime.ndr.reference_rules import (
+    NOTHING_AFTER,
     Geometry,
     Place,
+    Rest,
     conformant,
     counts_of,
     octets_each,
@@ -168,9 +170,29 @@ def test_place_stops_at_the_depth_limit():
 def test_what_is_behind_the_last_pointer_is_no_deeper():
     place = Place("p", {}).deeper()
     for _ in range(3 * MAX_DEPTH):
-        place = place.field("a", last=True).deeper()
+        place = place.field("a", NOTHING_AFTER).deeper()
     assert place.depth == 1
     assert place.item(0).deeper().depth == place.field("a").deeper().depth == 2
+
+
+def test_what_is_in_front_of_pointers_that_bring_nothing_is_no_deeper():
+    left = [3]
+    turns = [(1, lambda: not left), (2, lambda: True)]
+    place = Place("p", {}).deeper()
+    [first, second] = [place.field("a", (Rest(index, turns),)) for index in (0, 1)]
+    assert (first.deeper().depth, second.deeper().depth) == (2, 1)
+    assert second.field("b", (Rest(0, turns),)).deeper().depth == 2
+    left.clear()
+    assert first.deeper().depth == 1
+    assert second.field("b").deeper().depth == 2
+
+
+def test_pointers_that_come_after_a_member_are_told_of_where_they_are_members():
+    link = UniquePtr(Long)
+    array = FixedArray(link, 2)
+    struct = Struct(dict, "a" / link, "b" / array, "c" / link, "d" / Long)
+    geometry = Geometry(Encoding.NDR)
+    assert [geometry.after(struct, index, []) for index in range(4)] == [None, (Rest(1, []),), (), ()]
 
 
 def test_full_pointers_open_at_a_place_and_not_at_its_members():

@@ -125,9 +125,9 @@ def test_nesting_beyond_the_limit_is_refused():
     fork: Struct = Struct(dict, "left" / UniquePtr(lambda: fork), "right" / UniquePtr(lambda: fork))
     value = {"left": None, "right": None}
     for _ in range(1024):
-        value = {"left": value, "right": None}
-    assert len(fork.build(value)) == 1025 * 8
-    assert refused(fork, {"left": value, "right": None}).reason == "structures are nested more than 1,024 deep"
+        value = {"left": value, "right": {"left": None, "right": None}}
+    assert len(fork.build(value)) == 2049 * 8
+    assert refused(fork, {"left": value, "right": value}).reason == "structures are nested more than 1,024 deep"
 
 
 def test_full_pointers_send_a_shared_object_once():
