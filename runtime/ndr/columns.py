@@ -10,10 +10,12 @@ import re
 import struct
 import sys
 from collections.abc import Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, cast
 
 Octets: TypeAlias = bytes | bytearray | memoryview
-Cast: TypeAlias = tuple[str, int, int]
+Letter: TypeAlias = Literal["i"]
+"""A letter of the struct module, any of them: what a view can be cast to is told to type checkers letter by letter."""
+Cast: TypeAlias = tuple[Letter, int, int]
 """The letter of the struct module for a member, its offset and its distance to the next one in items of that kind."""
 
 MANY_TO_READ: Final = 10
@@ -44,7 +46,7 @@ class Columns:
         ending, octets = self.one.unpack_from(buf, last), memoryview(buf)[o:last]
         if self.casts is None:
             return tuple(zip(*self.padded.iter_unpack(octets), ending, strict=True))
-        found = [octets.cast(code)[first::step].tolist() for code, first, step in self.casts]  # type: ignore[call-overload]
+        found: list[list[Any]] = [octets.cast(code)[first::step].tolist() for code, first, step in self.casts]
         for column, value in zip(found, ending, strict=True):
             column.append(value)
         return tuple(found)
@@ -92,6 +94,6 @@ def _casts(text: str, stride: int) -> list[Cast] | None:
         if code == "s" or (code != "x" and (times or offset % size or stride % size)):
             return None
         if code != "x":
-            found.append((code, offset // size, stride // size))
+            found.append((cast(Letter, code), offset // size, stride // size))
         offset += size
     return found

@@ -21,7 +21,7 @@ from typing import Any, Final, NoReturn, TypeAlias, cast
 from uuid import UUID
 
 from .budget import MAX_DEPTH, MAX_ITEMS, NESTED_COST, TOO_DEEP, TOO_MANY
-from .columns import numbered
+from .columns import Letter, numbered
 from .errors import RPC_X_BAD_STUB_DATA, NdrError, OutOfSteps
 from .expression import OPERATORS, length_of
 from .layout import AUTO, Encoding, Layout, Parameters, PipeItems, PipeOctets, has_identity, shared
@@ -99,11 +99,12 @@ class Codec:
 
         `decode` of the same octets says why.
         """
-        if self._front is None:
+        front = self._front
+        if front is None:
             reading = Reading(self.parameters, self.outer, self.encoding, self.strictness, front=True)
-            self._front = reading.compile("decode", _SUPPORT)
+            front = self._front = reading.compile("decode", _SUPPORT)
         try:
-            return cast(tuple[tuple[Any, ...], int], self._front(stub, octets, [items, MAX_DEPTH], ()))
+            return cast(tuple[tuple[Any, ...], int], front(stub, octets, [items, MAX_DEPTH], ()))
         except Exception:  # as of `decode`, which explains it
             return None
 
@@ -317,13 +318,13 @@ def _as_numbers(value: Sequence[Any], code: str, order: str) -> Octets:
     return memoryview(numbers).cast("B")
 
 
-def _numbers(stub: Octets, start: int, stop: int, code: str, octets: Callable[[Any], Any]) -> Any:
+def _numbers(stub: Octets, start: int, stop: int, order: str, code: Letter, octets: Callable[[Any], Any]) -> Any:
     """The numbers in a list; where byte arrays are not copied either, in a view of their type."""
-    if code[0] == _FOREIGN:  # which no view can have
-        numbers = array(code[1], bytes(stub[start:stop]))
+    if order == _FOREIGN:  # which no view can have
+        numbers = array(code, bytes(stub[start:stop]))
         numbers.byteswap()
         return numbers.tolist() if octets is bytes else memoryview(numbers)
-    view: memoryview[Any] = memoryview(stub)[start:stop].cast(code[1])  # type: ignore[call-overload]
+    view = memoryview(stub)[start:stop].cast(code)
     return view.tolist() if octets is bytes else view
 
 

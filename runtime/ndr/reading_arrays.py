@@ -183,10 +183,8 @@ class ReadingArrays(ReadingFields, ABC):
             return self._loop(element, count)
         self.align_items(shape.lead(element, self.encoding), count)
         if isinstance(element, Scalar) and shape.is_plain(element):
-            code = self.encoding.order + element.code(self.encoding)
-            return self.block_of_octets(
-                f"{size} * {count}", size, f"numbers(buf, {{start}}, o, {code!r}, octets)"
-            ), None
+            kind = f"{self.encoding.order!r}, {element.code(self.encoding)!r}"
+            return self.block_of_octets(f"{size} * {count}", size, f"numbers(buf, {{start}}, o, {kind}, octets)"), None
         return self._rows(element, count, size)
 
     def align_items(self, align: int, count: str) -> None:
