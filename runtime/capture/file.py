@@ -57,7 +57,7 @@ class CaptureFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self.failed = False
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY, MODE)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK, MODE)
         self._close = weakref.finalize(self, os.close, self._descriptor)
         try:
             self.begin()
@@ -89,9 +89,8 @@ class CaptureFile:
 
     def begin(self) -> None:
         """See to it that the file has its beginning: whoever finds it empty writes that."""
-        if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):  # a pipe to Wireshark, which reads from the start
-            self.write(preamble())
-            return
+        if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):  # a pipe that nobody empties would stop all calls
+            raise OSError(errno.EINVAL, "a capture goes to a regular file", self.path)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         try:
             if not os.fstat(self._descriptor).st_size:

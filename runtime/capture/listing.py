@@ -49,7 +49,8 @@ class Listing:
         """One call."""
         lasted = "" if call.duration is None else f"{call.duration / 1e6:.3f}"
         sizes = f"{call.sent}", f"{call.received}"
-        return moment(call.time), call.side, call.connection, self.name(call), *sizes, lasted, self.status(call)
+        who = plain(call.side), plain(call.connection)
+        return moment(call.time), *who, self.name(call), *sizes, lasted, self.status(call)
 
     def name(self, call: CapturedCall) -> str:
         """`Interface.Operation` as far as it is known, else UUID and number."""
@@ -87,6 +88,11 @@ def moment(nanoseconds: int) -> str:
     """A time of day, local, with microseconds."""
     seconds, rest = divmod(nanoseconds, 10**9)
     return f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{rest // 1000:06}"
+
+
+def plain(text: str) -> str:
+    """A text of the file as a terminal may have it: whoever wrote the file may have meant the terminal."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def interfaces_in(module: ModuleType) -> Iterator[Interface]:

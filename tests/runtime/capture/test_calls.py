@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lrpc.runtime import ncacn
 from lrpc.runtime.capture import pcapng
 from lrpc.runtime.capture.calls import CapturedCall, Reader
 from lrpc.runtime.capture.exported import Exported, Place
 from lrpc.runtime.capture.file import Side, preamble
+from lrpc.runtime.capture.listing import HEADINGS, Listing
 from lrpc.runtime.ncacn import bind_pdu, pdu
 
 CLIENT, SERVER = Place(ip_address("127.1.0.0"), 1), Place(ip_address("127.0.0.1"), 2)
@@ -104,6 +108,20 @@ def test_what_is_no_pdu_is_counted() -> None:
     reader = Reader()
     assert list(reader.calls(a_file(b"GET / HTTP/1.0", BIND, ACK))) == []
     assert reader.unread == 1
+
+
+WHOLE = a_file(BIND, ACK, pdu.Request(2, 3, 7, b"four"), pdu.Response(2, 3, b"eight..."), comment="who").getvalue()
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_damaged_file_raises_nothing_but_bad_capture(damage: list[tuple[int, int]]) -> None:
+    octets = bytearray(WHOLE)
+    for place, octet in damage:
+        octets[place] = octet
+    with suppress(pcapng.BadCapture):
+        for call in Reader().calls(io.BytesIO(octets)):
+            assert len(Listing().row(call)) == len(HEADINGS)
 
 
 def test_other_pdus_are_no_calls() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrpc.runtime.capture.exported import Exported, Place
@@ -37,6 +37,7 @@ def test_tags_that_do_not_end_are_no_pdu() -> None:
     assert Exported.parse(Exported(b"", HERE, HERE).pack()[:-1]) is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_no_octets_raise(octets: bytes) -> None:
     found = Exported.parse(octets)

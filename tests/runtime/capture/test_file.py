@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import logging
 import multiprocessing
 import os
@@ -95,12 +96,36 @@ def test_processes_and_threads_append_without_mixing(tmp_path: Path) -> None:
         assert {packet.octets for packet in own} == {bytes((number,)) * (number * 37)}
 
 
-def test_a_full_disk_ends_the_capture_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
-    file = CaptureFile("/dev/full")
+@pytest.mark.parametrize("taken", [0, 50], ids=["nothing", "a part"])
+def test_a_full_disk_ends_the_capture_and_nothing_else(
+    taken: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = CaptureFile(str(tmp_path / "x.pcapng"))
+    write, calls = os.write, list[bytes]()
+
+    def full(descriptor: int, octets: bytes) -> int:
+        calls.append(octets)
+        if taken:
+            return write(descriptor, octets[:taken])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
     with caplog.at_level(logging.ERROR, "lrpc.capture"):
         file.write(BLOCK)
-    assert file.failed
+        file.write(BLOCK)
+    assert len(calls) == len(caplog.records) == 1
+    assert "No space left" in caplog.text
     assert "given up" in repr(file)
+    assert packets(tmp_path / "x.pcapng") == []
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+def test_only_a_regular_file_is_written_to(tmp_path: Path, kind: str) -> None:
+    path = {"fifo": tmp_path / "pipe", "device": Path("/dev/full"), "folder": tmp_path}[kind]
+    if kind == "fifo":
+        os.mkfifo(path)
+    with pytest.raises(OSError, match=r"regular file|Is a directory"):
+        CaptureFile(str(path))
 
 
 def test_a_file_that_cannot_be_had_is_an_os_error(tmp_path: Path) -> None:

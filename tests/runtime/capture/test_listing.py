@@ -67,6 +67,12 @@ def test_interfaces_of_a_module_are_found() -> None:
     assert {"winreg", "lsarpc", "ept", "mgmt"} <= {found.name for found in stock().values()}
 
 
+def test_words_of_a_file_do_nothing_to_a_terminal() -> None:
+    captured = call()
+    captured.connection = "\x1b[2Jwho\x9b\n"
+    assert Listing().row(captured)[2] == "\ufffd[2Jwho\ufffd\ufffd"
+
+
 def test_moment_is_a_time_of_day() -> None:
     assert re.fullmatch(r"\d\d:\d\d:\d\d\.123456", moment(1_700_000_000_123_456_789))
 

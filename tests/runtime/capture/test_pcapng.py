@@ -4,7 +4,7 @@ import io
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrpc.runtime.capture import pcapng
@@ -55,6 +55,7 @@ def test_blocks_of_other_kinds_are_passed_over() -> None:
     assert packets(FILE + statistics + FILE) == packets(FILE) * 2
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(FILE)))
 def test_a_file_that_is_cut_short_gives_what_is_whole(end: int) -> None:
     whole = packets(FILE)
@@ -80,6 +81,7 @@ def test_damage_is_named(octets: bytes, reason: str) -> None:
         packets(octets)
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(FILE) - 1), st.integers(0, 255))
 def test_damage_raises_nothing_else(place: int, octet: int) -> None:
     damaged = FILE[:place] + bytes((octet,)) + FILE[place + 1 :]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrpc.runtime.capture.stream import Cutter, Piece
@@ -26,6 +26,7 @@ def test_pdus_come_out_whole() -> None:
     assert fed(STREAM) == [Piece(pdu) for pdu in PDUS]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, len(STREAM)), max_size=8).map(sorted))
 def test_cuts_do_not_matter(cuts: list[int]) -> None:
     ends = [0, *cuts, len(STREAM)]
@@ -63,6 +64,7 @@ def test_what_is_cut_off_by_the_end_comes_out_once() -> None:
     assert cutter.rest() == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=6))
 def test_nothing_is_lost_and_nothing_raises(octets: list[bytes]) -> None:
     cutter = Cutter()

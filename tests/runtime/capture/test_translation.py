@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrpc.runtime import ncacn, ncalrpc
@@ -177,6 +177,7 @@ def test_what_is_no_message_comes_out_as_it_is(data: bytes) -> None:
     assert list(Translator().pieces(1, data, None, request=True)) == [Piece(data, False)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.binary(max_size=90), st.booleans()), max_size=5))
 def test_no_messages_raise(sent: list[tuple[int, bytes, bool]]) -> None:
     translator = Translator()
