@@ -67,7 +67,15 @@ class Reader(ContextReader):
     """The referent id that was read last."""
 
     def read(self, layout: Layout, path: str, outer: dict[str, object] | None) -> Any:
-        """The value of the outermost layout, all correlations checked."""
+        """The value of the outermost layout, all correlations checked. Whatever is wrong, it is said where."""
+        try:
+            return self._read(layout, path, outer)
+        except NdrError as error:
+            if error.offset is None:
+                error.offset = self.origin + self.position
+            raise
+
+    def _read(self, layout: Layout, path: str, outer: dict[str, object] | None) -> Any:
         self.root = layout
         if contains(layout, Subcontext):
             self.call = None  # contexts have ids of their own

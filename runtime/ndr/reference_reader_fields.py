@@ -38,7 +38,7 @@ class Check:
 
     def make(self) -> None:
         """NdrError unless the siblings say what the octets say."""
-        said = self.place.known(self.expression)
+        said = self.said()
         if said is not None and said != self.actual:
             raise NdrError(
                 f"{self.meaning} is {self.actual}, the siblings say {said}",
@@ -47,6 +47,14 @@ class Check:
                 rule=self.rule,
                 status=self.status,
             )
+
+    def said(self) -> int | None:
+        """What the siblings say. NdrError when they say nothing that can be counted."""
+        try:
+            return self.place.known(self.expression)
+        except NdrError as error:
+            error.offset, error.rule = self.offset, error.rule or self.rule
+            raise
 
 
 class NullCheck(Check):

@@ -207,7 +207,7 @@ class Place:
         waits = self.rest is None or not all(rest.over() for rest in self.rest)
         depth = self.depth + waits
         if depth > MAX_DEPTH:
-            raise NdrError(TOO_DEEP, path=self.path)
+            raise NdrError(TOO_DEEP, path=self.path, rule="the depth limit")
         return Place(self.trail, self.siblings, depth, self.reply, NOTHING_AFTER, self.opening)
 
     def known(self, expression: Expression | None) -> int | None:

@@ -98,7 +98,7 @@ class Referents:
         kind: Any = type(value)
         if kind in UNCHANGING:
             return before if before == value else value
-        if not can_begin(kind, *_names(value)):  # mypy: a class is not Hashable
+        if not can_begin(kind, *_names(value)):
             return value
         self.begin([before], kind)
         if isinstance(value, list):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import random
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -245,3 +246,27 @@ def test_table_of_statuses_has_those_of_the_checks_and_their_names():
     assert {int(row.status, 16) for row in CHECKS.values()} | {0x6F6} == set(table)
     assert {status: fault_name(status) for status in table} == table
     assert all(isinstance(fault(status), RefusedStubData) for status in table)
+
+
+def test_every_error_of_a_damaged_vector_has_field_offset_and_rule(vector, encoding):
+    parameters = vector.layout if isinstance(vector.layout, Parameters) else Parameters("x" / vector.layout)
+    codec, whole = Codec(parameters, Parameters(), encoding), vector.octets(encoding)
+    chance = random.Random(vector.name)
+    twins = [whole[:cut] for cut in range(len(whole))]
+    for _ in range(20):
+        octets = bytearray(whole)
+        octets[chance.randrange(len(octets))] = chance.choice((0, 1, 2, 4, 0x7F, 0x80, 0xFF))
+        twins.append(bytes(octets))
+    for twin in twins:
+        try:
+            codec.decode(twin)
+        except NdrError as error:
+            assert error.path or "behind the last parameter" in error.reason
+            assert error.rule
+            assert error.offset is not None
+
+
+def test_sibling_that_cannot_be_counted_is_said_with_its_place():
+    layout = Struct(dict, "n" / UniquePtr(Long), "a" / UniquePtr(ConformantArray(Byte, this.n)))
+    error = error_of(one(layout, "00000000 01000000 01000000 61"), DEFAULT)
+    assert (error.path, error.offset, error.rule) == ("a.a", 0xC, "MS-RPCE 3.1.1.5.3.2.1.1")
