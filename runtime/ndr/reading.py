@@ -47,7 +47,7 @@ from .layout import (
     SwitchIs,
     Union,
 )
-from .layout_samba import Flagged, Untagged
+from .layout_samba import Flagged, Relative, Untagged
 from .places import Places
 from .reading_arrays import Raw, names
 from .reading_contexts import ReadingContexts
@@ -171,7 +171,8 @@ class Reading(ReadingContexts):
                 values[field.name] = self.sibling(field, value)
         self.check()
         if moved:
-            self.line(f"if o != end: check_end(buf, o, {None if self.front else self.strictness.trailing})")
+            loose = self.front or shape.contains(parameters, Relative)  # what offsets lead to stands behind all
+            self.line(f"if o != end: check_end(buf, o, {None if loose else self.strictness.trailing})")
         text = f"({''.join(f'{values[field.name]}, ' for field in parameters.fields)})"
         text = f"remembered({text}, full)" if self.remembers else text
         self.line(f"return {text}, o" if self.front else f"return {text}")

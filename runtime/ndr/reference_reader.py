@@ -39,7 +39,7 @@ from .layout import (
     UniquePtr,
     shared,
 )
-from .layout_samba import Flagged, Subcontext, Untagged
+from .layout_samba import Flagged, Relative, Subcontext, Untagged
 from .reference_deferred import Referent, all_of, deferred
 from .reference_reader_contexts import ContextReader, Mode
 from .reference_reader_fields import LEVEL_5, LEVEL_6, NullCheck
@@ -87,7 +87,8 @@ class Reader(ContextReader):
             self.observer.complete = True
         for check in self.checks:
             check.make()
-        check_end(self.octets, self.position, self.strictness.trailing)
+        loose = contains(layout, Relative)  # what offsets lead to stands behind all
+        check_end(self.octets, self.position, None if loose else self.strictness.trailing)
         return value
 
     def _parameters(self, layout: Parameters, path: str, outer: dict[str, object] | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import pytest
 from lrpc.runtime.ndr.compiler import Codec
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.layout import Byte, Encoding, Long, Parameters, String, WChar
+from lrpc.runtime.ndr.layout_samba import Relative
 from lrpc.runtime.ndr.strictness import Strictness
 from lrpc.runtime.ndr.trailing import VERIFICATION_TRAILER, check_end
 
@@ -44,3 +45,13 @@ def test_readers_tolerate_as_many_octets_as_they_are_told(layout):
                     read(stub, **words)
             else:
                 assert read(stub, **words)
+
+
+def test_what_an_offset_leads_to_stands_behind_the_last_parameter():
+    parameters = Parameters("a" / Relative(String(WChar)), "b" / Byte)
+    stub = bytes.fromhex("08000000 05 000000 06000000 00000000 06000000") + "hello\0".encode("utf-16-le")
+    strictness = Strictness(trailing=0)
+    for read in (Codec(parameters, Parameters(), Encoding.NDR, strictness).decode, parameters.parse):
+        options = {} if read != parameters.parse else {"strictness": strictness}
+        found = read(stub, **options)
+        assert tuple(found.values() if isinstance(found, dict) else found) == ("hello", 5)
