@@ -149,10 +149,10 @@ class _ToJson:
         values = {field.name: member(value, field.name, path) for field in fields}
         inside = place.among(values)
         data: dict[str, Any] = {}
-        for field in fields:
+        for field in correlated_last(fields):  # so they are read, and aliases lead to what was met before
             if values[field.name] is not AUTO:
                 data[field.name] = yield self.form(field.layout, values[field.name], inside.field(field.name))
-        return data
+        return {field.name: data[field.name] for field in fields if field.name in data}
 
     def _arm(self, union: Union, tag: Any, value: Any, place: Place) -> Steps:
         arm = _selected(union, tag, place)

@@ -20,6 +20,7 @@ from lrpc.runtime.ndr.layout import (
     Converted,
     Dimension,
     EncapsulatedUnion,
+    FixedArray,
     FullPtr,
     Layout,
     Long,
@@ -118,6 +119,17 @@ def test_value_that_contains_itself_without_full_pointers_is_refused(monkeypatch
         wrong.next = wrong.next or wrong
         with pytest.raises(NdrError, match="more items than the budget"):
             to_json(LIST, wrong)
+
+
+def test_alias_leads_to_what_is_read_before_it():
+    """Arrays are read behind other members, which may be their counts."""
+    inner = Struct(SimpleNamespace, "x" / FullPtr(Long))
+    layout = Struct(SimpleNamespace, "a" / FixedArray(inner, 1), "b" / inner)
+    seven = shared(7)
+    form = to_json(layout, SimpleNamespace(a=[SimpleNamespace(x=seven)], b=SimpleNamespace(x=seven)))
+    assert list(form.items()) == [("a", [{"x": "alias of .b.x"}]), ("b", {"x": 7})]
+    value = from_json(layout, form)
+    assert value.a[0].x is value.b.x
 
 
 # What is apart
