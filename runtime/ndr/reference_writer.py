@@ -170,7 +170,7 @@ class Writer(ContextWriter):
                 raise refused(f"{brief(value)} for an [ignore] pointer, which takes None", place, "C706 14.3.12")
             self.count(0, place, "ignored pointer", "C706 14.3.12")
             return
-        number = self._referent(UniquePtr(layout), value).number if value else 0
+        number = self._referent(UniquePtr(layout), value, place).number if value else 0
         self.count(number, place, "partly ignored pointer", "C706 14.3.12")
 
     # Structures and unions
@@ -243,7 +243,7 @@ class Writer(ContextWriter):
         self.referent = None
         if value is None and not (isinstance(layout, RefPtr) and _may_be_none(layout.target)):
             return self._null(layout, place)
-        referent = self.referent = self._referent(layout, value)
+        referent = self.referent = self._referent(layout, value, place)
         self.count(referent.number, place, "referent id", "C706 14.3.12")
         return self._pointee(layout, referent, place, self.mode)
 
@@ -256,19 +256,37 @@ class Writer(ContextWriter):
                 raise refused(f"a null pointer to {size} items", place, "MS-RPCE 3.1.1.5.3")
         self.count(0, place, "referent id", "C706 14.3.12")
 
-    def _referent(self, layout: Pointer, value: Any) -> Referent:
+    def _referent(self, layout: Pointer, value: Any, place: Place) -> Referent:
         """A new id, or the one that a full pointer gave the same object (C706 14.3.12.2)."""
         if not isinstance(layout, FullPtr):
             return Referent(self.fresh(), value)
         key = id(value), shape(layout.target)
         known: Referent | None = self.referents.get(key)
-        if known is None:
+        if known is not None:
+            self._agrees(layout.target, value, place)
+        else:
             number = self.remembered(key)
             known = Referent(self.fresh(full=True) if number is None else number, value)
             if has_identity(value):
                 self.referents[key] = known
                 self.keep(key, known.number, value)
         return known
+
+    def _agrees(self, target: Layout, value: Any, place: Place) -> None:
+        """What is sent once is what the siblings of each of its pointers say."""
+        match target:
+            case Array(many=MultiArray() as many):
+                self._block(many, value, place)
+            case MultiArray():
+                self._block(target, value, place)
+            case Array() | String():
+                self._extent(target, value, place)
+            case SwitchIs() if place.known(target.switch) is None:
+                raise refused("nothing selects an arm", place, "C706 14.3.8", RPC_S_INVALID_TAG)
+            case Flagged() | Based() | Computed():
+                self._agrees(target.layout, value, place)
+            case _:
+                pass
 
     def _pointee(self, layout: Pointer, referent: Referent, place: Place, mode: Mode) -> Steps:
         """The pointee goes where the first of its pointers has its turn."""
