@@ -329,6 +329,20 @@ def test_what_a_capture_says_reaches_wireshark(captured_service: str, capture: P
     assert all(re.fullmatch(r"\d+\.\d{9}", time) for *_, time in seen)
 
 
+def test_what_is_no_pdu_is_shown_as_data(capture: Path) -> None:
+    with lrpc.Server(capture=capture) as server:
+        server.start()
+        port = int(server.listen("ncacn_ip_tcp:127.0.0.1[0]").endpoint)
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while client.recv(SEGMENT):  # until the server has had enough
+                continue
+    assert verdict_on(capture).faults == []
+    command = ["tshark", "-n", "-r", str(capture), "-T", "fields", "-e", "frame.protocols"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert said.splitlines()[0] == "exported_pdu:data"
+
+
 def test_damage_in_a_capture_is_noticed(captured_service: str, capture: Path) -> None:
     with lrpc.connect(winregClient, captured_service, capture=capture) as registry:
         registry.OpenLocalMachine(None, MAXIMUM_ALLOWED).close()
