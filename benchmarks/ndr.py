@@ -107,10 +107,10 @@ def flat(stub: ModuleType, rounds: int) -> list[Row]:
     codec, value = codec_of(stub, "PutFlat"), stub.Flat(*range(10))
     encode, decode, plain = codec.encoder(), codec.decoder(), struct.Struct("<10i")
     values, numbers = (value,), tuple(range(10))
-    assert decode(b"".join(encode(values, ())), bytes, [MAX_ITEMS, 1], ()) == values
+    assert decode(b"".join(encode(values, ())), bytes, MAX_ITEMS, ()) == values
 
     def ours() -> object:
-        return decode(b"".join(encode(values, ())), bytes, [MAX_ITEMS, 1], ())
+        return decode(b"".join(encode(values, ())), bytes, MAX_ITEMS, ())
 
     def public() -> object:
         return codec.decode(b"".join(codec.encode(values)))

@@ -15,7 +15,6 @@ from .call import peer
 from .contexts import ContextTable
 from .journal import note
 from .ndr.blank import blank
-from .ndr.budget import MAX_DEPTH
 from .ndr.errors import NdrError
 from .ndr.layout import ContextHandle, Encoding, Field, Parameters
 from .ndr.strictness import DEFAULT, Strictness
@@ -195,7 +194,7 @@ def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callab
 
     def run(stub: Octets) -> list[Octets] | Fault:
         try:
-            given = decode(stub, octets, [items, MAX_DEPTH], ())
+            given = decode(stub, octets, items, ())
         except Exception as failure:
             return _refused(operation, request.explained_stub(stub, (), failure))
         try:

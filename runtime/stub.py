@@ -12,7 +12,7 @@ from uuid import UUID
 
 from .classes import NamedTuple, dataclass
 from .ndr import layout_samba as samba
-from .ndr.budget import MAX_DEPTH, MAX_ITEMS
+from .ndr.budget import MAX_ITEMS
 from .ndr.compiler import Octets
 from .ndr.errors import NdrError
 from .ndr.expression import compare, present, this, when
@@ -308,7 +308,7 @@ class Client(_Calls):
         if release is not None or encoding is not Encoding.NDR:
             return self._decode(operation, values, reply)[0]  # type: ignore[no-any-return]
         try:
-            return decode(stub, bytes, [MAX_ITEMS, MAX_DEPTH], values)[0]  # type: ignore[no-any-return]
+            return decode(stub, bytes, MAX_ITEMS, values)[0]  # type: ignore[no-any-return]
         except Exception as failure:
             error = operation.ndr.response.explained_stub(stub, values, failure)
             raise BadStubData(f"{operation.name}: {error}") from error

@@ -37,7 +37,7 @@ Octets = bytes | bytearray | memoryview
 NOTHING: Final = Parameters()
 
 Encoder: TypeAlias = Callable[[Sequence[Any], Sequence[Any]], list[Octets]]
-Decoder: TypeAlias = Callable[[Octets, Callable[[Any], Any], list[int], Sequence[Any]], tuple[Any, ...]]
+Decoder: TypeAlias = Callable[[Octets, Callable[[Any], Any], int, Sequence[Any]], tuple[Any, ...]]
 
 
 class Codec:
@@ -86,7 +86,7 @@ class Codec:
         """
         decode = self._decode or self.decoder()
         try:
-            return decode(stub, octets, [items, MAX_DEPTH], outer)
+            return decode(stub, octets, items, outer)
         except Exception as failure:
             if isinstance(outer, Carried):
                 outer.referents.restore()
@@ -104,7 +104,7 @@ class Codec:
             reading = Reading(self.parameters, self.outer, self.encoding, self.strictness, front=True)
             front = self._front = reading.compile("decode", _SUPPORT)
         try:
-            return cast(tuple[tuple[Any, ...], int], front(stub, octets, [items, MAX_DEPTH], ()))
+            return cast(tuple[tuple[Any, ...], int], front(stub, octets, items, ()))
         except Exception:  # as of `decode`, which explains it
             return None
 
@@ -117,7 +117,7 @@ class Codec:
         return encode
 
     def decoder(self) -> Decoder:
-        """The bare function `(stub, octets, [items, MAX_DEPTH], outer)`; whatever it raises, `explained_stub`."""
+        """The bare function `(stub, octets, items, outer)`; whatever it raises, `explained_stub`."""
         decode = self._decode
         if decode is None:
             reading = Reading(self.parameters, self.outer, self.encoding, self.strictness)

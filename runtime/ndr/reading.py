@@ -59,7 +59,7 @@ from .strictness import DEFAULT, Strictness
 
 
 class Reading(ReadingContexts):
-    """Writes `decode(buf, octets, q, ins)`: the values of `parameters` as a tuple."""
+    """Writes `decode(buf, octets, items, ins)`: the values of `parameters` as a tuple."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Reading(ReadingContexts):
         self._write(parameters, outer)
 
     def _write(self, parameters: Parameters, outer: Parameters) -> None:
-        self.lines.append("def decode(buf, octets, q, ins):")
+        self.lines.append("def decode(buf, octets, items, ins):")
         if not (self.recursive or self.front):
             self._once(parameters, outer)
             return
@@ -115,7 +115,7 @@ class Reading(ReadingContexts):
             self._body(parameters, outer)
 
     def _open(self) -> None:
-        self.line("end = len(buf); o = 0; full = {}")
+        self.line("end = len(buf); o = 0; full = {}; q = [items, MAX_DEPTH]")
         if self.kinds:
             self.line(f"call = {'in_request(ins)' if self.carried else 'None'}")
 

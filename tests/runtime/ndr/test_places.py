@@ -90,7 +90,7 @@ TAGGED = Struct(Node, "v" / Short, "next" / SwitchIs(Union(Short, {0: Byte, 1: L
 def place(parameters: Parameters, stub: bytes, strictness: Strictness = DEFAULT) -> NdrError:
     """The error of the codec alone."""
     try:
-        Codec(parameters, NOTHING, Encoding.NDR, strictness).decoder()(stub, bytes, [1 << 20, 1024], ())
+        Codec(parameters, NOTHING, Encoding.NDR, strictness).decoder()(stub, bytes, 1 << 20, ())
     except Exception as failure:  # whatever generated code raises
         places = Places()
         written = Reading(parameters, NOTHING, Encoding.NDR, strictness, places)
@@ -194,7 +194,7 @@ def test_truncated_vector_has_the_status_and_a_place(vector, encoding):
     codec = compiled(parameters, NOTHING, encoding)
     for cut in range(len(stub)):
         with pytest.raises(Exception) as raised:
-            codec.decoder()(stub[:cut], bytes, [1 << 20, 1024], ())
+            codec.decoder()(stub[:cut], bytes, 1 << 20, ())
         places = Places()
         lines = Reading(parameters, NOTHING, encoding, places=places).lines
         error, theirs = located(raised.value, lines, places, cut), codec.explained_stub(stub[:cut], (), raised.value)
