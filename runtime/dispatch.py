@@ -37,7 +37,7 @@ Wrap = Callable[[Interface, Operation[Any], Callable[..., Any]], Callable[..., A
 """What is put around a method."""
 
 
-_ANSWERED_IN = {Encoding.NDR: Encoding.NDR, Encoding.NDR_BIG: Encoding.NDR, Encoding.NDR64: Encoding.NDR64}
+ANSWERED_IN = {Encoding.NDR: Encoding.NDR, Encoding.NDR_BIG: Encoding.NDR, Encoding.NDR64: Encoding.NDR64}
 """What a request's encoding is answered in: a server writes in its own order of octets, and says so (C706 14.1)."""
 
 
@@ -180,8 +180,8 @@ def serve(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTab
     try:
         result = _invoke(method, given, contexts)
     except (Exception, SystemExit) as error:
-        return _failed(method, given, error, _ANSWERED_IN[encoding], contexts)
-    return _answered(method, given, result, _ANSWERED_IN[encoding], contexts)
+        return _failed(method, given, error, ANSWERED_IN[encoding], contexts)
+    return _answered(method, given, result, ANSWERED_IN[encoding], contexts)
 
 
 def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callable[[Octets], list[Octets] | Fault]:
@@ -222,8 +222,8 @@ async def serve_async(method: Method, stub: Octets, encoding: Encoding, contexts
     try:
         result = await _invoke(method, given, contexts)
     except (Exception, SystemExit) as error:
-        return _failed(method, given, error, _ANSWERED_IN[encoding], contexts)
-    return _answered(method, given, result, _ANSWERED_IN[encoding], contexts)
+        return _failed(method, given, error, ANSWERED_IN[encoding], contexts)
+    return _answered(method, given, result, ANSWERED_IN[encoding], contexts)
 
 
 def answer(method: Method | Fault, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets] | Fault:

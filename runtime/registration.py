@@ -20,13 +20,15 @@ from .endpoint_map import NIL
 from .endpoints import Endpoint
 from .interfaces import registrar
 from .journal import note
-from .status import RpcError
+from .status import BindRefused, Fault, InvalidBinding, RpcError
 from .stub import Handle
 from .towers import NDR, Syntax, Tower, build
 
 MAPPER: Final = "ncalrpc:[epmapper]"
-TIMEOUT: Final = 2.0
+TIMEOUT: Final = 5.0
 """Seconds that a server lets a mapper take."""
+RETRY: Final = 2.0
+"""Seconds after which a server looks again for a mapper that was not there, or did not answer in time."""
 PERIOD: Final = 10.0
 """Seconds after which a server says again what it has."""
 
@@ -59,7 +61,7 @@ def _entry(registration: Registration, endpoint: Endpoint) -> Registered:
 class Announcer:
     """Keeps a server registered. From any thread.
 
-    said: gives what the server has to say. insist: go on looking for a mapper when there is none at first.
+    said: gives what the server has to say. insist: go on looking for a mapper that is not there at first, or refuses.
     """
 
     def __init__(self, said: Callable[[], list[Registered]], *, insist: bool) -> None:
@@ -72,12 +74,14 @@ class Announcer:
         self._over = False
         self._complained = False
         """It has been said that there is no mapper; that is said once."""
+        self._refused = False
+        """The mapper, or what has its port, will not have this server; asking again would change nothing."""
         self._thread: threading.Thread | None = None
 
     def begin(self) -> bool:
-        """Register, and see to it that it stays so; says whether there was a mapper."""
+        """Register, and see to it that it stays so; says whether it is done already."""
         found = self.announce()
-        if (found or self._insist) and self._thread is None and not self._over:
+        if not (self._refused and not self._insist) and self._thread is None and not self._over:
             self._thread = threading.Thread(target=self._keep, name="lrpc registration", daemon=True)
             self._thread.start()
         return found
@@ -108,9 +112,10 @@ class Announcer:
                 else:
                     note("not_registered", reason=str(error))
                 self._complained = True
+                self._refused = isinstance(error, Fault | BindRefused | InvalidBinding)
                 self._hang_up()
                 return False
-            self._complained = False
+            self._complained = self._refused = False
             return True
 
     def _say(self) -> None:
@@ -127,6 +132,6 @@ class Announcer:
 
     def _keep(self) -> None:
         while not self._over:
-            self._changed.wait(PERIOD)
+            self._changed.wait(RETRY if self._client is None else PERIOD)
             self._changed.clear()
             self.announce()

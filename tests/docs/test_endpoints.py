@@ -63,6 +63,7 @@ def test_every_operation_of_the_management_interface_is_there() -> None:
 
 def test_numbers_of_the_page_are_those_of_the_code() -> None:
     assert f"{MapLimits().max_annotation} characters" in FLAT
-    assert registration.PERIOD == 10
+    assert (registration.PERIOD, registration.RETRY) == (10, 2)
     assert "Every ten seconds" in FLAT
+    assert "has lost every two" in FLAT
     assert f"{NOT_REGISTERED:#X}".replace("X", "x") in FLAT

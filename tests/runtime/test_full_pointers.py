@@ -53,8 +53,7 @@ class Loop:
         answer = dispatch.answer(self.method(opnum), self.kept(parts), self.encoding, ContextTable(uuid4, 1))
         if isinstance(answer, lrpc.Fault):
             raise answer
-        answered = Encoding.NDR if self.encoding is Encoding.NDR_BIG else self.encoding
-        return self.spoil(self.kept(answer)), answered, None
+        return self.spoil(self.kept(answer)), dispatch.ANSWERED_IN[self.encoding], None
 
     def method(self, opnum: int) -> Method:
         return self.registry.find(self.interface.uuid, self.interface.version, opnum, None, "here")

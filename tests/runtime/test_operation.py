@@ -68,7 +68,7 @@ class Through:
         answer = dispatch.answer(found, b"".join(parts), self.encoding, self._contexts)
         if isinstance(answer, lrpc.Fault):
             raise answer
-        return b"".join(answer), self.encoding, None
+        return b"".join(answer), dispatch.ANSWERED_IN[self.encoding], None
 
     def close(self) -> None:
         """Nothing is held."""

@@ -142,6 +142,7 @@ def test_server_that_insists_finds_a_mapper_that_comes_later(
     hosts: Callable[..., Any], mappers: Callable[..., Any], face: str, monkeypatch: pytest.MonkeyPatch, until: Until
 ) -> None:
     monkeypatch.setattr(registration, "PERIOD", 0.01)
+    monkeypatch.setattr(registration, "RETRY", 0.01)
     host = hosts(face, register_endpoints=True)
     host.server.register(host.service)
     where = host.listen("ncalrpc:[early]")
@@ -153,6 +154,7 @@ def test_mapper_that_is_started_anew_hears_of_all_servers(
     mapper: Any, hosts: Callable[..., Any], face: str, monkeypatch: pytest.MonkeyPatch, until: Until
 ) -> None:
     monkeypatch.setattr(registration, "PERIOD", 0.01)
+    monkeypatch.setattr(registration, "RETRY", 0.01)
     host = hosts(face)
     host.server.register(host.service)
     where = host.listen("ncalrpc:[steady]")
@@ -205,6 +207,27 @@ def test_announcer_that_has_ended_says_nothing_more(mapper: Any) -> None:
 def test_announcer_without_a_mapper_says_so() -> None:
     announcer = Announcer(list, insist=False)
     assert not announcer.begin()
+    announcer.end()
+
+
+def test_mapper_that_does_not_answer_in_time_is_asked_again(
+    mapper: Any, monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    announcer = Announcer(list, insist=False)
+    monkeypatch.setattr(registration, "TIMEOUT", 1e-9)
+    assert not announcer.begin()
+    monkeypatch.setattr(registration, "TIMEOUT", 20.0)
+    monkeypatch.setattr(registration, "RETRY", 0.01)
+    announcer.change()
+    until(lambda: announcer._client is not None)
+    announcer.end()
+
+
+def test_mapper_that_refuses_is_not_asked_again(mappers: Callable[..., Any]) -> None:
+    mappers(may_register=lambda caller: False)
+    announcer = Announcer(list, insist=False)
+    assert not announcer.begin()
+    assert announcer._thread is None
     announcer.end()
 
 
