@@ -99,6 +99,7 @@ def _serve_blocking(served: Any, bindings: Sequence[str], announce: Announce, se
     try:
         with Server() as server:
             server.register(served)
+            server.start()  # first, so that who reads an announcement is served, and finds the server at the mapper
             for binding in bindings:
                 announce(server.listen(binding, security=security))
             server.serve_forever()
