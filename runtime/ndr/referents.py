@@ -13,7 +13,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from .layout_pointers import SHARED, has_identity
@@ -95,10 +95,10 @@ class Referents:
         """The object that was there before, which gets what a new one of its class holds; else the new one."""
         if before is value or type(before) is not type(value):
             return value
-        kind: Any = type(value)
+        kind = type(value)
         if kind in UNCHANGING:
             return before if before == value else value
-        if not can_begin(kind, *_names(value)):
+        if not can_begin(cast(Any, kind), *_names(value)):
             return value
         self.begin([before], kind)
         if isinstance(value, list):
