@@ -9,10 +9,13 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from .call import remaining
+from .async_pipe_call import AsyncioPipeCall
+from .call import ends, remaining
 from .channel import dropped, ended, settled
 from .ndr.layout import Encoding
-from .status import ConnectionLost, DeadlineExceeded, Ran, RpcError
+from .piped_reply import PipeCall
+from .piping import Pieces
+from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, Ran, RpcError
 from .stub import Octets, Reply
 from .wire import Arrival, Outcome, Wire
 
@@ -40,6 +43,10 @@ class AsyncioChannel:
         self._broken: RpcError | None = None
         self._descriptor = wire.fileno()
         self._room_to_send: asyncio.Future[None] | None = None
+        self._piped: AsyncioPipeCall | None = None
+        """The call with pipes that has the connection to itself."""
+        self._owner: asyncio.Task[object] | None = None
+        self._is_read = True
         self._loop.add_reader(self._descriptor, self._readable)
 
     async def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
@@ -60,8 +67,63 @@ class AsyncioChannel:
         """Give up the connection; calls that wait fail."""
         self._break(ConnectionLost("the client closed the connection"))
 
+    # Calls with pipes
+
+    def open(self, opnum: int, pieces: Pieces) -> PipeCall:
+        """A call with pipes. It has the connection from when its response is asked for until its end."""
+        return AsyncioPipeCall(self, self._wire, opnum, pieces, self._timeout, ends())
+
+    async def take_turns(self, call: AsyncioPipeCall) -> None:
+        """Have the connection to oneself, once no other call is sent."""
+        self._refuse_owner()
+        await self._sending.acquire()
+        try:
+            if self._rest is not None:
+                await asyncio.wait((self._rest,))
+        except asyncio.CancelledError:
+            self._sending.release()
+            raise
+        if self._broken is not None:
+            self._sending.release()
+            raise ConnectionLost(f"the connection had ended before: {self._broken}", ran=Ran.NO)
+        self._piped, self._owner = call, asyncio.current_task()
+
+    def disown(self) -> None:
+        """The task of a call with pipes may make calls again, which wait for their turns."""
+        self._owner = None
+
+    def give_turns(self) -> None:
+        """Let others have the connection."""
+        self._piped = self._owner = None
+        self._sending.release()
+
+    async def room(self) -> None:
+        """Wait until more can be sent."""
+        await self._writable()
+
+    def read(self, on: bool) -> None:
+        """Go on or stop to read the connection."""
+        if on is self._is_read or self._broken is not None:
+            return
+        self._is_read = on
+        if on:
+            self._loop.add_reader(self._descriptor, self._readable)
+        else:
+            self._loop.remove_reader(self._descriptor)
+
+    def end(self, error: RpcError) -> None:
+        """The connection is over."""
+        self._break(error)
+
+    def _refuse_owner(self) -> None:
+        if self._owner is not None and self._owner is asyncio.current_task():
+            raise PipeOrderError("a call with pipes of this task has the connection: read it to its end or close it")
+
+    # One call
+
     async def _send(self, opnum: int, parts: Sequence[Octets]) -> asyncio.Future[Outcome]:
         """Begin to send a request: a caller that is cancelled before has sent nothing, and later stops nothing."""
+        self._refuse_owner()
         async with self._sending:
             if self._rest is not None:
                 await asyncio.wait((self._rest,))
@@ -122,11 +184,16 @@ class AsyncioChannel:
                 if arrivals is None:
                     return
                 self._deliver(arrivals)
+                if not self._is_read:
+                    return
         except RpcError as error:
             self._break(error)
 
     def _deliver(self, arrivals: list[Arrival]) -> None:
         for key, outcome in arrivals:
+            if self._piped is not None and self._piped.key == key:
+                self._piped.deliver(outcome)
+                continue
             future = self._waiting.pop(key, None)
             if future is not None and not future.done():
                 future.set_result(outcome)
@@ -152,6 +219,8 @@ class AsyncioChannel:
                 self._loop.remove_writer(self._descriptor)
                 _ready(self._room_to_send)
             self._wire.close()
+        if self._piped is not None:
+            self._piped.deliver(ended(error))
         waiting, self._waiting = self._waiting, {}
         for future in waiting.values():
             if not future.done():

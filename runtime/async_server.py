@@ -6,25 +6,32 @@ import asyncio
 import contextvars
 import os
 from collections.abc import Sequence
+from contextlib import aclosing
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from ..transports import errors as transport
-from . import dispatch
+from . import dispatch, piped_method
 from .binding import StringBinding
 from .call import Limits, set_caller
+from .dispatch import Method
 from .ended import Ended, Slow, note_end
 from .endpoints import Endpoint
+from .feed import Feed
 from .journal import note
 from .management import Authorize
+from .piping import AsyncPipeStream, Part
 from .server import Serving
 from .session import SEND_TIMEOUT, Answer, Call, Session
-from .status import NCA_CANCEL, CallCancelled, Ran
+from .status import NCA_CANCEL, CallCancelled, Fault, Ran
 
 if TYPE_CHECKING:
     from .intercept import AsyncInterceptor
 
 
+TURN: Final = 0.002
+"""Seconds that a pipe that is always ready may be sent before other tasks have their turn."""
 BURST: Final = 64
 """Messages taken from one connection before the others have their turn."""
 
@@ -171,7 +178,7 @@ class AsyncServer(Serving):
     def _readable(self, session: Session, client: _Client) -> None:
         try:
             for _ in range(BURST):
-                if client.running >= self.limits.max_calls:
+                if client.running >= self.limits.max_calls or session.full:
                     self._pause(session, client)
                     return
                 calls = session.receive_now()
@@ -193,10 +200,10 @@ class AsyncServer(Serving):
         try:
             if session not in self._sessions:  # it ended before the call began
                 return
-            answer = await _answer(session, call)
-            async with client.sending:
-                for _ in session.answering(call, answer):
-                    await _room(session)
+            if call.feed is not None:
+                await self._serve_piped(session, client, call, call.feed)
+                return
+            await self._send(session, client, call, await _answer(session, call))
         except Ended as end:
             note_end(session.caller, end)
             client.over = True
@@ -206,6 +213,46 @@ class AsyncServer(Serving):
                 self._finish(session, client)
             else:
                 self._resume(session, client)
+
+    async def _serve_piped(self, session: Session, client: _Client, call: Call, feed: Feed) -> None:
+        """Run a call with pipes: its request is read and its response sent as the method goes on."""
+        assert isinstance(call.method, Method)
+
+        async def receive() -> Part:
+            part = await _next_part(feed, self.limits.max_silence)
+            self._resume(session, client)
+            return part
+
+        loop = asyncio.get_running_loop()
+        pieces = piped_method.serve(call.method, receive, session.contexts, self.limits.max_request, AsyncPipeStream)
+        try:
+            async with aclosing(pieces):
+                turn = loop.time()
+                async for piece in pieces:
+                    if not session.wanted(call):
+                        return
+                    if loop.time() - turn > TURN:
+                        await asyncio.sleep(0)
+                        turn = loop.time()
+                    async with client.sending:
+                        for _ in session.answering_piece(call, piece):
+                            wanted = session.wanted(call)
+                            await _room(session, self.limits.max_silence if wanted else None, feed)
+                            if not session.wanted(call):
+                                await pieces.aclose()
+        except Fault as fault:
+            await self._send(session, client, call, fault)
+        except asyncio.CancelledError:
+            if _is_cancelled():
+                raise
+            await self._send(session, client, call, CallCancelled(NCA_CANCEL, ran=Ran.YES))
+        finally:
+            session.forget(call)
+
+    async def _send(self, session: Session, client: _Client, call: Call, answer: Answer) -> None:
+        async with client.sending:
+            for _ in session.answering(call, answer):
+                await _room(session)
 
     def _finish(self, session: Session, client: _Client) -> None:
         """End a connection once its calls have: a client may have closed its half only, and what they use stays."""
@@ -221,7 +268,7 @@ class AsyncServer(Serving):
         asyncio.get_running_loop().remove_reader(client.descriptor)
 
     def _resume(self, session: Session, client: _Client) -> None:
-        if client.paused and session in self._sessions and not self._stopped.is_set():
+        if client.paused and not session.full and session in self._sessions and not self._stopped.is_set():
             client.paused = False
             asyncio.get_running_loop().add_reader(client.descriptor, self._readable, session, client)
 
@@ -240,27 +287,51 @@ async def _answer(session: Session, call: Call) -> Answer:
     try:
         return await dispatch.answer_async(call.method, call.stub, call.encoding, session.contexts)
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if _is_cancelled():
             raise
         return CallCancelled(NCA_CANCEL, ran=Ran.YES)
 
 
-async def _room(session: Session) -> None:
-    """Wait until more can be sent."""
+def _is_cancelled() -> bool:
+    """Is it the task that is cancelled, and not something that it waited for?"""
+    task = asyncio.current_task()
+    return task is not None and bool(task.cancelling())
+
+
+async def _next_part(feed: Feed, timeout: float) -> Part:
+    """The next part of a request with pipes."""
+    while (part := feed.take()) is None:
+        come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        feed.wake = partial(_ready, come)
+        try:
+            async with asyncio.timeout(timeout):
+                await come
+        except TimeoutError:
+            raise Fault(NCA_CANCEL, "the client does not go on with the call", ran=Ran.YES) from None
+        finally:
+            feed.wake = None
+    return part
+
+
+async def _room(session: Session, timeout: float | None = SEND_TIMEOUT, feed: Feed | None = None) -> None:
+    """Wait until more can be sent, or something has happened to `feed`."""
     loop = asyncio.get_running_loop()
     descriptor = session.fileno()
     if descriptor < 0:
         raise Ended("the connection was closed")
     ready: asyncio.Future[None] = loop.create_future()
     loop.add_writer(descriptor, _ready, ready)
+    if feed is not None:
+        feed.wake = partial(_ready, ready)
     try:
-        async with asyncio.timeout(SEND_TIMEOUT):
+        async with asyncio.timeout(timeout):
             await ready
     except TimeoutError:
         raise Ended("the client leaves its answers unread") from None
     finally:
         loop.remove_writer(descriptor)
+        if feed is not None:
+            feed.wake = None
 
 
 def _ready(future: asyncio.Future[None]) -> None:

@@ -21,11 +21,11 @@ from .ndr.errors import NdrError
 from .ndr.explain import Explanation
 from .ndr.explain import explain as explain_octets
 from .ndr.json_form import from_json, to_json
-from .ndr.layout import ContextHandle, Encoding, Layout, Parameters
+from .ndr.layout import ContextHandle, Encoding, Layout, Parameters, Pipe, PipeItems, PipeOctets
 from .ndr.siblings import correlated
 from .ndr.strictness import ALONE, Strictness
 from .ndr.type_serialization import CodecOf, StreamReader, StreamWriter, type_alone
-from .operation import Codecs
+from .operation import Codecs, Parameter
 from .status import ArgumentError, StatusError
 from .stub import Client, Handle, Interface, Operation
 
@@ -270,7 +270,7 @@ def call(client: Client, operation: Operation[Any], data: Any) -> Any:
         raise ArgumentError(f"{operation.name}: {error}") from error
     given = {name: _handed(client, operation, name, value) for name, value in arguments.items()}
     try:
-        result = getattr(client, operation.method)(**given)
+        result = _drained(operation, getattr(client, operation.method)(**given))
     except StatusError as error:
         if error.result is not None:
             error.result = _results(operation, error.result, arguments)
@@ -284,6 +284,23 @@ def _handed(client: Client, operation: Operation[Any], name: str, value: Any) ->
     if isinstance(layout, ContextHandle) and value is not None:
         return Handle(value, layout.name, client, None)
     return value
+
+
+def _drained(operation: Operation[Any], result: Any) -> Any:
+    """A result whose pipes are read to their ends, as the values of the operation."""
+    if not any(found.piped for found in operation.outward):
+        return result
+    if operation.pipe_alone:
+        return _all_of(operation.outward[0], result)
+    names = type(result).__slots__
+    outs = zip(names, operation.given_back, strict=False)
+    pipes = {name: _all_of(found, getattr(result, name)) for name, found in outs if found.piped}
+    return tuple(pipes[name] if name in pipes else getattr(result, name) for name in names)
+
+
+def _all_of(parameter: Parameter, stream: Iterable[Any]) -> Any:
+    octets = isinstance(parameter.layout, Pipe) and parameter.layout.octets
+    return PipeOctets(b"".join(stream)) if octets else PipeItems(stream)
 
 
 def _results(operation: Operation[Any], result: Any, arguments: Mapping[str, Any]) -> Any:

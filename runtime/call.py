@@ -41,6 +41,8 @@ class Limits:
     """Calls that run at once on one connection; what comes beyond waits, or is refused over the network."""
     max_contexts: int = 1024
     """Context handles open in one association."""
+    max_silence: float = 30.0
+    """In the middle of a call with pipes: between two reads of a client that takes its results, or sends."""
     handshake: float = 10.0
     """From connecting to the first call that is understood."""
 
@@ -116,6 +118,11 @@ def deadline(seconds: float) -> Generator[None, None, None]:
         yield
     finally:
         _deadline.reset(token)
+
+
+def ends() -> float | None:
+    """When the calls made now have to be over, by time.monotonic; None unless a `deadline` says so."""
+    return _deadline.get()
 
 
 def time_left(timeout: float) -> float:

@@ -9,23 +9,23 @@ server that serves one call at a time reads nothing while it sends, so a client 
 
 from __future__ import annotations
 
-import math
 import select
 import threading
 import time
 from collections.abc import Sequence
 from typing import Final
 
-from .call import remaining
+from .call import ends, remaining
 from .ndr.layout import Encoding
-from .status import ConnectionLost, DeadlineExceeded, ProtocolError, Ran, RpcError
+from .pipe_call import BlockingPipeCall
+from .piped_reply import PipeCall
+from .piping import Pieces
+from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, ProtocolError, Ran, RpcError
 from .stub import Octets, Reply
-from .wire import Arrival, Message, Outcome, Wire
+from .wire import FALSE_ROOM, Arrival, Message, Outcome, Wire, ready
 
 GLANCE: Final = 0.05
 """Seconds that a sender without room waits before it looks whether the turn to read has become free."""
-FALSE_ROOM: Final = 0.001
-"""Seconds that it waits where room was promised and there was none: the descriptor of `memory` always promises."""
 MAX_LAST: Final = 1024
 """Messages that are looked through for the answer to a call that could not be sent to its end."""
 
@@ -48,7 +48,7 @@ def settled(outcome: Outcome) -> Reply:
             raise outcome
         finally:
             del outcome  # or the error's traceback would hold the error, and what its frames hold, in a circle
-    return outcome
+    return outcome  # type: ignore[return-value]  # only calls with pipes have Parts
 
 
 def dropped(outcome: Outcome) -> None:
@@ -74,6 +74,8 @@ class BlockingChannel:
         self._reading = threading.Lock()
         self._waiting: dict[int, _Slot] = {}
         self._broken: RpcError | None = None
+        self._owner: int | None = None
+        """The thread of the call with pipes that has both turns."""
 
     def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """Send a request and wait for its response."""
@@ -103,6 +105,46 @@ class BlockingChannel:
         """Give up the connection; calls that wait fail."""
         self._break(ConnectionLost("the client closed the connection"))
 
+    # Calls with pipes
+
+    def open(self, opnum: int, pieces: Pieces) -> PipeCall:
+        """A call with pipes. It takes both turns when its response is asked for, and gives them back at its end."""
+        return BlockingPipeCall(self, self._wire, opnum, pieces, self._timeout, ends())
+
+    def take_turns(self, timeout: float) -> None:
+        """Have the connection to oneself, once the calls that read or send have had their turns."""
+        until = time.monotonic() + timeout
+        self._refuse_owner()
+        if not self._sending.acquire(timeout=timeout):
+            raise DeadlineExceeded("another call was still being sent", ran=Ran.NO)
+        if not self._reading.acquire(timeout=max(until - time.monotonic(), 0)):
+            self._sending.release()
+            raise DeadlineExceeded("another call was still being read", ran=Ran.NO)
+        self._owner = threading.get_ident()
+        if self._broken is not None:
+            self.give_turns()
+            raise self._over()
+
+    def give_turns(self) -> None:
+        """Let others have the connection."""
+        self._owner = None
+        self._reading.release()
+        self._sending.release()
+        if self._waiting:
+            self._promote()
+
+    def deliver(self, arrival: Arrival) -> None:
+        """Hand an outcome to the call that waits for it."""
+        self._deliver(*arrival)
+
+    def end(self, error: RpcError) -> None:
+        """The connection is over."""
+        self._break(error)
+
+    def _refuse_owner(self) -> None:
+        if self._owner == threading.get_ident():
+            raise PipeOrderError("a call with pipes of this thread has the connection: read it to its end or close it")
+
     # Sharing
 
     def _alone(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Outcome:
@@ -118,6 +160,7 @@ class BlockingChannel:
     def _together(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Reply:
         """A call while other threads have theirs."""
         until, slot, key = time.monotonic() + timeout, _Slot(), 0
+        self._refuse_owner()
         if not self._sending.acquire(timeout=timeout):
             raise DeadlineExceeded("another call was still being sent", ran=Ran.NO)
         try:
@@ -246,7 +289,7 @@ class BlockingChannel:
         if left <= 0:
             raise DeadlineExceeded("no room to send it in time", ran=_ran(gone))
         events = (select.POLLIN if turn else 0) | (0 if lied else select.POLLOUT)
-        return bool(_ready(self._wire.fileno(), events, min(left, FALSE_ROOM if lied else GLANCE)) & select.POLLOUT)
+        return bool(ready(self._wire.fileno(), events, min(left, FALSE_ROOM if lied else GLANCE)) & select.POLLOUT)
 
     def _take(self, key: int, slot: _Slot, gone: int) -> bool:
         """With the turn to read: hand out what has come, if anything has."""
@@ -304,15 +347,6 @@ class BlockingChannel:
 def _ran(gone: int) -> Ran:
     """What a failure in the middle of sending means to the call, of which so many octets have gone."""
     return Ran.UNKNOWN if gone else Ran.NO
-
-
-def _ready(descriptor: int, events: int, seconds: float) -> int:
-    """Which of `events` a descriptor has come to within `seconds`; a closed one has nothing to wait for."""
-    if descriptor < 0:
-        return 0
-    poll = select.poll()
-    poll.register(descriptor, events)
-    return next((ready for _, ready in poll.poll(math.ceil(seconds * 1000))), 0)
 
 
 def _wake(slot: _Slot) -> None:

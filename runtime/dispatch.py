@@ -53,6 +53,8 @@ class Method(NamedTuple):
     """Objects that one request may make."""
     strictness: Strictness
     """What is overlooked in requests."""
+    piped: bool = False
+    """The operation has pipes: `piped_method.py` serves it."""
 
 
 class Registration(NamedTuple):
@@ -108,6 +110,7 @@ class Registry:
                     octets,
                     self._items,
                     strictness,
+                    operation.piped,
                 )
                 for operation in interface.operations
             }
@@ -178,10 +181,10 @@ def serve(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTab
     """Run one call to a blocking method: the parts of the response's stub, or a Fault."""
     given = _decoded(method, stub, encoding)
     try:
-        result = _invoke(method, given, contexts)
+        result = invoke(method, given, contexts)
     except (Exception, SystemExit) as error:
-        return _failed(method, given, error, ANSWERED_IN[encoding], contexts)
-    return _answered(method, given, result, ANSWERED_IN[encoding], contexts)
+        return failed(method, given, error, ANSWERED_IN[encoding], contexts)
+    return answered(method, given, result, ANSWERED_IN[encoding], contexts)
 
 
 def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callable[[Octets], list[Octets] | Fault]:
@@ -196,7 +199,7 @@ def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callab
         try:
             given = decode(stub, octets, items, ())
         except Exception as failure:
-            return _refused(operation, request.explained_stub(stub, (), failure))
+            return refused(operation, request.explained_stub(stub, (), failure))
         try:
             result = function(*given)
         except (Exception, SystemExit) as error:
@@ -204,14 +207,14 @@ def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callab
         try:
             return encode((result,), given)
         except Exception as failure:
-            return _unfit(operation, response.explained_value((result,), given, failure))
+            return unfit(operation, response.explained_value((result,), given, failure))
 
     return run
 
 
 def _failure(method: Method, given: Values, error: BaseException, contexts: ContextTable) -> list[Octets] | Fault:
     try:
-        return _failed(method, given, error, Encoding.NDR, contexts)
+        return failed(method, given, error, Encoding.NDR, contexts)
     except Fault as fault:
         return fault
 
@@ -220,10 +223,10 @@ async def serve_async(method: Method, stub: Octets, encoding: Encoding, contexts
     """Run one call to an asyncio method."""
     given = _decoded(method, stub, encoding)
     try:
-        result = await _invoke(method, given, contexts)
+        result = await invoke(method, given, contexts)
     except (Exception, SystemExit) as error:
-        return _failed(method, given, error, ANSWERED_IN[encoding], contexts)
-    return _answered(method, given, result, ANSWERED_IN[encoding], contexts)
+        return failed(method, given, error, ANSWERED_IN[encoding], contexts)
+    return answered(method, given, result, ANSWERED_IN[encoding], contexts)
 
 
 def answer(method: Method | Fault, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets] | Fault:
@@ -255,24 +258,28 @@ def _decoded(method: Method, stub: Octets, encoding: Encoding) -> Values:
         codec = operation.codecs(encoding, method.strictness).request
         return codec.decode(stub, octets=method.octets, items=method.items)
     except NdrError as error:
-        raise _refused(operation, error) from error
+        raise refused(operation, error) from error
 
 
-def _refused(operation: Operation[Any], error: NdrError) -> Fault:
+def refused(operation: Operation[Any], error: NdrError) -> Fault:
+    """A stub that does not fit the operation, as a fault."""
     note("bad_stub", operation=operation.name, reason=str(error), peer=peer(), status=error.status, offset=error.offset)
     return Fault(error.status, f"{operation.name}: {error}", ran=Ran.NO)
 
 
-def _unfit(operation: Operation[Any], error: NdrError) -> Fault:
-    _misfit(operation, str(error))
+def unfit(operation: Operation[Any], error: NdrError) -> Fault:
+    """Results that do not fit the operation, as a fault."""
+    misfit(operation, str(error))
     return Fault(NCA_UNSPECIFIED, f"{operation.name}: {error}", ran=Ran.YES)
 
 
-def _misfit(operation: Operation[Any], reason: str) -> None:
+def misfit(operation: Operation[Any], reason: str) -> None:
+    """Log a method that gave back what it must not."""
     note("bad_result", operation=operation.name, reason=reason, peer=peer())
 
 
-def _invoke(method: Method, given: Values, contexts: ContextTable) -> Any:
+def invoke(method: Method, given: Values, contexts: ContextTable) -> Any:
+    """What the method gives, or a coroutine of it."""
     operation = method.operation
     if operation.handles:
         given = _found(method, given, contexts)
@@ -293,13 +300,14 @@ def _found(method: Method, given: Values, contexts: ContextTable) -> Values:
     )
 
 
-def _answered(method: Method, given: Values, result: Any, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
+def answered(method: Method, given: Values, result: Any, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
+    """The stub of what a method gave back."""
     operation = method.operation
     if operation.plain:
         return _encoded(method, given, (result,), encoding)
     outs = _outs(operation, result)
     if operation.handles:
-        outs = _stored(method, given, outs, contexts)
+        outs = stored(method, given, outs, contexts)
     return _encoded(method, given, (*outs, 0) if operation.hidden else outs, encoding)
 
 
@@ -313,7 +321,7 @@ def _outs(operation: Operation[Any], result: Any) -> Values:
     outs: Values | None = result  # if the method keeps to its signature
     if isinstance(outs, tuple) and len(outs) == count:
         return outs
-    _misfit(operation, f"{type(result).__name__} where {count} results belong")
+    misfit(operation, f"{type(result).__name__} where {count} results belong")
     raise Fault(NCA_UNSPECIFIED, f"{operation.name} returned what it must not", ran=Ran.YES)
 
 
@@ -321,23 +329,23 @@ def _encoded(method: Method, given: Values, outs: Values, encoding: Encoding) ->
     try:
         return method.operation.codecs(encoding).response.encode(outs, given)
     except NdrError as error:
-        raise _unfit(method.operation, error) from error
+        raise unfit(method.operation, error) from error
 
 
-def _stored(method: Method, given: Values, outs: Values, contexts: ContextTable) -> Values:
+def stored(method: Method, given: Values, outs: Values, contexts: ContextTable) -> Values:
     """Context handles for objects: the one that an [in, out] handle came in as stays, unless None closes it."""
     operation = method.operation
     known = {parameter.name: value for parameter, value in zip(operation.inward, given, strict=True)}
-    stored = [
+    kept = [
         contexts.store(value, method.interface, parameter.layout.name, known.get(parameter.name))
         if isinstance(parameter.layout, ContextHandle)
         else value
         for parameter, value in zip(operation.given_back, outs, strict=False)
     ]
-    return (*stored, *outs[len(stored) :])
+    return (*kept, *outs[len(kept) :])
 
 
-def _failed(
+def failed(
     method: Method, given: Values, error: BaseException, encoding: Encoding, contexts: ContextTable
 ) -> list[Octets]:
     """What a method that raised answers: its status beside the other results, or a fault."""
@@ -348,10 +356,17 @@ def _failed(
         return _encoded(method, given, (*_beside(method, given, error.result, contexts), error.code), encoding)
     if isinstance(error, Fault):
         raise error
+    raise fault_of(operation, error) from error
+
+
+def fault_of(operation: Operation[Any], error: BaseException) -> Fault:
+    """What a method's error is to a client, where it is not told by a status."""
+    if isinstance(error, Fault):
+        return error
     if isinstance(error, StatusError):
-        raise Fault(error.code, str(error), ran=Ran.YES) from error
+        return Fault(error.code, str(error), ran=Ran.YES)
     note("failed", operation=operation.name, peer=peer(), failure=error)
-    raise Fault(NCA_UNSPECIFIED, ran=Ran.YES) from error
+    return Fault(NCA_UNSPECIFIED, ran=Ran.YES)
 
 
 def _beside(method: Method, given: Values, result: Any, contexts: ContextTable) -> Values:
@@ -363,9 +378,9 @@ def _beside(method: Method, given: Values, result: Any, contexts: ContextTable) 
         outs = (result,)
     outs = outs[:count]
     if len(outs) != count:
-        _misfit(operation, f"{type(result).__name__} beside its status, where {count} results belong")
+        misfit(operation, f"{type(result).__name__} beside its status, where {count} results belong")
         raise Fault(NCA_UNSPECIFIED, f"{operation.name} failed in a way that it must not", ran=Ran.YES)
-    return _stored(method, given, outs, contexts) if method.operation.handles else outs
+    return stored(method, given, outs, contexts) if method.operation.handles else outs
 
 
 def _alone(method: Method, given: Values, error: StatusError, encoding: Encoding) -> list[Octets]:
@@ -375,13 +390,13 @@ def _alone(method: Method, given: Values, error: StatusError, encoding: Encoding
     """
     operation = method.operation
     try:
-        outs = (*_blanks(operation, given), error.code)
+        outs = (*blanks(operation, given), error.code)
         return operation.codecs(encoding).response.encode(outs, given)
     except NdrError as impossible:
         raise Fault(error.code, f"{operation.name}: {error}; {impossible}", ran=Ran.YES) from error
 
 
-def _blanks(operation: Operation[Any], given: Values) -> Values:
+def blanks(operation: Operation[Any], given: Values) -> Values:
     """Results that say nothing: what came in for [in, out], else the zero of the type."""
     siblings = {parameter.name: value for parameter, value in zip(operation.inward, given, strict=True)}
     outs = Parameters(*(Field(found.name, found.layout) for found in operation.outward if not found.inward))
@@ -394,7 +409,15 @@ def check_face(implementation: object, *, asynchronous: bool) -> None:
     for interface in interfaces_of(implementation):
         for operation in interface.operations:
             function = getattr(implementation, operation.method)
-            if inspect.iscoroutinefunction(function) is not asynchronous:
+            if not _is_of_face(function, asynchronous=asynchronous, alone=operation.pipe_alone):
                 face, server = ("async def", "AsyncServer") if asynchronous else ("plain def", "Server")
                 name = f"{type(implementation).__name__}.{operation.method}"
                 raise TypeError(f"{server} takes methods that are {face}; {name} is not")
+
+
+def _is_of_face(function: Any, *, asynchronous: bool, alone: bool) -> bool:
+    """alone: the method gives back nothing but a pipe. For asyncio it gives an asynchronous iterator, unawaited."""
+    if alone and asynchronous:
+        return not inspect.isgeneratorfunction(function)
+    found = inspect.iscoroutinefunction(function) or (alone and inspect.isasyncgenfunction(function))
+    return found is asynchronous

@@ -17,7 +17,9 @@ from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding, pip
 from .call import Limits
 from .contexts import AssociationGroups, ContextTable
 from .dispatch import Registry
-from .session import LrpcSession, PduSession, Session
+from .lrpc_session import LrpcSession
+from .pdu_session import PduSession
+from .session import Session
 from .status import AccessDenied, InvalidBinding, ListenError, Ran, RpcError, ServerUnavailable
 from .wire import LrpcWire, PduWire, Wire
 

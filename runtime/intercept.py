@@ -12,7 +12,8 @@ with `await proceed(call)`. The first of the list is the outermost: it sees a ca
 
 An interceptor may proceed with other values (`call.with_values(...)`), more than once, or not at all; it may return
 another result, and raise. At a server what it raises becomes the answer as if the method had raised it. What is never
-a call is not seen: at a client arguments that do not fit, and at a server stubs that cannot be read.
+a call is not seen: at a client arguments that do not fit, and at a server stubs that cannot be read. Nor are, at a
+client, calls that give back pipes: they go on when the method has returned.
 
 Law: without interceptors nothing of this is on the way of a call.
 """
@@ -89,7 +90,9 @@ def intercept(client: Client | AsyncClient, interceptors: Sequence[Callable[...,
     def last(call: Invocation) -> Any:
         client = found()
         assert client is not None  # its method runs
-        return type(client)._call(client, call.operation, *call.values)  # type: ignore[arg-type]
+        kind = type(client)
+        way = kind._piped if call.operation.piped else kind._call
+        return way(client, call.operation, *call.values)  # type: ignore[arg-type]
 
     first, interface, connection = _chain(interceptors, last), client.interface, client.connection
 
@@ -97,7 +100,7 @@ def intercept(client: Client | AsyncClient, interceptors: Sequence[Callable[...,
         deadline = time.monotonic() + time_left(timeout)
         return first(Invocation(interface, operation, values, connection, None, deadline))
 
-    vars(client)["_call"] = call
+    vars(client).update(_call=call, _piped=call)
 
 
 def serving(
@@ -111,7 +114,8 @@ def serving(
     def last(call: Invocation) -> Any:
         values = call.values
         given = [value for place, value in enumerate(values) if place not in named] if named else values
-        return function(*given, **{name: values[place] for name, place in keywords})
+        result = function(*given, **{name: values[place] for name, place in keywords})
+        return _awaited(result) if operation.pipe_alone and hasattr(result, "__aiter__") else result
 
     first = _chain(interceptors, last)
 
@@ -121,6 +125,11 @@ def serving(
         return first(Invocation(interface, operation, values, caller=caller()))
 
     return serve
+
+
+async def _awaited(pipe: Any) -> Any:
+    """An asynchronous iterator, for those who await what a method gives."""
+    return pipe
 
 
 def _chain(interceptors: Sequence[Callable[..., Any]], last: Proceed) -> Proceed:

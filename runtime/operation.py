@@ -14,7 +14,7 @@ from uuid import UUID
 
 from .ndr.compiler import Codec, Decoder, Encoder, compiled
 from .ndr.expression import Inverse
-from .ndr.layout import AUTO, Array, ContextHandle, Encoding, Field, Layout, Mark, Parameters, Status
+from .ndr.layout import AUTO, Array, ContextHandle, Encoding, Field, Layout, Mark, Parameters, Pipe, Status
 from .ndr.shape import carries
 from .ndr.siblings import counts_of, items_in
 from .ndr.strictness import DEFAULT, Strictness
@@ -35,6 +35,11 @@ class Parameter(NamedTuple):
     outward: bool
     auto: bool = False
     partial: bool = False
+
+    @property
+    def piped(self) -> bool:
+        """Is it a pipe?"""
+        return isinstance(self.layout, Pipe)
 
 
 def In(name: str, layout: Layout, *, auto: bool = False) -> Parameter:  # noqa: N802 -- a word of the vocabulary
@@ -131,14 +136,25 @@ class Operation(Generic[R]):
 
     @cached_property
     def plain(self) -> bool:
-        """One result, no status, no context handle, nothing to fill in or to share: the shortest way."""
-        special = self.family is not None or self.handles or self.keywords or self.shares
+        """One result, no status, context handle or pipe, nothing to fill in or to share: the shortest way."""
+        special = self.family is not None or self.handles or self.keywords or self.shares or self.piped
         return len(self.response.fields) == 1 and not special
 
     @cached_property
     def shares(self) -> bool:
         """May full pointers of the response lead to objects of the request?"""
         return carries(self.request, self.response)
+
+    @cached_property
+    def piped(self) -> bool:
+        """Has it pipes, in either direction? Its calls go through `piping.py`."""
+        return any(found.piped for found in self.parameters)
+
+    @cached_property
+    def pipe_alone(self) -> bool:
+        """A pipe is all that a call gives back."""
+        results = len(self.given_back) - self.hidden
+        return results == 1 and any(found.piped for found in self.outward)
 
     @cached_property
     def handles(self) -> bool:

@@ -67,6 +67,15 @@ class DeadlineExceeded(RpcError, TimeoutError):
     """The call's time ran out."""
 
 
+class PipeOrderError(RpcError):
+    """A pipe, or what comes behind it, is used out of its turn: pipes are read one after the other, results last.
+
+    So is a call of the thread or task that is in the middle of a call with pipes, on the same connection.
+    """
+
+    ran = Ran.NO
+
+
 class ProtocolError(RpcError):
     """The peer sent what the protocol does not allow; the connection is closed."""
 

@@ -6,7 +6,7 @@ its callers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -50,6 +50,7 @@ from .ndr.layout import (
     MultiArray,
     NtStatus,
     Pipe,
+    PipeItems,
     Range,
     RefPtr,
     Short,
@@ -84,21 +85,24 @@ from .operation import (
     Out,
     Parameter,
 )
+from .piped_reply import PipeCall, PipedReply, explained
+from .piping import PR, AsyncPipeStream, Pieces, PipedResult, PipeStream, at_once, plan_of, request_pieces, streams
 from .status import ArgumentError, BadStubData, Ran
 
 if TYPE_CHECKING:
     from .automation import BSTR, SAFEARRAY, VARIANT, ArrayValue, SafeArray, Variant, VariantValue
 
 __all__ = [
-    "AUTO", "BSTR", "GUID", "NO_ARM", "SAFEARRAY", "VARIANT", "Array", "ArrayValue", "AsyncClient", "AsyncContract",
-    "AsyncIDispatch", "AsyncIUnknown", "BitSet", "Boolean", "Byte", "Char", "Client", "ConformantArray",
-    "ConformantVaryingArray", "Context", "ContextHandle", "Contract", "Conversion", "Converted", "Dimension",
-    "Double", "EncapsulatedUnion", "Enum", "ErrorStatus", "FixedArray", "Float", "FullPtr", "HResult", "Handle",
-    "Hyper", "IDispatch", "IUnknown", "Ignored", "In", "InOut", "Int3264", "Interface", "InterfacePtr",
-    "InterfaceRef", "Layout", "Long", "Mark", "MultiArray", "NamedTuple", "NtStatus", "OctetStream", "Octets",
-    "Operation", "Out", "Pipe", "Range", "RefPtr", "SafeArray", "Short", "Small", "String", "Struct", "SwitchIs",
-    "UHyper", "UInt3264", "ULong", "UShort", "USmall", "Union", "UniquePtr", "Variant", "VariantValue",
-    "VaryingArray", "WChar", "compare", "dataclass", "present", "samba", "shared", "this", "when",
+    "AUTO", "BSTR", "GUID", "NO_ARM", "SAFEARRAY", "VARIANT", "Array", "ArrayValue", "AsyncClient",
+    "AsyncContract", "AsyncIDispatch", "AsyncIUnknown", "AsyncOctetStream", "AsyncPipeStream", "BitSet", "Boolean",
+    "Byte", "Char", "Client", "ConformantArray", "ConformantVaryingArray", "Context", "ContextHandle", "Contract",
+    "Conversion", "Converted", "Dimension", "Double", "EncapsulatedUnion", "Enum", "ErrorStatus", "FixedArray",
+    "Float", "FullPtr", "HResult", "Handle", "Hyper", "IDispatch", "IUnknown", "Ignored", "In", "InOut", "Int3264",
+    "Interface", "InterfacePtr", "InterfaceRef", "Layout", "Long", "Mark", "MultiArray", "NamedTuple", "NtStatus",
+    "OctetStream", "Octets", "Operation", "Out", "Pipe", "PipeItems", "PipeStream", "PipedResult", "Range",
+    "RefPtr", "SafeArray", "Short", "Small", "String", "Struct", "SwitchIs", "UHyper", "UInt3264", "ULong",
+    "UShort", "USmall", "Union", "UniquePtr", "Variant", "VariantValue", "VaryingArray", "WChar", "compare",
+    "dataclass", "present", "samba", "shared", "this", "when",
 ]  # fmt: skip
 
 _AUTOMATION: Final = ("BSTR", "SAFEARRAY", "VARIANT", "ArrayValue", "SafeArray", "Variant", "VariantValue")
@@ -118,7 +122,9 @@ R = TypeVar("R")
 Context: TypeAlias = Any
 """A context handle: a Handle at the client, the server's own object at the server."""
 OctetStream: TypeAlias = Octets | Iterable[Octets]
-"""What goes into a pipe of octets: all of them, or one buffer after the other. It comes out as bytes."""
+"""What goes into a pipe of octets: all of them, or one buffer after the other."""
+AsyncOctetStream: TypeAlias = OctetStream | AsyncIterable[Octets]
+"""The same for asyncio."""
 InterfaceRef: TypeAlias = bytes
 """A reference to an object as it travels: an OBJREF ([MS-DCOM] 2.2.18)."""
 
@@ -137,6 +143,10 @@ class Channel(Protocol):
         """Send a request and wait for its response."""
         ...
 
+    def open(self, opnum: int, pieces: Pieces) -> PipeCall:
+        """A call with pipes; it begins when its response is asked for."""
+        ...
+
     def close(self) -> None:
         """Give up the connection."""
         ...
@@ -149,6 +159,10 @@ class AsyncChannel(Protocol):
 
     async def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """Send a request and wait for its response."""
+        ...
+
+    def open(self, opnum: int, pieces: Pieces) -> PipeCall:
+        """A call with pipes; it begins when its response is asked for."""
         ...
 
     async def close(self) -> None:
@@ -234,6 +248,30 @@ class _Calls:
         values = self._given(operation, values) if operation.handles else values
         return Carried(values) if operation.shares else values
 
+    def _reply(self, operation: Operation[Any], channel: Channel | AsyncChannel, values: tuple[Any, ...]) -> PipedReply:
+        """The reply of a call with pipes, which has not begun."""
+        plan = plan_of(operation, self._encoding)
+        front, sources = plan.divided(self._prepared(operation, values))
+        try:
+            parts = plan.front.encode(front)
+        except NdrError as error:
+            raise ArgumentError(f"{operation.name}: {error}") from error
+        pieces = explained(operation, request_pieces(plan, parts, sources))
+
+        def taken(outs: Sequence[Any]) -> Sequence[Any]:
+            return self._taken(operation, values, tuple(outs)) if operation.handles else outs
+
+        return PipedReply(operation, channel.open(operation.opnum, pieces), front, taken, self._strictness)
+
+    def _results(self, reply: PipedReply, operation: Operation[Any], kind: type[PR], face: type[Any]) -> PR:
+        """The results of a call, its pipes among them."""
+        result = reply.result = kind.__new__(kind)
+        result.__setattr__("_source", reply)
+        pipes = plan_of(operation, self._encoding).pipes_out
+        for (at, _), stream in zip(pipes, streams(reply, pipes, face), strict=True):
+            setattr(result, kind.__slots__[at], stream)
+        return result
+
     def _shaped(self, operation: Operation[R], values: tuple[Any, ...], outs: tuple[Any, ...]) -> R:
         """The result as the caller takes it."""
         return operation.shape(self._taken(operation, values, outs) if operation.handles else outs)
@@ -313,6 +351,20 @@ class Client(_Calls):
             error = operation.ndr.response.explained_stub(stub, values, failure)
             raise BadStubData(f"{operation.name}: {error}") from error
 
+    def _piped(self, operation: Operation[R], *values: Any) -> R:
+        """A call with [in] pipes only."""
+        return at_once(self._reply(operation, self._channel, values).whole())  # type: ignore[no-any-return]
+
+    def _stream(self, operation: Operation[R], *values: Any) -> PipeStream[R]:
+        """A call that gives back nothing but a pipe."""
+        source = self._reply(operation, self._channel, values)
+        [stream] = streams(source, plan_of(operation, self._encoding).pipes_out, PipeStream)
+        return stream  # type: ignore[no-any-return]
+
+    def _pipes(self, operation: Operation[Any], kind: type[PR], *values: Any) -> PR:
+        """A call that gives back pipes and more."""
+        return self._results(self._reply(operation, self._channel, values), operation, kind, PipeStream)
+
     def close(self) -> None:
         """Give up the connection; the server runs down the context handles that are left."""
         self._channel.close()
@@ -340,6 +392,20 @@ class AsyncClient(_Calls):
         sent = self._prepared(operation, values)
         reply = await self._channel.call(operation.opnum, self._encode(operation, sent))
         return self._shaped(operation, values, self._decode(operation, sent, reply))
+
+    async def _piped(self, operation: Operation[R], *values: Any) -> R:
+        """A call with [in] pipes only."""
+        return await self._reply(operation, self._channel, values).whole()  # type: ignore[no-any-return]
+
+    def _stream(self, operation: Operation[R], *values: Any) -> AsyncPipeStream[R]:
+        """A call that gives back nothing but a pipe."""
+        source = self._reply(operation, self._channel, values)
+        [stream] = streams(source, plan_of(operation, self._encoding).pipes_out, AsyncPipeStream)
+        return stream  # type: ignore[no-any-return]
+
+    async def _pipes(self, operation: Operation[Any], kind: type[PR], *values: Any) -> PR:
+        """A call that gives back pipes and more."""
+        return self._results(self._reply(operation, self._channel, values), operation, kind, AsyncPipeStream)
 
     async def close(self) -> None:
         """Give up the connection; the server runs down the context handles that are left."""

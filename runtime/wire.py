@@ -10,6 +10,8 @@ Rules:
 
 from __future__ import annotations
 
+import math
+import select
 import threading
 import time
 from collections.abc import Generator, Sequence
@@ -23,6 +25,7 @@ from ..transports.seam import Connection
 from . import ncacn, ncalrpc, plain
 from .call import Limits
 from .ndr.layout import Encoding
+from .piping import Part, Piece
 from .status import (
     BindRefused,
     ConnectionLost,
@@ -36,12 +39,14 @@ from .status import (
 )
 from .stub import Interface, Octets, Reply
 
-Outcome = Reply | RpcError
+Outcome = Reply | Part | RpcError
 Arrival = tuple[int, Outcome]
-"""The key of a call and how it ended."""
+"""The key of a call and how it ended, or for a call with pipes how it goes on."""
 
 PIPE_FRAGMENT: Final = 4280
 TCP_FRAGMENT: Final = 5840
+FALSE_ROOM: Final = 0.001
+"""Seconds to wait where room was promised and there was none: the descriptor of `memory` always promises."""
 PLAIN_SEND: Final = 0.001
 """Seconds that a plain call may wait for room before it is sent the longer way. (Constant: setting it is a call.)"""
 
@@ -54,7 +59,42 @@ class Message(NamedTuple):
     view: alpc.View | None = None
 
 
-class Wire(Protocol):
+class PipeWire(Protocol):
+    """What a call with pipes needs: its request goes, and its response comes, piece by piece."""
+
+    message_mode: bool
+    """What is sent goes whole or not at all."""
+
+    def begin(self, opnum: int) -> int:
+        """Such a call: the key that its Parts have. It is sent as `more` has it, with `sending` held."""
+        ...
+
+    def more(self, key: int, piece: Piece) -> list[bytes]:
+        """The messages of the next piece of its request."""
+        ...
+
+    def given_up(self, key: int) -> bytes:
+        """What tells the server that nobody waits for it, or that no more of it comes; empty if it knows."""
+        ...
+
+    def send_now(self, octets: Octets) -> int:
+        """How many octets, of one message or several, have gone without waiting."""
+        ...
+
+    def receive(self, timeout: float) -> list[Arrival]:
+        """What arrives next; DeadlineExceeded when nothing does."""
+        ...
+
+    def receive_now(self) -> list[Arrival] | None:
+        """What has arrived; None when nothing has."""
+        ...
+
+    def fileno(self) -> int:
+        """Readable when something has arrived."""
+        ...
+
+
+class Wire(PipeWire, Protocol):
     """What a channel needs of an engine on a transport."""
 
     encoding: Encoding
@@ -79,14 +119,6 @@ class Wire(Protocol):
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]] | None:
         """Send a call and receive what arrives next, where one step does both: its reply by itself, or whatever
         else it is. None: that way is closed to this call, and nothing has happened. Abandons it if it fails."""
-        ...
-
-    def receive(self, timeout: float) -> list[Arrival]:
-        """What arrives next; DeadlineExceeded when nothing does."""
-        ...
-
-    def receive_now(self) -> list[Arrival] | None:
-        """What has arrived; None when nothing has."""
         ...
 
     def abandon(self, key: int) -> None:
@@ -114,18 +146,31 @@ def lost(error: transport.TransportError, *, sent: bool = True) -> RpcError:
     return ConnectionLost(str(error), ran=ran)
 
 
+def ready(descriptor: int, events: int, seconds: float) -> int:
+    """Which of `events` a descriptor has come to within `seconds`; a closed one has nothing to wait for."""
+    if descriptor < 0:
+        return 0
+    poll = select.poll()
+    poll.register(descriptor, events)
+    return next((found for _, found in poll.poll(math.ceil(seconds * 1000))), 0)
+
+
 class LrpcWire:
     """LRPC through an ALPC port. A call's key is its call id, which its messages carry as message id too."""
 
     def __init__(self, port: alpc.CommunicationPort, limits: Limits, object: UUID | None = None) -> None:
         self.encoding = Encoding.NDR
         self.sending = threading.Lock()
+        self.message_mode = True
         self.port = port
         self._client_id = port.client_id
         self._max_response = limits.max_response
         self._object = object
         self._association = ncalrpc.ClientAssociation()
         self._binding_id = 0
+        self._flow: ncalrpc.Flow | None = None
+        self._flow_begun = self._flow_sent = self._flow_answered = False
+        """How far the call with pipes is, of which there is one at a time."""
 
     def bind(self, interface: Interface, timeout: float) -> None:
         """Ask for an interface, in NDR 2.0: the shorter of the two."""
@@ -179,6 +224,36 @@ class LrpcWire:
             self._unsent(message)
             raise
 
+    def begin(self, opnum: int) -> int:
+        """A call with pipes."""
+        key = self._association.next_call_id()
+        self._flow = ncalrpc.Flow(key, self._binding_id, opnum, self._object)
+        self._flow_begun = self._flow_sent = self._flow_answered = False
+        return key
+
+    def more(self, key: int, piece: Piece) -> list[bytes]:
+        """The messages of the next piece of its request."""
+        flow, octets = self._flow, b"".join(piece.octets)
+        if flow is None or flow.call_id != key:
+            return []
+        messages = self._association.request_parts(flow, octets, first=not self._flow_begun, last=piece.last)
+        self._flow_begun = self._flow_begun or bool(messages)
+        self._flow_sent = piece.last
+        return messages
+
+    def given_up(self, key: int) -> bytes:
+        """A message that cancels it, unless it has ended at both ends or was never begun."""
+        flow, self._flow = self._flow, None
+        over = self._flow_sent and self._flow_answered
+        return b"" if flow is None or over or not self._flow_begun else self._association.cancel(key)
+
+    def send_now(self, octets: Octets) -> int:
+        """Send one message of the call with pipes, if there is room; the message id is that of its call."""
+        try:
+            return len(octets) if self.port.send_message_now(octets, ncalrpc.call_id_of(octets)) else 0
+        except transport.TransportError as error:
+            raise lost(error) from error
+
     def _unsent(self, message: Message) -> None:
         if message.view is not None:
             self.port.discard(message.view)
@@ -207,11 +282,19 @@ class LrpcWire:
         if isinstance(event, ncalrpc.ResponseReceived) and event.call_id == key:
             if len(event.stub) > self._max_response:
                 raise ProtocolError(f"a response of {len(event.stub)} octets, the most is {self._max_response}")
+            self._answered(key)
             return [(key, (event.stub, self.encoding, release))]
+        if isinstance(event, ncalrpc.ResponsePart) and event.call_id == key:
+            return [(key, Part(event.stub, self.encoding, None, last=False))]
         if isinstance(event, ncalrpc.FaultReceived):
+            self._answered(key)
             return [(key, fault(event.status, did_not_execute=event.did_not_execute))]
         reason = event.reason if isinstance(event, ncalrpc.Failed) else f"an answer that was not asked for: {event}"
         raise ProtocolError(reason)
+
+    def _answered(self, key: int) -> None:
+        if self._flow is not None and self._flow.call_id == key:
+            self._flow_answered = True
 
     def abandon(self, key: int) -> None:
         """Nothing to do: an answer that nobody waits for is dropped by the channel."""
@@ -244,6 +327,7 @@ class PduWire:
     def __init__(self, connection: Connection, limits: Limits, object: UUID | None = None) -> None:
         self.encoding = Encoding.NDR
         self.sending = threading.Lock()
+        self.message_mode = connection.message_mode
         self.connection = connection
         self._object = object
         fragment = PIPE_FRAGMENT if connection.message_mode else TCP_FRAGMENT
@@ -315,6 +399,33 @@ class PduWire:
                 self._unsent(message)
             raise
 
+    def begin(self, opnum: int) -> int:
+        """A call with pipes: the key that its Parts have. It is sent as `more` has it, with `sending` held."""
+        try:
+            with self._engine:
+                key = self._association.next_call_id()
+                self._association.begin(key, 0, opnum, object=self._object)
+        except ncacn.StateError as error:
+            raise ServerTooBusy(0x1C010014, str(error), ran=Ran.NO) from error
+        return key
+
+    def more(self, key: int, piece: Piece) -> list[bytes]:
+        """The messages of the next piece of its request."""
+        with self._engine:
+            return self._association.more(key, piece.octets, last=piece.last)
+
+    def given_up(self, key: int) -> bytes:
+        """What tells the server that nobody waits for a call, or that no more of it comes; empty if it knows."""
+        with self._engine:
+            return self._association.orphan(key)
+
+    def send_now(self, octets: Octets) -> int:
+        """How many octets, of one message or several, have gone without waiting."""
+        try:
+            return self.connection.send_now(octets)
+        except transport.TransportError as error:
+            raise lost(error) from error
+
     def _unsent(self, message: Message) -> None:
         """The server will never hear of this call, nor has it to hear that it is given up."""
         with self._engine:
@@ -351,6 +462,9 @@ class PduWire:
             if isinstance(event, ncacn.ResponseReceived):
                 encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
                 arrivals.append((event.call_id, (event.stub, encoding, None)))
+            elif isinstance(event, ncacn.ResponsePart):
+                encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
+                arrivals.append((event.call_id, Part(event.stub, encoding, None, event.last)))
             elif isinstance(event, ncacn.FaultReceived):
                 arrivals.append((event.call_id, fault(event.status, did_not_execute=event.did_not_execute)))
             elif isinstance(event, ncacn.ConnectionFailed):

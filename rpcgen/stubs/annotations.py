@@ -42,8 +42,8 @@ class Annotations:
                 return [self._array(element, len(dimensions), accepting=accepting)]
             case model.Blob():
                 return ["rpc.Octets" if accepting else "bytes"]
-            case model.Pipe(element=element):
-                return [self._pipe(element, accepting=accepting)]
+            case model.Pipe():
+                return [f"Iterator[{self.piped(type_)}]"]
             case model.Selected(union=union):
                 return self._arms(union)
             case model.Defined():
@@ -65,11 +65,16 @@ class Annotations:
             inner = _joined(self._parts(element, accepting=accepting))
         return f"Sequence[{inner}]" if accepting else f"list[{inner}]"
 
-    def _pipe(self, element: model.Type, *, accepting: bool) -> str:
-        if element in _OCTETS:
-            return "rpc.OctetStream" if accepting else "bytes"
-        inner = _joined(self._parts(element, accepting=accepting))
-        return f"Iterable[{inner}]" if accepting else f"list[{inner}]"
+    def piped(self, pipe: model.Pipe) -> str:
+        """For what one step through a pipe gives: an item, or a buffer where items are octets."""
+        return "bytes" if pipe.element in _OCTETS else self.given(pipe.element)
+
+    def poured(self, pipe: model.Pipe, *, asynchronous: bool) -> str:
+        """For what a client puts into a pipe."""
+        if pipe.element in _OCTETS:
+            return "rpc.AsyncOctetStream" if asynchronous else "rpc.OctetStream"
+        inner = self.taken(pipe.element)
+        return f"Iterable[{inner}] | AsyncIterable[{inner}]" if asynchronous else f"Iterable[{inner}]"
 
     def _defined(self, defined: model.Defined) -> list[str]:
         definition = self._definitions[defined.key]

@@ -109,7 +109,7 @@ def _imports(text: str, *, package: bool) -> list[str]:
     used = words_of([_STRINGS.sub("", text)])
     standard = ["import abc"] if "abc" in used else []
     for module, names in (
-        ("collections.abc", ("Iterable", "Sequence")),
+        ("collections.abc", ("AsyncIterable", "AsyncIterator", "Iterable", "Iterator", "Sequence")),
         ("dataclasses", ("field",)),
         ("enum", ("KEEP", "IntEnum", "IntFlag")),
         ("typing", ("Any", "Final")),

@@ -34,7 +34,9 @@ class InterfaceNames:
     inherited: frozenset[str] = frozenset()
     """The names of the methods of its bases."""
     results: dict[str, str] = field(default_factory=dict[str, str])
-    """Operation to NamedTuple, where there are two results or more."""
+    """Operation to NamedTuple or PipedResult, where there are two results or more."""
+    asynchronous_results: dict[str, str] = field(default_factory=dict[str, str])
+    """The same for asyncio, where there are pipes among them."""
     operations: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
@@ -47,9 +49,11 @@ class InterfaceNames:
         for operation in operations_of(interface):
             if len(results_of(operation)) > 1:
                 plain = f"{operation.name}Result"
-                self.results[operation.name] = names.take(
-                    plain if plain not in names.taken else f"{interface.name}{plain}"
-                )
+                if plain in names.taken:
+                    plain = f"{interface.name}{plain}"
+                self.results[operation.name] = names.take(plain)
+                if pipes_out(operation):
+                    self.asynchronous_results[operation.name] = names.take(f"Async{plain}")
         if self.callbacks is not None:
             self.callbacks.take_results(callbacks_of(interface), names)
 
@@ -105,6 +109,30 @@ def results_of(operation: model.Operation) -> list[tuple[str, model.Type]]:
     return found
 
 
+def pipes_out(operation: model.Operation) -> list[model.Pipe]:
+    """The pipes that a call gives back."""
+    return [type_ for _, type_ in results_of(operation) if isinstance(type_, model.Pipe)]
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One of the two faces of an interface; client: what a client is, not what a server implements."""
+
+    asynchronous: bool
+    client: bool
+
+    @property
+    def iterator(self) -> str:
+        """What a pipe is that is read."""
+        return "AsyncIterator" if self.asynchronous else "Iterator"
+
+    @property
+    def stream(self) -> str:
+        """What a pipe is that a call gives back, nothing beside it."""
+        named = "rpc.AsyncPipeStream" if self.asynchronous else "rpc.PipeStream"
+        return named if self.client else self.iterator
+
+
 class InterfaceEmitter:
     """Prints one interface."""
 
@@ -147,20 +175,31 @@ class InterfaceEmitter:
         told = f'{INDENT}"""Calls {name}; made by {maker}."""'
         base = names.base
         client = _head(names.client, "rpc.Client" if base is None else base.client, names.contract)
-        yield [*client, told, *self._calls("def", "return ")]
+        yield [*client, told, *self._calls(Face(asynchronous=False, client=True))]
         over = "rpc.AsyncClient" if base is None else base.asynchronous_client
         client = _head(names.asynchronous_client, over, names.asynchronous)
-        yield [*client, told, *self._calls("async def", "return await ")]
+        yield [*client, told, *self._calls(Face(asynchronous=True, client=True))]
 
     def _contracts(self, told: str) -> Iterator[list[str]]:
         for operation in self._operations:
-            if operation.name in self._names.results:
+            if operation.name in self._names.asynchronous_results:
+                yield self._piped_result(operation, Face(asynchronous=False, client=False))
+                yield self._piped_result(operation, Face(asynchronous=True, client=False))
+            elif operation.name in self._names.results:
                 yield self._tuple(operation)
         names, base = self._names, self._names.base
         over = "rpc.Contract" if base is None else base.contract
-        yield [*_head(names.contract, over), *self._told(told.format("a")), *self._abstract("def")]
+        yield [
+            *_head(names.contract, over),
+            *self._told(told.format("a")),
+            *self._abstract(Face(asynchronous=False, client=False)),
+        ]
         over = "rpc.AsyncContract" if base is None else base.asynchronous
-        yield [*_head(names.asynchronous, over), *self._told(told.format("an asyncio")), *self._abstract("async def")]
+        yield [
+            *_head(names.asynchronous, over),
+            *self._told(told.format("an asyncio")),
+            *self._abstract(Face(asynchronous=True, client=False)),
+        ]
 
     def _told(self, first: str) -> list[str]:
         operations = self._interface.operations
@@ -177,12 +216,29 @@ class InterfaceEmitter:
         fields = [f"{INDENT}{names.public(name)}: {text}" for (name, _), text in zip(results, annotations, strict=True)]
         return [*_head(self._names.results[operation.name], "rpc.NamedTuple"), *fields]
 
-    def _abstract(self, keyword: str) -> list[str]:
+    def _piped_result(self, operation: model.Operation, face: Face) -> list[str]:
+        results = results_of(operation)
+        annotations = [
+            f"{face.iterator}[{self._annotations.piped(type_)}]"
+            if isinstance(type_, model.Pipe)
+            else self._annotations.given(type_)
+            for _, type_ in results
+        ]
+        names = Names(STUB_WORDS | frozenset(("close",)) | words_of(annotations))
+        fields = [f"{INDENT}{names.public(name)}: {text}" for (name, _), text in zip(results, annotations, strict=True)]
+        head = _head(self._result_name(operation, face), "rpc.PipedResult")
+        return ["@rpc.dataclass(slots=True)", *head, *fields]
+
+    def _result_name(self, operation: model.Operation, face: Face) -> str:
+        names = self._names
+        return (names.asynchronous_results if face.asynchronous else names.results)[operation.name]
+
+    def _abstract(self, face: Face) -> list[str]:
         out: list[str] = []
         for operation in self._operations:
             told = docstring(self._documentation(operation), INDENT * 2)
             out += ["", f"{INDENT}@abc.abstractmethod"]
-            out += self._signature(operation, keyword, ":" if told else ": ...") + told
+            out += self._signature(operation, face, ":" if told else ": ...") + told
         return out
 
     def _documentation(self, operation: model.Operation) -> str:
@@ -190,36 +246,71 @@ class InterfaceEmitter:
         told = [f"{names[found.name]}: {found.doc}" for found in operation.parameters if found.doc.strip()]
         return paragraphs(operation.doc, "\n".join(told))
 
-    def _calls(self, keyword: str, verb: str) -> list[str]:
+    def _calls(self, face: Face) -> list[str]:
         out: list[str] = []
         for operation in self._operations:
             names = self._parameters[operation.name]
             given = [names[parameter.name] for parameter in operation.parameters if parameter.is_in]
-            made = call("self._call", self._names.operations[operation.name], *given)
-            out += ["", *self._signature(operation, keyword, ":"), *lines(made, prefix=verb, indent=INDENT * 2)]
+            made = call(f"self.{self._way(operation)}", *self._subject(operation, face), *given)
+            verb = "return await " if self._is_coroutine(operation, face) else "return "
+            out += ["", *self._signature(operation, face, ":"), *lines(made, prefix=verb, indent=INDENT * 2)]
         return out
 
-    def _signature(self, operation: model.Operation, keyword: str, end: str) -> list[str]:
+    def _way(self, operation: model.Operation) -> str:
+        """The method of rpc.Client that makes the call."""
+        if pipes_out(operation):
+            return "_pipes" if operation.name in self._names.results else "_stream"
+        return "_piped" if any(isinstance(found.type, model.Pipe) for found in operation.parameters) else "_call"
+
+    def _subject(self, operation: model.Operation, face: Face) -> list[str]:
+        """What it is told of the operation."""
+        name = self._names.operations[operation.name]
+        return [name, self._result_name(operation, face)] if self._way(operation) == "_pipes" else [name]
+
+    def _is_coroutine(self, operation: model.Operation, face: Face) -> bool:
+        """A method that gives back nothing but a pipe may be an asynchronous generator, which is no coroutine."""
+        return face.asynchronous and self._way(operation) != "_stream"
+
+    def _signature(self, operation: model.Operation, face: Face, end: str) -> list[str]:
         names = self._parameters[operation.name]
         items: list[Part] = ["self"]
         taken = [parameter for parameter in operation.parameters if parameter.is_in]
-        items += [f"{names[p.name]}: {self._taken(p)}" for p in taken if not p.auto]
-        counts = [f"{names[p.name]}: {self._taken(p)} = rpc.AUTO" for p in taken if p.auto]
+        items += [f"{names[p.name]}: {self._taken(p, face)}" for p in taken if not p.auto]
+        counts = [f"{names[p.name]}: {self._taken(p, face)} = rpc.AUTO" for p in taken if p.auto]
         items += ["*", *counts] if counts else []
+        keyword = "async def" if self._is_coroutine(operation, face) else "def"
         head = Group(f"{keyword} {self._methods[operation.name]}(", tuple(items), display=len(items) == 1)
-        return lines(head, suffix=f" -> {self._results[operation.name]}{end}", indent=INDENT)
+        return lines(head, suffix=f" -> {self._returned(operation, face)}{end}", indent=INDENT)
 
-    def _taken(self, parameter: model.Parameter) -> str:
+    def _returned(self, operation: model.Operation, face: Face) -> str:
+        match self._way(operation):
+            case "_stream":
+                return f"{face.stream}[{self._results[operation.name]}]"
+            case "_pipes":
+                return self._result_name(operation, face)
+            case _:
+                return self._results[operation.name]
+
+    def _taken(self, parameter: model.Parameter, face: Face) -> str:
+        if isinstance(parameter.type, model.Pipe):
+            pipe = parameter.type
+            if face.client:
+                return self._annotations.poured(pipe, asynchronous=face.asynchronous)
+            return f"{face.iterator}[{self._annotations.piped(pipe)}]"
         return "bool | None" if parameter.partial else self._annotations.taken(parameter.type)
 
     def _result(self, operation: model.Operation) -> str:
         results = results_of(operation)
         if len(results) > 1:
             return self._names.results[operation.name]
+        alone = pipes_out(operation)
+        if alone:
+            return self._annotations.piped(alone[0])
         return self._annotations.given(results[0][1]) if results else "None"
 
     def _method_names(self) -> dict[str, str]:
-        annotations = [self._taken(found) for operation in self._operations for found in operation.parameters]
+        face = Face(asynchronous=True, client=True)
+        annotations = [self._taken(found, face) for operation in self._operations for found in operation.parameters]
         inherited = self._names.base.inherited if self._names.base else frozenset[str]()
         names = Names(STUB_WORDS | METHOD_WORDS | inherited | words_of([*annotations, *self._results.values()]))
         return {operation.name: names.public(operation.name) for operation in self._operations}

@@ -12,8 +12,8 @@ from enum import IntEnum
 from typing import Final
 
 _STUB_WORDS = """
-    abc annotations field IntEnum IntFlag KEEP Any Final UUID Iterable Sequence rpc int float str bytes bool list
-    dict tuple object type self
+    abc annotations field IntEnum IntFlag KEEP Any Final UUID AsyncIterable AsyncIterator Iterable Iterator Sequence
+    rpc int float str bytes bool list dict tuple object type self
 """
 STUB_WORDS: Final = frozenset(_STUB_WORDS.split())
 """What a stub imports and the built-ins that it uses."""

@@ -3,7 +3,8 @@
 The map: octets of one connection go into an *association* (`server.py`, `client.py`), which answers with
 *events* (`events.py`); answers go into the association, which gives octets. Inside, `inbox.py` cuts the
 stream into *PDUs* (`pdu.py`, `bind_pdu.py`), `states.py` says which may come when, `fragments.py` joins
-and cuts stubs, `negotiation.py` chooses what a bind is answered. `limits.py` bounds it all.
+and cuts stubs, `streams.py` hands on those that come piece by piece, `negotiation.py` chooses what a bind is
+answered. `limits.py` bounds it all.
 
 Laws: no socket, thread, event loop or clock in here; what a peer sends becomes an event or the end of its
 association, never an exception; what the own side does wrong raises StateError.
@@ -31,7 +32,10 @@ from .events import (
     Event,
     FaultReceived,
     Orphaned,
+    RequestBegun,
+    RequestContinued,
     RequestReceived,
+    ResponsePart,
     ResponseReceived,
     ShutdownRequested,
 )
@@ -65,7 +69,10 @@ __all__ = [
     "PacketType",
     "PduError",
     "RejectionReason",
+    "RequestBegun",
+    "RequestContinued",
     "RequestReceived",
+    "ResponsePart",
     "ResponseReceived",
     "ServerAssociation",
     "ShutdownRequested",

@@ -8,7 +8,7 @@ another sends; senders exclude each other.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from .bind_pdu import AlterContext, AlterContextResponse, Bind, BindAck, BindNak, ContextRequest
@@ -34,10 +34,11 @@ from .events import (
     ConnectionFailed,
     Event,
     FaultReceived,
+    ResponsePart,
     ResponseReceived,
     ShutdownRequested,
 )
-from .fragments import Assembly, Stub, cut, joined, room
+from .fragments import Assembly, Cutter, Octets, Stub, cut, joined, room
 from .inbox import Inbox
 from .limits import DEFAULT_LIMITS, Limits
 from .negotiation import Context
@@ -59,6 +60,20 @@ _ANSWERS: Final[dict[int, int]] = dict.fromkeys(
     0xFFFF,
 )
 """What may come, and how long: a server that ignores the limit it was given does no harm here."""
+
+
+class _Pieces(list["Assembly[Response]"]):
+    """What stands for the fragments of a response that is handed on as it comes: nothing of it is kept."""
+
+    __slots__ = ("order",)
+    order: Order | None
+
+
+class _Outgoing(NamedTuple):
+    """A request that is sent piece by piece: what is the same in its fragments, and what cuts them."""
+
+    template: Request
+    cutter: Cutter
 
 
 class ClientAssociation:
@@ -91,6 +106,8 @@ class ClientAssociation:
         # Calls without their answer. The list is empty until a fragment of it came, and then holds all of them;
         # what still comes for a call that was just orphaned goes into a list that nobody has.
         self._waiting: dict[int, list[Assembly[Response]]] = {}
+        # Requests of which fragments are still to be sent.
+        self._sending: dict[int, _Outgoing] = {}
         # Orphaned calls whose answer may still come, oldest first.
         self._abandoned: dict[int, None] = {}
 
@@ -135,6 +152,33 @@ class ClientAssociation:
         template = Request(call_id, context_id, opnum, b"", object, 0, flags, self._order)
         return list(self._cut(template, memoryview(octets)))
 
+    def begin(self, call_id: int, context_id: int, opnum: int, *, object: UUID | None = None) -> None:
+        """A call whose request is sent, and whose response is told, piece by piece: ResponsePart, ResponseReceived.
+
+        The fragments come from `more`. Raises what `request` raises.
+        """
+        self._machine.sent(PacketType.REQUEST)
+        self._check_call(call_id, context_id)
+        self._waiting[call_id] = pieces = _Pieces()
+        pieces.order = None
+        template = Request(call_id, context_id, opnum, b"", object, 0, 0, self._order)
+        header_size = CALL_HEADER_SIZE + (_UUID_SIZE if object else 0)
+        self._sending[call_id] = _Outgoing(template, Cutter(room(self._max_fragment, header_size)))
+
+    def more(self, call_id: int, octets: Sequence[Octets], *, last: bool) -> list[bytes]:
+        """The next fragments of a call that was begun, no other request between them. None once it was given up."""
+        outgoing = self._sending.get(call_id)
+        if outgoing is None:
+            return []
+        if last:
+            del self._sending[call_id]
+        template, fragments = outgoing.template, list[bytes]()
+        for template.flags, stub in outgoing.cutter.cut(octets, last=last):
+            template.alloc_hint = len(stub)
+            template.stub = bytes(stub)
+            fragments.append(template.serialize())
+        return fragments
+
     def cancel(self, call_id: int) -> bytes:
         """Asks the server to end a call, which is answered all the same. Empty when the call has its answer."""
         if call_id not in self._waiting:
@@ -143,9 +187,10 @@ class ClientAssociation:
         return CoCancel(call_id, order=self._order).serialize()
 
     def orphan(self, call_id: int) -> bytes:
-        """Gives a call up: nothing more is told of it. Empty when the call has its answer."""
+        """Gives a call up: nothing more is told of it. Empty when the call has its answer, unless it is still sent."""
+        unsent = self._sending.pop(call_id, None) is not None
         if call_id not in self._waiting:
-            return b""
+            return OrphanedCall(call_id, order=self._order).serialize() if unsent and not self.closed else b""
         self._machine.sent(PacketType.ORPHANED)
         # First here, then gone from there: the answer finds the call in one of the two.
         self._abandoned[call_id] = None
@@ -242,18 +287,30 @@ class ClientAssociation:
         # The table lets nothing else through.
         return ShutdownRequested()
 
-    def _response(self, response: Response) -> ResponseReceived | None:
+    def _response(self, response: Response) -> ResponseReceived | ResponsePart | None:
         call_id = response.call_id
         last = bool(response.flags & LAST_FRAGMENT)
         parts = self._waiting.get(call_id)
         if parts is None:
             self._drop("response", call_id, last)
             return None
+        if isinstance(parts, _Pieces):
+            return self._piece(parts, response, last=last)
         self._add(parts, response)
         if not last:
             return None
         self._waiting.pop(call_id, None)
         return ResponseReceived(call_id, parts[0].stub(), response.order)
+
+    def _piece(self, parts: _Pieces, response: Response, *, last: bool) -> ResponsePart:
+        if bool(response.flags & FIRST_FRAGMENT) is not (parts.order is None):
+            raise PduError(f"the fragments of the response to call {response.call_id} are out of order")
+        if parts.order not in (None, response.order):
+            raise PduError("a fragment does not continue its call")
+        parts.order = response.order
+        if last:
+            self._waiting.pop(response.call_id, None)
+        return ResponsePart(response.call_id, response.stub, response.order, last)
 
     def _add(self, parts: list[Assembly[Response]], response: Response) -> None:
         # Fragments of different responses may alternate: nothing forbids a server to.
@@ -333,5 +390,6 @@ class ClientAssociation:
     def _close(self) -> None:
         self._machine.fail()
         self._waiting.clear()
+        self._sending.clear()
         self._abandoned.clear()
         self._asked = None

@@ -51,6 +51,34 @@ class RequestReceived(NamedTuple):
     """pfc_flags of the first fragment."""
 
 
+class RequestBegun(NamedTuple):
+    """A call that is handed on as it comes. RequestContinued tells the rest; it can be answered before that."""
+
+    call_id: int
+    """Names the call in its answer."""
+    context_id: int
+    """A key of the association's `contexts`."""
+    opnum: int
+    """The operation, not checked against the interface."""
+    object: UUID | None
+    """The object that is meant, if the client named one."""
+    stub: bytes
+    """The first octets of the parameters."""
+    order: Order
+    """The byte order of `stub` and what follows it."""
+
+
+class RequestContinued(NamedTuple):
+    """More of a call that RequestBegun announced and nothing has answered."""
+
+    call_id: int
+    """The call."""
+    stub: bytes
+    """The next octets of the parameters."""
+    last: bool
+    """There are no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class CancelReceived:
     """The client would like a running call to end; told once. The call still wants its answer."""
@@ -61,10 +89,10 @@ class CancelReceived:
 
 @dataclass(frozen=True, slots=True)
 class Orphaned:
-    """The client no longer waits for a running call; what answers it sends nothing."""
+    """The client no longer waits for a running call; what answers it sends nothing. One that still came ends here."""
 
     call_id: int
-    """A call that `RequestReceived` announced and nothing has answered."""
+    """A call that `RequestReceived` or `RequestBegun` announced and nothing has answered."""
 
 
 # At the client
@@ -109,6 +137,19 @@ class ResponseReceived(NamedTuple):
     """The byte order of `stub`."""
 
 
+class ResponsePart(NamedTuple):
+    """Results of a call that are handed on as they come; a whole response is `ResponseReceived` all the same."""
+
+    call_id: int
+    """The call."""
+    stub: bytes
+    """The next octets of the results."""
+    order: Order
+    """The byte order of `stub`, the same in all parts."""
+    last: bool
+    """There are no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class FaultReceived:
     """A call that failed."""
@@ -147,11 +188,14 @@ class ConnectionFailed:
 Event: TypeAlias = (
     BindRequested
     | RequestReceived
+    | RequestBegun
+    | RequestContinued
     | CancelReceived
     | Orphaned
     | BindAnswered
     | BindRefused
     | ResponseReceived
+    | ResponsePart
     | FaultReceived
     | ShutdownRequested
     | ConnectionFailed

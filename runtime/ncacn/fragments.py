@@ -1,14 +1,15 @@
 """Stubs to fragments and back (C706 12.6.3.1: a stub is one stream, its fragments are slices of it).
 
-`cut` says where a stub is cut; `Assembly` joins the fragments of one stub, within limits.
+`cut` says where a stub is cut, `Cutter` cuts one that is made piece by piece; `Assembly` joins the fragments of one
+stub, within limits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from .constants import MIN_FRAGMENT, STUB_UNIT, FaultStatus, Order, PacketType
+from .constants import FIRST_FRAGMENT, LAST_FRAGMENT, MIN_FRAGMENT, STUB_UNIT, FaultStatus, Order, PacketType
 from .errors import PduError
 from .limits import Limits
 
@@ -46,6 +47,33 @@ def cut(size: int, step: int) -> Iterator[tuple[int, int]]:
         start = end
         if start >= size:
             return
+
+
+class Cutter:
+    """Cuts a stub whose octets come piece by piece. step: octets of stub in a full fragment.
+
+    A fragment that is not the last holds a multiple of 8 octets, so up to 7 wait for the next piece.
+    """
+
+    __slots__ = ("_held", "_started", "_step")
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+        self._held = b""
+        self._started = False
+
+    def cut(self, octets: Sequence[Octets], *, last: bool) -> Iterator[tuple[int, Octets]]:
+        """Flags and stub of each fragment; the last call, and no other, gives the last fragment."""
+        stub = b"".join((self._held, *octets))
+        size = len(stub) if last else len(stub) // STUB_UNIT * STUB_UNIT
+        self._held = stub[size:]
+        if not (size or last):
+            return
+        view = memoryview(stub)
+        for begin, end in cut(size, self._step):
+            flags = (0 if self._started else FIRST_FRAGMENT) | (LAST_FRAGMENT if last and end == size else 0)
+            self._started = True
+            yield flags, view[begin:end]
 
 
 def agreed_fragment(max_xmit: int, max_recv: int, transport: int) -> int:

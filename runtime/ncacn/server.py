@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Final
+from uuid import UUID
 
 from .bind_pdu import AlterContext, AlterContextResponse, Bind, BindAck, BindNak
 from .constants import (
-    AUTH_LEVELS,
     CALL_HEADER_SIZE,
     CONCURRENT_MULTIPLEX,
     DID_NOT_EXECUTE,
@@ -29,14 +29,24 @@ from .constants import (
     RejectionReason,
 )
 from .errors import PduError, StateError
-from .events import BindRequested, CancelReceived, ConnectionFailed, Event, Orphaned, RequestReceived
-from .fragments import Assembly, Stub, agreed_fragment, cut, joined, room
+from .events import (
+    BindRequested,
+    CancelReceived,
+    ConnectionFailed,
+    Event,
+    Orphaned,
+    RequestBegun,
+    RequestContinued,
+    RequestReceived,
+)
+from .fragments import Assembly, Cutter, Octets, Stub, agreed_fragment, cut, joined, room
 from .header import Header
 from .inbox import Inbox
 from .limits import DEFAULT_LIMITS, Limits
-from .negotiation import Context, ContextRequest, ContextResult, rejection
+from .negotiation import Context, ContextRequest, ContextResult, check_offer, rejection
 from .pdu import REQUEST_HEAD, RESPONSE_HEAD, CoCancel, Fault, Pdu, Request, parse_body, start
 from .states import SERVER_TRANSITIONS, State, StateMachine
+from .streams import IncomingStream, begun
 from .syntax import NDR64
 
 _WHOLE_REQUEST: Final = start(PacketType.REQUEST, WHOLE)
@@ -58,12 +68,18 @@ def _largest(transport: int) -> dict[int, int]:
     return {PacketType.REQUEST: transport, **dict.fromkeys(types, 0xFFFF)}
 
 
+def _packed(flags: int, call_id: int, alloc_hint: int, context_id: int, stub: Octets) -> bytes:
+    """A fragment of a response."""
+    return RESPONSE_HEAD.pack(_RESPONSE[flags], len(stub) + CALL_HEADER_SIZE, call_id, alloc_hint, context_id, 0) + stub
+
+
 class ServerAssociation:
     """One connection of a server.
 
     secondary_address: what a bind_ack says, the port in decimal or `\\PIPE\\name`. group_id(asked): the id of
     the association group to be in, asked being 0 for a new one; None when there is no such group.
-    transport_max_fragment: 5840 for TCP, 4280 for pipes.
+    transport_max_fragment: 5840 for TCP, 4280 for pipes. streamed(context_id, opnum, object): whether such a request,
+    in several fragments, is handed on as it comes, whatever its size: RequestBegun, RequestContinued.
 
     contexts: what has been accepted so far, by context id. packets_in: PDUs that have come.
     """
@@ -75,6 +91,7 @@ class ServerAssociation:
         group_id: Callable[[int], int | None],
         limits: Limits = DEFAULT_LIMITS,
         transport_max_fragment: int = MAX_FRAGMENT_TCP,
+        streamed: Callable[[int, int, UUID | None], bool] | None = None,
     ) -> None:
         self.contexts: dict[int, Context] = {}
         self.packets_in = 0
@@ -82,6 +99,7 @@ class ServerAssociation:
         self._choose_group = group_id
         self._limits = limits
         self._transport_max_fragment = transport_max_fragment
+        self._streamed = streamed
         # A whole request up to this size needs no further look at the limits.
         self._largest_whole = min(transport_max_fragment, limits.max_request + CALL_HEADER_SIZE)
         self._machine = StateMachine(SERVER_TRANSITIONS)
@@ -95,6 +113,8 @@ class ServerAssociation:
         self._unanswered: BindRequested | None = None
         # The call whose fragments are coming; at most one at a time, multiplexed or not.
         self._assembly: Assembly[Request] | None = None
+        self._stream: IncomingStream | None = None  # the same where the fragments are handed on
+        self._cutters: dict[int, Cutter] = {}  # of responses of which parts have been given
         # Calls that run, by call id, each with its fate in a list of one: other threads answer calls, and
         # what befalls one that was just answered must not bring it back.
         self._running: dict[int, list[int]] = {}
@@ -117,6 +137,7 @@ class ServerAssociation:
                 and call_id not in self._running
                 and len(self._running) < self._calls_allowed
                 and self._assembly is None
+                and self._stream is None
             ):
                 self._running[call_id] = [_RUNNING]
                 self.packets_in += 1
@@ -182,6 +203,30 @@ class ServerAssociation:
             head = RESPONSE_HEAD.pack(_RESPONSE[WHOLE], size + CALL_HEADER_SIZE, call_id, size, context_id, 0)
             return [head + octets]
         return self._cut(call_id, context_id, memoryview(octets))
+
+    def respond_part(self, call_id: int, context_id: int, octets: Sequence[Octets], *, last: bool) -> list[bytes]:
+        """The next results of a call, as fragments to be sent in order; with `last` the call has its answer.
+
+        Nothing, or StateError, where `respond` would be; up to 7 octets wait for the next part.
+        """
+        cutter = self._cutters.get(call_id) or Cutter(room(self._max_fragment, CALL_HEADER_SIZE))
+        wanted, context_id = self.wanted(call_id), context_id & 0xFF
+        if last or call_id not in self._running:
+            self._finish(call_id)
+        elif wanted:
+            self._cutters[call_id] = cutter
+        fragments = cutter.cut(octets, last=last) if wanted else ()
+        return [_packed(flags, call_id, len(stub), context_id, stub) for flags, stub in fragments]
+
+    def wanted(self, call_id: int) -> bool:
+        """Does the client wait for the answer to this call?"""
+        fate = self._running.get(call_id)
+        return fate is not None and fate[0] != _SILENT and not self.closed
+
+    def drop(self, call_id: int) -> None:
+        """Ends a call without an answer, if it has none: one that is not `wanted`."""
+        self._running.pop(call_id, None)
+        self._cutters.pop(call_id, None)
 
     def fault(self, call_id: int, context_id: int, status: int, *, did_not_execute: bool = False) -> bytes:
         """The answer to a call that failed. Empty, or StateError, where `respond` would be."""
@@ -254,7 +299,7 @@ class ServerAssociation:
 
     def _bind(self, bind: Bind) -> BindRequested:
         alter = isinstance(bind, AlterContext)
-        self._check_offer(bind)
+        check_offer(bind, self._limits)
         if not alter:
             self._open(bind)
         contexts = [self._recall(item) for item in bind.contexts]
@@ -270,40 +315,26 @@ class ServerAssociation:
         if bind.flags & CONCURRENT_MULTIPLEX:
             self._calls_allowed = self._limits.max_calls
 
-    def _check_offer(self, bind: Bind) -> None:
-        if bind.auth:
-            # Windows looks at the level before the type.
-            sound = bind.auth.level in AUTH_LEVELS
-            raise PduError(
-                f"authentication type {bind.auth.type} at level {bind.auth.level} is not spoken",
-                nak=NakReason.AUTHENTICATION_TYPE_NOT_RECOGNIZED if sound else NakReason.NOT_SPECIFIED,
-                status=FaultStatus.RPC_S_SEC_PKG_ERROR if sound else FaultStatus.ACCESS_DENIED,
-            )
-        items = bind.contexts
-        if not items or not all(item.transfers for item in items):
-            raise PduError("nothing is offered", nak=NakReason.NOT_SPECIFIED)
-        longest = max(len(item.transfers) for item in items)
-        if len(items) > self._limits.max_contexts or longest > self._limits.max_transfer_syntaxes:
-            reason = f"{len(items)} contexts with up to {longest} encodings are too many"
-            raise PduError(reason, nak=NakReason.LOCAL_LIMIT_EXCEEDED)
-        if sum(item.features is not None for item in items) > 1:
-            raise PduError("features are negotiated twice", nak=NakReason.NOT_SPECIFIED)
-
     def _recall(self, item: ContextRequest) -> ContextRequest:
         known = self.contexts.get(item.context_id)
         if known is None or known.abstract != item.abstract:
             return item
         return ContextRequest(item.context_id, item.abstract, item.transfers, known.transfer)
 
-    def _request(self, request: Request) -> RequestReceived | None:
+    def _request(self, request: Request) -> RequestReceived | RequestBegun | RequestContinued | None:
         if request.auth:
             reason = "a request is authenticated and the association is not"
             raise PduError(reason, status=FaultStatus.ACCESS_DENIED, context_id=request.context_id)
         same = request.opnum, request.object
         if request.flags & FIRST_FRAGMENT:
-            self._check_start(request)
+            streamed = self._is_streamed(request)
+            self._check_start(request, streamed=streamed)
+            if streamed:
+                return self._begin_stream(request)
             too_big = FaultStatus.ACCESS_DENIED
             self._assembly = Assembly(request, self._limits.max_request, self._limits, too_big, same)
+        elif self._stream is not None:
+            return self._continue(self._stream, request)
         elif self._assembly is None:
             raise PduError("a fragment comes without its first")
         else:
@@ -312,18 +343,33 @@ class ServerAssociation:
             return None
         return self._begin(self._assembly)
 
-    def _check_start(self, request: Request) -> None:
+    def _is_streamed(self, request: Request) -> bool:
+        if self._streamed is None or request.flags & LAST_FRAGMENT:
+            return False
+        return self._streamed(request.context_id, request.opnum, request.object)
+
+    def _begin_stream(self, request: Request) -> RequestBegun | None:
+        self._stream = IncomingStream(request, self._limits.max_request)
+        return begun(request) if self._start(request) else None
+
+    def _continue(self, stream: IncomingStream, request: Request) -> RequestContinued | None:
+        event = stream.take(request, wanted=request.call_id in self._running)
+        if request.flags & LAST_FRAGMENT:
+            self._stream = None
+        return event
+
+    def _check_start(self, request: Request, *, streamed: bool) -> None:
         if request.flags & PENDING_CANCEL:
             status = FaultStatus.RPC_S_NO_CALL_ACTIVE
             raise PduError("a call begins cancelled", status=status, did_not_execute=True)
         if self._calls_allowed == 1:
             self._check_alone()
-        elif self._assembly is not None:
+        elif self._assembly is not None or self._stream is not None:
             raise PduError("a call begins while the fragments of another come")
         if request.call_id in self._running:
             raise PduError(f"call {request.call_id} runs already", context_id=request.context_id)
         # Believed only as far as it promises trouble: a call in one fragment is as long as it is.
-        if not request.flags & LAST_FRAGMENT and request.alloc_hint > self._limits.max_request:
+        if not (streamed or request.flags & LAST_FRAGMENT) and request.alloc_hint > self._limits.max_request:
             reason = f"alloc_hint {request.alloc_hint} exceeds {self._limits.max_request}"
             raise PduError(reason, status=FaultStatus.ACCESS_DENIED, context_id=request.context_id)
 
@@ -333,25 +379,30 @@ class ServerAssociation:
             first = self._assembly.first
             error = PduError("a call begins while another one comes", context_id=first.context_id)
             raise error.about(first.ptype, first.call_id)
-        for call_id in list(self._running):
+        for call_id in [*self._running, *([self._stream.call_id] if self._stream else [])]:
             raise PduError("a call begins while another one runs").about(PacketType.REQUEST, call_id)
 
     def _begin(self, assembly: Assembly[Request]) -> RequestReceived | None:
         self._assembly = None
         first = assembly.first
+        if not self._start(first):
+            return None
+        return RequestReceived(
+            first.call_id, first.context_id, first.opnum, first.object, assembly.stub(), first.order, first.flags
+        )
+
+    def _start(self, first: Request) -> bool:
         context = self.contexts.get(first.context_id)
         if context is None:
             self._decline(first, FaultStatus.NCA_S_UNK_IF)
-            return None
+            return False
         if context.transfer == NDR64 and first.order != "<":
             raise PduError("NDR64 is little-endian", context_id=first.context_id)  # MS-RPCE 2.2.5
         if len(self._running) >= self._limits.max_calls:
             self._decline(first, FaultStatus.NCA_S_SERVER_TOO_BUSY)
-            return None
+            return False
         self._running[first.call_id] = [_SILENT if first.flags & MAYBE else _RUNNING]
-        return RequestReceived(
-            first.call_id, first.context_id, first.opnum, first.object, assembly.stub(), first.order, first.flags
-        )
+        return True
 
     def _decline(self, request: Request, status: int) -> None:
         if not request.flags & MAYBE:
@@ -367,6 +418,8 @@ class ServerAssociation:
         return CancelReceived(call_id)
 
     def _orphan(self, call_id: int) -> Orphaned | None:
+        if self._stream is not None and self._stream.call_id == call_id:  # C706 12.6.4.8: its fragments end here
+            self._stream = None
         fate = self._running.get(call_id)
         if fate is None or fate[0] == _SILENT:
             return None
@@ -407,6 +460,7 @@ class ServerAssociation:
 
     def _finish(self, call_id: int) -> bool:
         fate = self._running.pop(call_id, None)
+        self._cutters.pop(call_id, None)
         if self.closed:
             return False
         if fate is None:
@@ -414,13 +468,10 @@ class ServerAssociation:
         return fate[0] != _SILENT
 
     def _cut(self, call_id: int, context_id: int, stub: memoryview) -> list[bytes]:
-        size = len(stub)
-        fragments: list[bytes] = []
+        size, fragments = len(stub), list[bytes]()
         for begin, end in cut(size, room(self._max_fragment, CALL_HEADER_SIZE)):
             flags = (FIRST_FRAGMENT if begin == 0 else 0) | (LAST_FRAGMENT if end == size else 0)
-            length = end - begin + CALL_HEADER_SIZE
-            head = RESPONSE_HEAD.pack(_RESPONSE[flags], length, call_id, size - begin, context_id, 0)
-            fragments.append(head + stub[begin:end])
+            fragments.append(_packed(flags, call_id, size - begin, context_id, stub[begin:end]))
         return fragments
 
     def _fault(self, call_id: int, context_id: int, status: int, did_not_execute: bool) -> bytes:
@@ -437,7 +488,7 @@ class ServerAssociation:
             unheard = error.did_not_execute or error.ptype != PacketType.REQUEST
             self._out += self._fault(error.call_id, error.context_id, error.status, unheard)
         self._machine.fail()
-        self._unanswered = self._assembly = None
+        self._unanswered = self._assembly = self._stream = None
         self._inbox.clear()
         return ConnectionFailed(error.reason, error.status)
 

@@ -72,6 +72,33 @@ class RequestReceived(NamedTuple):
     """The stub is shared memory that the client can still write to."""
 
 
+class RequestBegun(NamedTuple):
+    """A call that is handed on as it comes: RequestContinued tells the rest. Answer with `respond_part` or `fault`."""
+
+    call_id: int
+    interface: SyntaxId
+    syntax: TransferSyntax
+    opnum: int
+    object: UUID | None
+    stub: bytes
+    last: bool
+    """There are no more."""
+
+
+class RequestContinued(NamedTuple):
+    """More of a call, if it runs still: what comes after its answer is to be dropped, within bounds."""
+
+    call_id: int
+    stub: bytes
+    last: bool
+
+
+class Cancelled(NamedTuple):
+    """The client neither waits for a call any more nor sends on what it had begun."""
+
+    call_id: int
+
+
 class UnboundRequest(NamedTuple):
     """A call on a binding that was never granted: answer with a fault, the port stays."""
 
@@ -83,6 +110,13 @@ class ResponseReceived(NamedTuple):
 
     call_id: int
     stub: Octets
+
+
+class ResponsePart(NamedTuple):
+    """Results of a call that come part by part; the last of them is a ResponseReceived."""
+
+    call_id: int
+    stub: bytes
 
 
 class FaultReceived(NamedTuple):
@@ -127,8 +161,19 @@ TRANSITIONS: Final[dict[State, dict[MessageType, State]]] = {
     State.CLOSED: {},
 }
 
-ServerEvent = BindRequested | RequestReceived | UnboundRequest | Failed | None
-ClientEvent = Bound | ResponseReceived | FaultReceived | Failed
+ServerEvent = (
+    BindRequested | RequestReceived | RequestBegun | RequestContinued | Cancelled | UnboundRequest | Failed | None
+)
+ClientEvent = Bound | ResponseReceived | ResponsePart | FaultReceived | Failed
+
+
+class Flow(NamedTuple):
+    """A request that is sent part by part."""
+
+    call_id: int
+    binding_id: int
+    opnum: int
+    object: UUID | None
 
 
 class _Association:
@@ -181,6 +226,20 @@ class ClientAssociation(_Association):
         header = messages.pack_request(call_id, binding_id, opnum, uuid, flags)
         return Outgoing(header + messages.pack_large(size), parts, size)
 
+    def request_parts(self, flow: Flow, octets: bytes, *, first: bool, last: bool) -> list[bytes]:
+        """The messages of the next octets of a call, none for no octets unless they are the last."""
+        flags, messages_ = RequestFlag.PIPE_REQUEST, list[bytes]()
+        for begin in range(0, max(len(octets), int(last)), INLINE):
+            part = octets[begin : begin + INLINE]
+            more = RequestFlag(0) if first and not begin else RequestFlag.PART_OF_FLOW
+            end = RequestFlag.LAST_PIPE_CHUNK if last and begin + INLINE >= len(octets) else RequestFlag(0)
+            messages_.append(messages.pack_request(*flow, flags | more | end) + part)
+        return messages_
+
+    def cancel(self, call_id: int) -> bytes:
+        """Nobody waits for a call, and no more of it comes."""
+        return messages.pack_cancel(call_id)
+
     def receive(self, data: bytes, view: memoryview | None = None) -> ClientEvent:
         """What a message from the server means."""
         try:
@@ -211,8 +270,10 @@ class ClientAssociation(_Association):
         return Bound(asked.interface, 0, answer.syntaxes, asked.binding_id(answer.syntaxes))
 
 
-def _response(data: bytes, view: memoryview | None) -> ResponseReceived:
+def _response(data: bytes, view: memoryview | None) -> ResponseReceived | ResponsePart:
     flags, call_id = messages.parse_response(data)
+    if flags & RequestFlag.PART_OF_FLOW:
+        return ResponsePart(call_id, data[RESPONSE_SIZE:])
     if flags & RequestFlag.VIEW_PRESENT:
         return ResponseReceived(call_id, messages.large_stub(data, RESPONSE_SIZE, view))
     return ResponseReceived(call_id, data[RESPONSE_SIZE:])
@@ -236,7 +297,8 @@ class ServerAssociation(_Association):
             if kind is MessageType.BIND:
                 return BindRequested(Bind.parse(data))
             if kind is MessageType.CANCEL:
-                return None
+                call_id = messages.parse_cancel(data)
+                return None if call_id is None else Cancelled(call_id)
             raise MessageError(f"a client sent {kind.name}")
         except MessageError as error:
             return self._fail(error)
@@ -245,11 +307,18 @@ class ServerAssociation(_Association):
         """What a binding id stands for; None when it was never granted."""
         return self._bindings.get(binding_id)
 
-    def _request(self, data: bytes, view: memoryview | None) -> RequestReceived | UnboundRequest:
+    def _request(
+        self, data: bytes, view: memoryview | None
+    ) -> RequestReceived | RequestBegun | RequestContinued | UnboundRequest:
         flags, call_id, binding_id, opnum, uuid = messages.parse_request(data)
+        last = bool(flags & RequestFlag.LAST_PIPE_CHUNK)
+        if flags & RequestFlag.PIPE_REQUEST and flags & RequestFlag.PART_OF_FLOW:
+            return RequestContinued(call_id, data[REQUEST_SIZE:], last)
         binding = self._bindings.get(binding_id)
         if binding is None:
             return UnboundRequest(call_id)
+        if flags & RequestFlag.PIPE_REQUEST:
+            return RequestBegun(call_id, *binding, opnum, uuid, data[REQUEST_SIZE:], last)
         if flags & RequestFlag.VIEW_PRESENT:
             stub: Octets = messages.large_stub(data, REQUEST_SIZE, view)
             return RequestReceived(call_id, *binding, opnum, uuid, stub, True)
@@ -280,6 +349,15 @@ class ServerAssociation(_Association):
             return Outgoing(b"".join((messages.pack_response(call_id), *parts)), None, 0)
         flags = RequestFlag.VIEW_PRESENT | RequestFlag.VIEW_NOT_SECURE
         return Outgoing(messages.pack_response(call_id, flags) + messages.pack_large(size), parts, size)
+
+    def respond_parts(self, call_id: int, octets: bytes, *, last: bool) -> list[bytes]:
+        """The messages of the next results of a call, none for no octets unless they are the last."""
+        parts: list[bytes] = []
+        for begin in range(0, max(len(octets), int(last)), INLINE):
+            end = last and begin + INLINE >= len(octets)
+            header = messages.pack_response(call_id, RequestFlag(0) if end else RequestFlag.PART_OF_FLOW)
+            parts.append(header + octets[begin : begin + INLINE])
+        return parts
 
     def fault(self, status: int, *, did_not_execute: bool = False) -> bytes:
         """The failure of a call, as an answer to its message."""

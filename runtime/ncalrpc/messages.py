@@ -37,10 +37,17 @@ class TransferSyntax(enum.IntFlag):
 
 
 class RequestFlag(enum.IntFlag):
-    """Flags of requests and responses."""
+    """Flags of requests and responses.
+
+    Those of pipes are rpcrt4's; what lrpc sends with them is its own: a request, then, of the same call, requests that
+    are PART_OF_FLOW up to LAST_PIPE_CHUNK; responses that are PART_OF_FLOW up to one that is not.
+    """
 
     OBJECT_UUID = 1
+    PART_OF_FLOW = 2
     VIEW_PRESENT = 4
+    PIPE_REQUEST = 0x40
+    LAST_PIPE_CHUNK = 0x80
     VIEW_NOT_SECURE = 0x100
 
 
@@ -148,6 +155,25 @@ def parse_fault(data: bytes) -> tuple[int, int]:
         raise MessageError(f"a Fault of {len(data)} octets, {_FAULT.size} needed")
     _, status, flags = _FAULT.unpack_from(data)
     return status, flags
+
+
+def pack_cancel(call_id: int) -> bytes:
+    """16 octets: a call that nobody waits for, or of whose request no more comes."""
+    return _FAULT.pack(MessageType.CANCEL, 0, call_id)
+
+
+def parse_cancel(data: bytes) -> int | None:
+    """The call id; None where there is none."""
+    if len(data) < _FAULT.size:
+        return None
+    call_id: int = _FAULT.unpack_from(data)[2]
+    return call_id
+
+
+def call_id_of(data: bytes | bytearray | memoryview) -> int:
+    """The call id of a request or a cancel of one's own."""
+    call_id: int = _FAULT.unpack_from(data)[2]
+    return call_id
 
 
 def pack_large(size: int) -> bytes:

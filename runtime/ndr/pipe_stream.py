@@ -19,6 +19,7 @@ from .compiler import Codec, Octets
 from .errors import RPC_S_INVALID_BOUND, NdrError
 from .layout import Byte, Encoding, Field, FixedArray, Parameters, Pipe
 from .layout_arrays import CHUNK_ITEMS, CHUNK_OCTETS
+from .strictness import DEFAULT, Strictness
 
 MAX_CHUNK: Final = (1 << 31) - 1
 """Items in a chunk (MS-RPCE 2.2.5.3.4.5; NDR has no bound, and no peer sends more)."""
@@ -122,6 +123,7 @@ class PipeReader(_Pieces):
         name: str = "",
         limits: tuple[int, int] | None = None,
         max_items: int = CHUNK_ITEMS,
+        strictness: Strictness = DEFAULT,
     ) -> None:
         super().__init__(pipe, encoding, offset)
         self.ended = False
@@ -129,6 +131,7 @@ class PipeReader(_Pieces):
         self._name = name
         self._limits = limits
         self._max_items = min(max_items, CHUNK_ITEMS)
+        self._strictness = strictness
         self._held = bytearray()
         self._at = 0
         self._count: int | None = None
@@ -218,7 +221,9 @@ class PipeReader(_Pieces):
         if wide:
             stub += self._word.pack(-count & 0xFFFF_FFFF_FFFF_FFFF)
         try:
-            _, items = _behind(self.pipe, begin, self.encoding).decode(stub + bytes(UNIT if not wide else 2 * UNIT))
+            _, items = _behind(self.pipe, begin, self.encoding, self._strictness).decode(
+                stub + bytes(UNIT if not wide else 2 * UNIT)
+            )
         except NdrError as error:
             raise self._placed(error, self.offset - len(octets)) from error
         return list(items)
@@ -249,9 +254,9 @@ class PipeReader(_Pieces):
 
 
 @lru_cache(maxsize=256)
-def _behind(pipe: Pipe, phase: int, encoding: Encoding) -> Codec:
+def _behind(pipe: Pipe, phase: int, encoding: Encoding, strictness: Strictness = DEFAULT) -> Codec:
     """The codec of a pipe that begins at an offset."""
-    return Codec(Parameters(lead(phase), Field("items", pipe)), Parameters(), encoding)
+    return Codec(Parameters(lead(phase), Field("items", pipe)), Parameters(), encoding, strictness)
 
 
 def lead(phase: int) -> Field:

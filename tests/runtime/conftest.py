@@ -49,6 +49,12 @@ def calculator() -> ModuleType:
     return _calculator
 
 
+@pytest.fixture(scope="session")
+def piper() -> ModuleType:
+    """The interface with pipes and its service."""
+    return _load(Path(__file__).with_name("piper.py"))
+
+
 @pytest.fixture(autouse=True)
 def own_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Names of this test are nobody else's."""

@@ -13,7 +13,9 @@ from lrpc.runtime import ncacn
 from lrpc.runtime.call import Limits
 from lrpc.runtime.contexts import AssociationGroups, ContextTable
 from lrpc.runtime.dispatch import Registry
-from lrpc.runtime.session import MAX_BEHIND, Ended, PduSession
+from lrpc.runtime.ended import Ended
+from lrpc.runtime.pdu_session import PduSession
+from lrpc.runtime.session import MAX_BEHIND
 from lrpc.transports.seam import Peer
 
 

@@ -10,7 +10,7 @@ Interfaces and operations of every kind that plain RPC has.
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from uuid import UUID
 
 from lrpc.runtime import stub as rpc
@@ -42,7 +42,7 @@ class Shop(rpc.Contract):
     def RemoteTotal(self, prices: Sequence[int], *, count: int = rpc.AUTO) -> int: ...
 
     @abc.abstractmethod
-    def Upload(self, data: rpc.OctetStream, checksum: bool | None) -> int | None: ...
+    def Upload(self, data: Iterator[bytes], checksum: bool | None) -> int | None: ...
 
     @abc.abstractmethod
     def Status(self, article: int) -> int: ...
@@ -74,7 +74,7 @@ class AsyncShop(rpc.AsyncContract):
     async def RemoteTotal(self, prices: Sequence[int], *, count: int = rpc.AUTO) -> int: ...
 
     @abc.abstractmethod
-    async def Upload(self, data: rpc.OctetStream, checksum: bool | None) -> int | None: ...
+    async def Upload(self, data: AsyncIterator[bytes], checksum: bool | None) -> int | None: ...
 
     @abc.abstractmethod
     async def Status(self, article: int) -> int: ...
@@ -116,7 +116,7 @@ class ShopClient(rpc.Client, Shop):
         return self._call(_Shop_RemoteTotal, count, prices)
 
     def Upload(self, data: rpc.OctetStream, checksum: bool | None) -> int | None:
-        return self._call(_Shop_Upload, data, checksum)
+        return self._piped(_Shop_Upload, data, checksum)
 
     def Status(self, article: int) -> int:
         return self._call(_Shop_Status, article)
@@ -143,8 +143,8 @@ class AsyncShopClient(rpc.AsyncClient, AsyncShop):
     async def RemoteTotal(self, prices: Sequence[int], *, count: int = rpc.AUTO) -> int:
         return await self._call(_Shop_RemoteTotal, count, prices)
 
-    async def Upload(self, data: rpc.OctetStream, checksum: bool | None) -> int | None:
-        return await self._call(_Shop_Upload, data, checksum)
+    async def Upload(self, data: rpc.AsyncOctetStream, checksum: bool | None) -> int | None:
+        return await self._piped(_Shop_Upload, data, checksum)
 
     async def Status(self, article: int) -> int:
         return await self._call(_Shop_Status, article)

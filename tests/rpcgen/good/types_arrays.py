@@ -7,7 +7,7 @@ Arrays, strings and pipes of every kind.
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import field
 from typing import Final
 from uuid import UUID
@@ -44,8 +44,15 @@ class ARRAYS:
     rest: list[list[int]]
 
 
-class WatchResult(rpc.NamedTuple):
-    progress: list[PROGRESS_item]
+@rpc.dataclass(slots=True)
+class WatchResult(rpc.PipedResult):
+    progress: Iterator[PROGRESS_item]
+    return_: int
+
+
+@rpc.dataclass(slots=True)
+class AsyncWatchResult(rpc.PipedResult):
+    progress: AsyncIterator[PROGRESS_item]
     return_: int
 
 
@@ -64,7 +71,7 @@ class arrays(rpc.Contract):
     ) -> None: ...
 
     @abc.abstractmethod
-    def Copy(self, source: rpc.OctetStream) -> bytes: ...
+    def Copy(self, source: Iterator[bytes]) -> Iterator[bytes]: ...
 
     @abc.abstractmethod
     def Watch(self, n: int) -> WatchResult: ...
@@ -85,10 +92,10 @@ class Asyncarrays(rpc.AsyncContract):
     ) -> None: ...
 
     @abc.abstractmethod
-    async def Copy(self, source: rpc.OctetStream) -> bytes: ...
+    def Copy(self, source: AsyncIterator[bytes]) -> AsyncIterator[bytes]: ...
 
     @abc.abstractmethod
-    async def Watch(self, n: int) -> WatchResult: ...
+    async def Watch(self, n: int) -> AsyncWatchResult: ...
 
 
 class arraysClient(rpc.Client, arrays):
@@ -105,11 +112,11 @@ class arraysClient(rpc.Client, arrays):
     ) -> None:
         return self._call(_arrays_TakeText, name, n, lines, done, kind, blob)
 
-    def Copy(self, source: rpc.OctetStream) -> bytes:
-        return self._call(_arrays_Copy, source)
+    def Copy(self, source: rpc.OctetStream) -> rpc.PipeStream[bytes]:
+        return self._stream(_arrays_Copy, source)
 
     def Watch(self, n: int) -> WatchResult:
-        return self._call(_arrays_Watch, n)
+        return self._pipes(_arrays_Watch, WatchResult, n)
 
 
 class AsyncarraysClient(rpc.AsyncClient, Asyncarrays):
@@ -126,11 +133,11 @@ class AsyncarraysClient(rpc.AsyncClient, Asyncarrays):
     ) -> None:
         return await self._call(_arrays_TakeText, name, n, lines, done, kind, blob)
 
-    async def Copy(self, source: rpc.OctetStream) -> bytes:
-        return await self._call(_arrays_Copy, source)
+    def Copy(self, source: rpc.AsyncOctetStream) -> rpc.AsyncPipeStream[bytes]:
+        return self._stream(_arrays_Copy, source)
 
-    async def Watch(self, n: int) -> WatchResult:
-        return await self._call(_arrays_Watch, n)
+    async def Watch(self, n: int) -> AsyncWatchResult:
+        return await self._pipes(_arrays_Watch, AsyncWatchResult, n)
 
 
 _PROGRESS_item = rpc.Struct(PROGRESS_item, "at" / rpc.Long, "done" / rpc.Range(rpc.ULong, 0, 100))

@@ -12,7 +12,7 @@ Every word of the vocabulary that calc.idl and kinds.idl leave out.
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Any, Final
 from uuid import UUID
@@ -146,9 +146,16 @@ class WhoResult(rpc.NamedTuple):
     return_: int
 
 
-class PullResult(rpc.NamedTuple):
-    data: bytes
-    counts: list[int]
+@rpc.dataclass(slots=True)
+class PullResult(rpc.PipedResult):
+    data: Iterator[bytes]
+    counts: Iterator[int]
+
+
+@rpc.dataclass(slots=True)
+class AsyncPullResult(rpc.PipedResult):
+    data: AsyncIterator[bytes]
+    counts: AsyncIterator[int]
 
 
 class AnOperationWithANameThatIsLongEnoughToBreakTheLineOfItsDeclarationResult(rpc.NamedTuple):
@@ -177,7 +184,7 @@ class Words(rpc.Contract):
     def Who(self, part: Any) -> WhoResult: ...
 
     @abc.abstractmethod
-    def Push(self, to: rpc.Context, data: rpc.OctetStream, counts: Iterable[int]) -> None: ...
+    def Push(self, to: rpc.Context, data: Iterator[bytes], counts: Iterator[int]) -> None: ...
 
     @abc.abstractmethod
     def Pull(self, from_: rpc.Context) -> PullResult: ...
@@ -217,10 +224,10 @@ class AsyncWords(rpc.AsyncContract):
     async def Who(self, part: Any) -> WhoResult: ...
 
     @abc.abstractmethod
-    async def Push(self, to: rpc.Context, data: rpc.OctetStream, counts: Iterable[int]) -> None: ...
+    async def Push(self, to: rpc.Context, data: AsyncIterator[bytes], counts: AsyncIterator[int]) -> None: ...
 
     @abc.abstractmethod
-    async def Pull(self, from_: rpc.Context) -> PullResult: ...
+    async def Pull(self, from_: rpc.Context) -> AsyncPullResult: ...
 
     @abc.abstractmethod
     async def Matrix(self, m: int, n: int, cells: Sequence[Sequence[int]]) -> list[list[int]]: ...
@@ -277,10 +284,10 @@ class WordsClient(rpc.Client, Words):
         return self._call(_Words_Who, part)
 
     def Push(self, to: rpc.Context, data: rpc.OctetStream, counts: Iterable[int]) -> None:
-        return self._call(_Words_Push, to, data, counts)
+        return self._piped(_Words_Push, to, data, counts)
 
     def Pull(self, from_: rpc.Context) -> PullResult:
-        return self._call(_Words_Pull, from_)
+        return self._pipes(_Words_Pull, PullResult, from_)
 
     def Matrix(self, m: int, n: int, cells: Sequence[Sequence[int]]) -> list[list[int]]:
         return self._call(_Words_Matrix, m, n, cells)
@@ -313,11 +320,13 @@ class AsyncWordsClient(rpc.AsyncClient, AsyncWords):
     async def Who(self, part: Any) -> WhoResult:
         return await self._call(_Words_Who, part)
 
-    async def Push(self, to: rpc.Context, data: rpc.OctetStream, counts: Iterable[int]) -> None:
-        return await self._call(_Words_Push, to, data, counts)
+    async def Push(
+        self, to: rpc.Context, data: rpc.AsyncOctetStream, counts: Iterable[int] | AsyncIterable[int]
+    ) -> None:
+        return await self._piped(_Words_Push, to, data, counts)
 
-    async def Pull(self, from_: rpc.Context) -> PullResult:
-        return await self._call(_Words_Pull, from_)
+    async def Pull(self, from_: rpc.Context) -> AsyncPullResult:
+        return await self._pipes(_Words_Pull, AsyncPullResult, from_)
 
     async def Matrix(self, m: int, n: int, cells: Sequence[Sequence[int]]) -> list[list[int]]:
         return await self._call(_Words_Matrix, m, n, cells)

@@ -13,10 +13,15 @@ from lrpc.runtime import ncalrpc
 from lrpc.runtime.ncalrpc import (
     BindRequested,
     Bound,
+    Cancelled,
     ClientAssociation,
     Failed,
     FaultReceived,
+    Flow,
+    RequestBegun,
+    RequestContinued,
     RequestReceived,
+    ResponsePart,
     ResponseReceived,
     ServerAssociation,
     TransferSyntax,
@@ -28,8 +33,10 @@ from lrpc.runtime.ncalrpc.association import INLINE, TRANSITIONS, State
 from lrpc.runtime.ncalrpc.messages import MessageType
 
 BOTH = TransferSyntax.NDR | TransferSyntax.NDR64
-CLIENT_EVENTS = (Bound, ResponseReceived, FaultReceived, Failed)
-SERVER_EVENTS = (BindRequested, RequestReceived, UnboundRequest, Failed, type(None))
+CLIENT_EVENTS = (Bound, ResponseReceived, ResponsePart, FaultReceived, Failed)
+SERVER_EVENTS = (
+    BindRequested, RequestReceived, RequestBegun, RequestContinued, Cancelled, UnboundRequest, Failed, type(None),
+)  # fmt: skip
 
 
 def bound_client(kit: SimpleNamespace) -> ClientAssociation:
@@ -318,3 +325,43 @@ def test_every_message_has_its_place_when_bound() -> None:
 
 def test_the_package_exports_what_it_says() -> None:
     assert all(hasattr(ncalrpc, name) for name in ncalrpc.__all__)
+
+
+# Calls with pipes
+
+
+@pytest.mark.parametrize("size", [0, 1, INLINE, INLINE + 1, 3 * INLINE])
+def test_request_in_parts_is_told_as_it_comes(kit, size: int) -> None:
+    client, server, _ = kit.bound_pair()
+    octets = bytes(index & 0xFF for index in range(size))
+    first = client.request_parts(Flow(7, 0, 5, None), b"front", first=True, last=False)
+    rest = client.request_parts(Flow(7, 0, 5, None), octets, first=False, last=True)
+    begun, *more = [server.receive(message) for message in (*first, *rest)]
+    assert isinstance(begun, RequestBegun)
+    assert (begun.call_id, begun.opnum, begun.stub, begun.last) == (7, 5, b"front", False)
+    assert b"".join(event.stub for event in more) == octets
+    assert [event.last for event in more] == [False] * (len(more) - 1) + [True]
+
+
+def test_request_of_no_octets_yet_is_no_message(kit) -> None:
+    client, server, _ = kit.bound_pair()
+    assert client.request_parts(Flow(7, 0, 5, None), b"", first=True, last=False) == []
+    [only] = client.request_parts(Flow(7, 0, 5, None), b"", first=True, last=True)
+    event = server.receive(only)
+    assert isinstance(event, RequestBegun)
+    assert event.last
+
+
+@pytest.mark.parametrize("size", [0, 1, INLINE + 1])
+def test_response_in_parts_is_told_as_it_comes(kit, size: int) -> None:
+    client, server, _ = kit.bound_pair()
+    messages = server.respond_parts(7, b"first", last=False) + server.respond_parts(7, bytes(size), last=True)
+    *parts, last = [client.receive(message) for message in messages]
+    assert all(isinstance(part, ResponsePart) for part in parts)
+    assert isinstance(last, ResponseReceived)
+    assert b"".join(bytes(event.stub) for event in (*parts, last)) == b"first" + bytes(size)
+
+
+def test_cancel_names_its_call(kit) -> None:
+    client, server, _ = kit.bound_pair()
+    assert server.receive(client.cancel(7)) == Cancelled(7)

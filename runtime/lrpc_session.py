@@ -1,0 +1,326 @@
+"""A server's end of LRPC, through an ALPC port.
+
+The other sessions, and what they have in common: `session.py`. The client's side is `wire.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from uuid import UUID, uuid4
+
+from ..transports import alpc
+from ..transports import errors as transport
+from . import dispatch, ncalrpc, plain
+from .call import Limits, Traffic
+from .contexts import ContextTable
+from .dispatch import Method, Registry
+from .ended import Ended, Malformed
+from .journal import note
+from .ndr.layout import Encoding
+from .piped_calls import PipedCalls, sending
+from .piping import Piece
+from .session import SEND_TIMEOUT, Answer, Call, caller_of, offers
+from .status import RPC_S_PROCNUM_OUT_OF_RANGE, RPC_S_UNKNOWN_IF, RPC_X_BAD_STUB_DATA, Fault, Ran, RpcError
+from .stub import Octets
+from .wire import fill
+
+
+class LrpcSession:
+    """LRPC through an ALPC port."""
+
+    def __init__(
+        self, port: alpc.CommunicationPort, registry: Registry, endpoint: str, limits: Limits, *, patient: bool
+    ) -> None:
+        self.caller = caller_of(port.peer, "ncalrpc")
+        self.traffic = Traffic()
+        self.contexts = ContextTable(uuid4, limits.max_contexts)
+        self._piped = PipedCalls(self, limits, message_mode=True)
+        self._unwanted = 0
+        """Octets of requests with pipes that came when their calls were over."""
+        self._patient = patient
+        self.bound = False
+        self._port = port
+        self._registry = registry
+        self._endpoint = endpoint
+        self._limits = limits
+        self._association = ncalrpc.ServerAssociation(limits.max_bindings)
+        self._methods: dict[tuple[ncalrpc.SyntaxId, int], Method] = {}
+        self._runners: dict[tuple[int, int], Callable[[Octets], Answer]] = {}
+        """What serves plain calls, by binding id and opnum."""
+
+    def serve_next(self, timeout: float | None) -> None:
+        """Wait for a message and serve it."""
+        try:
+            self._serve_message(self._port.receive_message(timeout))
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def serve(self) -> None:
+        """Serve messages until the client is gone; replying to a plain call and waiting for the next are one step."""
+        port = self._port
+        try:
+            frame = port.receive_frame()
+            while True:
+                reply = self._plain_reply(frame)
+                if reply:
+                    frame = port.send_wait_receive(reply, SEND_TIMEOUT, None)
+                    continue
+                if reply is None:
+                    self._serve_message(port.understood(frame))
+                frame = port.receive_frame()
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def _serve_message(self, message: alpc.PortMessage) -> None:
+        for call in self._understood(message):
+            self._serve_call(call)
+        while self._piped.pending:
+            self._serve_call(self._piped.pending.popleft())
+
+    def _serve_call(self, call: Call) -> None:
+        if call.feed is not None:
+            self._piped.serve(call, call.feed)
+        else:
+            self.answer(call, dispatch.answer(call.method, call.stub, call.encoding, self.contexts))
+
+    def _plain_reply(self, frame: bytes) -> bytes | None:
+        """Serve a plain call: the frame of its reply, empty when that was not plain and is on its way already.
+
+        None when the frame is anything else; nothing has happened then.
+        """
+        call = plain.read_request(frame)
+        if call is None:
+            return None
+        message_id, call_id, binding_id, opnum, stub = call
+        run = self._runners.get((binding_id, opnum)) or self._runner(binding_id, opnum)
+        if run is None:
+            return None
+        traffic = self.traffic
+        traffic.calls_in += 1
+        traffic.packets_in += 1
+        answer = run(stub)
+        if type(answer) is list and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE:
+            traffic.packets_out += 1
+            return plain.response(self._port.client_id, message_id, call_id, answer[0])
+        self._reply(message_id, *self._composed(call_id, answer))
+        return b""
+
+    def _runner(self, binding_id: int, opnum: int) -> Callable[[Octets], Answer] | None:
+        binding = self._association.binding(binding_id)
+        method = None if binding is None else self._method(binding[0], opnum, None)
+        if (
+            binding is None
+            or not isinstance(method, Method)
+            or method.piped
+            or self._limits.max_local_request < ncalrpc.INLINE
+        ):
+            return None
+        run = self._runners[binding_id, opnum] = dispatch.runner(method, _encoding(binding[1]), self.contexts)
+        return run
+
+    def receive_now(self) -> list[Call] | None:
+        """The next call, if a message is there."""
+        try:
+            message = self._port.receive_message_now()
+            return None if message is None else self._understood(message)
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def receive(self, timeout: float) -> list[Call]:
+        """The next call, if that is what comes next."""
+        try:
+            return self._understood(self._port.receive_message(timeout))
+        except transport.TimedOut:
+            raise
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def _understood(self, message: alpc.PortMessage) -> list[Call]:
+        try:
+            return self._calls_in(message)
+        except Ended as end:
+            self._piped.lose(end)
+            raise
+
+    def _calls_in(self, message: alpc.PortMessage) -> list[Call]:
+        if message.type == alpc.LPC_PORT_CLOSED:
+            raise Ended("the client closed the port or died")
+        self.traffic.packets_in += 1
+        event = self._association.receive(message.data, message.view)
+        if isinstance(event, ncalrpc.RequestReceived):
+            return [self._call(message, event)]
+        if isinstance(event, ncalrpc.BindRequested):
+            self._bind(message, event)
+        elif isinstance(event, ncalrpc.RequestBegun):
+            return [self._call_begun(message, event)]
+        elif isinstance(event, ncalrpc.RequestContinued):
+            self._go_on(event)
+        elif isinstance(event, ncalrpc.Cancelled):
+            self._piped.cancel(event.call_id)
+        elif isinstance(event, ncalrpc.UnboundRequest):
+            fault = Fault(RPC_S_UNKNOWN_IF, ran=Ran.NO)
+            return [Call(event.call_id, 0, fault, b"", Encoding.NDR, message)]
+        elif event is not None:
+            raise Malformed(event.reason)
+        return []
+
+    def _call(self, message: alpc.PortMessage, event: ncalrpc.RequestReceived) -> Call:
+        self.traffic.calls_in += 1
+        encoding = _encoding(event.syntax)
+        if len(event.stub) > self._limits.max_local_request:
+            reason, most = f"a request of {len(event.stub)} octets", self._limits.max_local_request
+            note("limit", peer=str(self.caller), reason=reason, limit="max_local_request", value=most)
+            return Call(event.call_id, 0, Fault(5, "the request is too large", ran=Ran.NO), b"", encoding, message)
+        method = self._method(event.interface, event.opnum, event.object)
+        if isinstance(method, Method) and method.piped:
+            feed = self._piped.begin(event.call_id, encoding, bytes(event.stub), last=True)
+            return Call(event.call_id, 0, method, b"", encoding, message, feed)
+        return Call(event.call_id, 0, method, event.stub, encoding, message)
+
+    def _method(self, interface: ncalrpc.SyntaxId, opnum: int, object: UUID | None) -> Method | Fault:
+        method = None if object else self._methods.get((interface, opnum))
+        if method is not None:
+            return method
+        uuid, *version = interface
+        try:
+            found = self._registry.find(uuid, (version[0], version[1]), opnum, object, self._endpoint)
+        except Fault as fault:
+            return Fault(_LOCAL.get(fault.status, fault.status), str(fault), ran=Ran.NO)
+        if object is None:  # objects are a client's to name, and so without end
+            self._methods[interface, opnum] = found
+        return found
+
+    # Calls with pipes
+
+    @property
+    def full(self) -> bool:
+        """A method reads more slowly than its client sends."""
+        return self._piped.full
+
+    def _call_begun(self, message: alpc.PortMessage, event: ncalrpc.RequestBegun) -> Call:
+        self.traffic.calls_in += 1
+        encoding = _encoding(event.syntax)
+        method = self._method(event.interface, event.opnum, event.object)
+        if isinstance(method, Method) and not method.piped:
+            method = Fault(RPC_X_BAD_STUB_DATA, "the operation has no pipes", ran=Ran.NO)
+        if isinstance(method, Fault):
+            return Call(event.call_id, 0, method, b"", encoding, message)
+        feed = self._piped.begin(event.call_id, encoding, event.stub, last=event.last)
+        return Call(event.call_id, 0, method, b"", encoding, message, feed)
+
+    def _go_on(self, event: ncalrpc.RequestContinued) -> None:
+        if not self._piped.go_on(event.call_id, event.stub, last=event.last):
+            self._unwanted += len(event.stub)
+            if self._unwanted > self._limits.max_request:
+                raise Malformed("a call that was answered is sent on and on")
+        if event.last:
+            self._unwanted = 0
+
+    def messages(self, call: Call, piece: Piece) -> list[bytes]:
+        """The messages of the next piece of a response."""
+        messages = self._association.respond_parts(call.key, b"".join(piece.octets), last=piece.last)
+        self.traffic.packets_out += len(messages)
+        return messages
+
+    def wanted(self, call: Call) -> bool:
+        """Does the client wait for this call?"""
+        return call.feed is not None and not call.feed.given_up
+
+    def send_now(self, call: Call, octets: Octets) -> int:
+        """Send one message, if there is room."""
+        assert call.message is not None
+        try:
+            sent = self._port.send_message_now(octets, call.message.message_id, alpc.LPC_REPLY)
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+        return len(octets) if sent else 0
+
+    def send_behind(self) -> None:
+        """Nothing waits: messages go whole or not at all."""
+
+    def answering_piece(self, call: Call, piece: Piece) -> Iterator[None]:
+        """Send the next piece of a response without waiting; yields whenever there is no room."""
+        return sending(self, call, self.messages(call, piece))
+
+    def forget(self, call: Call) -> None:
+        """A call with pipes is over."""
+        self._piped.forget(call)
+
+    def _bind(self, message: alpc.PortMessage, event: ncalrpc.BindRequested) -> None:
+        if offers(self._registry, event.bind.interface, self._endpoint, self.caller):
+            answer = self._association.accept(event)
+            self.bound = True
+        else:
+            answer = self._association.refuse(event)
+        self.traffic.packets_out += 1
+        if self._patient:
+            self._port.send_message(answer, message.message_id, alpc.LPC_REPLY, None, SEND_TIMEOUT)
+        elif not self._port.send_message_now(answer, message.message_id, alpc.LPC_REPLY):
+            raise Ended("the client does not read its answers")
+
+    def answer(self, call: Call, answer: Answer) -> None:
+        """Reply to the message of a call."""
+        assert call.message is not None
+        self._reply(call.message.message_id, *self._composed(call.key, answer))
+
+    def _reply(self, message_id: int, data: bytes, view: alpc.View | None) -> None:
+        self.traffic.packets_out += 1
+        try:
+            self._port.send_message(data, message_id, alpc.LPC_REPLY, view, SEND_TIMEOUT)
+        except transport.TransportError as error:
+            self._discard(view)
+            raise Ended(str(error)) from error
+
+    def answering(self, call: Call, answer: Answer) -> Iterator[None]:
+        """Reply without waiting; yields whenever there is no room."""
+        data, view = self._composed(call.key, answer)
+        assert call.message is not None
+        self.traffic.packets_out += 1
+        try:
+            while not self._port.send_message_now(data, call.message.message_id, alpc.LPC_REPLY, view):
+                yield
+        except transport.TransportError as error:
+            self._discard(view)
+            raise Ended(str(error)) from error
+
+    def _discard(self, view: alpc.View | None) -> None:
+        if view is not None:
+            self._port.discard(view)
+
+    def _composed(self, call_id: int, answer: Answer) -> tuple[bytes, alpc.View | None]:
+        if isinstance(answer, Fault):
+            return self._association.fault(answer.status, did_not_execute=answer.ran is Ran.NO), None
+        data, parts, size = self._association.respond(call_id, answer)
+        if parts is None:
+            return data, None
+        try:
+            return data, fill(self._port, parts, size)
+        except RpcError as error:
+            note("limit", peer=str(self.caller), reason=f"no room for a response: {error}", limit="section", value=size)
+            return self._association.fault(0x1C00001B), None
+
+    def fileno(self) -> int:
+        """The port's descriptor."""
+        return self._port.fileno()
+
+    def drain(self) -> None:
+        """Take no more calls."""
+        self._port.drain()
+
+    def close(self) -> None:
+        """Close the port."""
+        self._port.close()
+
+    def end(self) -> None:
+        """Run down what the client left."""
+        self._piped.lose("the connection has ended")
+        self.close()
+        self.contexts.run_down()
+
+
+def _encoding(syntax: ncalrpc.TransferSyntax) -> Encoding:
+    return Encoding.NDR if syntax is ncalrpc.TransferSyntax.NDR else Encoding.NDR64
+
+
+_LOCAL = {0x1C010003: RPC_S_UNKNOWN_IF, 0x1C010002: RPC_S_PROCNUM_OUT_OF_RANGE}
+"""LRPC speaks of these with Win32 codes."""

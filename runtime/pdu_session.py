@@ -1,0 +1,312 @@
+"""A server's end of the connection-oriented protocol, through a byte stream or a message pipe.
+
+The other sessions, and what they have in common: `session.py`. The client's side is `wire.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+from ..transports import errors as transport
+from ..transports.seam import Connection
+from . import dispatch, ncacn
+from .call import Limits, Traffic
+from .contexts import AssociationGroup, AssociationGroups, ContextTable
+from .dispatch import Registry
+from .ended import Ended, Malformed
+from .ndr.layout import Encoding
+from .piped_calls import PipedCalls
+from .piping import Piece
+from .session import MAX_BEHIND, SEND_TIMEOUT, Answer, Call, caller_of, offers
+from .status import Fault, Ran
+from .stub import Octets
+from .wire import PIPE_FRAGMENT, TCP_FRAGMENT
+
+
+class PduSession:
+    """The connection-oriented protocol through a byte stream or a message pipe."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        registry: Registry,
+        endpoint: str,
+        limits: Limits,
+        *,
+        patient: bool,
+        protocol: str,
+        secondary_address: str,
+        groups: AssociationGroups,
+    ) -> None:
+        self.caller = caller_of(connection.peer, protocol)
+        self.traffic = Traffic()
+        self._patient = patient
+        self._groups = groups
+        self._group: AssociationGroup | None = None
+        self._piped = PipedCalls(self, limits, message_mode=connection.message_mode)
+        self._half_sent = False
+        self._behind = b""
+        """What the engine says while an answer is half sent: it goes behind."""
+        self.bound = False
+        self._connection = connection
+        self._registry = registry
+        self._endpoint = endpoint
+        self._association = ncacn.ServerAssociation(
+            secondary_address=secondary_address,
+            group_id=self._join,
+            limits=ncacn.Limits(
+                max_request=limits.max_request, max_contexts=limits.max_bindings, max_calls=limits.max_calls
+            ),
+            transport_max_fragment=PIPE_FRAGMENT if connection.message_mode else TCP_FRAGMENT,
+            streamed=self._is_piped,
+        )
+
+    def serve_next(self, timeout: float | None) -> None:
+        """Wait for octets and serve the calls in them."""
+        try:
+            for call in self._understood(self._connection.receive(timeout)):
+                self._serve_call(call)
+            while self._piped.pending:
+                self._serve_call(self._piped.pending.popleft())
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def _serve_call(self, call: Call) -> None:
+        if call.feed is not None:
+            self._piped.serve(call, call.feed)
+        else:
+            self.answer(call, dispatch.answer(call.method, call.stub, call.encoding, self.contexts))
+
+    def serve(self) -> None:
+        """`serve_next` until the client is gone."""
+        while True:
+            self.serve_next(None)
+
+    def receive_now(self) -> list[Call] | None:
+        """The calls in what is there."""
+        try:
+            octets = self._connection.receive_now()
+            return None if octets is None else self._understood(octets)
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def _understood(self, octets: bytes) -> list[Call]:
+        try:
+            return self._calls_in(octets)
+        except Ended as end:
+            self._piped.lose(end)
+            raise
+
+    def _calls_in(self, octets: bytes) -> list[Call]:
+        if not octets:
+            raise Ended("the client closed the connection")
+        self.traffic.octets_in += len(octets)
+        calls: list[Call] = []
+        events = self._association.receive_data(octets)
+        while events:
+            for event in events:
+                if isinstance(event, ncacn.RequestReceived):
+                    calls.append(self._call(event))
+                elif isinstance(event, ncacn.RequestContinued):
+                    self._piped.go_on(event.call_id, event.stub, last=event.last)
+                elif isinstance(event, ncacn.RequestBegun):
+                    calls.append(self._call(event))
+                elif isinstance(event, ncacn.Orphaned):
+                    self._piped.cancel(event.call_id)
+                elif isinstance(event, ncacn.BindRequested):
+                    self._bind(event)
+                elif isinstance(event, ncacn.ConnectionFailed):
+                    self._flush()
+                    raise Malformed(event.reason, self.traffic.octets_in - len(octets))
+            events = self._association.receive_data(b"")
+        self.traffic.packets_in = self._association.packets_in
+        self._flush()
+        if self._association.closed:
+            raise Ended("the association is closed")
+        return calls
+
+    def _flush(self) -> None:
+        self._send(self._association.data_to_send())
+
+    def _send(self, octets: bytes) -> None:
+        """Send what the engine says by itself; without patience a client that leaves no room for it is done with."""
+        self.traffic.packets_out += bool(octets)
+        half_sent = self._half_sent or self._piped.half_sent
+        if half_sent and len(self._behind) < MAX_BEHIND:
+            self._behind += octets
+        elif self._patient and not half_sent:
+            self._connection.send(octets, SEND_TIMEOUT)
+        elif half_sent or self._connection.send_now(octets) != len(octets):
+            raise Ended("the client does not read its answers")
+
+    def _join(self, asked: int) -> int | None:
+        caller = self.caller
+        owner = caller.address.rpartition(":")[0] if caller.uid is None else caller.uid
+        self._group = self._groups.join(asked, owner)
+        return None if self._group is None else self._group.id
+
+    @property
+    def contexts(self) -> ContextTable:
+        """Those of the association group, which a bind has chosen before there is a call."""
+        assert self._group is not None
+        return self._group.contexts
+
+    def _bind(self, event: ncacn.BindRequested) -> None:
+        def offered(syntax: ncacn.SyntaxId) -> bool:
+            return offers(self._registry, syntax, self._endpoint, self.caller)
+
+        results = ncacn.negotiate(event.contexts, offered)
+        self.bound |= any(result.accepted for result in results)
+        self._send(self._association.accept(event, results))
+
+    def _call(self, event: ncacn.RequestReceived | ncacn.RequestBegun) -> Call:
+        self.traffic.calls_in += 1
+        context = self._association.contexts[event.context_id]
+        encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
+        if context.transfer == ncacn.NDR64:
+            encoding = Encoding.NDR64
+        uuid, major, minor = context.abstract
+        try:
+            method = self._registry.find(uuid, (major, minor), event.opnum, event.object, self._endpoint)
+        except Fault as fault:
+            return Call(event.call_id, event.context_id, fault, event.stub, encoding)
+        if not method.piped:
+            return Call(event.call_id, event.context_id, method, event.stub, encoding)
+        last = isinstance(event, ncacn.RequestReceived)
+        feed = self._piped.begin(event.call_id, encoding, event.stub, last=last)
+        return Call(event.call_id, event.context_id, method, b"", encoding, feed=feed)
+
+    # Calls with pipes
+
+    def _is_piped(self, context_id: int, opnum: int, object: UUID | None) -> bool:
+        context = self._association.contexts.get(context_id)
+        if context is None:
+            return False
+        uuid, major, minor = context.abstract
+        try:
+            return self._registry.find(uuid, (major, minor), opnum, object, self._endpoint).piped
+        except Fault:
+            return False
+
+    @property
+    def full(self) -> bool:
+        """A method reads more slowly than its client sends."""
+        return self._piped.full
+
+    def receive(self, timeout: float) -> list[Call]:
+        """The calls in what comes next."""
+        try:
+            return self._understood(self._connection.receive(timeout))
+        except transport.TimedOut:
+            raise
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def messages(self, call: Call, piece: Piece) -> list[bytes]:
+        """The fragments of the next piece of a response."""
+        try:
+            parts = self._association.respond_part(call.key, call.context_id, piece.octets, last=piece.last)
+        except ncacn.StateError as error:
+            raise Ended(str(error)) from error
+        self.traffic.packets_out += len(parts)
+        return parts
+
+    def wanted(self, call: Call) -> bool:
+        """Does the client wait for this call?"""
+        return self._association.wanted(call.key)
+
+    def send_now(self, call: Call, octets: Octets) -> int:
+        """Send what there is room for."""
+        try:
+            return self._connection.send_now(octets)
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def send_behind(self) -> None:
+        """Send what the engine said while a fragment was half sent."""
+        behind, self._behind = self._behind, b""
+        if behind:
+            self._connection.send(behind, SEND_TIMEOUT)
+
+    def answering_piece(self, call: Call, piece: Piece) -> Iterator[None]:
+        """Send the next piece of a response without waiting; yields whenever there is no room."""
+        try:
+            for message in self._joined(self.messages(call, piece)):
+                if self.wanted(call) or piece.last:
+                    yield from self._sending_all((message,))
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def forget(self, call: Call) -> None:
+        """A call with pipes is over."""
+        self._piped.forget(call)
+        self._association.drop(call.key)
+
+    # Answers
+
+    def answer(self, call: Call, answer: Answer) -> None:
+        """The response or fault of a call."""
+        try:
+            for piece in self._composed(call, answer):
+                self._connection.send(piece, SEND_TIMEOUT)
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def answering(self, call: Call, answer: Answer) -> Iterator[None]:
+        """The same without waiting; yields whenever there is no room."""
+        try:
+            yield from self._sending_all(self._composed(call, answer))
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def _sending_all(self, messages: Sequence[bytes]) -> Iterator[None]:
+        for message in messages:
+            yield from self._sending(message)
+            while self._behind:
+                behind, self._behind = self._behind, b""
+                yield from self._sending(behind)
+
+    def _sending(self, octets: bytes) -> Iterator[None]:
+        rest = memoryview(octets)
+        while rest:
+            rest = rest[self._connection.send_now(rest) :]
+            self._half_sent = bool(rest)
+            if rest:
+                yield
+
+    def _composed(self, call: Call, answer: Answer) -> Sequence[bytes]:
+        try:
+            if isinstance(answer, Fault):
+                never = answer.ran is Ran.NO
+                octets = self._association.fault(call.key, call.context_id, answer.status, did_not_execute=never)
+                self.traffic.packets_out += bool(octets)
+                return (octets,) if octets else ()
+            pieces = self._association.respond(call.key, call.context_id, answer)
+            self.traffic.packets_out += len(pieces)
+        except ncacn.StateError as error:
+            raise Ended(str(error)) from error
+        return self._joined(pieces)
+
+    def _joined(self, pieces: Sequence[bytes]) -> Sequence[bytes]:
+        return pieces if self._connection.message_mode or len(pieces) < 2 else (b"".join(pieces),)
+
+    def fileno(self) -> int:
+        """The connection's descriptor."""
+        return self._connection.fileno()
+
+    def drain(self) -> None:
+        """Take no more calls."""
+        self._connection.drain()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def end(self) -> None:
+        """Leave the association group."""
+        self._piped.lose("the connection has ended")
+        self.close()
+        group, self._group = self._group, None
+        if group is not None:
+            self._groups.leave(group)
