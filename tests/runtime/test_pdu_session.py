@@ -1,0 +1,124 @@
+"""The server's engine when its client does not read: what it says by itself waits, and no longer than it may."""
+
+from __future__ import annotations
+
+import struct
+from types import ModuleType
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from lrpc.runtime import ncacn
+from lrpc.runtime.call import Limits
+from lrpc.runtime.contexts import AssociationGroups, ContextTable
+from lrpc.runtime.dispatch import Registry
+from lrpc.runtime.ended import Ended
+from lrpc.runtime.pdu_session import PduSession
+from lrpc.runtime.session import MAX_BEHIND
+from lrpc.transports.seam import Peer
+
+
+class Tight:
+    """A byte stream whose reader is slow: it takes `room` octets and then none."""
+
+    message_mode = False
+    peer = Peer(1, 2, 3, (), "tight")
+
+    def __init__(self) -> None:
+        self.arriving: list[bytes] = []
+        self.taken = b""
+        self.room = 1 << 30
+
+    def send_now(self, data: Any) -> int:
+        taken = bytes(data[: self.room])
+        self.taken += taken
+        self.room -= len(taken)
+        return len(taken)
+
+    def receive_now(self) -> bytes | None:
+        return self.arriving.pop(0) if self.arriving else None
+
+    def close(self) -> None:
+        self.room = 0
+
+
+@pytest.fixture
+def stream() -> Tight:
+    return Tight()
+
+
+@pytest.fixture
+def session(stream: Tight, calculator: ModuleType) -> PduSession:
+    """Bound; two calls may run at a time."""
+    registry = Registry(100)
+    registry.register(calculator.Service(calculator.World()))
+    groups = AssociationGroups(lambda: ContextTable(uuid4, 10))
+    made = PduSession(
+        stream,  # type: ignore[arg-type]
+        registry,
+        "memory:[x]",
+        Limits(max_calls=2),
+        patient=False,
+        protocol="memory",
+        secondary_address="x",
+        groups=groups,
+    )
+    interface = calculator.Calculator.interface
+    syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
+    stream.arriving.append(ncacn.ClientAssociation().bind([ncacn.ContextRequest(0, syntax, [ncacn.NDR])]))
+    assert made.receive_now() == []
+    assert made.bound
+    stream.taken = b""
+    return made
+
+
+def request(call_id: int) -> bytes:
+    stub = struct.pack("<II", 2, 3)
+    return struct.pack("<BBBBIHHIIHH", 5, 0, 0, 3, 0x10, 32, 0, call_id, 8, 0, 0) + stub
+
+
+def kinds(octets: bytes) -> list[tuple[int, int]]:
+    """(PTYPE, call id) of each PDU, which have to be whole."""
+    found = []
+    while octets:
+        size, call_id = struct.unpack_from("<HxxI", octets, 8)
+        assert len(octets) >= size
+        found.append((octets[2], call_id))
+        octets = octets[size:]
+    return found
+
+
+def test_what_the_engine_says_goes_behind_an_answer_that_is_half_sent(session: PduSession, stream: Tight) -> None:
+    stream.arriving.append(request(1))
+    [call] = session.receive_now() or []
+    stream.room = 10
+    answering = session.answering(call, [bytes(4)])
+    next(answering)
+    stream.arriving.append(request(2) + request(3))  # the first has its answer as far as the engine is concerned
+    assert len(session.receive_now() or []) == 2
+    stream.arriving.append(request(4))
+    assert session.receive_now() == []  # refused: too many
+    stream.room = 1 << 30
+    list(answering)
+    assert kinds(stream.taken) == [(2, 1), (3, 4)]
+
+
+def test_a_client_that_only_asks_and_never_reads_is_ended(session: PduSession, stream: Tight) -> None:
+    stream.arriving.append(request(1))
+    [call] = session.receive_now() or []
+    stream.room = 10
+    answering = session.answering(call, [bytes(4)])
+    next(answering)
+    stream.arriving += [request(number) for number in range(2, MAX_BEHIND)]
+    with pytest.raises(Ended, match="does not read"):
+        while stream.arriving:
+            session.receive_now()
+
+
+def test_a_client_without_room_for_a_refusal_is_ended(session: PduSession, stream: Tight) -> None:
+    stream.arriving += [request(1) + request(2), request(3)]
+    session.receive_now()
+    stream.room = 0
+    with pytest.raises(Ended, match="does not read"):
+        session.receive_now()
