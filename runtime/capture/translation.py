@@ -7,7 +7,6 @@ the id of the message, get its call id and context. What is no message of LRPC c
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
@@ -26,12 +25,6 @@ MAX_KNOWN: Final = 4096
 """Calls whose answers may still come; the oldest are forgotten."""
 _SYNTAXES: Final = {TransferSyntax.NDR: NDR, TransferSyntax.NDR64: NDR64}
 _MAX_FRAGMENT: Final = 0xFFF8
-# Flags of requests and responses that come in several messages, for pipes.
-_PART_OF_FLOW: Final = 2
-_PIPE_REQUEST: Final = 0x40
-_LAST_PIPE_CHUNK: Final = 0x80
-_CANCELLED: Final = struct.Struct("<12xI")
-"""The call id in a cancel that has one."""
 
 
 class Translator:
@@ -107,14 +100,14 @@ class Translator:
         self._calls[message_id] = call_id, context_id
         if len(self._calls) > MAX_KNOWN:
             self._forget(next(iter(self._calls)))
-        begins = not (flags & _PIPE_REQUEST and flags & _PART_OF_FLOW)
-        ends = not flags & _PIPE_REQUEST or bool(flags & _LAST_PIPE_CHUNK)
+        begins = not (flags & RequestFlag.PIPE_REQUEST and flags & RequestFlag.PART_OF_FLOW)
+        ends = not flags & RequestFlag.PIPE_REQUEST or bool(flags & RequestFlag.LAST_PIPE_CHUNK)
         return _requests(call_id, context_id, opnum & 0xFFFF, uuid, stub, begins, ends)
 
     def _response(self, message_id: int, data: bytes, view: memoryview | None) -> Iterator[bytes]:
         flags, call_id = messages.parse_response(data)
         stub = _stub(flags, data, messages.RESPONSE_SIZE, view)
-        begins, ends = message_id not in self._answered, not flags & _PART_OF_FLOW
+        begins, ends = message_id not in self._answered, not flags & RequestFlag.PART_OF_FLOW
         _, context_id = self._calls.get(message_id, (call_id, 0))
         if ends:
             self._forget(message_id)
@@ -130,8 +123,7 @@ class Translator:
         return pdu.Fault(call_id, context_id, status, flags=FIRST_FRAGMENT | LAST_FRAGMENT | never).serialize()
 
     def _cancelled(self, message_id: int, data: bytes) -> int:
-        call_id: int = _CANCELLED.unpack_from(data)[0] if len(data) >= _CANCELLED.size else 0
-        return call_id or self._calls.get(message_id, (message_id, 0))[0]
+        return messages.parse_cancel(data) or self._calls.get(message_id, (message_id, 0))[0]
 
     def _forget(self, message_id: int) -> None:
         self._calls.pop(message_id, None)

@@ -75,6 +75,22 @@ def test_threads_on_one_connection_are_told_apart(
     assert all(call.received == call.sent - 4 for call in calls)
 
 
+@pytest.mark.usefixtures("environment")
+def test_pipes_are_one_call_each(path: Path, host: Any, binding: str, clients_of: Any, piper: ModuleType) -> None:
+    host.server.register((piper.AsyncService if host.loop else piper.Service)(piper.Seen()))
+    client = clients_of("blocking").of(piper.stub.PiperClient, binding)
+    chunks = [bytes(70_000)] * 3
+    assert b"".join(client.Echo(chunks)) == bytes(210_000)
+    assert sum(1 for _ in client.Count(20_000)) == 20_000
+    client.close()
+    host.stop()
+    for calls in captured(path).values():
+        assert [call.duration is not None for call in calls] == [True, True]
+        assert calls[0].sent > 210_000
+        assert calls[0].received > 210_000
+        assert calls[1].received > 80_000
+
+
 def test_a_client_alone_is_captured(
     hosts: Any, clients_of: Any, client_face: str, binding_for: Callable[[str], str], transport: str, path: Path
 ) -> None:
