@@ -90,9 +90,8 @@ def intercept(client: Client | AsyncClient, interceptors: Sequence[Callable[...,
     def last(call: Invocation) -> Any:
         client = found()
         assert client is not None  # its method runs
-        kind = type(client)
-        way = kind._piped if call.operation.piped else kind._call
-        return way(client, call.operation, *call.values)  # type: ignore[arg-type]
+        way = getattr(type(client), "_piped" if call.operation.piped else "_call")
+        return way(client, call.operation, *call.values)
 
     first, interface, connection = _chain(interceptors, last), client.interface, client.connection
 
