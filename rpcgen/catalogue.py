@@ -89,7 +89,6 @@ SIZE_DIRECTION: Final = Entry("E0418", "{array} needs {name}, which does not tra
 IID_IS_TARGET: Final = Entry("E0419", "[iid_is] needs a pointer to void or to an interface")
 IID_IS_NAME: Final = Entry("E0420", "[iid_is] names an IID beside it, or a pointer to one; {found} is none")
 ODD_STRING: Final = Entry("W0421", "[string] on {type}: it is read as a string of {unit}")
-PIPE_RANGE: Final = Entry("W0423", "[range] bounds the chunks of a pipe, which is not checked")
 NO_EFFECT: Final = Entry("W0424", "[{name}] has no effect here: {why}")
 NOT_COMPUTED: Final = Entry("W0425", "[value] of {name} is not computed, and the caller gives it: {reason}")
 MIN_IS: Final = Entry("E0422", "[min_is]: the lowest index of an array is always 0")

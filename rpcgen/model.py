@@ -176,10 +176,11 @@ class MultiArray(Node):
 
 
 class Pipe(Node):
-    """pipe: a stream of elements. Only a parameter has this type."""
+    """pipe: a stream of elements. Only a parameter has this type. limits: [range] on the elements of a chunk."""
 
     kind: Literal["pipe"] = "pipe"
     element: Type
+    limits: tuple[int, int] | None = None
 
 
 class InterfacePointer(Node):

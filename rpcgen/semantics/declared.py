@@ -257,11 +257,8 @@ def _range(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
     for index, level in enumerate(shape.levels):
         if level.size is not None or level.string or (not level.pointer and level.bound is None):
             return _replaced(shape, index, replace(level, limits=(lowest, highest)))
-    if isinstance(shape.base, Stream):
-        binding.report.append(diagnose(catalogue.PIPE_RANGE, attribute.span))
-        return shape
-    enumeration = isinstance(shape.base, Draft) and shape.base.kind == "enum"
-    if not enumeration and not (isinstance(shape.base, model.Scalar) and shape.base.word not in ("Float", "Double")):
+    bounded = isinstance(shape.base, Stream) or (isinstance(shape.base, Draft) and shape.base.kind == "enum")
+    if not bounded and not (isinstance(shape.base, model.Scalar) and shape.base.word not in ("Float", "Double")):
         raise problem(catalogue.RANGE_TARGET, attribute.span)
     return replace(shape, limits=(lowest, highest))
 

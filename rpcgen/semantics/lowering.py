@@ -112,7 +112,7 @@ class Lowering:
         found = Lowering(self.binding, self.name, self.span, {}).type(element)
         if not self._is_flat(found):
             raise problem(catalogue.PIPE_ELEMENT, self.span, name=self.name)
-        return model.Pipe(element=found), ()
+        return model.Pipe(element=found, limits=shape.limits), ()
 
     def _is_flat(self, type_: model.Type) -> bool:
         """Has it one size, and no pointers?"""

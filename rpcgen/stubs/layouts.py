@@ -67,8 +67,8 @@ class Layouts:
             case model.MultiArray(element=element, dimensions=dimensions):
                 found = [_dimension(dimension, siblings) for dimension in dimensions]
                 return call("rpc.MultiArray", self.of(element, siblings), *found)
-            case model.Pipe(element=element):
-                return call("rpc.Pipe", self.of(element, siblings))
+            case model.Pipe(element=element, limits=limits):
+                return call("rpc.Pipe", self.of(element, siblings), *_limits(limits))
 
     def _samba(
         self,

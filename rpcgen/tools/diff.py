@@ -208,6 +208,7 @@ class _Walk:
                     self._bounds(one, other, where, old, new)
                 self.type(before.element, after.element, where, old, new)
             case model.Pipe(), model.Pipe():
+                self._limits(before.limits, after.limits, where)
                 self.type(before.element, after.element, where, old, new)
             case _:
                 if before != after:

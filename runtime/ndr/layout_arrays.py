@@ -220,11 +220,13 @@ class Pipe(Layout):
     Encoding takes any iterable of items, in chunks of CHUNK_ITEMS; for Byte and Char a bytes-like, in chunks of
     CHUNK_OCTETS, or an iterable of bytes-likes, a chunk or more for each. Decoding gives PipeItems, a list, or
     PipeOctets, bytes; encoding those keeps their chunks. Items have no pointers; those of WChar are ints.
+    limits: [range] on the items in a chunk, the last one apart, which has none.
     """
 
-    def __init__(self, element: Layout) -> None:
+    def __init__(self, element: Layout, *, limits: tuple[int, int] | None = None) -> None:
         super().__init__()
         self.element = element
+        self.limits = limits
         self.chunk = Array(UShort if element is WChar else element)
 
     @property
@@ -234,13 +236,19 @@ class Pipe(Layout):
 
     def chunks(self, value: Any) -> Iterator[Any]:
         """The value in parts of at most so many items as a chunk may have, none of them empty. TypeError."""
+        most = CHUNK_OCTETS if self.octets else CHUNK_ITEMS
+        most = most if self.limits is None else max(1, min(most, self.limits[1]))
         if not self.octets:
-            yield from _parts(_counted(value) or [value if isinstance(value, list) else list(value)], CHUNK_ITEMS)
+            yield from _parts(_counted(value) or [value if isinstance(value, list) else list(value)], most)
         elif isinstance(value, bytes | bytearray | memoryview):
             octets = cast(bytes, value)
-            yield from _parts(_counted(octets) or [memoryview(octets).cast("B")], CHUNK_OCTETS)
+            yield from _parts(_counted(octets) or [memoryview(octets).cast("B")], most)
         else:
-            yield from _parts((memoryview(part).cast("B") for part in value), CHUNK_OCTETS)
+            yield from _parts((memoryview(part).cast("B") for part in value), most)
+
+    def allows(self, count: int) -> bool:
+        """May a chunk have so many items?"""
+        return not count or self.limits is None or self.limits[0] <= count <= self.limits[1]
 
 
 def _counted(value: Any) -> list[Any]:

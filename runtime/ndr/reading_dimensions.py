@@ -79,6 +79,9 @@ class ReadingDimensions(ReadingArrays, ABC):
         with self.block("while True:"), self.step(f"[{counts}]"):
             self.forget()
             count = self.word()
+            if pipe.limits is not None:
+                low, high = pipe.limits
+                self.line(f"if {count} and not {low} <= {count} <= {high}: bad('outside its range', 0x6C6)")
             self.spend("1", 0)
             self._chunk(pipe, parts, count)
             if self.encoding.wide:

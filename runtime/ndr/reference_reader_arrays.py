@@ -223,6 +223,9 @@ class ArrayReader(FieldReader, ABC):
     def _chunk(self, layout: Pipe, place: Place) -> Any:
         """A count and its items; NDR64 has the negated count behind them (MS-RPCE 2.2.5.3)."""
         count = self.count(place, "chunk count", "C706 14.3.9")
+        if not layout.allows(count):
+            reason = f"chunk count {count} is outside {layout.limits}"
+            raise self.bad(reason, place, rule=f"{LEVEL_5}.2.4", status=RPC_S_INVALID_BOUND)
         items = self._items(layout.chunk.element, count, place)
         if self.encoding.wide:
             self.align(8, place, "MS-RPCE 2.2.5.3")

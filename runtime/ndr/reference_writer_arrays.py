@@ -184,6 +184,9 @@ class ArrayWriter(FieldWriter, ABC):
         index = 0
         for items in self._chunks(layout, value, place):
             count, chunk = len(items) // (octets_each(layout.chunk.element) or 1), place.item(index)
+            if not layout.allows(count):
+                reason = f"a chunk of {count} items is outside {layout.limits}"
+                raise refused(reason, chunk, "MS-RPCE 2.2.4.14", RPC_S_INVALID_BOUND)
             self.count(count, chunk, "chunk count", "C706 14.3.9")
             self._items(layout.chunk.element, items, chunk)
             self._end_of_chunk(count, chunk)

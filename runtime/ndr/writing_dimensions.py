@@ -91,6 +91,9 @@ class WritingDimensions(WritingArrays, ABC):
         with self.block(f"for {chunk} in {self.constant(pipe)}.chunks({value}):"), self.among(Scope({}, {})):
             self.forget()
             items = self.prepare_array(pipe.chunk, chunk)
+            if pipe.limits is not None:
+                low, high = pipe.limits
+                self.line(f"if not {low} <= {items.count} <= {high}: bad('a chunk outside its range', 0x6C6)")
             self.word(items.count)
             self.items(pipe.chunk, items)
             if self.encoding.wide:

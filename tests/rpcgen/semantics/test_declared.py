@@ -72,8 +72,12 @@ def test_class_of_an_array_field_is_a_warning() -> None:
     assert [one.code for one in field("[size_is(n), unique] long a[];").diagnostics] == ["W0424"]
 
 
-def test_range_of_a_pipe_is_a_warning() -> None:
-    assert [one.code for one in compiled("[in, range(1, 9)] NUMBERS p").diagnostics] == ["W0423"]
+def test_range_of_a_pipe_bounds_its_chunks() -> None:
+    found = compiled("[in, range(1, 9)] NUMBERS p")
+    assert found.diagnostics == ()
+    assert found.model is not None
+    [pipe] = [each.type for each in found.model.interfaces[0].operations[0].parameters if each.name == "p"]
+    assert pipe.model_dump()["limits"] == (1, 9)
 
 
 def test_string_of_short_integers_is_a_warning() -> None:

@@ -107,6 +107,7 @@ CASES = {
     "length_is": sized(VaryingArray(Byte, 4, this.n), "01000000 00000000 02000000 6162", 1, b"ab"),
     "switch_is": sized(SwitchIs(Union(Long, {1: Byte, 2: Byte}), this.n), "01000000 02000000 07", 1, 7),
     "range": one(Range(Long, 1, 9), "0a000000"),
+    "range of chunks": one(Pipe(Byte, limits=(2, 3)), "01000000 61 000000 00000000"),
     "null array": sized(UniquePtr(ConformantArray(Byte, this.n)), "02000000 00000000", 2, None),
     "null array in a reply": Case(
         Parameters("a" / UniquePtr(ConformantArray(Byte, this.n))),

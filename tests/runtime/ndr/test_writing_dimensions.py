@@ -146,3 +146,21 @@ def test_items_of_a_pipe_with_pointers_are_the_programmers_error():
 def test_pointees_of_all_rows_come_behind_all_items():
     layout = MultiArray(UniquePtr(Byte), *OPEN)
     assert write(layout, [[1, None], [2, 3]]) == words(2, 2, 0x20000, 0, 0x20004, 0x20008) + b"\1\2\3"
+
+
+@pytest.mark.parametrize(
+    ("value", "counts"), [(b"", []), (b"ab", [2]), (b"abcdefg", [3, 3, 1]), ([b"ab", b"cde"], [2, 3])]
+)
+def test_chunks_of_a_pipe_keep_to_its_range(value, counts):
+    parameters = Parameters("p" / Pipe(Byte, limits=(1, 3)))
+    stub = b"".join(compiled(parameters).encode((value,)))
+    assert stub == parameters.build({"p": value})
+    assert list(parameters.parse(stub)["p"].counts) == counts
+
+
+def test_chunk_below_the_range_of_its_pipe_is_refused():
+    parameters = Parameters("p" / Pipe(Byte, limits=(2, 3)))
+    for write in (lambda: compiled(parameters).encode((b"abcd",)), lambda: parameters.build({"p": b"abcd"})):
+        with pytest.raises(NdrError, match="a chunk of 1 items is outside") as caught:
+            write()
+        assert caught.value.status == 0x6C6
