@@ -236,8 +236,7 @@ class Pipe(Layout):
 
     def chunks(self, value: Any) -> Iterator[Any]:
         """The value in parts of at most so many items as a chunk may have, none of them empty. TypeError."""
-        most = CHUNK_OCTETS if self.octets else CHUNK_ITEMS
-        most = most if self.limits is None else max(1, min(most, self.limits[1]))
+        most = self.most
         if not self.octets:
             yield from _parts(_counted(value) or [value if isinstance(value, list) else list(value)], most)
         elif isinstance(value, bytes | bytearray | memoryview):
@@ -245,6 +244,12 @@ class Pipe(Layout):
             yield from _parts(_counted(octets) or [memoryview(octets).cast("B")], most)
         else:
             yield from _parts((memoryview(part).cast("B") for part in value), most)
+
+    @property
+    def most(self) -> int:
+        """The most items that are written in a chunk."""
+        most = CHUNK_OCTETS if self.octets else CHUNK_ITEMS
+        return most if self.limits is None else max(1, min(most, self.limits[1]))
 
     def allows(self, count: int) -> bool:
         """May a chunk have so many items?"""

@@ -18,14 +18,15 @@ from . import shape
 from .compiler import Codec, Octets
 from .errors import RPC_S_INVALID_BOUND, NdrError
 from .layout import Byte, Encoding, Field, FixedArray, Parameters, Pipe
-from .layout_arrays import CHUNK_ITEMS, CHUNK_OCTETS
+from .layout_arrays import CHUNK_ITEMS
 from .strictness import DEFAULT, Strictness
 
 MAX_CHUNK: Final = (1 << 31) - 1
 """Items in a chunk (MS-RPCE 2.2.5.3.4.5; NDR has no bound, and no peer sends more)."""
 UNIT: Final = 8
 """What alignment goes up to, and fragments are multiples of (C706 12.6.3.1)."""
-_RULE: Final = "C706 14.3.10"
+_RULE: Final = "C706 14.3.9"
+_RANGE_RULE: Final = "MS-RPCE 3.1.1.5.3.2.2.4"
 _NEGATED_RULE: Final = "MS-RPCE 2.2.5.3.4.5"
 
 
@@ -60,7 +61,7 @@ class PipeWriter(_Pieces):
         is written can be sent at once. Raises NdrError for an item that does not fit.
         """
         items = memoryview(items).cast("B") if self.pipe.octets else items
-        most, count, written = CHUNK_OCTETS if self.pipe.octets else CHUNK_ITEMS, len(items), list[Octets]()
+        most, count, written = self.pipe.most, len(items), list[Octets]()
         for begin in range(0, count, most):
             end = min(begin + most, count)
             for part in self._divided(begin, end) if end == count else [(begin, end)]:
@@ -77,7 +78,8 @@ class PipeWriter(_Pieces):
         if self._end_of(whole) % UNIT == 0:
             return whole
         ways = ([(begin, middle), (middle, end)] for middle in range(begin + 1, min(begin + UNIT, end)))
-        return next((parts for parts in ways if self._end_of(parts) % UNIT == 0), whole)
+        allowed = (parts for parts in ways if all(self.pipe.allows(stop - start) for start, stop in parts))
+        return next((parts for parts in allowed if self._end_of(parts) % UNIT == 0), whole)
 
     def _end_of(self, parts: list[tuple[int, int]]) -> int:
         """Where chunks of these items end, the gap behind them included."""
@@ -111,7 +113,8 @@ class PipeWriter(_Pieces):
 class PipeReader(_Pieces):
     """Reads a pipe that begins at `offset` of its stub, from octets that are cut anywhere.
 
-    name: of the parameter, for errors. limits: the least and the most items that a chunk may have, [range].
+    name: of the parameter, for errors. limits: the least and the most items that a chunk may have, [range];
+    those of the pipe unless given.
     """
 
     def __init__(
@@ -129,7 +132,7 @@ class PipeReader(_Pieces):
         self.ended = False
         """The pipe is over; what was fed behind it is in `rest`."""
         self._name = name
-        self._limits = limits
+        self._limits = limits or pipe.limits
         self._max_items = min(max_items, CHUNK_ITEMS)
         self._strictness = strictness
         self._held = bytearray()
@@ -171,7 +174,7 @@ class PipeReader(_Pieces):
         if count > MAX_CHUNK or (count and not self._size and count > self._max_items):
             raise self._bad(f"a chunk of {count} items", _RULE)
         if count and self._limits is not None and not self._limits[0] <= count <= self._limits[1]:
-            raise self._bad(f"a chunk of {count} items is outside {self._limits}", _RULE, RPC_S_INVALID_BOUND)
+            raise self._bad(f"chunk count {count} is outside {self._limits}", _RANGE_RULE, RPC_S_INVALID_BOUND)
         self._count = self._left = count
         if not (count or self.encoding.wide):
             self.ended = True

@@ -222,3 +222,14 @@ def test_a_codec_says_where_its_parameters_end(encoding: Encoding) -> None:
 
 def test_no_parameters_end_at_once() -> None:
     assert Codec(Parameters(), Parameters(), Encoding.NDR).decode_front(b"more") == ((), 0)
+
+
+def test_chunks_keep_to_the_range_of_their_pipe():
+    pipe = Pipe(Byte, limits=(1, 3))
+    writer, reader = PipeWriter(pipe, Encoding.NDR), PipeReader(pipe, Encoding.NDR, name="p")
+    octets = b"".join([*map(bytes, writer.write(b"abcdefg")), *map(bytes, writer.end())])
+    assert list(Parameters("p" / pipe).parse(octets)["p"].counts) == [3, 3, 1]
+    with pytest.raises(NdrError, match=r"chunk count 4 is outside \(1, 3\)") as caught:
+        reader.feed(bytes.fromhex("04000000 61626364"))
+        reader.read()
+    assert (caught.value.rule, caught.value.status) == ("MS-RPCE 3.1.1.5.3.2.2.4", 0x6C6)
