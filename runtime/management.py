@@ -11,12 +11,16 @@ from typing import Final, Protocol, TypeAlias
 
 from .call import Caller, caller
 from .interfaces import mgmt
+from .ndr.strictness import Strictness
 from .operation import Interface
 from .status import ACCESS_DENIED, RPC_X_BAD_STUB_DATA, Fault
 
 RPC_S_UNKNOWN_AUTHN_SERVICE: Final = 1747
 RPC_S_NO_INTERFACES: Final = 1817
 ERROR_INSUFFICIENT_BUFFER: Final = 122
+
+PADDED: Final = Strictness(trailing=None)
+"""How requests of interfaces that Windows has are read: what follows the last parameter is padding, however long."""
 
 Authorize: TypeAlias = Callable[[Caller, int], bool]
 """Says whether a caller may have an operation of the management interface, by its `mgmt.rpc_c_mgmt_` number."""

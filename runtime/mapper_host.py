@@ -11,6 +11,7 @@ from typing import Final
 from .async_server import AsyncServer
 from .binding import MEMORY, NCACN_NP, NCALRPC, StringBinding
 from .endpoint_map import EndpointMap, MapLimits
+from .management import PADDED
 from .mapper import LIMITS, EndpointMapper, MayRegister, Registrar, own_processes
 
 LOCAL_PORT: Final = "ncalrpc:[epmapper]"
@@ -41,7 +42,7 @@ async def start(
     """Have a server be an endpoint mapper, and listen; where clients find it."""
     entries = EndpointMap(limits)
     vouched = [text for text in bindings if StringBinding.parse(text).protocol in VOUCHED_FOR]
-    server.register(EndpointMapper(entries, may_register))
+    server.register(EndpointMapper(entries, may_register), strictness=PADDED)
     server.register(Registrar(entries, may_register), endpoints=vouched)
     return [await _listen(server, text, security) for text in bindings]
 

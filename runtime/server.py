@@ -24,7 +24,7 @@ from .dispatch import Registry
 from .ended import Ended, Slow, note_end
 from .endpoints import Endpoint, capture_of, has_mapper
 from .journal import note
-from .management import AsyncManagement, Authorize, Management, all_but_stop
+from .management import PADDED, AsyncManagement, Authorize, Management, all_but_stop
 from .ndr.strictness import DEFAULT, Strictness
 from .session import Session
 from .stub import Interface
@@ -132,7 +132,7 @@ class Serving(abc.ABC):
         endpoint = Endpoint(StringBinding.parse(binding), security, self._registry, self.limits, self._capture)
         self._endpoints.append(endpoint)
         management = (AsyncManagement if self._asynchronous else Management)(self, endpoint.asked)
-        self._registry.register(management, endpoints=[endpoint.asked], built_in=True)
+        self._registry.register(management, endpoints=[endpoint.asked], strictness=PADDED, built_in=True)
         note("listening", binding=str(endpoint.binding))
         return endpoint
 

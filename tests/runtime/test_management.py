@@ -105,6 +105,16 @@ def test_server_is_not_stopped_by_whoever_asks(management: Any, host: Any) -> No
     assert host.server.listening
 
 
+@pytest.mark.parametrize("size", [1, 9, 4096])
+def test_padding_behind_a_request_is_overlooked_as_by_windows(
+    hosts: Callable[..., Any], clients_of: Any, face: str, size: int
+) -> None:
+    host = hosts(face)
+    client = clients_of("blocking").of(mgmt.mgmtClient, host.listen("ncacn_ip_tcp:[0]"))
+    answer, encoding, _ = client._channel.call(2, [bytes(size)])
+    assert (bytes(answer), encoding.name) == (bytes((0, 0, 0, 0, 1, 0, 0, 0)), "NDR")
+
+
 # Principal names
 
 
