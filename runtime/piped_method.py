@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Generator, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Any, cast
 
@@ -67,8 +68,9 @@ async def serve(method: Method, receive: Receive, contexts: ContextTable, limit:
     if not plan.pipes_out:
         yield Piece(answered(method, given, result, plan.encoding, contexts), last=True)
         return
-    async for piece in response.of(result):
-        yield piece
+    async with aclosing(response.of(result)) as pieces:
+        async for piece in pieces:
+            yield piece
 
 
 class _Response:
@@ -92,8 +94,9 @@ class _Response:
                 source = self._source(result)
                 writer = self._begin()
                 try:
-                    async for octets in written(writer, source, parameter.name):
-                        yield Piece(octets, last=False)
+                    async with aclosing(written(writer, source, parameter.name)) as pieces:
+                        async for octets in pieces:
+                            yield Piece(octets, last=False)
                 finally:
                     await _close(source)
                 yield Piece(self._end(), last=False)

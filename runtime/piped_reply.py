@@ -5,7 +5,9 @@ Counterpart: `piped_method.py`. Both faces: see `piping.py`.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Any, Protocol
 
@@ -50,8 +52,11 @@ class PipedReply:
         planned = partial(plan_of, operation, strictness=strictness)
         self._incoming = Incoming(call.receive, planned, self._pipes, MAX_BEHIND)
         self._over = False
-        self.result: PipedResult | None = None
-        """Where the other results go."""
+        self._result: weakref.ref[PipedResult] | None = None
+
+    def fill(self, result: PipedResult) -> None:
+        """Where the other results go, if somebody still has it then."""
+        self._result = weakref.ref(result)  # it has the streams, which have this: no circle
 
     async def next(self, index: int) -> Any:
         """The next items of a pipe; None at its end. With the end of the last one the results are there."""
@@ -87,7 +92,7 @@ class PipedReply:
         return self._taken(plan.placed(plan.decode_tail(self._incoming.offset, stub, self._front)))
 
     def _shape(self, outs: Sequence[Any]) -> None:
-        operation, result = self._operation, self.result
+        operation, result = self._operation, None if self._result is None else self._result()
         if result is not None:
             for name, parameter, value in zip(type(result).__slots__, operation.given_back, outs, strict=False):
                 if not parameter.piped:
@@ -99,7 +104,8 @@ class PipedReply:
 async def explained(operation: Operation[Any], pieces: Pieces) -> Pieces:
     """The pieces of a request; what does not fit is an ArgumentError."""
     try:
-        async for piece in pieces:
-            yield piece
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece
     except NdrError as error:
         raise ArgumentError(f"{operation.name}: {error}", ran=Ran.UNKNOWN) from error

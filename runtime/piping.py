@@ -10,6 +10,7 @@ Below: `ndr/pipe_stream.py`. Above: `stub.py` (client) and `dispatch.py` (server
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
@@ -134,13 +135,14 @@ def _field(parameter: Parameter) -> Field:
 
 async def written(writer: PipeWriter, source: Any, name: str) -> AsyncGenerator[list[Octets], None]:
     """The octets of a pipe up to its end, as the source gives items or buffers; a sequence goes in whole chunks."""
-    async for items in _portions(writer.pipe, source, name):
-        try:
-            octets = writer.write(items)
-        except (NdrError, TypeError, ValueError) as error:
-            raise _unfit(name, error) from error
-        if octets:
-            yield octets
+    async with aclosing(_portions(writer.pipe, source, name)) as portions:
+        async for items in portions:
+            try:
+                octets = writer.write(items)
+            except (NdrError, TypeError, ValueError) as error:
+                raise _unfit(name, error) from error
+            if octets:
+                yield octets
 
 
 async def request_pieces(plan: Plan, front: Sequence[Octets], sources: Sequence[Any]) -> Pieces:
@@ -149,8 +151,9 @@ async def request_pieces(plan: Plan, front: Sequence[Octets], sources: Sequence[
     offset = sum(map(len, front))
     for number, ((_, parameter), source) in enumerate(zip(plan.pipes_in, sources, strict=True), 1):
         writer = PipeWriter(cast(Pipe, parameter.layout), plan.encoding, offset)
-        async for octets in written(writer, source, parameter.name):
-            yield Piece(octets, last=False)
+        async with aclosing(written(writer, source, parameter.name)) as pieces:
+            async for octets in pieces:
+                yield Piece(octets, last=False)
         yield Piece(writer.end(), number == len(plan.pipes_in))
         offset = writer.offset
 
@@ -376,7 +379,7 @@ class PipedResult:
     fills them in until then: the generator of a pipe may.
     """
 
-    __slots__ = ("_source",)
+    __slots__ = ("__weakref__", "_source")
     _source: Source
 
     if not TYPE_CHECKING:

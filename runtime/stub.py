@@ -265,7 +265,8 @@ class _Calls:
 
     def _results(self, reply: PipedReply, operation: Operation[Any], kind: type[PR], face: type[Any]) -> PR:
         """The results of a call, its pipes among them."""
-        result = reply.result = kind.__new__(kind)
+        result = kind.__new__(kind)
+        reply.fill(result)
         result.__setattr__("_source", reply)
         pipes = plan_of(operation, self._encoding).pipes_out
         for (at, _), stream in zip(pipes, streams(reply, pipes, face), strict=True):

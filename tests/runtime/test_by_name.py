@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -276,3 +276,21 @@ def test_arguments_that_do_not_fit_send_nothing(stub: ModuleType, client: Any) -
     with pytest.raises(lrpc.ArgumentError, match=r"Add: b: is missing") as caught:
         call(client, operation(stub, "Add"), {"a": 1})
     assert caught.value.ran is lrpc.Ran.NO
+
+
+def test_pipes_are_lists_of_chunks(piper: ModuleType, binding_for: Callable[[str], str]) -> None:
+    with lrpc.Server() as server:
+        server.register(piper.Service(piper.Seen()))
+        where = server.listen(binding_for("memory"))
+        server.start()
+        with lrpc.connect(piper.stub.PiperClient, str(where)) as client:
+
+            def made(name: str, /, **data: Any) -> Any:
+                return call(client, piper.stub.Piper.interface.operation(name), data)
+
+            assert made("Sum", name="x", data=[[1, 2], [3], []]) == {"__return__": 3}
+            assert made("Pull", n=2) == {"numbers": [[0, 1], []]}
+            assert made("Echo", data=[[1, 2], []]) == {"back": [[1, 2], []]}
+            assert made("Watch", n=1) == {
+                "numbers": [[0], []], "name": "done", "data": [[120] * 6, []], "__return__": 6,
+            }  # fmt: skip

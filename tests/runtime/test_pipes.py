@@ -436,3 +436,19 @@ def test_cancelled_task_gives_up_its_call(caller: Caller, seen: Any, until: Any)
 
     assert caller.loop.run(cancelled(caller.client)) == 5
     until(lambda: seen.error is not None)
+
+
+def test_result_that_nobody_holds_gives_up_its_call(caller: Caller) -> None:
+    def blocking(client: Any) -> int:
+        assert next(client.Watch(100_000).numbers) == 0
+        found: int = client.Add(2, 3)
+        return found
+
+    async def asynchronous(client: Any) -> int:
+        watch = await client.Watch(100_000)
+        assert await anext(watch.numbers) == 0
+        del watch
+        found: int = await client.Add(2, 3)
+        return found
+
+    assert caller.run(blocking, asynchronous) == 5
