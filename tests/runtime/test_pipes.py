@@ -88,13 +88,13 @@ def slowly(chunks: list[bytes]) -> AsyncIterator[bytes]:
 # What goes through
 
 
-@pytest.mark.parametrize("chunks", [[], [b""], [b"a"], [b"hello", b"", b"w" * 70_000], [b"12345678"] * 50])
-def test_octets_come_back_however_they_are_divided(caller: Caller, chunks: list[bytes]) -> None:
-    whole = b"".join(chunks)
-    assert b"".join(caller.read("Echo", iter(chunks))) == whole
-    assert b"".join(caller.read("Echo", whole)) == whole
-    assert caller.call("Sum", "x", chunks) == len(whole)
-    assert caller.call("Add", 2, 3) == 5
+def test_octets_come_back_however_they_are_divided(caller: Caller) -> None:
+    for chunks in ([], [b""], [b"a"], [b"hello", b"", b"w" * 70_000], [b"12345678"] * 50):
+        whole = b"".join(chunks)
+        assert b"".join(caller.read("Echo", iter(chunks))) == whole
+        assert b"".join(caller.read("Echo", whole)) == whole
+        assert caller.call("Sum", "x", chunks) == len(whole)
+        assert caller.call("Add", 2, 3) == 5
 
 
 def test_asynchronous_iterators_go_into_pipes(caller: Caller) -> None:
@@ -192,11 +192,10 @@ def test_item_that_does_not_fit_is_told(caller: Caller) -> None:
     assert caller.call("Add", 2, 3) == 5
 
 
-@pytest.mark.parametrize("size", [100, 6 << 20])
-def test_pipe_need_not_be_read_to_its_end(caller: Caller, size: int) -> None:
-    chunks = itertools.repeat(b"\7" * 65536, size >> 16) if size > 65536 else [b"\7" * size]
-    assert caller.call("First", chunks) == 7
-    assert caller.call("Add", 2, 3) == 5
+def test_pipe_need_not_be_read_to_its_end(caller: Caller) -> None:
+    for count in (1, 96):
+        assert caller.call("First", itertools.repeat(b"\7" * 65536, count)) == 7
+        assert caller.call("Add", 2, 3) == 5
 
 
 def test_reader_may_stop(caller: Caller, seen: Any, until: Any) -> None:
@@ -220,12 +219,16 @@ def test_stream_that_was_never_advanced_made_no_call(caller: Caller, seen: Any) 
 # Back-pressure
 
 
+some_transports = pytest.mark.parametrize("transport", ["ncacn_ip_tcp", "ncalrpc"], indirect=True)
+
+
 def test_server_fills_a_pipe_as_it_is_read(caller: Caller, seen: Any) -> None:
     assert caller.read("Count", -1, most=5) == [0, 1, 2, 3, 4]
     assert seen.closed.wait(WATCHDOG)
     assert caller.call("Add", 2, 3) == 5
 
 
+@some_transports
 def test_no_more_is_made_than_buffers_hold(caller: Caller, seen: Any) -> None:
     def blocking(client: Any) -> int:
         with client.Octets(10_000, 65_536) as stream:
@@ -251,6 +254,7 @@ def self_made(seen: Any) -> int:
     return made
 
 
+@some_transports
 def test_no_more_is_taken_than_buffers_hold(caller: Caller, seen: Any, threads: ThreadPoolExecutor, until: Any) -> None:
     given = itertools.count()
     chunks = (bytes(65_536) for _ in itertools.takewhile(lambda _: next(given) < 500, itertools.repeat(0)))
@@ -267,6 +271,7 @@ def test_no_more_is_taken_than_buffers_hold(caller: Caller, seen: Any, threads: 
     assert 499 * 65_536 <= total < 500 * 65_536
 
 
+@some_transports
 def test_long_pipes_take_no_memory(caller: Caller, seen: Any) -> None:
     chunk = bytes(65_536)
     assert b"".join(caller.read("Echo", [chunk])) == chunk
@@ -279,6 +284,7 @@ def test_long_pipes_take_no_memory(caller: Caller, seen: Any) -> None:
     assert peak < 10 << 20
 
 
+@some_transports
 def test_pipes_both_ways_take_no_memory(caller: Caller) -> None:
     chunk, count = bytes(65_536), 125
 
