@@ -168,9 +168,6 @@ class LrpcWire:
         self._object = object
         self._association = ncalrpc.ClientAssociation()
         self._binding_id = 0
-        self._flow: ncalrpc.Flow | None = None
-        self._flow_begun = self._flow_sent = self._flow_answered = False
-        """How far the call with pipes is, of which there is one at a time."""
 
     def bind(self, interface: Interface, timeout: float) -> None:
         """Ask for an interface, in NDR 2.0: the shorter of the two."""
@@ -227,25 +224,16 @@ class LrpcWire:
     def begin(self, opnum: int) -> int:
         """A call with pipes."""
         key = self._association.next_call_id()
-        self._flow = ncalrpc.Flow(key, self._binding_id, opnum, self._object)
-        self._flow_begun = self._flow_sent = self._flow_answered = False
+        self._association.begin(key, self._binding_id, opnum, self._object)
         return key
 
     def more(self, key: int, piece: Piece) -> list[bytes]:
         """The messages of the next piece of its request."""
-        flow, octets = self._flow, b"".join(piece.octets)
-        if flow is None or flow.call_id != key:
-            return []
-        messages = self._association.request_parts(flow, octets, first=not self._flow_begun, last=piece.last)
-        self._flow_begun = self._flow_begun or bool(messages)
-        self._flow_sent = piece.last
-        return messages
+        return self._association.more(key, b"".join(piece.octets), last=piece.last)
 
     def given_up(self, key: int) -> bytes:
         """A message that cancels it, unless it has ended at both ends or was never begun."""
-        flow, self._flow = self._flow, None
-        over = self._flow_sent and self._flow_answered
-        return b"" if flow is None or over or not self._flow_begun else self._association.cancel(key)
+        return self._association.give_up(key)
 
     def send_now(self, octets: Octets) -> int:
         """Send one message of the call with pipes, if there is room; the message id is that of its call."""
@@ -282,19 +270,15 @@ class LrpcWire:
         if isinstance(event, ncalrpc.ResponseReceived) and event.call_id == key:
             if len(event.stub) > self._max_response:
                 raise ProtocolError(f"a response of {len(event.stub)} octets, the most is {self._max_response}")
-            self._answered(key)
             return [(key, (event.stub, self.encoding, release))]
         if isinstance(event, ncalrpc.ResponsePart) and event.call_id == key:
             return [(key, Part(event.stub, self.encoding, None, last=False))]
+        if event is None:  # of a call that was given up
+            return []
         if isinstance(event, ncalrpc.FaultReceived):
-            self._answered(key)
             return [(key, fault(event.status, did_not_execute=event.did_not_execute))]
         reason = event.reason if isinstance(event, ncalrpc.Failed) else f"an answer that was not asked for: {event}"
         raise ProtocolError(reason)
-
-    def _answered(self, key: int) -> None:
-        if self._flow is not None and self._flow.call_id == key:
-            self._flow_answered = True
 
     def abandon(self, key: int) -> None:
         """Nothing to do: an answer that nobody waits for is dropped by the channel."""

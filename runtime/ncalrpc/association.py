@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -33,6 +34,8 @@ Octets = bytes | bytearray | memoryview
 INLINE: Final = 65_495 - messages.REQUEST_SIZE
 """Stubs up to this size travel in the message, as many as an ALPC message takes: copying them is cheaper than the
 section's bookkeeping (13.6 us against 18 at 65,000 octets)."""
+MAX_ABANDONED: Final = 1024
+"""Calls that were given up whose late parts are still recognised; older ones are forgotten."""
 MAX_BINDINGS: Final = 32
 """Bindings on one port: presentation contexts have the same limit."""
 
@@ -164,16 +167,20 @@ TRANSITIONS: Final[dict[State, dict[MessageType, State]]] = {
 ServerEvent = (
     BindRequested | RequestReceived | RequestBegun | RequestContinued | Cancelled | UnboundRequest | Failed | None
 )
-ClientEvent = Bound | ResponseReceived | ResponsePart | FaultReceived | Failed
+ClientEvent = Bound | ResponseReceived | ResponsePart | FaultReceived | Failed | None
 
 
-class Flow(NamedTuple):
-    """A request that is sent part by part."""
+@dataclass(slots=True)
+class _Flow:
+    """A call that is sent part by part, and how far it is."""
 
     call_id: int
     binding_id: int
     opnum: int
     object: UUID | None
+    begun: bool = False
+    sent: bool = False
+    answered: bool = False
 
 
 class _Association:
@@ -202,6 +209,9 @@ class ClientAssociation(_Association):
         self._binding: Bind | None = None
         self._bindings = 0
         self._call_ids = itertools.count(1)  # threads may draw from it at the same time
+        self._flow: _Flow | None = None
+        # Calls that were given up, of which parts may still come, oldest first.
+        self._abandoned: dict[int, None] = {}
 
     def bind(self, interface: SyntaxId, syntaxes: TransferSyntax = TransferSyntax.NDR | TransferSyntax.NDR64) -> bytes:
         """The message that asks for an interface. One at a time: wait for Bound before the next."""
@@ -226,18 +236,33 @@ class ClientAssociation(_Association):
         header = messages.pack_request(call_id, binding_id, opnum, uuid, flags)
         return Outgoing(header + messages.pack_large(size), parts, size)
 
-    def request_parts(self, flow: Flow, octets: bytes, *, first: bool, last: bool) -> list[bytes]:
-        """The messages of the next octets of a call, none for no octets unless they are the last."""
-        flags, messages_ = RequestFlag.PIPE_REQUEST, list[bytes]()
-        for begin in range(0, max(len(octets), int(last)), INLINE):
-            part = octets[begin : begin + INLINE]
-            more = RequestFlag(0) if first and not begin else RequestFlag.PART_OF_FLOW
-            end = RequestFlag.LAST_PIPE_CHUNK if last and begin + INLINE >= len(octets) else RequestFlag(0)
-            messages_.append(messages.pack_request(*flow, flags | more | end) + part)
-        return messages_
+    def begin(self, call_id: int, binding_id: int, opnum: int, uuid: UUID | None = None) -> None:
+        """A call that goes, and whose response comes, part by part: one at a time."""
+        self._flow = _Flow(call_id, binding_id, opnum, uuid)
 
-    def cancel(self, call_id: int) -> bytes:
-        """Nobody waits for a call, and no more of it comes."""
+    def more(self, call_id: int, octets: bytes, *, last: bool) -> list[bytes]:
+        """The messages of its next octets, none for no octets unless they are the last."""
+        flow, parts = self._flow, list[bytes]()
+        if flow is None or flow.call_id != call_id:
+            return parts
+        for begin in range(0, max(len(octets), int(last)), INLINE):
+            flags = RequestFlag.PIPE_REQUEST | (RequestFlag.PART_OF_FLOW if flow.begun else RequestFlag(0))
+            if last and begin + INLINE >= len(octets):
+                flags |= RequestFlag.LAST_PIPE_CHUNK
+            header = messages.pack_request(call_id, flow.binding_id, flow.opnum, flow.object, flags)
+            parts.append(header + octets[begin : begin + INLINE])
+            flow.begun = True
+        flow.sent = last
+        return parts
+
+    def give_up(self, call_id: int) -> bytes:
+        """The message that ends it; empty when it has ended at both ends, or never began."""
+        flow, self._flow = self._flow, None
+        if flow is None or not flow.begun or (flow.sent and flow.answered):
+            return b""
+        self._abandoned[call_id] = None
+        if len(self._abandoned) > MAX_ABANDONED:
+            del self._abandoned[next(iter(self._abandoned))]
         return messages.pack_cancel(call_id)
 
     def receive(self, data: bytes, view: memoryview | None = None) -> ClientEvent:
@@ -245,10 +270,24 @@ class ClientAssociation(_Association):
         try:
             kind = messages.message_type(data)
             if kind is MessageType.RESPONSE and self.state is State.BOUND:
-                return _response(data, view)
+                event = _response(data, view)
+                plain = self._flow is None and isinstance(event, ResponseReceived)
+                return event if plain else self._of_flow(event)
             return self._other(kind, data)
         except MessageError as error:
             return self._fail(error)
+
+    def _of_flow(self, event: ResponseReceived | ResponsePart) -> ClientEvent:
+        """What belongs to the call that comes in parts; None for what is late."""
+        own = self._flow is not None and self._flow.call_id == event.call_id
+        if isinstance(event, ResponsePart):
+            if event.call_id in self._abandoned:
+                return None
+            if not own:
+                raise MessageError(f"a part of the response to call {event.call_id}, which comes whole")
+        elif own and self._flow is not None:
+            self._flow.answered = True
+        return event
 
     def _other(self, kind: MessageType, data: bytes) -> ClientEvent:
         self._step(kind)

@@ -17,7 +17,6 @@ from lrpc.runtime.ncalrpc import (
     ClientAssociation,
     Failed,
     FaultReceived,
-    Flow,
     RequestBegun,
     RequestContinued,
     RequestReceived,
@@ -33,7 +32,7 @@ from lrpc.runtime.ncalrpc.association import INLINE, TRANSITIONS, State
 from lrpc.runtime.ncalrpc.messages import MessageType
 
 BOTH = TransferSyntax.NDR | TransferSyntax.NDR64
-CLIENT_EVENTS = (Bound, ResponseReceived, ResponsePart, FaultReceived, Failed)
+CLIENT_EVENTS = (Bound, ResponseReceived, ResponsePart, FaultReceived, Failed, type(None))
 SERVER_EVENTS = (
     BindRequested, RequestReceived, RequestBegun, RequestContinued, Cancelled, UnboundRequest, Failed, type(None),
 )  # fmt: skip
@@ -334,8 +333,9 @@ def test_the_package_exports_what_it_says() -> None:
 def test_request_in_parts_is_told_as_it_comes(kit, size: int) -> None:
     client, server, _ = kit.bound_pair()
     octets = bytes(index & 0xFF for index in range(size))
-    first = client.request_parts(Flow(7, 0, 5, None), b"front", first=True, last=False)
-    rest = client.request_parts(Flow(7, 0, 5, None), octets, first=False, last=True)
+    client.begin(7, 0, 5)
+    first = client.more(7, b"front", last=False)
+    rest = client.more(7, octets, last=True)
     begun, *more = [server.receive(message) for message in (*first, *rest)]
     assert isinstance(begun, RequestBegun)
     assert (begun.call_id, begun.opnum, begun.stub, begun.last) == (7, 5, b"front", False)
@@ -345,8 +345,9 @@ def test_request_in_parts_is_told_as_it_comes(kit, size: int) -> None:
 
 def test_request_of_no_octets_yet_is_no_message(kit) -> None:
     client, server, _ = kit.bound_pair()
-    assert client.request_parts(Flow(7, 0, 5, None), b"", first=True, last=False) == []
-    [only] = client.request_parts(Flow(7, 0, 5, None), b"", first=True, last=True)
+    client.begin(7, 0, 5)
+    assert client.more(7, b"", last=False) == []
+    [only] = client.more(7, b"", last=True)
     event = server.receive(only)
     assert isinstance(event, RequestBegun)
     assert event.last
@@ -355,6 +356,7 @@ def test_request_of_no_octets_yet_is_no_message(kit) -> None:
 @pytest.mark.parametrize("size", [0, 1, INLINE + 1])
 def test_response_in_parts_is_told_as_it_comes(kit, size: int) -> None:
     client, server, _ = kit.bound_pair()
+    client.begin(7, 0, 5)
     messages = server.respond_parts(7, b"first", last=False) + server.respond_parts(7, bytes(size), last=True)
     *parts, last = [client.receive(message) for message in messages]
     assert all(isinstance(part, ResponsePart) for part in parts)
@@ -362,6 +364,27 @@ def test_response_in_parts_is_told_as_it_comes(kit, size: int) -> None:
     assert b"".join(bytes(event.stub) for event in (*parts, last)) == b"first" + bytes(size)
 
 
-def test_cancel_names_its_call(kit) -> None:
+def test_call_that_is_given_up_is_cancelled_and_its_late_parts_are_nothing(kit) -> None:
     client, server, _ = kit.bound_pair()
-    assert server.receive(client.cancel(7)) == Cancelled(7)
+    client.begin(7, 0, 5)
+    assert client.give_up(7) == b""
+    client.begin(8, 0, 5)
+    client.more(8, b"front", last=False)
+    assert server.receive(client.give_up(8)) == Cancelled(8)
+    assert client.more(8, b"more", last=False) == []
+    [late] = server.respond_parts(8, b"late", last=False)
+    assert client.receive(late) is None
+
+
+def test_call_that_has_ended_at_both_ends_is_not_cancelled(kit) -> None:
+    client, server, _ = kit.bound_pair()
+    client.begin(7, 0, 5)
+    client.more(7, b"front", last=True)
+    assert isinstance(client.receive(server.respond_parts(7, b"done", last=True)[0]), ResponseReceived)
+    assert client.give_up(7) == b""
+
+
+def test_ordinary_response_does_not_come_in_parts(kit) -> None:
+    client, server, _ = kit.bound_pair()
+    [part] = server.respond_parts(7, b"part", last=False)
+    assert isinstance(client.receive(part), Failed)
