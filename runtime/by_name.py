@@ -13,7 +13,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from .ndr.by_construct import ByConstruct, type_by_construct
 from .ndr.compiler import Codec, compiled_type
@@ -292,7 +292,7 @@ def _drained(operation: Operation[Any], result: Any) -> Any:
         return result
     if operation.pipe_alone:
         return _all_of(operation.outward[0], result)
-    names = type(result).__slots__
+    names = cast(tuple[str, ...], getattr(cast(object, result), "__slots__"))  # noqa: B009
     outs = zip(names, operation.given_back, strict=False)
     pipes = {name: _all_of(found, getattr(result, name)) for name, found in outs if found.piped}
     return tuple(pipes[name] if name in pipes else getattr(result, name) for name in names)

@@ -53,8 +53,9 @@ def settled(outcome: Outcome) -> Reply:
 
 def dropped(outcome: Outcome) -> None:
     """Nobody waits for this outcome any more: give back the memory that it is in."""
-    if not isinstance(outcome, RpcError) and outcome[2] is not None:
-        outcome[2]()
+    release = None if isinstance(outcome, RpcError) else outcome[2]
+    if release is not None:
+        release()
 
 
 def ended(error: RpcError) -> RpcError:

@@ -160,7 +160,7 @@ class _Response:
 
     def _fields(self, result: Any) -> tuple[str, ...]:
         """The names of the results, in the order of the operation."""
-        fields = getattr(type(result), "__slots__", ())
+        fields: tuple[str, ...] = getattr(cast(object, result), "__slots__", ())
         if len(fields) != len(self._operation.given_back) - self._operation.hidden:
             misfit(self._operation, f"{type(result).__name__} where its results belong")
             raise Fault(NCA_UNSPECIFIED, f"{self._operation.name} returned what it must not", ran=Ran.YES)

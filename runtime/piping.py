@@ -160,6 +160,7 @@ async def request_pieces(plan: Plan, front: Sequence[Octets], sources: Sequence[
 
 async def _portions(pipe: Pipe, source: Any, name: str) -> AsyncGenerator[Any, None]:
     """What a source gives, in parts that a chunk or a few may hold."""
+    item: Any
     if isinstance(source, bytes | bytearray | memoryview) if pipe.octets else isinstance(source, Sequence):
         for portion in _cut(pipe, source, name):
             yield portion
@@ -215,7 +216,7 @@ class Incoming:
         self._last = False
         self.encoding: Encoding | None = None
         """None until the first part has come."""
-        self.offset = 0
+        self.offset: int = 0
         """Where the next pipe begins, or what is behind the last."""
 
     @property

@@ -12,7 +12,7 @@ another one: they lead to the same object. A part of `json_form.py`.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .budget import MAX_ITEMS, NESTED_COST, TOO_MANY
 from .errors import NdrError
@@ -82,7 +82,7 @@ class Written:
             self.apart.append(None)
             place = place.named(f"${index}")
         if isinstance(layout, FullPtr):
-            self._met[id(value), shape(layout.target)] = path_of(place), index, value
+            self._met[id(cast(object, value)), shape(layout.target)] = path_of(place), index, value
         return place, index
 
     def whole(self, form: Any) -> Any:
@@ -99,9 +99,10 @@ class Given:
         self._used: dict[int, Referent | None] = {}
         self._met: dict[str, Referent] = {}
         if is_mapping(data) and set(data) == {VALUE, POINTEES}:
-            self.value, self._apart = data[VALUE], data[POINTEES]
-            if not isinstance(self._apart, list):
-                raise NdrError(f"{brief(self._apart)} where a list is needed", path=POINTEES)
+            self.value, apart = data[VALUE], data[POINTEES]
+            if not isinstance(apart, list):
+                raise NdrError(f"{brief(apart)} where a list is needed", path=POINTEES)
+            self._apart = apart
 
     def met(self, layout: FullPtr, data: Any, place: Place) -> Referent | None:
         """What an alias stands for; None when there is none yet. NdrError for an alias of nothing."""

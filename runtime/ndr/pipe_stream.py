@@ -40,7 +40,7 @@ class _Pieces:
             raise TypeError(f"{pipe!r} has items of varying size or with pointers")
         self.pipe = pipe
         self.encoding = encoding
-        self.offset = offset
+        self.offset: int = offset
         """Octets of the stub up to here."""
         self._size = size
         self._alignment = shape.alignment(element, encoding)

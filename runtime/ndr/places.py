@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from types import CodeType, FrameType, GeneratorType
 from typing import Any, Final, NamedTuple
 
@@ -146,8 +146,8 @@ def _counted(step: str, variables: dict[str, Any]) -> str:
     """A step, with the number of the item where it names a list that has those before it."""
     if not step.startswith("[") or step[1:-1].isdigit():
         return step
-    items = variables.get(step[1:-1])
-    return f"[{len(items)}]" if isinstance(items, list) else "[]"
+    items: object = variables.get(step[1:-1])
+    return f"[{len(items)}]" if isinstance(items, Sized) else "[]"
 
 
 def _joined(steps: list[str]) -> str:

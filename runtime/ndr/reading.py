@@ -14,7 +14,7 @@ import dataclasses
 import functools
 from collections.abc import Iterable, Sequence
 from struct import calcsize
-from typing import Any
+from typing import Any, cast
 
 from . import shape
 from .errors import RPC_X_ENUM_VALUE_OUT_OF_RANGE, NdrError
@@ -387,7 +387,7 @@ class Reading(ReadingContexts):
         whole = self._begun(list) if shape.is_list(layout) else ""
         self.opening = ""
         many = layout if isinstance(layout, MultiArray) else layout.many
-        value = self.finish_array(layout, raw) if many is None else self.finish_block(layout, many, raw)
+        value = self.finish_block(layout, many, raw) if many else self.finish_array(cast(Array, layout), raw)
         if whole:
             self.line(f"{whole}[:] = {value}")
         return whole or value

@@ -37,14 +37,15 @@ def can_begin(factory: Callable[..., Any], *names: str) -> bool:
     if not isinstance(factory, type) or not dataclasses.is_dataclass(factory):
         return False
     own = factory.__new__ is object.__new__ and factory.__setattr__ is object.__setattr__
-    plain = own and not hasattr(factory, "__post_init__") and factory.__dataclass_params__.init  # type: ignore[attr-defined]
+    made: Any = factory
+    plain = own and not hasattr(made, "__post_init__") and bool(made.__dataclass_params__.init)
     return plain and {field.name for field in dataclasses.fields(factory)} == set(names)
 
 
 def fill(value: Any, members: Mapping[str, Any]) -> None:
     """Give a structure that was made empty its members."""
     if isinstance(value, dict):
-        value.update(members)
+        cast(dict[str, Any], value).update(members)
         return
     for name, member in members.items():
         setattr(value, name, member)
@@ -95,7 +96,7 @@ class Referents:
         """The object that was there before, which gets what a new one of its class holds; else the new one."""
         if before is value or type(before) is not type(value):
             return value
-        kind = type(value)
+        kind = cast(Callable[..., Any], type(value))
         if kind in UNCHANGING:
             return before if before == value else value
         if not can_begin(cast(Any, kind), *_names(value)):
@@ -141,5 +142,5 @@ def _names(value: Any) -> list[str]:
 
 def _contents(value: Any) -> Any:
     if isinstance(value, list | dict):
-        return value.copy()
+        return cast(list[Any], value).copy()
     return {name: getattr(value, name) for name in _names(value)}
