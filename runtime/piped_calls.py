@@ -210,7 +210,7 @@ class PipedCalls:
         """Wait for room to send or something to read; was room promised?"""
         if left <= 0:
             raise self._slow("the client leaves its answers unread")
-        reading = not self.pending
+        reading = not (self.pending or self.full)
         events = (select.POLLIN if reading else 0) | (0 if lied else select.POLLOUT)
         found = ready(self._exchange.fileno(), events, min(left, FALSE_ROOM) if lied else left)
         if found & ~select.POLLOUT and reading:

@@ -14,6 +14,7 @@ import lrpc
 from lrpc.runtime.contexts import ContextTable
 from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.ended import Ended, Slow
+from lrpc.runtime.feed import FULL
 from lrpc.runtime.ndr.layout import Encoding
 from lrpc.runtime.piped_calls import PipedCalls, sending
 from lrpc.runtime.piping import Piece
@@ -172,3 +173,22 @@ def test_messages_that_go_whole_wait_for_room(exchange: Exchange) -> None:
     exchange.room = 100
     assert list(steps) == []
     assert exchange.sent == b"abc"
+
+
+def test_who_waits_for_room_takes_no_more_than_a_feed_holds(
+    exchange: Exchange, piper: ModuleType, seen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange.room = 4
+    looks: list[int] = []
+
+    def more() -> list[Call]:
+        looks.append(1)
+        exchange.piped.go_on(KEY, bytes(FULL), last=False)
+        return []
+
+    monkeypatch.setattr(exchange, "receive_now", more)
+    exchange.ends[1].send(b"!")  # there is always something to read
+    front = b"\x08\0\0\0" + bytes(8)
+    with pytest.raises(Slow):
+        serve(exchange, piper, seen, "Echo", front, last=False)
+    assert len(looks) <= 2

@@ -281,12 +281,12 @@ def test_long_pipes_take_no_memory(caller: Caller, seen: Any) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 10 << 20
+    assert peak < 6 << 20
 
 
 @some_transports
 def test_pipes_both_ways_take_no_memory(caller: Caller) -> None:
-    chunk, count = bytes(65_536), 125
+    chunk, count = bytes(65_536), 200
 
     def blocking(client: Any) -> int:
         return sum(map(len, client.Echo(itertools.repeat(chunk, count))))
@@ -303,7 +303,7 @@ def test_pipes_both_ways_take_no_memory(caller: Caller) -> None:
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 10 << 20
+    assert peak < 6 << 20
 
 
 # Time, and others
