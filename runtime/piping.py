@@ -160,16 +160,16 @@ async def request_pieces(plan: Plan, front: Sequence[Octets], sources: Sequence[
 
 async def _portions(pipe: Pipe, source: Any, name: str) -> AsyncGenerator[Any, None]:
     """What a source gives, in parts that a chunk or a few may hold."""
-    item: Any
+    whatever: Any = source  # its items stay Any for type checkers, whatever it is found to be
     if isinstance(source, bytes | bytearray | memoryview) if pipe.octets else isinstance(source, Sequence):
         for portion in _cut(pipe, source, name):
             yield portion
     elif isinstance(source, AsyncIterable):
-        async for item in source:
+        async for item in whatever:
             for portion in _cut(pipe, _several(pipe, item), name):
                 yield portion
     elif isinstance(source, Iterable) and not isinstance(source, str):
-        for item in source:
+        for item in whatever:
             for portion in _cut(pipe, _several(pipe, item), name):
                 yield portion
     else:
