@@ -1,0 +1,185 @@
+"""A server's end of LRPC on a port of wax: what is asked, what is answered, and what ends it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from lrpc.runtime import dispatch, ncalrpc
+from lrpc.runtime.call import Limits
+from lrpc.runtime.dispatch import Registry
+from lrpc.runtime.ended import Ended, Malformed
+from lrpc.runtime.lrpc_session import LrpcSession
+from lrpc.runtime.session import Call
+from lrpc.runtime.status import Fault
+from lrpc.transports import alpc
+from lrpc.transports.errors import Disconnected
+from lrpc.transports.seam import Peer
+
+ADD = struct.pack("<II", 2, 3)
+
+
+class WaxPort:
+    """Gives the messages that the test has put there; keeps what it is sent, if there is room."""
+
+    peer = Peer(1, 2, 3, (), "wax")
+
+    def __init__(self) -> None:
+        self.arriving: list[alpc.PortMessage | Exception] = []
+        self.sent: list[tuple[int, bytes]] = []
+        self.full = 0
+
+    def ask(self, data: bytes, number: int) -> None:
+        self.arriving.append(alpc.PortMessage(alpc.LPC_REQUEST, number, data))
+
+    def receive_message_now(self) -> alpc.PortMessage | None:
+        found = self.arriving.pop(0) if self.arriving else None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def send_message_now(self, data: bytes, number: int, kind: int, view: object = None) -> bool:
+        if self.full:
+            self.full -= 1
+            return False
+        self.sent.append((number, bytes(data)))
+        return True
+
+    def close(self) -> None:
+        self.arriving.append(Disconnected("closed"))
+
+
+class Asking:
+    """The client's engine, whose octets go to the port."""
+
+    def __init__(self, port: WaxPort) -> None:
+        self.engine = ncalrpc.ClientAssociation()
+        self.port = port
+
+    def call(self, stub: bytes, opnum: int = 0, number: int = 2) -> None:
+        self.port.ask(self.engine.request(number, 0, opnum, [stub])[0], number)
+
+    def answers(self) -> list[Any]:
+        return [self.engine.receive(data) for _, data in self.port.sent]
+
+
+@pytest.fixture
+def port() -> WaxPort:
+    return WaxPort()
+
+
+@pytest.fixture
+def made(port: WaxPort, calculator: ModuleType) -> LrpcSession:
+    registry = Registry(100)
+    registry.register(calculator.Service(calculator.World()))
+    limits = Limits(max_local_request=4096)
+    return LrpcSession(port, registry, "ncalrpc:[x]", limits, patient=False)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def asking(made: LrpcSession, port: WaxPort, calculator: ModuleType) -> Asking:
+    """Bound to the calculator."""
+    asking = Asking(port)
+    interface = calculator.Calculator.interface
+    port.ask(asking.engine.bind(ncalrpc.SyntaxId(interface.uuid, *interface.version)), 1)
+    assert made.receive_now() == []
+    assert made.bound
+    [bound] = asking.answers()
+    assert bound.status == 0
+    port.sent.clear()
+    return asking
+
+
+def answered(session: LrpcSession, calls: Sequence[Call] | None) -> int:
+    """How often there was no room for the answers."""
+    waits = 0
+    for call in calls or ():
+        answer = dispatch.answer(call.method, call.stub, call.encoding, session.contexts)
+        waits += sum(1 for _ in session.answering(call, answer))
+    return waits
+
+
+def test_call_is_answered_in_the_message_that_asked(made: LrpcSession, asking: Asking, port: WaxPort) -> None:
+    asking.call(ADD)
+    assert answered(made, made.receive_now()) == 0
+    assert [number for number, _ in port.sent] == [2]
+    [answer] = asking.answers()
+    assert bytes(answer.stub) == struct.pack("<I", 5)
+    assert (made.traffic.calls_in, made.traffic.packets_in, made.traffic.packets_out) == (1, 2, 2)
+
+
+def test_answer_waits_for_room(made: LrpcSession, asking: Asking, port: WaxPort) -> None:
+    asking.call(ADD)
+    port.full = 3
+    assert answered(made, made.receive_now()) == 3
+    assert len(port.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("stub", "opnum", "status"),
+    [(ADD, 999, 0x6D1), (bytes(5000), 0, 5), (ADD[:4], 0, 0x6F7)],
+    ids=["no such operation", "too large", "cut short"],
+)
+def test_what_cannot_be_called_is_a_fault_and_the_connection_goes_on(
+    made: LrpcSession, asking: Asking, stub: bytes, opnum: int, status: int
+) -> None:
+    for number in (2, 3):
+        asking.call(stub, opnum, number)
+        answered(made, made.receive_now())
+    faults = asking.answers()
+    assert [fault.status for fault in faults] == [status, status]
+    assert all(fault.did_not_execute for fault in faults)
+
+
+def test_interface_that_is_not_served_is_refused(made: LrpcSession, port: WaxPort, calculator: ModuleType) -> None:
+    asking = Asking(port)
+    interface = calculator.Calculator.interface
+    port.ask(asking.engine.bind(ncalrpc.SyntaxId(interface.uuid, 77, 0)), 1)
+    assert made.receive_now() == []
+    assert not made.bound
+    [refused] = asking.answers()
+    assert refused.status != 0
+
+
+def test_call_through_a_binding_that_was_not_made_names_no_interface(
+    made: LrpcSession, asking: Asking, port: WaxPort
+) -> None:
+    port.ask(asking.engine.request(2, 9, 0, [ADD])[0], 2)
+    [call] = made.receive_now() or []
+    assert isinstance(call.method, Fault)
+    assert call.method.status == 0x6B5
+
+
+def test_call_before_the_bind_is_malformed(made: LrpcSession, port: WaxPort) -> None:
+    port.ask(ncalrpc.ClientAssociation().request(2, 0, 0, [ADD])[0], 2)
+    with pytest.raises(Malformed, match="REQUEST on an association"):
+        made.receive_now()
+
+
+def test_nonsense_is_malformed(made: LrpcSession, port: WaxPort) -> None:
+    port.ask(b"\xff" * 40, 1)
+    with pytest.raises(Malformed):
+        made.receive_now()
+
+
+def test_client_that_went_ends_the_session(made: LrpcSession, port: WaxPort) -> None:
+    port.arriving.append(alpc.PortMessage(alpc.LPC_PORT_CLOSED, 0, b""))
+    with pytest.raises(Ended, match="closed the port or died"):
+        made.receive_now()
+    port.arriving.append(Disconnected("gone"))
+    with pytest.raises(Ended, match="gone"):
+        made.receive_now()
+
+
+def test_bind_that_finds_no_room_for_its_answer_ends_the_session(
+    made: LrpcSession, port: WaxPort, calculator: ModuleType
+) -> None:
+    interface = calculator.Calculator.interface
+    port.full = 1
+    port.ask(Asking(port).engine.bind(ncalrpc.SyntaxId(interface.uuid, *interface.version)), 1)
+    with pytest.raises(Ended, match="does not read its answers"):
+        made.receive_now()
