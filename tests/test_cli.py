@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -271,17 +272,26 @@ def mapper() -> Iterator[str]:
     assert (process.returncode, rest) == (0, "")
 
 
-def test_servers_are_listed_by_interface(run: Run, mapper: str, served: str) -> None:
+@pytest.fixture
+def registered(run: Run, mapper: str, served: str) -> str:
+    """A service, once the mapper has heard of its last endpoint; its TCP binding."""
+    until = time.monotonic() + 60
+    while served not in run("endpoints").out:
+        assert time.monotonic() < until, "the service never registered"
+    return served
+
+
+def test_servers_are_listed_by_interface(run: Run, mapper: str, registered: str) -> None:
     lines = ["0e6d7e1c-94f5-4a36-8b41-3b3cf32a9e31 v1.0", "    ncalrpc:[calc]", r"    ncacn_np:[\pipe\calc]"]
-    expected = Ran(0, "\n".join([*lines, f"    {served}", ""]), "lrpc: 1 interface, 3 endpoints\n")
+    expected = Ran(0, "\n".join([*lines, f"    {registered}", ""]), "lrpc: 1 interface, 3 endpoints\n")
     for arguments in ([], [mapper], ["--interface", "9E31"]):
         assert run("endpoints", *arguments) == expected
 
 
-def test_list_may_be_json(run: Run, mapper: str, served: str) -> None:
+def test_list_may_be_json(run: Run, registered: str) -> None:
     result = run("endpoints", "--json")
     [found] = json.loads(result.out)
-    assert (found["version"], found["bindings"][-1]) == ("1.0", served)
+    assert (found["version"], found["bindings"][-1]) == ("1.0", registered)
 
 
 def test_list_may_be_empty(run: Run, mapper: str) -> None:
@@ -289,7 +299,7 @@ def test_list_may_be_empty(run: Run, mapper: str) -> None:
     assert run("endpoints", "--interface", "nothing", "--json") == Ran(0, "[]\n", "")
 
 
-def test_service_is_called_by_its_interface_alone(run: Run, mapper: str, served: str) -> None:
+def test_service_is_called_by_its_interface_alone(run: Run, registered: str) -> None:
     result = run("call", "ncalrpc:", "Add", '{"a": 2, "b": 3}', "--idl", "calc.idl")
     assert json.loads(result.out) == {"__return__": 5}
 
