@@ -11,6 +11,8 @@ class Limits:
 
     max_request: int = 4 * 1024 * 1024
     """Stub of one request. Windows and Samba stop here; more is answered access_denied and disconnected."""
+    max_unwanted: int = 64 * 1024 * 1024
+    """What may still come of a request that was answered before its end: more than the buffers on its way hold."""
     max_response: int = 64 * 1024 * 1024
     """Stubs that a client collects at one time. Samba stops at 240 MiB."""
     max_fragments: int = 65_536

@@ -349,7 +349,7 @@ class ServerAssociation:
         return self._streamed(request.context_id, request.opnum, request.object)
 
     def _begin_stream(self, request: Request) -> RequestBegun | None:
-        self._stream = IncomingStream(request, self._limits.max_request)
+        self._stream = IncomingStream(request, self._limits.max_unwanted)
         return begun(request) if self._start(request) else None
 
     def _continue(self, stream: IncomingStream, request: Request) -> RequestContinued | None:

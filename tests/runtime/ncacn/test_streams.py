@@ -129,7 +129,7 @@ def test_fault_ends_a_call_in_the_middle(kit) -> None:
 
 
 def test_what_nobody_wants_is_bounded(kit) -> None:
-    client, server = pair(kit, max_request=20_000)
+    client, server = pair(kit, max_unwanted=20_000)
     server.receive_data(begin(kit, client, bytes(6000)))
     server.respond_part(7, 0, [], last=True)
     events = [
