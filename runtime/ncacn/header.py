@@ -16,6 +16,8 @@ from .errors import PduError, StateError
 _DREP: Final[dict[Order, int]] = {"<": 0x10, ">": 0x00}
 """First octet of the data representation: integer order, then ASCII (C706 14.1)."""
 _ORDER: Final[dict[int, Order]] = {0x10: "<", 0x00: ">"}
+_FLOATS: Final = {1: "VAX", 2: "Cray", 3: "IBM"}
+"""Second octet of the data representation: floats that are not IEEE (C706 14.1)."""
 
 # rpc_vers, rpc_vers_minor, PTYPE, pfc_flags, two octets of packed_drep, frag_length, auth_length, call_id
 _HEADER: Final = {"<": struct.Struct("<BBBBBB2xHHI"), ">": struct.Struct(">BBBBBB2xHHI")}
@@ -46,8 +48,7 @@ class Header:
         if vers != VERSION or minor not in MINOR_VERSIONS:
             raise PduError(f"protocol version {vers}.{minor} is not spoken").about(ptype, call_id)
         if drep not in _ORDER or floats:
-            # EBCDIC, or VAX, Cray or IBM floats (C706 14.1)
-            raise PduError(f"data representation {drep:#04x} {floats:#04x} is not spoken").about(ptype, call_id)
+            raise PduError(f"{_foreign(drep, floats)} is not spoken").about(ptype, call_id)
         if frag < HEADER_SIZE:
             raise PduError(f"frag_length {frag} is shorter than the header").about(ptype, call_id)
         return cls(ptype, flags, order, frag, auth, call_id)
@@ -65,6 +66,13 @@ class Header:
             self.auth_length,
             self.call_id,
         )
+
+
+def _foreign(drep: int, floats: int) -> str:
+    """What of a data representation is not spoken, by name."""
+    words = ["EBCDIC"] if drep & 0x0F == 1 else []
+    words += [f"{_FLOATS[floats]} floats"] if floats in _FLOATS else []
+    return f"data representation {drep:#04x} {floats:#04x}" + f" ({', '.join(words)})" * bool(words)
 
 
 @dataclass(frozen=True, slots=True)
