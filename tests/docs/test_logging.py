@@ -1,53 +1,21 @@
-"""docs/logging.md is true: its table is that of the code, its example is run, and the code logs nothing else."""
+"""docs/logging.md is true: its table is all that the code logs; its session is run by `test_pages.py`."""
 
 from __future__ import annotations
 
 import ast
-import importlib.util
 import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 import lrpc
 from lrpc.runtime.journal import EVENTS
+from tests.documents import ROOT
 
 PAGE = "docs/logging.md"
 RUNTIME = Path(lrpc.__file__).parent / "runtime"
-
-
-def _readme() -> Any:
-    path = Path(__file__).parents[1] / "test_readme.py"
-    spec = importlib.util.spec_from_file_location("test_readme for logs", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-readme = _readme()
-TEXT = (readme.ROOT / PAGE).read_text(encoding="utf-8")
+TEXT = (ROOT / PAGE).read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(\w+)` \| `([\w.]+)` \| (\w+) \| (.*?) \| (.*?) ?\|$", re.MULTILINE)
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Any]:
-    made = readme.Shell(tmp_path)
-    yield made
-    made.end()
-
-
-def test_page_prints_what_it_says(shell: Any) -> None:
-    for what, text in readme.blocks(PAGE):
-        if what.startswith("file: "):
-            (shell.folder / what.removeprefix("file: ")).write_text(text, encoding="utf-8")
-            continue
-        for command, said in readme.commands(text):
-            assert readme.settled(shell.run(command, shell.folder, said.count("\n"))) == readme.settled(said), command
 
 
 def test_table_has_every_event_as_the_code_has_it() -> None:
