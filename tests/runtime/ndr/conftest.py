@@ -49,6 +49,12 @@ VECTORS = tuple(Vector(*row) for table in TABLES for row in table.VECTORS)
 
 
 @pytest.fixture(scope="session")
+def vectors() -> tuple[Vector, ...]:
+    """All of them."""
+    return VECTORS
+
+
+@pytest.fixture(scope="session")
 def typed() -> Any:
     """A strategy of hypothesis: (Parameters, a dict of values)."""
     return _load(Path(__file__).with_name("random_types.py")).typed()

@@ -107,13 +107,8 @@ def test_vector_has_a_form_that_stands_for_its_value(vector):
     assert from_json(vector.layout, json.loads(json.dumps(form))) == vector.value
 
 
-def test_forms_are_of_vectors_that_exist(request):
-    names = {item.callspec.params["vector"].name for item in request.session.items if "vector" in _params(item)}
-    assert set(FORMS) <= names
-
-
-def _params(item: Any) -> dict[str, Any]:
-    return item.callspec.params if hasattr(item, "callspec") else {}
+def test_forms_are_of_vectors_that_exist(vectors):
+    assert set(FORMS) <= {vector.name for vector in vectors}
 
 
 def test_vector_read_from_its_form_is_written_as_its_octets(vector, encoding):
