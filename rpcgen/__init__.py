@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import catalogue, parts
 from .diagnostics import Diagnostic, Span, diagnose
-from .source import Library, Lister, Reader, list_folder, read_file
+from .source import Lister, Reader, Sources, list_folder, read_file
 
 if TYPE_CHECKING:
     from .model import Model
@@ -73,7 +73,7 @@ def compile_idl(
         lister = list_folder
 
     def compiled(name: str) -> Compilation:
-        unit = Unit(name, Library(reader, search, lister), defines or {}, dialect)
+        unit = Unit(name, Sources(reader, search, lister), defines or {}, dialect)
         diagnostics = run(unit)
         return Compilation(unit.model, tuple(diagnostics))
 

@@ -45,7 +45,7 @@ def load(unit: Unit) -> list[Diagnostic]:
     """Read, preprocess and parse the file and its imports."""
     diagnostics: list[Diagnostic] = []
     try:
-        _load(unit, unit.library.main(unit.path), set(), 0, diagnostics)
+        _load(unit, unit.sources.main(unit.path), set(), 0, diagnostics)
     except Problem as error:
         diagnostics.append(error.diagnostic)
     return diagnostics
@@ -53,7 +53,7 @@ def load(unit: Unit) -> list[Diagnostic]:
 
 def _load(unit: Unit, source: Source, seen: set[str], depth: int, diagnostics: list[Diagnostic]) -> None:
     seen.add(source.name)
-    preprocessor = Preprocessor(unit.library.find, _condition, unit.budget)
+    preprocessor = Preprocessor(unit.sources.find, _condition, unit.budget)
     preprocessor.predefine(unit.defines)
     file, complaints = parse(preprocessor.run(source))
     diagnostics += [*preprocessor.diagnostics, *complaints]
@@ -62,7 +62,7 @@ def _load(unit: Unit, source: Source, seen: set[str], depth: int, diagnostics: l
         if depth >= MAX_IMPORTS:
             raise problem(catalogue.INCLUDE_DEPTH, text.span, limit=MAX_IMPORTS)
         try:
-            imported = unit.library.find(text.value, text.span)
+            imported = unit.sources.find(text.value, text.span)
             if imported.name not in seen:
                 _load(unit, imported, seen, depth + 1, diagnostics)
         except Problem as error:
@@ -75,9 +75,9 @@ def _configure(unit: Unit, source: Source, file: tree.File, diagnostics: list[Di
     stem, ending = posixpath.splitext(source.name)
     if source.stock or ending.lower() == ".acf":
         return
-    beside = unit.library.beside(source, f"{posixpath.basename(stem)}.acf")
+    beside = unit.sources.beside(source, f"{posixpath.basename(stem)}.acf")
     if beside is not None:
-        preprocessor = Preprocessor(unit.library.find, _condition, unit.budget)
+        preprocessor = Preprocessor(unit.sources.find, _condition, unit.budget)
         preprocessor.predefine(unit.defines)
         configured, complaints = parse_acf(preprocessor.run(beside))
         diagnostics += [*preprocessor.diagnostics, *complaints]
@@ -379,7 +379,7 @@ def _supply(unit: Unit, name: str, at: Span) -> None:
     names = [source.name for source, _ in unit.files]
     index = names.index(at.source.name) if at.source.name in names else len(names) - 1
     behind, unit.files[index:] = unit.files[index:], []
-    stock = unit.library.stock(name, at)
+    stock = unit.sources.stock(name, at)
     if stock.name not in names:
         _load(unit, stock, set(names), 0, [])
     unit.files += behind

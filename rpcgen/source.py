@@ -105,7 +105,7 @@ def list_folder(path: str) -> list[str]:
         return []
 
 
-class Library:
+class Sources:
     """The files of one compilation, each read once.
 
     `lister` finds names that are written in other letters than the file's; without one, only lower case is tried.

@@ -11,7 +11,7 @@ from .diagnostics import Diagnostic, Source
 from .pidl.dialect import looks_like_pidl
 from .semantics.binder import Found
 from .semantics.scopes import Binding
-from .source import Library
+from .source import Sources
 from .syntax import tree
 from .syntax.macros import Budget
 
@@ -24,7 +24,7 @@ class Unit:
     """One compilation on its way."""
 
     path: str
-    library: Library
+    sources: Sources
     defines: Mapping[str, str]
     dialect: Dialect = "auto"
     budget: Budget = field(default_factory=Budget)

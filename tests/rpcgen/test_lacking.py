@@ -9,7 +9,7 @@ import pytest
 from lrpc.rpcgen import Compilation, compile_idl
 from lrpc.rpcgen.lacking import FILES, defining
 from lrpc.rpcgen.passes import run
-from lrpc.rpcgen.source import Library
+from lrpc.rpcgen.source import Sources
 from lrpc.rpcgen.unit import Unit
 
 IDL = Path(__file__).parents[2] / "idl"
@@ -114,7 +114,7 @@ def test_names_that_no_stock_file_defines_stay_errors_and_load_none() -> None:
 
 
 def test_file_that_lacks_nothing_loads_no_stock_file() -> None:
-    unit = Unit("a.idl", Library({"a.idl": "typedef long DWORD; typedef DWORD b;"}.__getitem__, []), {})
+    unit = Unit("a.idl", Sources({"a.idl": "typedef long DWORD; typedef DWORD b;"}.__getitem__, []), {})
     assert run(unit) == []
     assert [source.name for source, _ in unit.files] == ["a.idl"]
 
@@ -122,7 +122,7 @@ def test_file_that_lacks_nothing_loads_no_stock_file() -> None:
 def test_stock_files_import_no_file_that_the_order_does_not_know() -> None:
     known: set[str] = set()
     for name, parts in FILES.items():
-        unit = Unit("a.idl", Library({"a.idl": f'import "{name}";'}.__getitem__, []), {})
+        unit = Unit("a.idl", Sources({"a.idl": f'import "{name}";'}.__getitem__, []), {})
         assert run(unit) == []
         known |= {f"<{part}>" for part in (name, *parts)}
         assert {source.name for source, _ in unit.files} <= known | {"a.idl"}

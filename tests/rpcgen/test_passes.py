@@ -10,7 +10,7 @@ import pytest
 from lrpc.rpcgen import passes
 from lrpc.rpcgen.diagnostics import Diagnostic
 from lrpc.rpcgen.passes import MAX_IMPORTS, MAX_WARNINGS, load, run
-from lrpc.rpcgen.source import Library
+from lrpc.rpcgen.source import Sources
 from lrpc.rpcgen.unit import Unit
 
 HEAD = "[uuid(12345678-1234-1234-1234-123456789012), version(1.0)] interface i"
@@ -18,7 +18,7 @@ HEAD = "[uuid(12345678-1234-1234-1234-123456789012), version(1.0)] interface i"
 
 def unit(files: Mapping[str, str] | str, **defines: str) -> Unit:
     texts = {"a.idl": files} if isinstance(files, str) else files
-    return Unit("a.idl", Library(texts.__getitem__, []), defines)
+    return Unit("a.idl", Sources(texts.__getitem__, []), defines)
 
 
 def codes(found: list[Diagnostic]) -> list[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from lrpc.rpcgen.passes import run
-from lrpc.rpcgen.source import Library
+from lrpc.rpcgen.source import Sources
 from lrpc.rpcgen.unit import Dialect, Unit, dialect_of, operations, parameters
 
 
 def unit(text: str, dialect: Dialect = "auto", **others: str) -> Unit:
     files = {"a.idl": text, **{f"{name}.idl": other for name, other in others.items()}}
-    made = Unit("a.idl", Library(files.__getitem__, []), {}, dialect)
+    made = Unit("a.idl", Sources(files.__getitem__, []), {}, dialect)
     assert [one for one in run(made) if one.severity == "error"] == []
     return made
 
