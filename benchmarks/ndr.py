@@ -55,7 +55,7 @@ def main() -> None:
     stub = lrpc.load(IDL)
     print(f"{platform.machine()}, Python {platform.python_version()}, protobuf {ndr_peers.implementation()}")
     for name in ndr_peers.missing():
-        print(f"{name} is not installed, so its row is missing: pip install 'lrpc[bench]'")
+        print(f"{name} is not installed, so its row is missing: pip install -e '.[bench]'")
     report([*records(stub, rounds), *flat(stub, rounds), *longs(stub, rounds), *growth(stub, rounds)])
 
 

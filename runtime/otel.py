@@ -1,4 +1,4 @@
-"""OpenTelemetry: interceptors that make a span of each call, at clients and servers (`pip install lrpc[otel]`).
+"""OpenTelemetry: interceptors that make a span of each call, at clients and servers (the extra `otel`).
 
     lrpc.connect(CalculatorClient, "calc", interceptors=[otel.client_spans()])
     lrpc.Server(interceptors=[otel.server_spans()])
