@@ -197,11 +197,11 @@ def epmapper(
     lrpc epmapper
     lrpc epmapper --listen 'ncacn_ip_tcp:0.0.0.0[135]'
     """
-    from .runtime import mapper, mapper_host
+    from .runtime.mapper import host, service
 
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(message)s")
-    who = mapper.this_machine if trust_machine else mapper.own_processes
-    mapper_host.serve(listen or [], lambda binding: print(binding, flush=True), security, may_register=who)
+    who = service.this_machine if trust_machine else service.own_processes
+    host.serve(listen or [], lambda binding: print(binding, flush=True), security, may_register=who)
 
 
 @app.command()
@@ -223,8 +223,8 @@ def endpoints(
     lrpc endpoints dc.example.com --interface netlogon
     lrpc endpoints 'ncacn_ip_tcp:host[1135]' --json
     """
-    from .runtime import lookup
-    from .runtime.endpoint_list import listed
+    from .runtime.mapper import lookup
+    from .runtime.mapper.endpoint_list import listed
 
     shown = listed(lookup.ept_lookup(host, timeout=timeout), "" if host is None else lookup.address(host).address)
     wanted = [one for one in shown if interface is None or one.has(interface)]

@@ -9,12 +9,12 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from .async_pipe_call import AsyncioPipeCall
 from .call import ends, remaining
 from .channel import dropped, ended, settled
 from .ndr.layout import Encoding
-from .piped_reply import PipeCall
-from .piping import Pieces
+from .pipes.async_pipe_call import AsyncioPipeCall
+from .pipes.piped_reply import PipeCall
+from .pipes.piping import Pieces
 from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, Ran, RpcError
 from .stub import Octets, Reply
 from .wire import Arrival, Outcome, Wire

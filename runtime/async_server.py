@@ -12,16 +12,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from ..transports import errors as transport
-from . import dispatch, piped_method
+from . import dispatch
 from .binding import StringBinding
 from .call import Limits, set_caller
 from .dispatch import Method
 from .ended import Ended, Slow, note_end
 from .endpoints import Endpoint
-from .feed import Feed
 from .journal import note
 from .management import Authorize
-from .piping import AsyncPipeStream, Part
+from .pipes import piped_method
+from .pipes.feed import Feed
+from .pipes.piping import AsyncPipeStream, Part
 from .server import Serving
 from .session import SEND_TIMEOUT, Answer, Call, Session
 from .status import NCA_CANCEL, CallCancelled, Fault, Ran

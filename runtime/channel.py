@@ -17,9 +17,9 @@ from typing import Final
 
 from .call import ends, remaining
 from .ndr.layout import Encoding
-from .pipe_call import BlockingPipeCall
-from .piped_reply import PipeCall
-from .piping import Pieces
+from .pipes.pipe_call import BlockingPipeCall
+from .pipes.piped_reply import PipeCall
+from .pipes.piping import Pieces
 from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, ProtocolError, Ran, RpcError
 from .stub import Octets, Reply
 from .wire import FALSE_ROOM, Arrival, Message, Outcome, Wire, ready

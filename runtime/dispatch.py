@@ -54,7 +54,7 @@ class Method(NamedTuple):
     strictness: Strictness
     """What is overlooked in requests."""
     piped: bool = False
-    """The operation has pipes: `piped_method.py` serves it."""
+    """The operation has pipes: `pipes/piped_method.py` serves it."""
 
 
 class Registration(NamedTuple):

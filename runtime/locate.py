@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding
 from .call import remaining
 from .channel import BlockingChannel
+from .mapper.towers import NDR, Syntax, Tower
 from .status import Fault, InvalidBinding, RpcError, ServerUnavailable
 from .stub import Interface
-from .towers import NDR, Syntax, Tower
 from .wire import Wire
 
 EPMAPPER_PORT: Final = "135"
@@ -112,8 +112,8 @@ def mapped_towers(
 
     timeout: seconds that each step may take, unless `deadline` says less.
     """
-    from . import lookup  # local calls have no use for it
     from .interfaces import epmapper
+    from .mapper import lookup  # local calls have no use for it
 
     left = remaining(timeout)
     try:

@@ -17,8 +17,8 @@ from .dispatch import Method, Registry
 from .ended import Ended, Malformed
 from .journal import note
 from .ndr.layout import Encoding
-from .piped_calls import PipedCalls, sending
-from .piping import Piece
+from .pipes.piped_calls import PipedCalls, sending
+from .pipes.piping import Piece
 from .session import SEND_TIMEOUT, Answer, Call, caller_of, offers
 from .status import RPC_S_PROCNUM_OUT_OF_RANGE, RPC_S_UNKNOWN_IF, RPC_X_BAD_STUB_DATA, Fault, Ran, RpcError
 from .stub import Octets

@@ -147,7 +147,7 @@ class Operation(Generic[R]):
 
     @cached_property
     def piped(self) -> bool:
-        """Has it pipes, in either direction? Its calls go through `piping.py`."""
+        """Has it pipes, in either direction? Its calls go through `pipes/piping.py`."""
         return any(found.piped for found in self.parameters)
 
     @cached_property

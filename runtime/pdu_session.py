@@ -16,8 +16,8 @@ from .contexts import AssociationGroup, AssociationGroups, ContextTable
 from .dispatch import Registry
 from .ended import Ended, Malformed
 from .ndr.layout import Encoding
-from .piped_calls import PipedCalls
-from .piping import Piece
+from .pipes.piped_calls import PipedCalls
+from .pipes.piping import Piece
 from .session import MAX_BEHIND, SEND_TIMEOUT, Answer, Call, caller_of, offers
 from .status import Fault, Ran
 from .stub import Octets

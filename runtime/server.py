@@ -31,7 +31,7 @@ from .stub import Interface
 
 if TYPE_CHECKING:
     from .intercept import Interceptor
-    from .registration import Announcer
+    from .mapper.registration import Announcer
 
 PAUSE: Final = 0.1
 """Seconds to wait before accepting again when the machine is out of descriptors."""
@@ -138,7 +138,7 @@ class Serving(abc.ABC):
 
     def _announce(self) -> None:
         """Tell the endpoint mapper what there is."""
-        from .registration import Announcer, registered  # a server that nobody looks up has no use for it
+        from .mapper.registration import Announcer, registered  # a server that nobody looks up has no use for it
 
         def said() -> list[Any]:
             return registered(list(self._registry.registrations), list(self._endpoints))

@@ -18,10 +18,10 @@ from . import ncacn, ncalrpc
 from .call import Caller, Traffic
 from .contexts import ContextTable
 from .dispatch import Method, Registry
-from .feed import Feed
 from .journal import note
 from .ndr.layout import Encoding
-from .piping import Piece
+from .pipes.feed import Feed
+from .pipes.piping import Piece
 from .status import Fault
 from .stub import Octets
 

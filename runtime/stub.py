@@ -85,8 +85,18 @@ from .operation import (
     Out,
     Parameter,
 )
-from .piped_reply import PipeCall, PipedReply, explained
-from .piping import PR, AsyncPipeStream, Pieces, PipedResult, PipeStream, at_once, plan_of, request_pieces, streams
+from .pipes.piped_reply import PipeCall, PipedReply, explained
+from .pipes.piping import (
+    PR,
+    AsyncPipeStream,
+    Pieces,
+    PipedResult,
+    PipeStream,
+    at_once,
+    plan_of,
+    request_pieces,
+    streams,
+)
 from .status import ArgumentError, BadStubData, Ran
 
 if TYPE_CHECKING:

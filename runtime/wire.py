@@ -25,7 +25,7 @@ from ..transports.seam import Connection
 from . import ncacn, ncalrpc, plain
 from .call import Limits
 from .ndr.layout import Encoding
-from .piping import Part, Piece
+from .pipes.piping import Part, Piece
 from .status import (
     BindRefused,
     ConnectionLost,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import lrpc
-from lrpc.runtime import registration
-from lrpc.runtime.endpoint_map import MapLimits
 from lrpc.runtime.interfaces import epmapper, mgmt
-from lrpc.runtime.mapper import NOT_REGISTERED
+from lrpc.runtime.mapper import registration
+from lrpc.runtime.mapper.endpoint_map import MapLimits
+from lrpc.runtime.mapper.service import NOT_REGISTERED
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "endpoints.md").read_text(encoding="utf-8")

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 import lrpc
-from lrpc.runtime import lookup, mapper, ncacn, towers
+from lrpc.runtime import ncacn
 from lrpc.runtime.automation import safearray
-from lrpc.runtime.endpoint_map import MapLimits
+from lrpc.runtime.mapper import lookup, towers
+from lrpc.runtime.mapper import service as mapper
+from lrpc.runtime.mapper.endpoint_map import MapLimits
 from lrpc.runtime.ndr import budget
 from lrpc.transports.alpc import PortAttributes
 
@@ -33,7 +35,7 @@ def table(heading: str) -> dict[str, float]:
     [
         ("lrpc.Limits", lrpc.Limits),
         ("lrpc.runtime.ncacn.Limits", ncacn.Limits),
-        ("lrpc.runtime.endpoint_map.MapLimits", MapLimits),
+        ("lrpc.runtime.mapper.endpoint_map.MapLimits", MapLimits),
         ("lrpc.transports.alpc.PortAttributes", PortAttributes),
     ],
 )

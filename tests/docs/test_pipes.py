@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lrpc.runtime.async_pipe_call import FULL
 from lrpc.runtime.ndr.pipe_stream import MAX_CHUNK
+from lrpc.runtime.pipes.async_pipe_call import FULL
 from tests.documents import ROOT
 
 PAGE = "docs/pipes.md"

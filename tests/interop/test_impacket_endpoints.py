@@ -14,7 +14,7 @@ import pytest
 
 import lrpc
 from lrpc.runtime.interfaces import epmapper
-from lrpc.runtime.towers import NDR, Syntax, Tower, build
+from lrpc.runtime.mapper.towers import NDR, Syntax, Tower, build
 
 pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("default")]
 

@@ -243,7 +243,7 @@ class MapperHost:
         self.bindings = self.loop.run(self._started("ncalrpc:[epmapper]", "ncacn_ip_tcp:[0]", *more))
 
     async def _started(self, *bindings: str) -> list[lrpc.StringBinding]:
-        from lrpc.runtime import mapper_host
+        from lrpc.runtime.mapper import host as mapper_host
 
         self.server = lrpc.AsyncServer(limits=mapper_host.LIMITS, register_endpoints=False)
         return await mapper_host.start(self.server, bindings, **self.options)

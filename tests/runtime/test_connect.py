@@ -16,6 +16,7 @@ from lrpc.runtime import call, locate
 from lrpc.runtime import connect as connecting
 from lrpc.runtime.binding import StringBinding
 from lrpc.runtime.connect import ConnectionInfo, connect
+from lrpc.runtime.mapper.towers import NDR, Syntax, Tower
 from lrpc.runtime.status import (
     AccessDenied,
     BindRefused,
@@ -25,7 +26,6 @@ from lrpc.runtime.status import (
     RpcError,
     ServerUnavailable,
 )
-from lrpc.runtime.towers import NDR, Syntax, Tower
 
 WATCHDOG = 20.0
 

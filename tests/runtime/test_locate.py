@@ -16,10 +16,10 @@ from lrpc.runtime.call import Limits
 from lrpc.runtime.endpoints import open_wire
 from lrpc.runtime.interfaces import epmapper
 from lrpc.runtime.locate import Candidate, candidates, is_local, mapped_towers
-from lrpc.runtime.lookup import BATCH, EPT_S_NOT_REGISTERED
+from lrpc.runtime.mapper.lookup import BATCH, EPT_S_NOT_REGISTERED
+from lrpc.runtime.mapper.towers import NDR, Syntax, Tower
 from lrpc.runtime.status import BindRefused, InvalidBinding, ServerUnavailable
 from lrpc.runtime.stub import Interface
-from lrpc.runtime.towers import NDR, Syntax, Tower
 from lrpc.runtime.wire import Wire
 
 WATCHDOG = 20.0

@@ -14,14 +14,15 @@ import pytest
 
 import lrpc
 from lrpc.rpcgen.load import load
-from lrpc.runtime import dispatch, piped_method
+from lrpc.runtime import dispatch
 from lrpc.runtime import stub as rpc
 from lrpc.runtime.async_server import AsyncServer
 from lrpc.runtime.contexts import ContextTable
 from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.ndr.layout import Encoding
-from lrpc.runtime.piped_reply import PipeCall
-from lrpc.runtime.piping import Part, Pieces, PipeStream
+from lrpc.runtime.pipes import piped_method
+from lrpc.runtime.pipes.piped_reply import PipeCall
+from lrpc.runtime.pipes.piping import Part, Pieces, PipeStream
 
 IDL = """
 import "oaidl.idl";

@@ -7,9 +7,9 @@ import pkgutil
 from uuid import UUID
 
 from lrpc.runtime import interfaces
-from lrpc.runtime.endpoint_list import NAMES, listed
-from lrpc.runtime.lookup import Mapped
-from lrpc.runtime.towers import NDR, Syntax, Tower
+from lrpc.runtime.mapper.endpoint_list import NAMES, listed
+from lrpc.runtime.mapper.lookup import Mapped
+from lrpc.runtime.mapper.towers import NDR, Syntax, Tower
 
 ECHO = Syntax(UUID("60a15ec5-4de8-11d7-a637-005056a20182"), 1, 0)
 OWN = Syntax(UUID(int=7), 2, 1)

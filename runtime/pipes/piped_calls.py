@@ -12,20 +12,20 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-from ..transports import errors as transport
+from ...transports import errors as transport
+from ..call import Limits
+from ..contexts import ContextTable
+from ..dispatch import Method
+from ..ended import Ended, Slow
+from ..ndr.layout import Encoding
+from ..session import Answer, Call
+from ..status import CallCancelled, ConnectionLost, Fault, Ran
+from ..stub import Octets
+from ..wire import FALSE_ROOM, ready
 from . import piped_method
-from .call import Limits
-from .contexts import ContextTable
-from .dispatch import Method
-from .ended import Ended, Slow
 from .feed import Feed
-from .ndr.layout import Encoding
 from .outbox import Outbox
 from .piping import Part, Piece, Pieces, PipeStream, at_once
-from .session import Answer, Call
-from .status import CallCancelled, ConnectionLost, Fault, Ran
-from .stub import Octets
-from .wire import FALSE_ROOM, ready
 
 GLANCE: Final = 0.005
 """Seconds between two looks whether a client has given up a call whose response is sent."""

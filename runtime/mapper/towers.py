@@ -16,7 +16,7 @@ from ipaddress import IPv4Address
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from .binding import NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding
+from ..binding import NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding
 
 MAX_FLOORS: Final = 16
 """Of one tower; none of the known ones has more than 7."""

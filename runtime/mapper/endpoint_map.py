@@ -1,6 +1,6 @@
 """The endpoint map: which interfaces are found where, and how that is searched (C706 2.4, 6.2.3, [MS-RPCE] 2.2.1.2).
 
-Plain data, for one thread: `mapper.py` serves it. Entries have growing serial numbers, and a search goes on behind the
+Plain data, for one thread: `service.py` serves it. Entries have growing serial numbers, and a search goes on behind the
 last one that it gave; so it costs nothing between two calls, and survives what comes and goes in the meantime.
 """
 

@@ -16,7 +16,7 @@ import lrpc
 from lrpc.runtime import stub as rpc
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.layout import Encoding
-from lrpc.runtime.piping import AsyncPipeStream, Incoming, Part, PipeStream, at_once, plan_of, request_pieces
+from lrpc.runtime.pipes.piping import AsyncPipeStream, Incoming, Part, PipeStream, at_once, plan_of, request_pieces
 
 OPERATION: rpc.Operation[Any] = rpc.Operation(
     0,

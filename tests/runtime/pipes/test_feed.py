@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import lrpc
-from lrpc.runtime.feed import FULL, Feed
 from lrpc.runtime.ndr.layout import Encoding
+from lrpc.runtime.pipes.feed import FULL, Feed
 
 
 def test_parts_come_in_their_order_and_then_the_error() -> None:

@@ -1,4 +1,4 @@
-"""How a server lets the endpoint mapper of its machine know where it is: `mapper.py` is the other side.
+"""How a server lets the endpoint mapper of its machine know where it is: `service.py` is the other side.
 
 A server's registration is a context handle on a connection that it keeps, so it ends with the server, however that
 ends. A thread says all of it again from time to time, which finds a mapper that was started anew.
@@ -13,15 +13,15 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from ..transports import tcp
-from .binding import MEMORY, NCACN_IP_TCP
-from .dispatch import Registration
+from ...transports import tcp
+from ..binding import MEMORY, NCACN_IP_TCP
+from ..dispatch import Registration
+from ..endpoints import Endpoint
+from ..interfaces import registrar
+from ..journal import note
+from ..status import BindRefused, Fault, InvalidBinding, RpcError
+from ..stub import Handle
 from .endpoint_map import NIL
-from .endpoints import Endpoint
-from .interfaces import registrar
-from .journal import note
-from .status import BindRefused, Fault, InvalidBinding, RpcError
-from .stub import Handle
 from .towers import NDR, Syntax, Tower, build
 
 MAPPER: Final = "ncalrpc:[epmapper]"
@@ -120,7 +120,7 @@ class Announcer:
 
     def _say(self) -> None:
         if self._client is None:
-            from .connect import connect
+            from ..connect import connect
 
             self._client = connect(registrar.registrarClient, MAPPER, timeout=TIMEOUT)
         self._handle = self._client.announce(self._handle, self._said())

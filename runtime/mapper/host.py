@@ -8,11 +8,11 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from .async_server import AsyncServer
-from .binding import MEMORY, NCACN_NP, NCALRPC, StringBinding
+from ..async_server import AsyncServer
+from ..binding import MEMORY, NCACN_NP, NCALRPC, StringBinding
+from ..management import PADDED
 from .endpoint_map import EndpointMap, MapLimits
-from .management import PADDED
-from .mapper import LIMITS, EndpointMapper, MayRegister, Registrar, own_processes
+from .service import LIMITS, EndpointMapper, MayRegister, Registrar, own_processes
 
 LOCAL_PORT: Final = "ncalrpc:[epmapper]"
 """Where servers register, and local clients ask; a mapper always has it."""

@@ -11,12 +11,13 @@ import pytest
 
 import lrpc
 from lrpc.runtime.interfaces import epmapper, registrar
-from lrpc.runtime.lookup import ept_lookup
-from lrpc.runtime.mapper_host import with_local_port
+from lrpc.runtime.mapper.host import with_local_port
+from lrpc.runtime.mapper.lookup import ept_lookup
 
 SOURCE = """
 import sys
-from lrpc.runtime import mapper, mapper_host
+from lrpc.runtime.mapper import service as mapper
+from lrpc.runtime.mapper import host as mapper_host
 mapper_host.serve(
     sys.argv[1:], lambda binding: print(binding, flush=True), may_register=mapper.own_processes
 )

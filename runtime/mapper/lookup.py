@@ -1,7 +1,7 @@
 """What an endpoint mapper knows, for clients: `ept_lookup`, `ept_map` and `ept_map_auth`, each in one call.
 
 The functions take who is asked: nothing for this machine, a host, or a string binding of a mapper that is elsewhere.
-The other side is `mapper.py`. What only one connected client is asked stands below, for `locate.py` too.
+The other side is `service.py`. What only one connected client is asked stands below, for `locate.py` too.
 
 Rule: a mapper is a peer like any other. What it answers costs no more than MAX_FOUND entries and the deadline, and a
 tower that cannot be read is passed over.
@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from .binding import NCACN_IP_TCP, StringBinding
-from .call import DEFAULT_TIMEOUT, deadline
+from ..binding import NCACN_IP_TCP, StringBinding
+from ..call import DEFAULT_TIMEOUT, deadline
+from ..interfaces import epmapper
+from ..journal import note
+from ..operation import Interface
+from ..status import ArgumentError, Fault, InvalidBinding, ServerUnavailable
 from .endpoint_map import NIL, Versions
-from .interfaces import epmapper
-from .journal import note
-from .operation import Interface
-from .status import ArgumentError, Fault, InvalidBinding, ServerUnavailable
 from .towers import NDR, BadTower, Syntax, Tower, build, parse
 
 EPT_S_NOT_REGISTERED: Final = 0x16C9A0D6
@@ -100,7 +100,7 @@ def ept_map_auth(
 
 def connected(mapper: str | None, timeout: float) -> epmapper.eptClient:
     """A client of an endpoint mapper: of this machine, by ALPC before TCP; of a host; or at a string binding."""
-    from .connect import connect
+    from ..connect import connect
 
     if mapper is None:
         try:

@@ -11,8 +11,8 @@ import pytest
 
 import lrpc
 from lrpc.runtime.ndr.layout import Encoding
-from lrpc.runtime.pipe_call import BlockingPipeCall, part_of
-from lrpc.runtime.piping import Part, Piece, at_once
+from lrpc.runtime.pipes.pipe_call import BlockingPipeCall, part_of
+from lrpc.runtime.pipes.piping import Part, Piece, at_once
 from lrpc.runtime.wire import Arrival
 
 KEY = 7
@@ -166,7 +166,7 @@ def test_message_that_is_half_gone_is_finished_before_the_farewell(turns: Turns,
 def test_server_that_reads_nothing_loses_the_connection(
     turns: Turns, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lrpc.runtime.pipe_call.FAREWELL", 0.05)
+    monkeypatch.setattr("lrpc.runtime.pipes.pipe_call.FAREWELL", 0.05)
     made = call(turns, wire, b"abcdef")
     wire.room = 3
     wire.arrivals = [[(KEY, part(b"x"))]]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import lrpc
-from lrpc.runtime.async_pipe_call import FULL, AsyncioPipeCall
 from lrpc.runtime.ndr.layout import Encoding
-from lrpc.runtime.piping import Part, Piece
+from lrpc.runtime.pipes.async_pipe_call import FULL, AsyncioPipeCall
+from lrpc.runtime.pipes.piping import Part, Piece
 
 KEY = 7
 
@@ -144,7 +144,7 @@ def test_message_that_is_half_gone_is_finished_before_the_farewell() -> None:
 
 
 def test_server_that_reads_nothing_loses_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lrpc.runtime.async_pipe_call.FAREWELL", 0.05)
+    monkeypatch.setattr("lrpc.runtime.pipes.async_pipe_call.FAREWELL", 0.05)
 
     async def run() -> None:
         call, turns, wire = made(b"abcdef")

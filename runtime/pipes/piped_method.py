@@ -1,6 +1,6 @@
 """A call with pipes at the server: the method gets iterators, and what it gives back is sent as it comes.
 
-Counterpart: `piped_reply.py`. Both faces: see `piping.py`. Calls without pipes: `dispatch.py`.
+Counterpart: `piped_reply.py`. Both faces: see `piping.py`. Calls without pipes: `../dispatch.py`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, cast
 
-from .contexts import ContextTable
-from .dispatch import ANSWERED_IN, Method, answered, blanks, failed, fault_of, invoke, misfit, refused, stored, unfit
-from .ndr.errors import NdrError
-from .ndr.layout import Pipe
-from .ndr.pipe_stream import PipeWriter
-from .operation import Operation
+from ..contexts import ContextTable
+from ..dispatch import ANSWERED_IN, Method, answered, blanks, failed, fault_of, invoke, misfit, refused, stored, unfit
+from ..ndr.errors import NdrError
+from ..ndr.layout import Pipe
+from ..ndr.pipe_stream import PipeWriter
+from ..operation import Operation
+from ..status import NCA_UNSPECIFIED, Fault, Ran, StatusError, is_failure
+from ..stub import Octets
 from .piping import Incoming, Piece, Pieces, Plan, Receive, Values, plan_of, streams, written
-from .status import NCA_UNSPECIFIED, Fault, Ran, StatusError, is_failure
-from .stub import Octets
 
 
 class _Given:

@@ -11,11 +11,11 @@ from uuid import uuid4
 import pytest
 
 import lrpc
-from lrpc.runtime import piped_method
 from lrpc.runtime.contexts import ContextTable
 from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.ndr.layout import Encoding
-from lrpc.runtime.piping import Part, Piece, PipeStream, at_once
+from lrpc.runtime.pipes import piped_method
+from lrpc.runtime.pipes.piping import Part, Piece, PipeStream, at_once
 
 BAD_STUB_DATA = 1783
 Serve = Callable[..., Iterator[Piece]]

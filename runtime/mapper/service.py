@@ -17,10 +17,10 @@ from ipaddress import ip_address
 from typing import Final
 from uuid import UUID, uuid4
 
-from .call import Caller, Limits, caller
+from ..call import Caller, Limits, caller
+from ..interfaces import epmapper, registrar
+from ..status import EPT_S_CANT_PERFORM_OP, AccessDenied, Fault, StatusError
 from .endpoint_map import NIL, EndpointMap, Entry, MapFull, New, Versions, Wanted
-from .interfaces import epmapper, registrar
-from .status import EPT_S_CANT_PERFORM_OP, AccessDenied, Fault, StatusError
 from .towers import BadTower, Syntax, parse
 
 CANT_PERFORM_OP: Final = 0x16C9A0CD

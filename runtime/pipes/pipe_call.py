@@ -14,11 +14,11 @@ import time
 from collections import deque
 from typing import Final, Protocol
 
+from ..status import ConnectionLost, DeadlineExceeded, ProtocolError, Ran, RpcError
+from ..stub import Reply
+from ..wire import FALSE_ROOM, Arrival, PipeWire, ready
 from .outbox import Outbox
 from .piping import Part, Pieces, at_once
-from .status import ConnectionLost, DeadlineExceeded, ProtocolError, Ran, RpcError
-from .stub import Reply
-from .wire import FALSE_ROOM, Arrival, PipeWire, ready
 
 FAREWELL: Final = 1.0
 """Seconds that giving up a call may take before it takes the connection with it."""

@@ -10,12 +10,12 @@ from uuid import UUID
 import pytest
 
 import lrpc
-from lrpc.runtime import lookup
 from lrpc.runtime.binding import StringBinding
-from lrpc.runtime.endpoint_map import NIL, Versions
 from lrpc.runtime.interfaces import epmapper
-from lrpc.runtime.lookup import address, ept_lookup, ept_map, ept_map_auth
-from lrpc.runtime.towers import NDR, Syntax, Tower, build
+from lrpc.runtime.mapper import lookup
+from lrpc.runtime.mapper.endpoint_map import NIL, Versions
+from lrpc.runtime.mapper.lookup import address, ept_lookup, ept_map, ept_map_auth
+from lrpc.runtime.mapper.towers import NDR, Syntax, Tower, build
 
 ADDER = Syntax(UUID(int=1), 1, 3)
 OTHER = Syntax(UUID(int=2), 1, 0)

@@ -14,15 +14,15 @@ from contextlib import aclosing
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
-from .ndr.compiler import Codec, Octets
-from .ndr.errors import NdrError
-from .ndr.layout import Encoding, Field, Mark, Parameters, Pipe, PipeItems
-from .ndr.layout_arrays import CHUNK_ITEMS, CHUNK_OCTETS
-from .ndr.pipe_stream import PipeReader, PipeWriter, lead
-from .ndr.referents import Carried
-from .ndr.strictness import DEFAULT, Strictness
-from .operation import Operation, Parameter
-from .status import PipeOrderError
+from ..ndr.compiler import Codec, Octets
+from ..ndr.errors import NdrError
+from ..ndr.layout import Encoding, Field, Mark, Parameters, Pipe, PipeItems
+from ..ndr.layout_arrays import CHUNK_ITEMS, CHUNK_OCTETS
+from ..ndr.pipe_stream import PipeReader, PipeWriter, lead
+from ..ndr.referents import Carried
+from ..ndr.strictness import DEFAULT, Strictness
+from ..operation import Operation, Parameter
+from ..status import PipeOrderError
 
 T = TypeVar("T")
 Values = tuple[Any, ...]

@@ -13,11 +13,11 @@ from uuid import UUID
 import pytest
 
 import lrpc
-from lrpc.runtime import registration
 from lrpc.runtime.interfaces import epmapper
-from lrpc.runtime.lookup import Mapped, ept_lookup
-from lrpc.runtime.registration import Announcer
-from lrpc.runtime.towers import NDR
+from lrpc.runtime.mapper import registration
+from lrpc.runtime.mapper.lookup import Mapped, ept_lookup
+from lrpc.runtime.mapper.registration import Announcer
+from lrpc.runtime.mapper.towers import NDR
 
 Until = Callable[[Callable[[], bool]], None]
 

@@ -13,11 +13,11 @@ import time
 from collections import deque
 from typing import Final, Protocol
 
+from ..status import ConnectionLost, DeadlineExceeded, ProtocolError, Ran, RpcError
+from ..wire import Outcome, PipeWire
 from .outbox import Outbox
 from .pipe_call import FAREWELL, part_of
 from .piping import Part, Piece, Pieces
-from .status import ConnectionLost, DeadlineExceeded, ProtocolError, Ran, RpcError
-from .wire import Outcome, PipeWire
 
 FULL: Final = 1 << 18
 """Octets of a response that may wait for whoever reads it: two reads."""

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from .ndr.layout import Encoding
+from ..ndr.layout import Encoding
+from ..status import RpcError
+from ..stub import Octets
 from .piping import Part
-from .status import RpcError
-from .stub import Octets
 
 FULL: Final = 1 << 17
 """Octets that wait for a reader: as many as one read may bring."""

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from lrpc.runtime.endpoint_map import NIL, EndpointMap, Entry, MapFull, MapLimits, New, Versions
-from lrpc.runtime.towers import NDR, NDR64, Syntax, Tower, build
+from lrpc.runtime.mapper.endpoint_map import NIL, EndpointMap, Entry, MapFull, MapLimits, New, Versions
+from lrpc.runtime.mapper.towers import NDR, NDR64, Syntax, Tower, build
 
 ADDER = Syntax(UUID(int=1), 1, 3)
 OTHER = Syntax(UUID(int=2), 1, 0)

@@ -11,11 +11,11 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, Protocol
 
-from .ndr.errors import NdrError
-from .ndr.strictness import DEFAULT, Strictness
-from .operation import Operation
+from ..ndr.errors import NdrError
+from ..ndr.strictness import DEFAULT, Strictness
+from ..operation import Operation
+from ..status import ArgumentError, BadStubData, Ran, StatusError, is_failure
 from .piping import Incoming, Part, Pieces, PipedResult, Values, plan_of
-from .status import ArgumentError, BadStubData, Ran, StatusError, is_failure
 
 MAX_BEHIND = 64 << 20
 """Octets that results behind pipes may have, as much as a response without pipes."""

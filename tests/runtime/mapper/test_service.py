@@ -18,9 +18,9 @@ from lrpc.runtime import dispatch
 from lrpc.runtime.call import Caller, set_caller
 from lrpc.runtime.contexts import ContextTable
 from lrpc.runtime.dispatch import Registry
-from lrpc.runtime.endpoint_map import NIL, EndpointMap, MapLimits
 from lrpc.runtime.interfaces import epmapper, registrar
-from lrpc.runtime.mapper import (
+from lrpc.runtime.mapper.endpoint_map import NIL, EndpointMap, MapLimits
+from lrpc.runtime.mapper.service import (
     CANT_CREATE,
     CANT_PERFORM_OP,
     EPT_S_CANT_CREATE,
@@ -32,8 +32,8 @@ from lrpc.runtime.mapper import (
     own_processes,
     this_machine,
 )
+from lrpc.runtime.mapper.towers import NDR, Syntax, Tower, build, parse
 from lrpc.runtime.ndr.layout import Encoding
-from lrpc.runtime.towers import NDR, Syntax, Tower, build, parse
 
 ADDER = Syntax(UUID(int=1), 1, 3)
 OTHER = Syntax(UUID(int=2), 1, 0)
@@ -359,7 +359,7 @@ def test_servers_on_loopback_are_told_to_this_machine_only(
     there = epmapper.ept_entry_t(NIL, twr("2", address="192.0.2.1"), "")
     local.ept_insert([here, there, entry("3")], 0)
     assert ports(everything(network).entries) == ["1", "2", "3"]
-    monkeypatch.setattr("lrpc.runtime.mapper.caller", lambda: Caller("ncacn_ip_tcp", address="192.0.2.9:1"))
+    monkeypatch.setattr("lrpc.runtime.mapper.service.caller", lambda: Caller("ncacn_ip_tcp", address="192.0.2.9:1"))
     assert ports(everything(network).entries) == ["2", "3"]
     assert ports(network.ept_map(None, twr(""), None, 9).towers) == ["2", "3"]
 

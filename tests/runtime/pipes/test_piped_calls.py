@@ -14,10 +14,10 @@ import lrpc
 from lrpc.runtime.contexts import ContextTable
 from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.ended import Ended, Slow
-from lrpc.runtime.feed import FULL
 from lrpc.runtime.ndr.layout import Encoding
-from lrpc.runtime.piped_calls import PipedCalls, sending
-from lrpc.runtime.piping import Piece
+from lrpc.runtime.pipes.feed import FULL
+from lrpc.runtime.pipes.piped_calls import PipedCalls, sending
+from lrpc.runtime.pipes.piping import Piece
 from lrpc.runtime.session import Answer, Call
 from lrpc.transports.errors import TimedOut
 
@@ -150,7 +150,7 @@ def test_message_that_is_half_sent_is_finished_when_the_client_reads(
         exchange.room = 100
         return []
 
-    monkeypatch.setattr("lrpc.runtime.piped_calls.GLANCE", 1e9)
+    monkeypatch.setattr("lrpc.runtime.pipes.piped_calls.GLANCE", 1e9)
     exchange.coming = []
     looks = iter((lambda: None, *[give_up_then_read] * 9))
     monkeypatch.setattr(exchange, "receive_now", lambda: next(looks)())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrpc.runtime.outbox import BATCH, Outbox
+from lrpc.runtime.pipes.outbox import BATCH, Outbox
 
 MESSAGES = st.lists(st.binary(min_size=1, max_size=20), max_size=8)
 

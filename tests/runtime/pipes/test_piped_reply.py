@@ -12,8 +12,8 @@ import pytest
 import lrpc
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.layout import Encoding
-from lrpc.runtime.piped_reply import PipedReply, explained
-from lrpc.runtime.piping import Part, Pieces, at_once
+from lrpc.runtime.pipes.piped_reply import PipedReply, explained
+from lrpc.runtime.pipes.piping import Part, Pieces, at_once
 
 
 class Call:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrpc.runtime.binding import StringBinding
-from lrpc.runtime.towers import (
+from lrpc.runtime.mapper.towers import (
     MAX_FLOORS,
     MAX_TOWER,
     NDR,
