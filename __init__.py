@@ -27,6 +27,7 @@ from lrpc.runtime.status import (
     Fault,
     InvalidBinding,
     ListenError,
+    MissingPackage,
     ObjectNotFound,
     OperationOutOfRange,
     PipeOrderError,
@@ -45,10 +46,14 @@ if TYPE_CHECKING:
     from lrpc.rpcgen.import_hook import install_import_hook
     from lrpc.rpcgen.load import load
     from lrpc.runtime.async_server import AsyncServer
+    from lrpc.runtime.authentication.authenticator import Authenticator
+    from lrpc.runtime.authentication.credentials import Credentials
+    from lrpc.runtime.authentication.security import Impersonation, Security
     from lrpc.runtime.binding import StringBinding
     from lrpc.runtime.call import Caller, Limits, caller, deadline
     from lrpc.runtime.connect import ConnectionInfo, connect
     from lrpc.runtime.intercept import AsyncInterceptor, AsyncProceed, Interceptor, Invocation, Proceed
+    from lrpc.runtime.ncacn.security import AuthLevel
     from lrpc.runtime.ndr.strictness import Strictness
     from lrpc.runtime.serialization import deserialize, serialize
     from lrpc.runtime.server import Server
@@ -61,6 +66,8 @@ __all__ = [
     "AsyncInterceptor",
     "AsyncProceed",
     "AsyncServer",
+    "AuthLevel",
+    "Authenticator",
     "BadStubData",
     "BindRefused",
     "CallCancelled",
@@ -68,14 +75,17 @@ __all__ = [
     "ConnectionInfo",
     "ConnectionLost",
     "ContextMismatch",
+    "Credentials",
     "DeadlineExceeded",
     "Fault",
     "IdlError",
+    "Impersonation",
     "Interceptor",
     "InvalidBinding",
     "Invocation",
     "Limits",
     "ListenError",
+    "MissingPackage",
     "ObjectNotFound",
     "OperationOutOfRange",
     "PipeOrderError",
@@ -84,6 +94,7 @@ __all__ = [
     "Ran",
     "RefusedStubData",
     "RpcError",
+    "Security",
     "Server",
     "ServerTooBusy",
     "ServerUnavailable",
@@ -108,7 +119,11 @@ _LATER: Final = {
     **dict.fromkeys(("ConnectionInfo", "connect"), "runtime.connect"),
     **dict.fromkeys(("AsyncInterceptor", "AsyncProceed", "Interceptor", "Invocation", "Proceed"), "runtime.intercept"),
     **dict.fromkeys(("deserialize", "serialize"), "runtime.serialization"),
+    **dict.fromkeys(("Impersonation", "Security"), "runtime.authentication.security"),
     "AsyncServer": "runtime.async_server",
+    "AuthLevel": "runtime.ncacn.security",
+    "Authenticator": "runtime.authentication.authenticator",
+    "Credentials": "runtime.authentication.credentials",
     "IdlError": "rpcgen",
     "Server": "runtime.server",
     "Strictness": "runtime.ndr.strictness",

@@ -59,6 +59,12 @@ class BindRefused(RpcError):
     ran = Ran.NO
 
 
+class MissingPackage(RpcError, ImportError):
+    """What was asked for needs a Python package that is not installed; the message says which extra has it."""
+
+    ran = Ran.NO
+
+
 class ConnectionLost(RpcError):
     """The connection ended before the answer came."""
 

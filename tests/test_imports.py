@@ -29,7 +29,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.mapper.towers"}),
     frozenset({"runtime.mapper.endpoint_map"}),
     frozenset({"runtime.contexts", "runtime.ncacn", "runtime.ncalrpc", "runtime.automation"}),
-    frozenset({"runtime.capture"}),
+    frozenset({"runtime.capture", "runtime.authentication"}),
     frozenset({"runtime.call"}),
     frozenset({"runtime.operation"}),
     frozenset({"runtime.pipes.piping", "runtime.pipes.piped_reply"}),

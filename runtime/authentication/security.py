@@ -1,0 +1,117 @@
+"""What a client wants of a connection: how it proves who it is, and how its calls are protected.
+
+Counterpart: `authenticator.py`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from ..ncacn.security import AuthLevel, AuthType, SecurityContext, SecurityError
+from ..status import AccessDenied, InvalidBinding, Ran
+from .credentials import Credentials
+from .package import PROTOCOLS, PackageContext, require_kerberos, spnego
+
+_TYPES: Final = {name: kind for kind, name in PROTOCOLS.items()}
+LEVELS: Final = {
+    "connect": AuthLevel.CONNECT,
+    "packet": AuthLevel.PACKET,
+    "sign": AuthLevel.INTEGRITY,
+    "seal": AuthLevel.PRIVACY,
+}
+"""Words of a string binding, as Samba's: the level."""
+PACKAGES: Final = {"spnego": "negotiate", "ntlm": "ntlm", "krb5": "kerberos"}
+"""The same: the package."""
+
+
+class Impersonation(enum.IntEnum):
+    """What a server may do in the client's name (MS-RPCE 2.2.1.1.9). NTLM says it to no server: IMPERSONATE holds."""
+
+    IDENTIFY = 2
+    IMPERSONATE = 3
+    DELEGATE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """How a client proves who it is, and how its calls are protected. For a network: locally, the kernel does both.
+
+    level: INTEGRITY unless said otherwise, which is what Windows asks for since KB5004442 (MS-DCOM 3.2.4.1.1) and
+    Samba for what matters. authentication: `negotiate`, which is Kerberos where that works and else NTLM, `ntlm` or
+    `kerberos`. credentials: or what is called for them when a connection is made; without them those of the
+    environment's LRPC_USER and LRPC_PASSWORD, else Kerberos' ticket cache. principal: the service that a ticket is for,
+    `service/host`; host/ADDRESS unless said otherwise.
+    """
+
+    level: AuthLevel = AuthLevel.INTEGRITY
+    authentication: str = "negotiate"
+    credentials: Credentials | Callable[[], Credentials] | None = None
+    principal: str = ""
+    impersonation: Impersonation = Impersonation.IMPERSONATE
+
+    def __post_init__(self) -> None:
+        if self.authentication not in _TYPES:
+            raise ValueError(f"{self.authentication!r} is not one of {', '.join(_TYPES)}")
+        if self.level <= AuthLevel.NONE:
+            raise ValueError("without authentication there is no Security: leave it out")
+
+    def context(self, host: str) -> SecurityContext:
+        """The client's end of a context with a server there. AccessDenied without credentials for it; MissingPackage."""
+        package, kind = spnego(), _TYPES[self.authentication]
+        if kind == AuthType.KERBEROS:
+            require_kerberos()
+        service, _, name = (self.principal or f"host/{host}").partition("/")
+        known = self.known()
+
+        def make() -> Any:
+            return package.client(
+                None if known is None else known.name,
+                None if known is None else known.password,
+                hostname=name or host,
+                service=service,
+                protocol=self.authentication,
+                context_req=self._flags(package.ContextReq),
+            )
+
+        try:
+            return PackageContext(kind, make)
+        except SecurityError as error:
+            raise AccessDenied(
+                5, f"{self.authentication}: no credentials to use: {error.reason}", ran=Ran.NO
+            ) from error
+
+    def known(self) -> Credentials | None:
+        """The credentials; None for the ticket cache."""
+        if self.credentials is None:
+            return Credentials.from_environment()
+        return self.credentials if isinstance(self.credentials, Credentials) else self.credentials()
+
+    def _flags(self, wanted: Any) -> Any:
+        """What is asked of the package. DCE style: a third leg, and no padding (MS-KILE 3.4.5.2)."""
+        flags = wanted.default
+        if self.authentication != "ntlm":
+            flags |= wanted.dce_style
+        if self.impersonation == Impersonation.IDENTIFY:
+            flags |= wanted.identify
+        if self.impersonation == Impersonation.DELEGATE:
+            flags |= wanted.delegate
+        return flags
+
+
+def of_binding(options: Mapping[str, str], given: Security | None) -> Security | None:
+    """What a string binding's options say, over what is given; None where neither says anything."""
+    wanted: dict[str, Any] = {}
+    for words, name in ((LEVELS, "level"), (PACKAGES, "authentication")):
+        said = [word for word in words if word in options]
+        if len(said) > 1:
+            raise InvalidBinding(f"one of {', '.join(said)} can be had, not all")
+        if said:
+            wanted[name] = words[said[0]]
+    if "target_principal" in options:
+        wanted["principal"] = options["target_principal"]
+    if not wanted:
+        return given
+    return replace(given or Security(), **wanted)

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+import lrpc
+from lrpc.runtime.authentication import package
+from lrpc.runtime.ncacn.security import AuthLevel, AuthType, SecurityContext, SecurityError
+
+HEAD, STUB, TAIL = b"head of the PDU.", b"stub" * 8, b"trailer8"
+LEVELS = (AuthLevel.PACKET, AuthLevel.INTEGRITY, AuthLevel.PRIVACY)
+
+
+@pytest.fixture
+def authenticator(tmp_path: Path) -> lrpc.Authenticator:
+    (tmp_path / "users").write_text("DOM:Mary:secret\n:plain:pass\n")
+    return lrpc.Authenticator(users=tmp_path / "users")
+
+
+def pair(
+    authenticator: lrpc.Authenticator, authentication: str, user: str = r"DOM\mary", password: str = "secret"
+) -> tuple[SecurityContext, SecurityContext]:
+    credentials = lrpc.Credentials(user, password)
+    client = lrpc.Security(authentication=authentication, credentials=credentials).context("localhost")
+    server = authenticator.context(client.auth_type, AuthLevel.INTEGRITY)
+    assert server is not None
+    return client, server
+
+
+def agreed(authenticator: lrpc.Authenticator, authentication: str) -> tuple[SecurityContext, SecurityContext]:
+    client, server = pair(authenticator, authentication)
+    token = client.step(b"")
+    while not (client.complete and server.complete):
+        token = server.step(token)
+        token = client.step(token) if token else token
+    return client, server
+
+
+@pytest.mark.parametrize("authentication", ["ntlm", "negotiate"])
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("sign_header", [True, False])
+def test_what_one_end_protects_the_other_reads(
+    authenticator: lrpc.Authenticator, authentication: str, level: AuthLevel, sign_header: bool
+) -> None:
+    client, server = agreed(authenticator, authentication)
+    for sender, receiver in ((client, server), (server, client)) * 2:
+        for stub in (STUB, b"", STUB * 100):
+            sent, value = sender.protect(level, HEAD, stub, TAIL, sign_header=sign_header)
+            assert len(value) == sender.signature_size(level)
+            assert len(sent) == len(stub)
+            assert (sent == stub) is (level != AuthLevel.PRIVACY or not stub)
+            assert receiver.unprotect(level, HEAD, sent, TAIL, value, sign_header=sign_header) == stub
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("changed", [0, 1, 2, 3])
+def test_a_change_of_any_part_is_noticed(authenticator: lrpc.Authenticator, level: AuthLevel, changed: int) -> None:
+    client, server = agreed(authenticator, "ntlm")
+    sent, value = client.protect(level, HEAD, STUB, TAIL, sign_header=True)
+    parts = [HEAD, sent, TAIL, value]
+    parts[changed] = bytes((parts[changed][0] ^ 1,)) + parts[changed][1:]
+    with pytest.raises(SecurityError):
+        server.unprotect(level, *parts, sign_header=True)
+
+
+def test_without_header_signing_the_stub_alone_is_covered(authenticator: lrpc.Authenticator) -> None:
+    client, server = agreed(authenticator, "ntlm")
+    sent, value = client.protect(AuthLevel.INTEGRITY, HEAD, STUB, TAIL, sign_header=False)
+    assert server.unprotect(AuthLevel.INTEGRITY, b"other", sent, b"else", value, sign_header=False) == STUB
+
+
+def test_a_pdu_that_is_sent_again_is_noticed(authenticator: lrpc.Authenticator) -> None:
+    client, server = agreed(authenticator, "ntlm")
+    sent, value = client.protect(AuthLevel.INTEGRITY, HEAD, STUB, TAIL, sign_header=True)
+    server.unprotect(AuthLevel.INTEGRITY, HEAD, sent, TAIL, value, sign_header=True)
+    with pytest.raises(SecurityError):
+        server.unprotect(AuthLevel.INTEGRITY, HEAD, sent, TAIL, value, sign_header=True)
+
+
+@pytest.mark.parametrize("authentication", ["ntlm", "negotiate"])
+def test_the_server_learns_the_user_as_the_file_spells_it(
+    authenticator: lrpc.Authenticator, authentication: str
+) -> None:
+    _, server = agreed(authenticator, authentication)
+    assert server.identity == package.Identity(r"DOM\Mary", "ntlm")
+
+
+@pytest.mark.parametrize(("user", "password"), [(r"DOM\mary", "wrong"), (r"DOM\nobody", "secret"), ("mary", "secret")])
+def test_wrong_credentials_are_refused_without_a_secret_in_the_reason(
+    authenticator: lrpc.Authenticator, user: str, password: str
+) -> None:
+    client, server = pair(authenticator, "ntlm", user, password)
+    with pytest.raises(SecurityError) as refused:
+        server.step(client.step(server.step(client.step(b""))))
+    assert not server.complete
+    assert "secret" not in refused.value.reason
+    assert "wrong" not in refused.value.reason
+
+
+@pytest.mark.parametrize(
+    "token", [b"\0", b"\0" * 40, b"NTLMSSP\0", b"NTLMSSP\0\x01\0\0\0", b"NTLMSSP\0\x03" + b"\xff" * 80]
+)
+@pytest.mark.parametrize("authentication", ["ntlm", "negotiate"])
+def test_a_token_that_makes_no_sense_is_a_security_error(
+    authenticator: lrpc.Authenticator, authentication: str, token: bytes
+) -> None:
+    client, server = pair(authenticator, authentication)
+    with pytest.raises(SecurityError):
+        server.step(token)
+        server.step(token)
+    client.step(b"")
+    with pytest.raises(SecurityError):
+        client.step(token)
+        client.step(token)
+
+
+def test_a_cut_token_is_a_security_error(authenticator: lrpc.Authenticator) -> None:
+    for length in range(0, 200, 7):
+        client, server = pair(authenticator, "ntlm")
+        last = client.step(server.step(client.step(b"")))
+        with pytest.raises(SecurityError):
+            server.step(last[:length])
+
+
+def test_the_environment_is_as_it_was_after_each_step(
+    authenticator: lrpc.Authenticator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NTLM_USER_FILE", "/somewhere/else")
+    monkeypatch.delenv("LM_COMPAT_LEVEL", raising=False)
+    before = dict(os.environ)
+    agreed(authenticator, "ntlm")
+    assert dict(os.environ) == before
+
+
+def test_ntlm_version_1_is_refused(authenticator: lrpc.Authenticator, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, server = pair(authenticator, "ntlm")
+    challenge = server.step(client.step(b""))
+    monkeypatch.setenv("LM_COMPAT_LEVEL", "2")
+    old, _ = pair(authenticator, "ntlm")
+    old.step(b"")
+    with pytest.raises(SecurityError, match="NTv1"):
+        server.step(old.step(challenge))
+
+
+def test_without_pyspnego_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "spnego", None)
+    with pytest.raises(lrpc.MissingPackage, match=r"lrpc\[security\]"):
+        lrpc.Security(authentication="ntlm", credentials=lrpc.Credentials("a", "b")).context("localhost")
+
+
+def test_without_gssapi_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gssapi", None)
+    with pytest.raises(lrpc.MissingPackage, match=r"lrpc\[kerberos\]"):
+        lrpc.Security(authentication="kerberos", credentials=lrpc.Credentials("a", "b")).context("localhost")
+
+
+def test_a_context_has_the_type_of_its_package(authenticator: lrpc.Authenticator) -> None:
+    assert pair(authenticator, "ntlm")[0].auth_type == AuthType.NTLM
+    assert pair(authenticator, "negotiate")[1].auth_type == AuthType.SPNEGO
