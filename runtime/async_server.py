@@ -16,7 +16,7 @@ from . import dispatch
 from .binding import StringBinding
 from .call import Limits, set_caller
 from .dispatch import Method
-from .ended import Ended, Slow, note_end
+from .ended import Ended, Slow, note_end, paused
 from .endpoints import Endpoint
 from .journal import note
 from .management import Authorize
@@ -45,6 +45,9 @@ class _Client:
         self.descriptor = descriptor
         """What the loop knows it by, also when the session has closed itself."""
         self.hurry: asyncio.TimerHandle | None = None
+        """Ends it when it has not bound in time, or not ended a request."""
+        self.awaited: int | None = None
+        """How many PDUs had come when a request that is not ended yet was last looked at."""
         self.sending = asyncio.Lock()
         self.running = 0
         self.paused = False
@@ -176,6 +179,24 @@ class AsyncServer(Serving):
             note_end(session.caller, slow)
             self._end(session)
 
+    def _hurry_on(self, session: Session, client: _Client) -> None:
+        """See to it that a request that was begun is ended, or at least goes on."""
+        if client.awaited is None:
+            client.awaited = session.unfinished
+            if client.hurry is not None:
+                client.hurry.cancel()
+            client.hurry = asyncio.get_running_loop().call_later(self.limits.max_pause, self._too_late, session, client)
+
+    def _too_late(self, session: Session, client: _Client) -> None:
+        awaited, client.awaited = client.awaited, None
+        if session not in self._sessions or session.unfinished is None:
+            return
+        if session.unfinished == awaited and not client.paused:
+            note_end(session.caller, paused(self.limits.max_pause))
+            self._finish(session, client)
+        else:
+            self._hurry_on(session, client)
+
     def _readable(self, session: Session, client: _Client) -> None:
         try:
             for _ in range(BURST):
@@ -183,6 +204,8 @@ class AsyncServer(Serving):
                     self._pause(session, client)
                     return
                 calls = session.receive_now()
+                if session.unfinished is not None and session.bound:
+                    self._hurry_on(session, client)
                 if calls is None:
                     return
                 for call in calls:
@@ -262,6 +285,9 @@ class AsyncServer(Serving):
             self._end(session)
         elif session in self._sessions:
             self._pause(session, client)
+
+    def _drop(self, session: Session) -> None:
+        self._end(session)
 
     def _pause(self, session: Session, client: _Client) -> None:
         """Read no more of a client until some of its calls have ended."""

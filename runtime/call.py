@@ -43,8 +43,12 @@ class Limits:
     """Context handles open in one association."""
     max_silence: float = 30.0
     """In the middle of a call with pipes: between two reads of a client that takes its results, or sends."""
+    max_pause: float = 10.0
+    """In the middle of a request over the network: from one of its PDUs to the end of the next."""
     handshake: float = 10.0
     """From connecting to the first call that is understood."""
+    max_strangers: int = 64
+    """Connections in their handshake; one more, and the oldest goes."""
 
 
 @dataclass(slots=True)

@@ -32,6 +32,11 @@ class Slow(Ended):
         self.seconds = seconds
 
 
+def paused(seconds: float) -> Slow:
+    """What ends a client that does not go on with what it began."""
+    return Slow("a request was begun and not ended", "max_pause", seconds)
+
+
 def note_end(caller: Caller, end: Ended) -> None:
     """Log the end of a connection."""
     if isinstance(end, Slow):

@@ -118,6 +118,9 @@ class LrpcSession:
         run = self._runners[binding_id, opnum] = dispatch.runner(method, _encoding(binding[1]), self.contexts)
         return run
 
+    unfinished: None = None
+    """A message comes whole, or not at all."""
+
     def receive_now(self) -> list[Call] | None:
         """The next call, if a message is there."""
         try:

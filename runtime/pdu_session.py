@@ -5,6 +5,7 @@ The other sessions, and what they have in common: `session.py`. The client's sid
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from . import dispatch, ncacn
 from .call import Limits, Traffic
 from .contexts import AssociationGroup, AssociationGroups, ContextTable
 from .dispatch import Registry
-from .ended import Ended, Malformed
+from .ended import Ended, Malformed, paused
 from .ndr.layout import Encoding
 from .pipes.piped_calls import PipedCalls
 from .pipes.piping import Piece
@@ -42,6 +43,7 @@ class PduSession:
         self.caller = caller_of(connection.peer, protocol)
         self.traffic = Traffic()
         self._patient = patient
+        self._max_pause = limits.max_pause
         self._groups = groups
         self._group: AssociationGroup | None = None
         self._piped = PipedCalls(self, limits, message_mode=connection.message_mode)
@@ -79,9 +81,30 @@ class PduSession:
             self.answer(call, dispatch.answer(call.method, call.stub, call.encoding, self.contexts))
 
     def serve(self) -> None:
-        """`serve_next` until the client is gone."""
+        """`serve_next` until the client is gone, or does not end what it began."""
+        association = self._association
         while True:
-            self.serve_next(None)
+            if association.unfinished:
+                self._serve_rest(association.packets_in, time.monotonic() + self._max_pause)
+            else:
+                self.serve_next(None)
+
+    def _serve_rest(self, come: int, until: float) -> None:
+        """Serve until another PDU has come than the `come` that have, or what was begun has ended."""
+        while self.unfinished == come:
+            left = until - time.monotonic()
+            try:
+                self.serve_next(max(left, 0))
+            except Ended as end:
+                late = time.monotonic() >= until and isinstance(end.__cause__, transport.TimedOut)
+                if late:
+                    raise paused(self._max_pause) from end
+                raise
+
+    @property
+    def unfinished(self) -> int | None:
+        """How many PDUs have come when something begun has not ended; None when nothing is begun."""
+        return self._association.packets_in if self._association.unfinished else None
 
     def receive_now(self) -> list[Call] | None:
         """The calls in what is there."""

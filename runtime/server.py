@@ -64,6 +64,8 @@ class Serving(abc.ABC):
         self._registry = Registry(self.limits.max_items, _wrapped(interceptors))
         self._endpoints: list[Endpoint] = []
         self._sessions: set[Session] = set()
+        self._strangers: dict[Session, None] = {}
+        """Who was in the handshake when last looked at, oldest first."""
         self._users: Counter[object] = Counter()
         self._ended = Traffic()
         self._register_endpoints = register_endpoints
@@ -166,13 +168,31 @@ class Serving(abc.ABC):
             most = self.limits.max_connections
             note("limit", peer=str(session.caller), reason=f"{user} is refused", limit="max_connections", value=most)
             return False
+        self._make_room()
         self._users[user] += 1
         self._sessions.add(session)
+        self._strangers[session] = None
         note("accepted", peer=str(session.caller))
         return True
 
+    def _make_room(self) -> None:
+        """Of those that have bound nothing yet, drop the oldest when there are too many."""
+        most = self.limits.max_strangers
+        if len(self._strangers) >= most:
+            self._strangers = {session: None for session in self._strangers if not session.bound}
+        if len(self._strangers) >= most:
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            note_end(oldest.caller, Slow("it has bound nothing and another one comes", "max_strangers", most))
+            self._drop(oldest)
+
+    @abc.abstractmethod
+    def _drop(self, session: Session) -> None:
+        """End a connection that is in its handshake."""
+
     def _dismiss(self, session: Session) -> None:
         self._sessions.discard(session)
+        self._strangers.pop(session, None)
         self._ended += session.traffic
         user = _user(session)
         self._users[user] -= 1
@@ -289,6 +309,9 @@ class Server(Serving):
             sessions = list(self._sessions)
         for session in sessions:
             action(session)
+
+    def _drop(self, session: Session) -> None:
+        session.close()
 
     def _give_up(self, session: Session) -> None:
         note("still_running", peer=str(session.caller))

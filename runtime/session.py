@@ -71,6 +71,11 @@ class Session(Protocol):
         """The calls that are there; None when nothing is."""
         ...
 
+    @property
+    def unfinished(self) -> int | None:
+        """How many PDUs have come when something begun has not ended; None when nothing is begun."""
+        ...
+
     def answer(self, call: Call, answer: Answer) -> None:
         """End a call."""
         ...

@@ -247,6 +247,11 @@ class ServerAssociation:
         return self._machine.state
 
     @property
+    def unfinished(self) -> bool:
+        """A PDU, or a request that is not handed on as it comes, has begun and its end has not come."""
+        return bool(self._inbox.octets) or self._assembly is not None
+
+    @property
     def max_fragment(self) -> int:
         """The size of fragment that the bind settled."""
         return self._max_fragment

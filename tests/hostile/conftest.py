@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import random
 import sys
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 
 import lrpc
-from lrpc.transports import alpc, pipe, tcp
+from lrpc.runtime import ncacn
+from lrpc.transports import alpc, memory, pipe, tcp
 from lrpc.transports.errors import TimedOut, TransportError
 
 WATCHDOG = 20.0
@@ -30,6 +32,7 @@ def _load(path: Path, name: str) -> ModuleType:
     return module
 
 
+raw_octets = _load(Path(__file__).with_name("raw.py"), "hostile_raw")
 shared = _load(Path(__file__).parents[1] / "runtime" / "conftest.py", "hostile_shared")
 own_namespace = shared.own_namespace
 binding_for = shared.binding_for
@@ -53,6 +56,7 @@ class Victim:
         self._watcher = clients(binding)
         self.check()
         self.descriptors, self.threads = self._baseline()
+        self.journal: list[logging.LogRecord] = []
 
     def _baseline(self) -> tuple[int, int]:
         return len(os.listdir("/proc/self/fd")), threading.active_count()
@@ -62,7 +66,23 @@ class Victim:
         found = lrpc.StringBinding.parse(self.binding)
         if found.protocol == "ncacn_ip_tcp":
             return tcp.connect((found.address, int(found.endpoint)), WATCHDOG)
-        return {"ncalrpc": alpc, "ncacn_np": pipe}[found.protocol].connect(found.endpoint, WATCHDOG)  # type: ignore[attr-defined]
+        return {"ncalrpc": alpc, "ncacn_np": pipe, "memory": memory}[found.protocol].connect(found.endpoint, WATCHDOG)  # type: ignore[attr-defined]
+
+    def intruder(self) -> Any:
+        """A client below the protocol."""
+        return raw_octets.Intruder(self.connect())
+
+    def bound(self, **options: Any) -> Any:
+        """An intruder that has bound the calculator as context 0."""
+        intruder = self.intruder()
+        interface = shared._calculator.Calculator.interface
+        syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
+        answer = intruder.say(raw_octets.bind(raw_octets.item(syntax), **options)).next()
+        assert answer.ptype == raw_octets.ACK, answer
+        return intruder
+
+    pace = staticmethod(raw_octets.pace)
+    until = staticmethod(shared.wait_until)
 
     def client(self, **options: Any) -> Any:
         return self._clients(self.binding, **options)
@@ -72,6 +92,19 @@ class Victim:
         assert self._watcher.Add(2, 3) == 5
         with lrpc.connect(shared._calculator.CalculatorClient, self.binding, timeout=WATCHDOG) as fresh:
             assert fresh.Add(3, 4) == 7
+
+    def heard(self, *events: str) -> list[logging.LogRecord]:
+        """What the server has logged of these events since the test began."""
+        return [record for record in self.journal if getattr(record, "event", "") in events]
+
+    def complaint(self) -> logging.LogRecord:
+        """The one warning that it logged: who, why, and where in the stream or at which limit."""
+        [record] = self.heard("malformed", "limit")
+        assert record.levelno == logging.WARNING
+        assert record.peer
+        assert record.reason
+        assert getattr(record, "limit", None) or isinstance(record.offset, int)
+        return record
 
     def settled(self) -> bool:
         """Nothing is left of anybody but the client that watches."""
@@ -98,14 +131,45 @@ def _target(path: str) -> str:
         return ""
 
 
+class _Journal(logging.Handler):
+    """Hands records to the victim."""
+
+    def __init__(self, victim: Victim) -> None:
+        super().__init__(logging.INFO)
+        self._victim = victim
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._victim.journal.append(record)
+
+
 @pytest.fixture
-def victims(hosts: Any, clients_of: Any, binding_for: Any) -> Callable[..., Victim]:
+def victims(hosts: Any, clients_of: Any, binding_for: Any) -> Iterator[Callable[..., Victim]]:
+    logger, handlers = logging.getLogger("lrpc.server"), list[_Journal]()
+
     def make(face: str, transport: str, **limits: Any) -> Victim:
         host = hosts(face, limits=lrpc.Limits(**limits))
         host.server.register(host.service)
-        return Victim(host, clients_of("blocking"), str(host.listen(binding_for(transport))))
+        victim = Victim(host, clients_of("blocking"), str(host.listen(binding_for(transport))))
+        handlers.append(_Journal(victim))
+        logger.addHandler(handlers[-1])
+        return victim
 
-    return make
+    yield make
+    for handler in handlers:
+        logger.removeHandler(handler)
+
+
+@pytest.fixture
+def syntax(calculator: Any) -> ncacn.SyntaxId:
+    """The interface of the calculator."""
+    interface = calculator.Calculator.interface
+    return ncacn.SyntaxId(interface.uuid, *interface.version)
+
+
+@pytest.fixture
+def raw() -> ModuleType:
+    """Octets of the connection-oriented protocol."""
+    return raw_octets
 
 
 @pytest.fixture
