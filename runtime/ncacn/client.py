@@ -48,6 +48,8 @@ from .states import CLIENT_TRANSITIONS, State, StateMachine
 _WHOLE_RESPONSE: Final = start(PacketType.RESPONSE, WHOLE)
 _WHOLE_REQUEST: Final = start(PacketType.REQUEST, WHOLE)
 _UUID_SIZE: Final = 16
+WINE_CALL_ID: Final = 1
+"""The call id of every answer of Wine's server, whatever the call's (seen with Wine 8)."""
 _ANSWERS: Final[dict[int, int]] = dict.fromkeys(
     (
         PacketType.RESPONSE,
@@ -288,7 +290,7 @@ class ClientAssociation:
         return ShutdownRequested()
 
     def _response(self, response: Response) -> ResponseReceived | ResponsePart | None:
-        call_id = response.call_id
+        call_id = response.call_id = self._meant(response.call_id)
         last = bool(response.flags & LAST_FRAGMENT)
         parts = self._waiting.get(call_id)
         if parts is None:
@@ -330,10 +332,21 @@ class ClientAssociation:
         if self._asked is not None and call_id == self._asked.call_id:
             self._close()
             return BindRefused(0, [], fault.status)
+        call_id = self._meant(call_id)
         if self._waiting.pop(call_id, None) is None:
             self._drop("fault", call_id, True, fault.status)
             return None
         return FaultReceived(call_id, fault.status, bool(fault.flags & DID_NOT_EXECUTE), fault.detail)
+
+    def _meant(self, call_id: int) -> int:
+        """The call that an answer is to, which is not always the one it names.
+
+        Wine's server answers every call as call 1. That is taken for the answer to the only call that there is, and
+        only where no other could be meant: calls may not overlap, and none was given up whose answer may still come.
+        """
+        if call_id == WINE_CALL_ID and not self._multiplex and not self._abandoned and len(self._waiting) == 1:
+            return next(iter(self._waiting))
+        return call_id
 
     def _drop(self, what: str, call_id: int, last: bool, status: int = FaultStatus.NCA_S_PROTO_ERROR) -> None:
         # An answer that nobody waits for is either late or a lie.

@@ -390,6 +390,43 @@ def test_unsolicited_fault_ends_the_association_with_its_status(kit):
     ]
 
 
+# The call id of Wine's server
+
+
+def test_answers_named_call_1_are_to_the_only_call_that_there_can_be(kit):
+    client = bound(kit, ack(flags=3))
+    client.request(2, 0, 0, b"")
+    parts = response(1, b"a", FIRST) + response(1, b"b", LAST)
+    assert client.receive_data(parts) == [ResponseReceived(2, b"ab", "<")]
+    client.request(3, 0, 0, b"")
+    assert client.receive_data(pdu.Fault(1, 0, 5).serialize()) == [FaultReceived(3, 5, False, b"")]
+
+
+@pytest.mark.parametrize("other", [0, 2, 4])
+def test_answers_named_otherwise_are_to_nobody(kit, other):
+    client = bound(kit, ack(flags=3))
+    client.request(3, 0, 0, b"")
+    assert "which was not made" in reason(client, response(other))
+
+
+def test_answer_named_call_1_is_to_nobody_where_calls_may_overlap(kit):
+    client = bound(kit)
+    client.request(2, 0, 0, b"")
+    assert "a response to call 1, which was not made" in reason(client, response(1))
+
+
+def test_answer_named_call_1_is_to_nobody_while_one_may_still_come_to_an_orphan(kit):
+    client = bound(kit, ack(flags=3))
+    client.request(2, 0, 0, b"")
+    client.orphan(2)
+    client.request(3, 0, 0, b"")
+    assert "a response to call 1, which was not made" in reason(client, response(1))
+
+
+def test_answer_named_call_1_is_to_nobody_when_no_call_waits(kit):
+    assert "a response to call 1, which was not made" in reason(bound(kit, ack(flags=3)), response(1))
+
+
 # Cancels
 
 
