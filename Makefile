@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-DEBIAN := tshark gcc python3-samba
+DEBIAN := tshark gcc python3-samba samba-common-bin samba-testsuite winbind iproute2 \
+	wine wine64 gcc-mingw-w64-x86-64-win32 mingw-w64-tools
 SECONDS ?= 60
 SEED   ?= 1
 
@@ -32,8 +33,8 @@ format: $(VENV)/.check ## put the style right
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-interop: $(VENV)/.interop ## real judges: Samba's stubs, impacket's clients, Wireshark's dissector, a C compiler
-	$(BIN)/python -m pytest -q -m interop tests/interop
+interop: $(VENV)/.interop ## real judges: Samba, impacket, a Windows program under Wine, Wireshark, a C compiler
+	LRPC_INTEROP_ROWS=$(VENV)/interop.json $(BIN)/python -m pytest -q -m interop tests/interop
 
 bench: $(VENV)/.install ## ratios in one run, pinned to one processor and to two
 	$(BIN)/python -m benchmarks --pin both
@@ -72,7 +73,7 @@ $(VENV)/.check: pyproject.toml $(VENV)/.test
 
 $(VENV)/.interop: pyproject.toml Makefile $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --editable '.[test,interop]'
-	{ command -v tshark && command -v gcc && /usr/bin/python3 -c 'import samba.dcerpc.lsa'; } >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); }
+	dpkg -s $(DEBIAN) >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); }
 	touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.install

@@ -1,4 +1,7 @@
-"""Real peers for the interop tests: the registry example in a process of its own, and impacket's client for it."""
+"""Real peers for the interop tests: the registry example in a process of its own, and impacket's client for it.
+
+What a run showed is kept in the file that LRPC_INTEROP_ROWS names.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,58 @@ from typing import Any
 
 import pytest
 
+from tests.interop import rows
+from tests.interop.wireshark import OURS, verdict_on
+
 ROOT = Path(__file__).parents[2]
 LISTENING = "listening on "
+LAST = "test_rows.py"
+PARTLY: set[str] = set()
+"""Modules of which this run leaves tests out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name == LAST)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    PARTLY.update(item.path.stem for item in items)
+
+
+def pytest_sessionfinish() -> None:
+    path = os.environ.get("LRPC_INTEROP_ROWS")
+    if path:
+        rows.save(Path(path))
+
+
+@pytest.fixture
+def whole_modules(request: pytest.FixtureRequest) -> set[str]:
+    """The modules that this run ran as a whole, and to a good end."""
+    session = request.session
+    ran = {item.path.stem for item in session.items}
+    return set() if session.testsfailed or any("::" in word for word in session.config.args) else ran - PARTLY
+
+
+@pytest.fixture
+def shown(request: pytest.FixtureRequest) -> Callable[[str, str, str, str, str], None]:
+    """Says what a peer showed: peer, its role, transport, level, what was right."""
+
+    def show(peer: str, role: str, transport: str, level: str, result: str) -> None:
+        rows.SEEN.add(rows.Row(peer, role, transport, level, result, request.path.name))
+
+    return show
+
+
+@pytest.fixture
+def wireshark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A capture of all that lrpc exchanges in a test; what we sent is judged at its end, none of it malformed."""
+    capture = tmp_path / "judged.pcapng"
+    monkeypatch.setenv("LRPC_CAPTURE", str(capture))
+    yield capture
+    monkeypatch.delenv("LRPC_CAPTURE")
+    verdict = verdict_on(capture, "-Y", OURS)
+    assert verdict.kinds
+    assert verdict.faults == []
 
 
 @contextmanager

@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,23 +28,13 @@ from examples.registry.service import Registry
 from lrpc.runtime.capture import exported, pcapng, run
 from lrpc.runtime.capture.file import preamble
 from lrpc.runtime.interfaces.winreg import RPC_UNICODE_STRING, AsyncwinregClient, winregClient
+from tests.interop.wireshark import Verdict, verdict_on
 
 pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("default")]
 
-ERROR = 0x0080_0000
-"""Wireshark's severity "error" of an expert item."""
 SEGMENT = 8_192
 ROOT = Path(__file__).parents[2]
 REQUEST, RESPONSE, FAULT, BIND, BIND_ACK = 0, 2, 3, 11, 12
-FIELDS = (
-    "dcerpc.pkt_type",
-    "dcerpc.cn_flags.first_frag",
-    "dcerpc.opnum",
-    "_ws.malformed",
-    "_ws.expert.severity",
-    "_ws.expert.message",
-)
-COLUMN = "_ws.col.Protocol"
 
 
 @dataclass
@@ -102,16 +91,6 @@ def relay(registry_service: str) -> Iterator[Relay]:
     recording.close()
 
 
-@dataclass
-class Verdict:
-    """What tshark saw; a message in several fragments counts once."""
-
-    kinds: Counter[int] = field(default_factory=Counter)
-    operations: set[int] = field(default_factory=set)
-    protocols: Counter[str] = field(default_factory=Counter)
-    faults: list[str] = field(default_factory=list)
-
-
 def judged(passed: list[tuple[str, bytes]], folder: Path) -> Verdict:
     """tshark's verdict on a recorded conversation."""
     capture = folder / "conversation.pcap"
@@ -119,27 +98,6 @@ def judged(passed: list[tuple[str, bytes]], folder: Path) -> Verdict:
     framing = ["text2pcap", "-q", "-D", "-T", "40000,40001", "-", str(capture)]
     subprocess.run(framing, input=text, text=True, check=True, capture_output=True)
     return verdict_on(capture, "-d", "tcp.port==40001,dcerpc")
-
-
-def verdict_on(capture: Path, *options: str) -> Verdict:
-    """tshark's verdict on a capture file."""
-    command = ["tshark", "-n", "-r", str(capture), *options, "-T", "fields", "-E", "aggregator=|"]
-    command += [word for name in (*FIELDS, COLUMN) for word in ("-e", name)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    verdict = Verdict()
-    for line in output.splitlines():
-        add(verdict, line)
-    return verdict
-
-
-def add(verdict: Verdict, line: str) -> None:
-    kinds, firsts, operations, malformed, severities, messages, protocol = (line.split("\t") + [""] * 7)[:7]
-    pairs = zip(kinds.split("|"), firsts.split("|"), strict=True)
-    verdict.kinds.update(int(kind) for kind, first in pairs if first in ("1", "True"))
-    verdict.operations.update(int(operation) for operation in operations.split("|") if operation)
-    verdict.protocols[protocol] += 1
-    if malformed or any(int(severity) >= ERROR for severity in severities.split("|") if severity):
-        verdict.faults.append(f"{protocol} {kinds} {operations}: {malformed} {messages}")
 
 
 def dump(octets: bytes) -> str:

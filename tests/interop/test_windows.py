@@ -1,0 +1,109 @@
+"""A Windows program, client and server, under Wine: each shape of data that its stubs have, both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import lrpc
+from tests.interop import windows_programs
+from tests.interop.windows_programs import Windows
+from tests.interop.windows_shapes import CALLS, SAID, Shapes, chain, shapes, wrong
+
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("wireshark")]
+
+TCP = "ncacn_ip_tcp"
+PEER = "Wine 8 and widl 7"
+Show = Callable[[str, str, str, str, str], None]
+RPC_X_BAD_STUB_DATA = 1783
+TRIES = 1000
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Windows]:
+    lacking = windows_programs.missing()
+    if lacking:
+        pytest.fail(lacking)
+    made = Windows(tmp_path_factory.mktemp("windows") / "programs")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def service() -> Iterator[tuple[Shapes, str]]:
+    """Our server of shapes, and its port."""
+    with lrpc.Server(register_endpoints=False) as server:
+        implementation = Shapes()
+        server.register(implementation)
+        server.start()
+        yield implementation, server.listen(f"{TCP}:127.0.0.1[0]").endpoint
+
+
+@pytest.fixture
+def binding(windows: Windows) -> Iterator[str]:
+    """Where the Windows server listens."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = str(found.getsockname()[1])
+    with windows.server(port):
+        yield f"{TCP}:127.0.0.1[{port}]"
+
+
+def test_windows_client_gets_every_call_right(windows, service, shown: Show):
+    implementation, port = service
+    assert windows.client(port, "all") == SAID
+    for _ in range(TRIES):
+        with lrpc.connect(shapes.shapesClient, f"{TCP}:127.0.0.1[{port}]") as client:
+            if client.Rundowns() == 1:
+                break
+    assert implementation.rundowns == 1
+    shown(PEER, "client", TCP, "none", f"{len(SAID)} of {len(SAID)} calls")
+
+
+def test_our_client_gets_every_call_right_at_the_windows_server(binding, shown: Show):
+    with lrpc.connect(shapes.shapesClient, binding) as client:
+        assert list(wrong(client)) == []
+    shown(PEER, "server", TCP, "none", f"{len(CALLS)} of {len(CALLS)} calls")
+
+
+def test_windows_server_runs_down_what_our_client_left_open(binding):
+    with lrpc.connect(shapes.shapesClient, binding) as client:
+        client.Open(1)
+        client.Open(2)
+    for _ in range(TRIES):
+        with lrpc.connect(shapes.shapesClient, binding) as client:
+            if client.Rundowns() == 2:
+                return
+    pytest.fail("it has not run them down")
+
+
+def test_asynchronous_client_calls_the_windows_server(binding):
+    async def call() -> tuple[int, Any]:
+        async with lrpc.connect(shapes.AsyncshapesClient, binding) as client:
+            return await client.Add(1, 2), await client.Turn(chain(*range(300)))
+
+    total, (turned, length) = asyncio.run(call())
+    assert (total, length, turned.value) == (3, 300, 299)
+
+
+# Where Wine is wrong
+
+
+def test_structure_that_wine_sends_without_its_padding_is_refused(windows, service, shown: Show):
+    assert windows.client(service[1], "fray") == [f"raised {RPC_X_BAD_STUB_DATA}"]
+    shown(PEER, "client", TCP, "none", "wrong: a structure with padding at its end goes out with none at all")
+
+
+def test_structure_that_wine_reads_without_its_padding_is_refused(binding, shown: Show):
+    with lrpc.connect(shapes.shapesClient, binding) as client, pytest.raises(lrpc.RpcError) as caught:
+        client.Fray(shapes.ragged_t(1, 2, 3))
+    assert isinstance(caught.value, lrpc.Fault | lrpc.BadStubData), caught.value
+    shown(PEER, "server", TCP, "none", "wrong: a structure with padding at its end is read as if it had none")
+
+
+def test_each_call_has_its_own_answer_where_all_are_named_call_1(binding):
+    with lrpc.connect(shapes.shapesClient, binding) as client:
+        assert [client.Add(number, 1) for number in range(200)] == list(range(1, 201))
