@@ -47,7 +47,7 @@ from .states import CLIENT_TRANSITIONS, State, StateMachine
 
 _WHOLE_RESPONSE: Final = start(PacketType.RESPONSE, WHOLE)
 _WHOLE_REQUEST: Final = start(PacketType.REQUEST, WHOLE)
-_UUID_SIZE: Final = 16
+UUID_SIZE: Final = 16
 WINE_CALL_ID: Final = 1
 """The call id of every answer of Wine's server, whatever the call's (seen with Wine 8)."""
 _ANSWERS: Final[dict[int, int]] = dict.fromkeys(
@@ -164,7 +164,7 @@ class ClientAssociation:
         self._waiting[call_id] = pieces = _Pieces()
         pieces.order = None
         template = Request(call_id, context_id, opnum, b"", object, 0, 0, self._order)
-        header_size = CALL_HEADER_SIZE + (_UUID_SIZE if object else 0)
+        header_size = CALL_HEADER_SIZE + (UUID_SIZE if object else 0)
         self._sending[call_id] = _Outgoing(template, Cutter(room(self._max_fragment, header_size)))
 
     def more(self, call_id: int, octets: Sequence[Octets], *, last: bool) -> list[bytes]:
@@ -392,7 +392,7 @@ class ClientAssociation:
 
     def _cut(self, template: Request, stub: memoryview) -> Iterator[bytes]:
         size = len(stub)
-        header_size = CALL_HEADER_SIZE + (_UUID_SIZE if template.object else 0)
+        header_size = CALL_HEADER_SIZE + (UUID_SIZE if template.object else 0)
         flags = template.flags
         for begin, end in cut(size, room(self._max_fragment, header_size)):
             template.flags = flags | (FIRST_FRAGMENT if begin == 0 else 0) | (LAST_FRAGMENT if end == size else 0)

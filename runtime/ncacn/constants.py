@@ -105,10 +105,6 @@ ALL_FEATURES: Final = SECURITY_CONTEXT_MULTIPLEXING | KEEP_CONNECTION_ON_ORPHAN
 """Bind-time features (MS-RPCE 2.2.2.14)."""
 
 
-AUTH_LEVELS: Final = range(2, 7)
-"""The levels that mean authentication: connect, call, packet, integrity, privacy (MS-RPCE 2.2.1.1.8)."""
-
-
 class FaultStatus(enum.IntEnum):
     """Statuses that travel in fault PDUs (C706 appendix E; the small ones are Win32 codes)."""
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from .bind_pdu import ContextRequest, ContextResult
 from .constants import Order, status_name
+from .protection import Protection
 
 # At the server
 
@@ -44,11 +45,13 @@ class RequestReceived(NamedTuple):
     object: UUID | None
     """The object that is meant, if the client named one."""
     stub: bytes
-    """The parameters; a verification trailer, if there is one, stays behind them."""
+    """The parameters, without a verification trailer where the call is protected: that was checked."""
     order: Order
     """The byte order of `stub`."""
     flags: int
     """pfc_flags of the first fragment."""
+    security: Protection | None = None
+    """What it came under: its `level` and who the client is, `identity`; None for nobody in particular."""
 
 
 class RequestBegun(NamedTuple):
@@ -66,6 +69,8 @@ class RequestBegun(NamedTuple):
     """The first octets of the parameters."""
     order: Order
     """The byte order of `stub` and what follows it."""
+    security: Protection | None = None
+    """What it came under, as in RequestReceived."""
 
 
 class RequestContinued(NamedTuple):
@@ -112,6 +117,8 @@ class BindAnswered:
     """The answer to `alter`, not to `bind`."""
     multiplex: bool
     """Calls may overlap on this connection."""
+    security: int | None = None
+    """The security context that was set up with it, as `request` names it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,20 @@ together around its body. `Cursor` reads a body whose parts vary in size.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .constants import HEADER_SIZE, MINOR_VERSIONS, TRAILER_SIZE, VERSION, Order
+from .constants import (
+    CALL_HEADER_SIZE,
+    HEADER_SIZE,
+    MINOR_VERSIONS,
+    TRAILER_SIZE,
+    VERSION,
+    FaultStatus,
+    NakReason,
+    Order,
+    PacketType,
+)
 from .errors import PduError, StateError
 
 _DREP: Final[dict[Order, int]] = {"<": 0x10, ">": 0x00}
@@ -84,13 +94,16 @@ class AuthTrailer:
     value: bytes
     context_id: int = 0
     pad_length: int = 0
-    """Octets of padding between the body and the trailer, which belong to neither."""
+    """Octets of padding at the end of the stub, in front of the trailer."""
+    covered: bytes = field(default=b"", compare=False, repr=False)
+    """Not on the wire by itself: the PDU as it came up to `value`, which is what a signature covers."""
 
     @classmethod
     def parse(cls, octets: bytes, at: int, order: Order) -> AuthTrailer:
         """The trailer that runs from offset `at` to the end."""
         kind, level, pad, _, context_id = _TRAILER[order].unpack_from(octets, at)
-        return cls(kind, level, octets[at + TRAILER_SIZE :], context_id, pad)
+        end = at + TRAILER_SIZE
+        return cls(kind, level, octets[end:], context_id, pad, octets[:end])
 
     def serialize(self, order: Order) -> bytes:
         """Padding and trailer."""
@@ -99,20 +112,24 @@ class AuthTrailer:
 
 
 def body_of(header: Header, octets: bytes) -> tuple[bytes, AuthTrailer | None]:
-    """The octets between header and trailer of a whole PDU, and the trailer.
+    """The octets between header and trailer of a whole PDU, with their padding, and the trailer.
 
-    The trailer sits at frag_length - auth_length - 8, aligned to 4 (MS-RPCE 2.2.2.11).
+    The trailer sits at frag_length - auth_length - 8, aligned to 4 (MS-RPCE 2.2.2.11); padding leaves alone what
+    comes before a stub, in any PDU.
     """
     if not header.auth_length:
         return octets[HEADER_SIZE:], None
     at = header.frag_length - header.auth_length - TRAILER_SIZE
-    if at < HEADER_SIZE or at % 4:
+    if at < HEADER_SIZE:
         raise PduError(f"auth_length {header.auth_length} does not fit the fragment")
+    if at % 4:
+        raise PduError(f"auth_length {header.auth_length} puts the trailer askew", nak=NakReason.NOT_SPECIFIED)
     trailer = AuthTrailer.parse(octets, at, header.order)
-    end = at - trailer.pad_length
-    if end < HEADER_SIZE:
-        raise PduError(f"auth_pad_length {trailer.pad_length} exceeds the body")
-    return octets[HEADER_SIZE:end], trailer
+    if trailer.pad_length and at - trailer.pad_length < CALL_HEADER_SIZE:
+        odd = header.ptype == PacketType.AUTH3  # which Windows answers as if memory were short
+        status = FaultStatus.NCA_S_FAULT_REMOTE_NO_MEMORY if odd else FaultStatus.NCA_S_PROTO_ERROR
+        raise PduError(f"auth_pad_length {trailer.pad_length} exceeds the body", status=status)
+    return octets[HEADER_SIZE:at], trailer
 
 
 def frame(ptype: int, flags: int, order: Order, call_id: int, body: bytes, auth: AuthTrailer | None) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from .bind_pdu import Bind, ContextRequest, ContextResult
-from .constants import ALL_FEATURES, AUTH_LEVELS, ContextOutcome, FaultStatus, NakReason, RejectionReason
+from .constants import ALL_FEATURES, ContextOutcome, NakReason, RejectionReason
 from .errors import PduError
 from .limits import Limits
 from .syntax import NDR, NDR64, SyntaxId
@@ -25,14 +25,6 @@ class Context(NamedTuple):
 
 def check_offer(bind: Bind, limits: Limits) -> None:
     """PduError for a bind or alter context whose offer cannot be answered item by item."""
-    if bind.auth:
-        # Windows looks at the level before the type.
-        sound = bind.auth.level in AUTH_LEVELS
-        raise PduError(
-            f"authentication type {bind.auth.type} at level {bind.auth.level} is not spoken",
-            nak=NakReason.AUTHENTICATION_TYPE_NOT_RECOGNIZED if sound else NakReason.NOT_SPECIFIED,
-            status=FaultStatus.RPC_S_SEC_PKG_ERROR if sound else FaultStatus.ACCESS_DENIED,
-        )
     items = bind.contexts
     if not items or not all(item.transfers for item in items):
         raise PduError("nothing is offered", nak=NakReason.NOT_SPECIFIED)

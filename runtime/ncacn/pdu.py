@@ -30,7 +30,7 @@ _RESPONSE: Final = {"<": struct.Struct("<IHBx"), ">": struct.Struct(">IHBx")}
 _FAULT: Final = {"<": struct.Struct("<IHBBI4x"), ">": struct.Struct(">IHBBI4x")}
 _FAULT_SIZE: Final = 32
 """Octets of a fault without extended error information, which Windows gives as its alloc_hint."""
-_UUID_SIZE: Final = 16
+UUID_SIZE: Final = 16
 
 
 def start(ptype: PacketType, flags: int) -> int:
@@ -42,6 +42,16 @@ def _unpack(layout: struct.Struct, body: bytes, header: Header) -> tuple[int, ..
     if len(body) < layout.size:
         raise PduError(f"frag_length {header.frag_length} is too short for its type")
     return layout.unpack_from(body)
+
+
+def _stub(body: bytes, at: int, auth: AuthTrailer | None) -> bytes:
+    """What follows offset `at`, without the padding of a trailer."""
+    if auth is None:
+        return body[at:]
+    end = len(body) - auth.pad_length
+    if end < at:
+        raise PduError(f"auth_pad_length {auth.pad_length} exceeds the stub")
+    return body[at:end]
 
 
 @dataclass(slots=True)
@@ -66,11 +76,13 @@ class Request:
         alloc_hint, context_id, opnum = _unpack(_REQUEST[order], body, header)
         at, uuid = _REQUEST[order].size, None
         if header.flags & OBJECT_UUID:
-            at += _UUID_SIZE
+            at += UUID_SIZE
             if len(body) < at:
                 raise PduError("the object UUID is missing")
-            uuid = uuid_of(body[at - _UUID_SIZE : at], order)
-        return cls(header.call_id, context_id, opnum, body[at:], uuid, alloc_hint, header.flags, order, auth)
+            uuid = uuid_of(body[at - UUID_SIZE : at], order)
+        return cls(
+            header.call_id, context_id, opnum, _stub(body, at, auth), uuid, alloc_hint, header.flags, order, auth
+        )
 
     def serialize(self) -> bytes:
         """The whole PDU; the flag of the object UUID follows `object`."""
@@ -99,7 +111,7 @@ class Response:
         """From the body."""
         layout = _RESPONSE[header.order]
         alloc_hint, context_id, cancels = _unpack(layout, body, header)
-        stub = body[layout.size :]
+        stub = _stub(body, layout.size, auth)
         return cls(header.call_id, context_id, stub, cancels, alloc_hint, header.flags, header.order, auth)
 
     def serialize(self) -> bytes:
@@ -131,7 +143,7 @@ class Fault:
         """From the body."""
         layout = _FAULT[header.order]
         hint, context_id, cancels, extended, status = _unpack(layout, body, header)
-        detail = body[layout.size :]
+        detail = _stub(body, layout.size, auth)
         order, flags = header.order, header.flags
         return cls(header.call_id, context_id, status, detail, cancels, extended, hint, flags, order, auth)
 

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
-from .bind_pdu import AlterContext, AlterContextResponse, Bind, BindAck, BindNak
+from .acceptor import Acceptor, Authenticate
+from .answering import CANCELLED, RUNNING, SILENT, Answering
+from .bind_pdu import AlterContext, AlterContextResponse, Auth3, Bind, BindAck, BindNak
 from .constants import (
     CALL_HEADER_SIZE,
     CONCURRENT_MULTIPLEX,
-    DID_NOT_EXECUTE,
     FIRST_FRAGMENT,
     LAST_FRAGMENT,
     MAX_FRAGMENT_TCP,
@@ -39,27 +40,19 @@ from .events import (
     RequestContinued,
     RequestReceived,
 )
-from .fragments import Assembly, Cutter, Octets, Stub, agreed_fragment, cut, joined, room
+from .fragments import agreed_fragment
 from .header import Header
 from .inbox import Inbox
+from .incoming import Incoming
 from .limits import DEFAULT_LIMITS, Limits
 from .negotiation import Context, ContextRequest, ContextResult, check_offer, rejection
-from .pdu import REQUEST_HEAD, RESPONSE_HEAD, CoCancel, Fault, Pdu, Request, parse_body, start
-from .states import SERVER_TRANSITIONS, State, StateMachine
-from .streams import IncomingStream, begun
+from .pdu import REQUEST_HEAD, CoCancel, Pdu, Request, parse_body, start
+from .states import Exchange, State
 from .syntax import NDR64
 
 _WHOLE_REQUEST: Final = start(PacketType.REQUEST, WHOLE)
-_RESPONSE: Final = tuple(start(PacketType.RESPONSE, flags) for flags in range(WHOLE + 1))
-"""By pfc_flags."""
 _UNANSWERED: Final = (State.BINDING, State.ALTERING)
 _ANSWERED_BY_FAULT: Final = (PacketType.REQUEST, PacketType.ALTER_CONTEXT, PacketType.AUTH3)
-
-# What is kept of a running call.
-_RUNNING: Final = 0
-_CANCELLED: Final = 1
-_SILENT: Final = 2
-"""Nobody waits for the answer: orphaned, or sent with MAYBE."""
 
 
 def _largest(transport: int) -> dict[int, int]:
@@ -68,18 +61,15 @@ def _largest(transport: int) -> dict[int, int]:
     return {PacketType.REQUEST: transport, **dict.fromkeys(types, 0xFFFF)}
 
 
-def _packed(flags: int, call_id: int, alloc_hint: int, context_id: int, stub: Octets) -> bytes:
-    """A fragment of a response."""
-    return RESPONSE_HEAD.pack(_RESPONSE[flags], len(stub) + CALL_HEADER_SIZE, call_id, alloc_hint, context_id, 0) + stub
-
-
-class ServerAssociation:
+class ServerAssociation(Answering):
     """One connection of a server.
 
     secondary_address: what a bind_ack says, the port in decimal or `\\PIPE\\name`. group_id(asked): the id of
     the association group to be in, asked being 0 for a new one; None when there is no such group.
     transport_max_fragment: 5840 for TCP, 4280 for pipes. streamed(context_id, opnum, object): whether such a request,
     in several fragments, is handed on as it comes, whatever its size: RequestBegun, RequestContinued.
+    authenticate(auth_type, auth_level): a server's end of a security context, None for a type that is not spoken; it
+    may raise SecurityError.
 
     contexts: what has been accepted so far, by context id. packets_in: PDUs that have come.
     """
@@ -92,7 +82,9 @@ class ServerAssociation:
         limits: Limits = DEFAULT_LIMITS,
         transport_max_fragment: int = MAX_FRAGMENT_TCP,
         streamed: Callable[[int, int, UUID | None], bool] | None = None,
+        authenticate: Authenticate | None = None,
     ) -> None:
+        super().__init__(transport_max_fragment)
         self.contexts: dict[int, Context] = {}
         self.packets_in = 0
         self._secondary_address = secondary_address
@@ -102,22 +94,17 @@ class ServerAssociation:
         self._streamed = streamed
         # A whole request up to this size needs no further look at the limits.
         self._largest_whole = min(transport_max_fragment, limits.max_request + CALL_HEADER_SIZE)
-        self._machine = StateMachine(SERVER_TRANSITIONS)
         self._inbox = Inbox(_largest(transport_max_fragment))
         self._out = bytearray()
         # Settled by the bind.
         self._group_id = 0
-        self._max_fragment = transport_max_fragment
         self._calls_allowed = 1
-        # The bind or alter context that waits for its answer.
+        self._acceptor = Acceptor(authenticate, limits.max_security_contexts)
+        # The bind or alter context that waits for its answer, and what is told of it.
+        self._asked: Bind | None = None
         self._unanswered: BindRequested | None = None
         # The call whose fragments are coming; at most one at a time, multiplexed or not.
-        self._assembly: Assembly[Request] | None = None
-        self._stream: IncomingStream | None = None  # the same where the fragments are handed on
-        self._cutters: dict[int, Cutter] = {}  # of responses of which parts have been given
-        # Calls that run, by call id, each with its fate in a list of one: other threads answer calls, and
-        # what befalls one that was just answered must not bring it back.
-        self._running: dict[int, list[int]] = {}
+        self._incoming: Incoming | None = None
 
     # What comes in
 
@@ -136,10 +123,9 @@ class ServerAssociation:
                 and context_id in self.contexts
                 and call_id not in self._running
                 and len(self._running) < self._calls_allowed
-                and self._assembly is None
-                and self._stream is None
+                and self._incoming is None
             ):
-                self._running[call_id] = [_RUNNING]
+                self._running[call_id] = [RUNNING]
                 self.packets_in += 1
                 return [RequestReceived(call_id, context_id, opnum, None, octets[CALL_HEADER_SIZE:], "<", WHOLE)]
         return self._receive(octets)
@@ -167,10 +153,10 @@ class ServerAssociation:
             raise StateError(f"{len(results)} results for {len(event.contexts)} contexts")
         try:
             given = [self._enter(item, result) for item, result in zip(event.contexts, results, strict=True)]
+            return self._answer(event, given)
         except PduError as error:
-            self._refuse(error.about(PacketType.ALTER_CONTEXT, event.call_id))
+            self._refuse(error.about(PacketType.ALTER_CONTEXT if event.alter else PacketType.BIND, event.call_id))
             return self.data_to_send()
-        return self._answer(event, given)
 
     def refuse(
         self,
@@ -188,68 +174,13 @@ class ServerAssociation:
         self._refuse(PduError("refused", nak=reason, status=status).about(ptype, event.call_id))
         return self.data_to_send()
 
-    def respond(self, call_id: int, context_id: int, stub: Stub) -> list[bytes]:
-        """The results of a call, as fragments to be sent in order.
-
-        Nothing for a call whose client does not wait: orphaned, sent with MAYBE, or its connection closed.
-        Raises StateError for a call that is not running.
-        """
-        if not self._finish(call_id):
-            return []
-        octets = joined(stub)
-        size = len(octets)
-        context_id &= 0xFF  # as Windows does: clients go by the call id
-        if size + CALL_HEADER_SIZE <= self._max_fragment:
-            head = RESPONSE_HEAD.pack(_RESPONSE[WHOLE], size + CALL_HEADER_SIZE, call_id, size, context_id, 0)
-            return [head + octets]
-        return self._cut(call_id, context_id, memoryview(octets))
-
-    def respond_part(self, call_id: int, context_id: int, octets: Sequence[Octets], *, last: bool) -> list[bytes]:
-        """The next results of a call, as fragments to be sent in order; with `last` the call has its answer.
-
-        Nothing, or StateError, where `respond` would be; up to 7 octets wait for the next part.
-        """
-        cutter = self._cutters.get(call_id) or Cutter(room(self._max_fragment, CALL_HEADER_SIZE))
-        wanted, context_id = self.wanted(call_id), context_id & 0xFF
-        if last or call_id not in self._running:
-            self._finish(call_id)
-        elif wanted:
-            self._cutters[call_id] = cutter
-        fragments = cutter.cut(octets, last=last) if wanted else ()
-        return [_packed(flags, call_id, len(stub), context_id, stub) for flags, stub in fragments]
-
-    def wanted(self, call_id: int) -> bool:
-        """Does the client wait for the answer to this call?"""
-        fate = self._running.get(call_id)
-        return fate is not None and fate[0] != _SILENT and not self.closed
-
-    def drop(self, call_id: int) -> None:
-        """Ends a call without an answer, if it has none: one that is not `wanted`."""
-        self._running.pop(call_id, None)
-        self._cutters.pop(call_id, None)
-
-    def fault(self, call_id: int, context_id: int, status: int, *, did_not_execute: bool = False) -> bytes:
-        """The answer to a call that failed. Empty, or StateError, where `respond` would be."""
-        if not self._finish(call_id):
-            return b""
-        return self._fault(call_id, context_id, status, did_not_execute)
-
     # What can be asked
-
-    @property
-    def closed(self) -> bool:
-        """Send what `data_to_send` holds, then close the connection."""
-        return self._machine.state is State.CLOSED
-
-    @property
-    def state(self) -> State:
-        """Where the association stands."""
-        return self._machine.state
 
     @property
     def unfinished(self) -> bool:
         """A PDU, or a request that is not handed on as it comes, has begun and its end has not come."""
-        return bool(self._inbox.octets) or self._assembly is not None
+        incoming = self._incoming
+        return bool(self._inbox.octets) or (incoming is not None and not incoming.streamed)
 
     @property
     def max_fragment(self) -> int:
@@ -297,6 +228,9 @@ class ServerAssociation:
                 return self._bind(pdu)
             if isinstance(pdu, CoCancel):
                 return self._cancel(pdu.call_id)
+            if isinstance(pdu, Auth3):
+                self._finish_exchange(pdu)
+                return None
             # The table lets nothing else through.
             return self._orphan(pdu.call_id)
         except PduError as error:
@@ -304,12 +238,19 @@ class ServerAssociation:
 
     def _bind(self, bind: Bind) -> BindRequested:
         alter = isinstance(bind, AlterContext)
+        self._acceptor.check(bind)
         check_offer(bind, self._limits)
         if not alter:
             self._open(bind)
         contexts = [self._recall(item) for item in bind.contexts]
+        self._asked = bind
         self._unanswered = BindRequested(bind.call_id, contexts, self._group_id, alter, bind.flags)
         return self._unanswered
+
+    def _finish_exchange(self, auth3: Auth3) -> None:
+        self._acceptor.finish(auth3)
+        if self._machine.state is State.AUTHENTICATING and not self._acceptor.unfinished:
+            self._machine.exchanged(Exchange.OVER)
 
     def _open(self, bind: Bind) -> None:
         group_id = self._choose_group(bind.group_id)
@@ -327,50 +268,45 @@ class ServerAssociation:
         return ContextRequest(item.context_id, item.abstract, item.transfers, known.transfer)
 
     def _request(self, request: Request) -> RequestReceived | RequestBegun | RequestContinued | None:
-        if request.auth:
-            reason = "a request is authenticated and the association is not"
-            raise PduError(reason, status=FaultStatus.ACCESS_DENIED, context_id=request.context_id)
-        same = request.opnum, request.object
         if request.flags & FIRST_FRAGMENT:
-            streamed = self._is_streamed(request)
-            self._check_start(request, streamed=streamed)
-            if streamed:
-                return self._begin_stream(request)
-            too_big = FaultStatus.ACCESS_DENIED
-            self._assembly = Assembly(request, self._limits.max_request, self._limits, too_big, same)
-        elif self._stream is not None:
-            return self._continue(self._stream, request)
-        elif self._assembly is None:
-            raise PduError("a fragment comes without its first")
-        else:
-            self._assembly.add(request, same)
-        if not request.flags & LAST_FRAGMENT:
+            return self._begin(request)
+        incoming = self._incoming
+        if incoming is None or request.call_id != incoming.first.call_id:
+            self._stray(request)
             return None
-        return self._begin(self._assembly)
+        context = self.contexts.get(incoming.first.context_id)
+        event = incoming.add(request, context, wanted=request.call_id in self._running)
+        if not request.flags & LAST_FRAGMENT:
+            return event
+        self._incoming = None
+        return event if incoming.streamed else self._received(incoming)
+
+    def _begin(self, first: Request) -> RequestReceived | RequestBegun | None:
+        streamed = self._is_streamed(first)
+        self._check_start(first, streamed=streamed)
+        incoming = Incoming(first, self._acceptor.admit(first), self._limits, streamed=streamed)
+        if first.flags & LAST_FRAGMENT:
+            return self._received(incoming)
+        self._incoming = incoming
+        return incoming.begun() if streamed and self._start(incoming) else None
+
+    def _received(self, incoming: Incoming) -> RequestReceived | None:
+        return incoming.received(self.contexts[incoming.first.context_id]) if self._start(incoming) else None
 
     def _is_streamed(self, request: Request) -> bool:
         if self._streamed is None or request.flags & LAST_FRAGMENT:
             return False
         return self._streamed(request.context_id, request.opnum, request.object)
 
-    def _begin_stream(self, request: Request) -> RequestBegun | None:
-        self._stream = IncomingStream(request, self._limits.max_unwanted)
-        return begun(request) if self._start(request) else None
-
-    def _continue(self, stream: IncomingStream, request: Request) -> RequestContinued | None:
-        event = stream.take(request, wanted=request.call_id in self._running)
-        if request.flags & LAST_FRAGMENT:
-            self._stream = None
-        return event
-
     def _check_start(self, request: Request, *, streamed: bool) -> None:
         if request.flags & PENDING_CANCEL:
             status = FaultStatus.RPC_S_NO_CALL_ACTIVE
             raise PduError("a call begins cancelled", status=status, did_not_execute=True)
+        if self._incoming is not None:
+            raise self._interrupted(self._incoming, request)
         if self._calls_allowed == 1:
-            self._check_alone()
-        elif self._assembly is not None or self._stream is not None:
-            raise PduError("a call begins while the fragments of another come")
+            for call_id in self._running:  # without multiplexing the fault names the call in progress, as Windows does
+                raise PduError("a call begins while another one runs").about(PacketType.REQUEST, call_id)
         if request.call_id in self._running:
             raise PduError(f"call {request.call_id} runs already", context_id=request.context_id)
         # Believed only as far as it promises trouble: a call in one fragment is as long as it is.
@@ -378,25 +314,37 @@ class ServerAssociation:
             reason = f"alloc_hint {request.alloc_hint} exceeds {self._limits.max_request}"
             raise PduError(reason, status=FaultStatus.ACCESS_DENIED, context_id=request.context_id)
 
-    def _check_alone(self) -> None:
-        # Without multiplexing the fault names the call in progress, as Windows does.
-        if self._assembly is not None:
-            first = self._assembly.first
-            error = PduError("a call begins while another one comes", context_id=first.context_id)
-            raise error.about(first.ptype, first.call_id)
-        for call_id in [*self._running, *([self._stream.call_id] if self._stream else [])]:
-            raise PduError("a call begins while another one runs").about(PacketType.REQUEST, call_id)
-
-    def _begin(self, assembly: Assembly[Request]) -> RequestReceived | None:
-        self._assembly = None
-        first = assembly.first
-        if not self._start(first):
-            return None
-        return RequestReceived(
-            first.call_id, first.context_id, first.opnum, first.object, assembly.stub(), first.order, first.flags
+    def _interrupted(self, incoming: Incoming, request: Request) -> PduError:
+        """What a call is refused with that begins while the fragments of another come."""
+        first = incoming.first
+        same = request.call_id == first.call_id
+        forged = same and request.context_id == first.context_id and self._acceptor.other(request, incoming.security)
+        status = FaultStatus.RPC_S_SEC_PKG_ERROR if forged else FaultStatus.NCA_S_PROTO_ERROR
+        alone = self._calls_allowed == 1
+        error = PduError(
+            "a call begins while another one comes", status=status, context_id=first.context_id if same or alone else 0
         )
+        return error.about(first.ptype, first.call_id if alone else request.call_id)
 
-    def _start(self, first: Request) -> bool:
+    def _stray(self, request: Request) -> None:
+        """Refuses a fragment whose first has not come; which call is blamed, is as Windows has it."""
+        incoming = self._incoming
+        if incoming is not None:
+            error = PduError("a fragment does not continue its call")
+            if self._calls_allowed == 1:
+                error.context_id = incoming.first.context_id
+                error.about(incoming.first.ptype, incoming.first.call_id)
+            raise error
+        if self._calls_allowed == 1:
+            raise PduError("a fragment comes without its first")
+        if request.context_id not in self.contexts:
+            self._decline(request, FaultStatus.NCA_S_UNK_IF)
+            return
+        self._acceptor.admit(request)
+        raise PduError("a fragment comes without its first", context_id=request.context_id)
+
+    def _start(self, incoming: Incoming) -> bool:
+        first = incoming.first
         context = self.contexts.get(first.context_id)
         if context is None:
             self._decline(first, FaultStatus.NCA_S_UNK_IF)
@@ -406,7 +354,9 @@ class ServerAssociation:
         if len(self._running) >= self._limits.max_calls:
             self._decline(first, FaultStatus.NCA_S_SERVER_TOO_BUSY)
             return False
-        self._running[first.call_id] = [_SILENT if first.flags & MAYBE else _RUNNING]
+        if incoming.guard is not None:
+            self._guards[first.call_id] = incoming.guard
+        self._running[first.call_id] = [SILENT if first.flags & MAYBE else RUNNING]
         return True
 
     def _decline(self, request: Request, status: int) -> None:
@@ -417,21 +367,22 @@ class ServerAssociation:
     def _cancel(self, call_id: int) -> CancelReceived | None:
         # A call that is unknown, or whose fragments are still coming, is left alone, as Windows does.
         fate = self._running.get(call_id)
-        if fate is None or fate[0] != _RUNNING:
+        if fate is None or fate[0] != RUNNING:
             return None
-        fate[0] = _CANCELLED
+        fate[0] = CANCELLED
         return CancelReceived(call_id)
 
     def _orphan(self, call_id: int) -> Orphaned | None:
-        if self._stream is not None and self._stream.call_id == call_id:  # C706 12.6.4.8: its fragments end here
-            self._stream = None
+        incoming = self._incoming
+        if incoming is not None and incoming.streamed and incoming.first.call_id == call_id:
+            self._incoming = None  # C706 12.6.4.8: its fragments end here
         fate = self._running.get(call_id)
-        if fate is None or fate[0] == _SILENT:
+        if fate is None or fate[0] == SILENT:
             return None
-        fate[0] = _SILENT
+        fate[0] = SILENT
         return Orphaned(call_id)
 
-    # Answers
+    # Answers to binds
 
     def _settle(self, event: BindRequested) -> bool:
         if self.closed:
@@ -453,7 +404,9 @@ class ServerAssociation:
         return result
 
     def _answer(self, event: BindRequested, results: list[ContextResult]) -> bytes:
-        self._unanswered = None
+        assert self._asked is not None
+        auth = self._acceptor.answer(self._asked)
+        self._unanswered = self._asked = None
         answer = AlterContextResponse if event.alter else BindAck
         flags = WHOLE | event.flags & SUPPORT_HEADER_SIGN
         if not event.alter:
@@ -461,27 +414,9 @@ class ServerAssociation:
         address = "" if event.alter else self._secondary_address
         size = self._max_fragment
         self._machine.sent(answer.ptype)
-        return answer(event.call_id, results, size, size, self._group_id, address, flags).serialize()
-
-    def _finish(self, call_id: int) -> bool:
-        fate = self._running.pop(call_id, None)
-        self._cutters.pop(call_id, None)
-        if self.closed:
-            return False
-        if fate is None:
-            raise StateError(f"call {call_id} is not running")
-        return fate[0] != _SILENT
-
-    def _cut(self, call_id: int, context_id: int, stub: memoryview) -> list[bytes]:
-        size, fragments = len(stub), list[bytes]()
-        for begin, end in cut(size, room(self._max_fragment, CALL_HEADER_SIZE)):
-            flags = (FIRST_FRAGMENT if begin == 0 else 0) | (LAST_FRAGMENT if end == size else 0)
-            fragments.append(_packed(flags, call_id, size - begin, context_id, stub[begin:end]))
-        return fragments
-
-    def _fault(self, call_id: int, context_id: int, status: int, did_not_execute: bool) -> bytes:
-        flags = WHOLE | (DID_NOT_EXECUTE if did_not_execute else 0)
-        return Fault(call_id, context_id, status, flags=flags).serialize()
+        if self._acceptor:
+            self._machine.exchanged(Exchange.UNFINISHED if self._acceptor.unfinished else Exchange.OVER)
+        return answer(event.call_id, results, size, size, self._group_id, address, flags, auth=auth).serialize()
 
     # The end
 
@@ -493,7 +428,7 @@ class ServerAssociation:
             unheard = error.did_not_execute or error.ptype != PacketType.REQUEST
             self._out += self._fault(error.call_id, error.context_id, error.status, unheard)
         self._machine.fail()
-        self._unanswered = self._assembly = self._stream = None
+        self._unanswered = self._asked = self._incoming = None
         self._inbox.clear()
         return ConnectionFailed(error.reason, error.status)
 

@@ -1,7 +1,8 @@
 """Which PDU may come or go when: one table per role (C706 chapter 11, MS-RPCE 3.3.1.5 and 3.3.2).
 
 Rules of this file:
-1. a table is data: state -> {PTYPE: next state}; what stands in no row is a protocol error;
+1. a table is data: state -> {PTYPE: next state}; what stands in no row is a protocol error. How far the exchange of
+   tokens with the bind has come is an arrow too, followed right after the PDU that told it;
 2. no PDU is both sent and received by one role, so a PTYPE says the direction by itself;
 3. whether a PDU is sound, or its call is known, is not asked here;
 4. every protocol error leads to CLOSED, which has no way out.
@@ -25,17 +26,30 @@ class State(enum.Enum):
     BINDING = "binding"
     """The bind is not answered yet."""
     BOUND = "bound"
-    """Calls run."""
+    """Calls run, nobody has said who they are."""
+    AUTHENTICATING = "authenticating"
+    """Bound, but the exchange of tokens that began with the bind is not over: no calls yet."""
+    SECURED = "secured"
+    """Calls run, under security contexts or none."""
     ALTERING = "altering"
     """Calls run, and an alter context is not answered yet."""
     CLOSED = "closed"
     """The end: refused, or a protocol error."""
 
 
-Transitions: TypeAlias = Mapping[State, Mapping[PacketType, State]]
+class Exchange(enum.Enum):
+    """How far the exchange of tokens has come, once a bind was answered with one."""
+
+    UNFINISHED = "tokens are due"
+    OVER = "tokens exchanged"
+    """Whether or not it succeeded: under a context that failed each call is refused."""
+
+
+Transitions: TypeAlias = Mapping[State, Mapping[PacketType | Exchange, State]]
 
 P = PacketType
 S = State
+X = Exchange
 
 SERVER_TRANSITIONS: Final[Transitions] = {
     S.IDLE: {P.BIND: S.BINDING, P.CO_CANCEL: S.IDLE, P.ORPHANED: S.IDLE},
@@ -49,6 +63,24 @@ SERVER_TRANSITIONS: Final[Transitions] = {
         P.CO_CANCEL: S.BOUND,
         P.ORPHANED: S.BOUND,
         P.ALTER_CONTEXT: S.ALTERING,
+        X.UNFINISHED: S.AUTHENTICATING,
+        X.OVER: S.SECURED,
+    },
+    S.AUTHENTICATING: {
+        P.ALTER_CONTEXT: S.ALTERING,
+        P.AUTH3: S.AUTHENTICATING,
+        P.CO_CANCEL: S.AUTHENTICATING,
+        P.ORPHANED: S.AUTHENTICATING,
+        X.OVER: S.SECURED,
+    },
+    S.SECURED: {
+        P.REQUEST: S.SECURED,
+        P.RESPONSE: S.SECURED,
+        P.FAULT: S.SECURED,
+        P.CO_CANCEL: S.SECURED,
+        P.ORPHANED: S.SECURED,
+        P.ALTER_CONTEXT: S.ALTERING,
+        P.AUTH3: S.SECURED,
     },
     S.CLOSED: {},
 }
@@ -73,6 +105,27 @@ CLIENT_TRANSITIONS: Final[Transitions] = {
         P.ORPHANED: S.BOUND,
         P.SHUTDOWN: S.BOUND,
         P.ALTER_CONTEXT: S.ALTERING,
+        X.UNFINISHED: S.AUTHENTICATING,
+        X.OVER: S.SECURED,
+    },
+    S.AUTHENTICATING: {
+        P.ALTER_CONTEXT: S.AUTHENTICATING,
+        P.ALTER_CONTEXT_RESP: S.AUTHENTICATING,
+        P.BIND_NAK: S.CLOSED,
+        P.FAULT: S.AUTHENTICATING,
+        P.AUTH3: S.AUTHENTICATING,
+        P.SHUTDOWN: S.AUTHENTICATING,
+        X.OVER: S.SECURED,
+    },
+    S.SECURED: {
+        P.REQUEST: S.SECURED,
+        P.RESPONSE: S.SECURED,
+        P.FAULT: S.SECURED,
+        P.CO_CANCEL: S.SECURED,
+        P.ORPHANED: S.SECURED,
+        P.SHUTDOWN: S.SECURED,
+        P.ALTER_CONTEXT: S.ALTERING,
+        P.AUTH3: S.SECURED,
     },
     S.CLOSED: {},
 }
@@ -97,7 +150,8 @@ class StateMachine:
         following = self._table[current].get(ptype)
         if following is None:
             reason = f"{ptype.name.lower()} may not come while {current.value}"
-            raise PduError(reason, nak=NakReason.NOT_SPECIFIED)
+            early = current is State.AUTHENTICATING  # where a request certainly does nothing, which Windows says
+            raise PduError(reason, nak=NakReason.NOT_SPECIFIED, did_not_execute=early)
         if following is not current:
             self.state = following
 
@@ -109,6 +163,10 @@ class StateMachine:
             raise StateError(f"{ptype.name.lower()} may not be sent while {current.value}")
         if following is not current:
             self.state = following
+
+    def exchanged(self, exchange: Exchange) -> None:
+        """Follows how far the exchange of tokens has come, right after the PDU that told it."""
+        self.state = self._table[self.state][exchange]
 
     def fail(self) -> None:
         """A protocol error: the end."""

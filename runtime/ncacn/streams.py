@@ -9,7 +9,7 @@ from uuid import UUID
 
 from .constants import CALL_HEADER_SIZE, LAST_FRAGMENT, FaultStatus
 from .errors import PduError
-from .events import RequestBegun, RequestContinued
+from .events import RequestContinued
 from .pdu import Request
 
 
@@ -35,11 +35,6 @@ class IncomingStream:
             reason = f"a call that was answered is sent on for {self._unwanted} octets"
             raise PduError(reason, status=FaultStatus.ACCESS_DENIED, context_id=request.context_id)
         return None
-
-
-def begun(first: Request) -> RequestBegun:
-    """What the first fragment tells."""
-    return RequestBegun(first.call_id, first.context_id, first.opnum, first.object, first.stub, first.order)
 
 
 def _same(request: Request) -> tuple[int, int, str, int, UUID | None]:

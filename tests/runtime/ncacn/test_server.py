@@ -435,7 +435,22 @@ def test_fragments_that_change_their_call_break_the_protocol(kit, change):
         change = {"object": kit.OBJECT}
     server = kit.bound_server()
     server.receive_data(request(flags=FIRST))
-    assert faulted(kit, server, request(**{"call_id": 2, "flags": LAST, **change})) == (2, 0, PROTO_ERROR, False)
+    call_id = change.get("call_id", 2)
+    assert faulted(kit, server, request(**{"flags": LAST, "call_id": 2, **change})) == (call_id, 0, PROTO_ERROR, False)
+
+
+def test_without_multiplexing_a_fragment_of_another_call_names_the_call_in_progress(kit):
+    server = kit.bound_server(flags=0x03)
+    server.receive_data(request(flags=FIRST))
+    assert faulted(kit, server, request(3, flags=LAST)) == (2, 0, PROTO_ERROR, False)
+
+
+def test_with_multiplexing_a_stray_fragment_for_an_unknown_context_is_a_fault_and_the_association_stays(kit):
+    server = kit.bound_server()
+    assert server.receive_data(request(flags=0, context_id=111)) == []
+    (fault,) = kit.pdus(server.data_to_send())
+    assert (fault.call_id, fault.context_id, fault.status, fault.flags) == (2, 0, 0x1C010003, 0x23)
+    assert server.receive_data(request())
 
 
 def test_stub_beyond_the_limit_is_denied_at_once(kit):
