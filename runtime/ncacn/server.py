@@ -103,6 +103,7 @@ class ServerAssociation(Answering):
         # The bind or alter context that waits for its answer, and what is told of it.
         self._asked: Bind | None = None
         self._unanswered: BindRequested | None = None
+        self._untold: list[Event] = []  # how that ended, if badly
         # The call whose fragments are coming; at most one at a time, multiplexed or not.
         self._incoming: Incoming | None = None
 
@@ -144,7 +145,8 @@ class ServerAssociation(Answering):
         """The answer to a bind or alter context, one result for each offered context.
 
         A context beyond the limit is rejected here, whatever its result says; one that is offered again with
-        another interface or encoding breaks the protocol, which closes the association instead.
+        another interface or encoding breaks the protocol, and a client that fails to authenticate is refused, which
+        closes the association instead: `receive_data` tells it.
         Raises StateError unless `event` is the one that waits.
         """
         if not self._settle(event):
@@ -155,7 +157,8 @@ class ServerAssociation(Answering):
             given = [self._enter(item, result) for item, result in zip(event.contexts, results, strict=True)]
             return self._answer(event, given)
         except PduError as error:
-            self._refuse(error.about(PacketType.ALTER_CONTEXT if event.alter else PacketType.BIND, event.call_id))
+            ptype = PacketType.ALTER_CONTEXT if event.alter else PacketType.BIND
+            self._untold.append(self._refuse(error.about(ptype, event.call_id)))
             return self.data_to_send()
 
     def refuse(
@@ -193,7 +196,7 @@ class ServerAssociation(Answering):
     # PDUs, one by one
 
     def _receive(self, octets: bytes) -> list[Event]:
-        events: list[Event] = []
+        events, self._untold = self._untold, []
         if self.closed or not (octets or self._inbox.octets):
             return events
         self._inbox.octets += octets
