@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
-from collections.abc import Sequence
 from contextlib import aclosing
 from functools import partial
 from types import TracebackType
@@ -14,22 +12,20 @@ from typing import TYPE_CHECKING, Final
 from ..transports import errors as transport
 from . import dispatch
 from .binding import StringBinding
-from .call import Limits, set_caller
+from .call import set_caller
 from .dispatch import Method
-from .ended import Ended, Slow, note_end, paused
+from .ended import Ended, note_end, paused, too_slow
 from .endpoints import Endpoint
 from .journal import note
-from .management import Authorize
 from .pipes import piped_method
 from .pipes.feed import Feed
 from .pipes.piping import AsyncPipeStream, Part
-from .server import Serving
+from .serving.face import Serving
 from .session import SEND_TIMEOUT, Answer, Call, Session
 from .status import NCA_CANCEL, CallCancelled, Fault, Ran
 
 if TYPE_CHECKING:
-    from .intercept import AsyncInterceptor
-
+    from .intercept import AsyncInterceptor  # noqa: F401 - in a string
 
 TURN: Final = 0.002
 """Seconds that a pipe that is always ready may be sent before other tasks have their turn."""
@@ -55,36 +51,20 @@ class _Client:
         """Nothing more will come; the connection ends with the last call that runs."""
 
 
-class AsyncServer(Serving):
+class AsyncServer(Serving["AsyncInterceptor"]):
     """Serves objects with `async def` methods, each call a task.
 
     async with lrpc.AsyncServer() as server:
         server.register(Adder())
         await server.listen("ncalrpc:[calc]")
         await server.serve_forever()
-
-    capture: a pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE. interceptors:
-    async callables around each call, the first outermost (docs/interceptors.md).
     """
 
     _asynchronous = True
 
-    def __init__(
-        self,
-        *,
-        limits: Limits | None = None,
-        authorize: Authorize | None = None,
-        capture: str | os.PathLike[str] | None = None,
-        register_endpoints: bool | None = None,
-        interceptors: Sequence[AsyncInterceptor] = (),
-    ) -> None:
-        super().__init__(
-            limits=limits,
-            authorize=authorize,
-            capture=capture,
-            register_endpoints=register_endpoints,
-            interceptors=interceptors,
-        )
+    def _prepare(self, threads: int | None) -> None:
+        if threads is not None:
+            raise TypeError("an AsyncServer has one thread, that of its loop")
         self._tasks: set[asyncio.Task[None]] = set()
         self._clients: dict[Session, _Client] = {}
         self._stopped = asyncio.Event()
@@ -164,7 +144,7 @@ class AsyncServer(Serving):
             note("accept_failed", binding=str(endpoint.binding), reason=str(error))
 
     def _greet(self, session: Session) -> None:
-        if not self._admit(session):
+        if not self._guests.admit(session):
             session.close()
             return
         loop = asyncio.get_running_loop()
@@ -175,8 +155,7 @@ class AsyncServer(Serving):
 
     def _hurry(self, session: Session) -> None:
         if session in self._sessions and not session.bound:
-            slow = Slow("the handshake took too long", "handshake", self.limits.handshake)
-            note_end(session.caller, slow)
+            note_end(session.caller, too_slow(self.limits.handshake))
             self._end(session)
 
     def _hurry_on(self, session: Session, client: _Client) -> None:
@@ -305,7 +284,7 @@ class AsyncServer(Serving):
             asyncio.get_running_loop().remove_reader(client.descriptor)
             if client.hurry is not None:
                 client.hurry.cancel()
-            self._dismiss(session)
+            self._guests.dismiss(session)
             session.end()
 
 

@@ -37,6 +37,11 @@ def paused(seconds: float) -> Slow:
     return Slow("a request was begun and not ended", "max_pause", seconds)
 
 
+def too_slow(seconds: float) -> Slow:
+    """What ends a client that does not ask for an interface in time."""
+    return Slow("the handshake took too long", "handshake", seconds)
+
+
 def note_end(caller: Caller, end: Ended) -> None:
     """Log the end of a connection."""
     if isinstance(end, Slow):

@@ -42,6 +42,7 @@ EVENTS: Final = {
     "ended": _event("server", logging.DEBUG, "{peer}: {reason}"),
     "malformed": _event("server", logging.WARNING, "{peer} broke the protocol: {reason}", "offset"),
     "limit": _event("server", logging.WARNING, "{peer}: {reason}: {limit} is {value}"),
+    "broken": _event("server", logging.ERROR, "{peer}: serving the connection failed"),
     "refused": _event("server", logging.INFO, "{peer} asked for {interface}, which is not served here", "binding"),
     "bad_stub": _event("server", logging.INFO, "{operation}: refused stub data: {reason}", "peer", "status", "offset"),
     "failed": _event("server", logging.ERROR, "{operation} failed", "peer"),

@@ -5,7 +5,7 @@ The other sessions, and what they have in common: `session.py`. The client's sid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID, uuid4
 
 from ..transports import alpc
@@ -71,8 +71,15 @@ class LrpcSession:
         except transport.TransportError as error:
             raise Ended(str(error)) from error
 
+    def serve_now(self) -> None:
+        """Serve the message that has come."""
+        self._serve_calls(self.receive_now() or ())
+
     def _serve_message(self, message: alpc.PortMessage) -> None:
-        for call in self._understood(message):
+        self._serve_calls(self._understood(message))
+
+    def _serve_calls(self, calls: Sequence[Call]) -> None:
+        for call in calls:
             self._serve_call(call)
         while self._piped.pending:
             self._serve_call(self._piped.pending.popleft())

@@ -67,12 +67,19 @@ class PduSession:
     def serve_next(self, timeout: float | None) -> None:
         """Wait for octets and serve the calls in them."""
         try:
-            for call in self._understood(self._connection.receive(timeout)):
-                self._serve_call(call)
-            while self._piped.pending:
-                self._serve_call(self._piped.pending.popleft())
+            self._serve_calls(self._understood(self._connection.receive(timeout)))
         except transport.TransportError as error:
             raise Ended(str(error)) from error
+
+    def serve_now(self) -> None:
+        """Serve the calls in what has come."""
+        self._serve_calls(self.receive_now() or ())
+
+    def _serve_calls(self, calls: Sequence[Call]) -> None:
+        for call in calls:
+            self._serve_call(call)
+        while self._piped.pending:
+            self._serve_call(self._piped.pending.popleft())
 
     def _serve_call(self, call: Call) -> None:
         if call.feed is not None:

@@ -67,6 +67,10 @@ class Session(Protocol):
         """`serve_next` until the connection ends."""
         ...
 
+    def serve_now(self) -> None:
+        """Serve what has come: blocking methods only."""
+        ...
+
     def receive_now(self) -> list[Call] | None:
         """The calls that are there; None when nothing is."""
         ...

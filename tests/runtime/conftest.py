@@ -189,7 +189,10 @@ class Clients:
 
 
 class Host:
-    """A server of one face that serves the calculator; blocking to the test whatever it is inside."""
+    """A server of one face that serves the calculator; blocking to the test whatever it is inside.
+
+    The face "followers" is the blocking one with a few threads for all connections.
+    """
 
     def __init__(self, face: str, **options: Any) -> None:
         self.world = _calculator.World()
@@ -198,7 +201,7 @@ class Host:
         self.service = (_calculator.AsyncService if self.loop else _calculator.Service)(self.world)
         self.stopped = False
         if self.loop is None:
-            self.server: Any = lrpc.Server(**options)
+            self.server: Any = lrpc.Server(threads=8 if face == "followers" else None, **options)
             self.server.start()
         else:
             self.server = self.loop.run(self._made(options))

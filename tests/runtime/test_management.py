@@ -96,7 +96,7 @@ def test_statistics_go_as_far_as_the_caller_has_room(management: Any, room: int)
 
 
 def test_statistics_wrap_at_32_bits(host: Any, management: Any) -> None:
-    host.server._ended.calls_in = 0xFFFFFFFF
+    host.server._guests.gone.calls_in = 0xFFFFFFFF
     assert management.rpc__mgmt_inq_stats(1).statistics == [0]
 
 

@@ -18,6 +18,12 @@ WATCHDOG = 20.0
 BETWEEN_PROCESSES = ("ncalrpc", "ncacn_np", "ncacn_ip_tcp")
 
 
+@pytest.fixture(params=["blocking", "followers", "asyncio"])
+def face(request: pytest.FixtureRequest) -> str:
+    """The server's face."""
+    return str(request.param)
+
+
 @pytest.fixture
 def limited(hosts: Any, face: str, transport: str, binding_for: Any) -> Callable[..., tuple[Any, str]]:
     """A server with some limits that differ, and where it listens."""
@@ -326,7 +332,7 @@ def test_connections_leave_nothing_behind(host: Any, connect: Any, binding: str,
         use()
     until(lambda: len(_threads()) <= threads)
     until(lambda: len(os.listdir("/proc/self/fd")) <= descriptors)
-    assert not host.server._users
+    assert not host.server._guests.users
 
 
 @pytest.mark.parametrize("transport", ["ncacn_ip_tcp"], indirect=True)

@@ -1,0 +1,79 @@
+"""A thread for each connection: the one that receives a call runs it. For few connections nothing is faster."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+from ...transports import errors as transport
+from ..call import Limits, set_caller
+from ..ended import Ended, note_end, too_slow
+from ..endpoints import Endpoint
+from ..journal import note
+from ..session import Session
+from .crew import Crew
+from .guests import Guests
+
+PAUSE: Final = 0.1
+"""Seconds to wait before accepting again when the machine is out of descriptors."""
+
+
+class ConnectionThreads:
+    """Serves endpoints until their listeners are closed, and connections until they end."""
+
+    def __init__(self, guests: Guests, limits: Limits) -> None:
+        self._guests = guests
+        self._limits = limits
+        self._crew = Crew()
+        self._stopping = threading.Event()
+
+    def serve(self, endpoint: Endpoint) -> None:
+        """Accept and serve, from now on."""
+        self._crew.spawn(self._accept, endpoint)
+
+    def stop(self) -> None:
+        """Connections that end make the threads end."""
+        self._stopping.set()
+
+    def join(self, until: float) -> None:
+        """Wait until everything has ended, or until a time of `time.monotonic`."""
+        self._crew.join(until)
+
+    def _accept(self, endpoint: Endpoint) -> None:
+        while not self._stopping.is_set():
+            try:
+                connection = endpoint.listener.accept(None)
+            except transport.Disconnected:
+                return
+            except transport.TransportError as error:
+                note("accept_failed", binding=str(endpoint.binding), reason=str(error))
+                self._stopping.wait(PAUSE)
+                continue
+            session = endpoint.session(connection, patient=True)
+            if not self._guests.admit(session):
+                session.close()
+                continue
+            try:
+                self._crew.spawn(self._serve, session)
+            except RuntimeError as error:  # the machine has no more threads
+                note("accept_failed", binding=str(endpoint.binding), reason=str(error))
+                self._guests.dismiss(session)
+                session.end()
+
+    def _serve(self, session: Session) -> None:
+        set_caller(session.caller)
+        until = time.monotonic() + self._limits.handshake
+        try:
+            while not session.bound:
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise too_slow(self._limits.handshake)
+                session.serve_next(left)
+            session.serve()
+        except Ended as end:
+            late = not session.bound and time.monotonic() >= until
+            note_end(session.caller, too_slow(self._limits.handshake) if late else end)
+        finally:
+            self._guests.dismiss(session)
+            session.end()

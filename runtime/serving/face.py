@@ -1,0 +1,169 @@
+"""What the blocking and the asyncio face of a server have in common: what is registered, and where it listens."""
+
+from __future__ import annotations
+
+import abc
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import UUID
+
+from .. import dispatch
+from ..binding import StringBinding
+from ..call import Limits
+from ..dispatch import Registry
+from ..endpoints import Endpoint, capture_of, has_mapper
+from ..journal import note
+from ..management import PADDED, AsyncManagement, Authorize, Management, all_but_stop
+from ..ndr.strictness import DEFAULT, Strictness
+from ..session import Session
+from ..stub import Interface
+from .guests import Guests
+
+if TYPE_CHECKING:
+    from ..mapper.registration import Announcer
+
+I = TypeVar("I", bound=Callable[..., Any])  # noqa: E741
+"""The interceptors of a face."""
+
+
+class Serving(abc.ABC, Generic[I]):
+    """What both faces share: what is registered, where it listens, who is connected.
+
+    threads: of a blocking server; None: one for each connection, which is fastest for few; else so many for all
+    (docs/serving.md). authorize: who may have which operation of the management interface; without it all but
+    stopping is everybody's. capture: a pcapng file that what travels is appended to; without it the environment's
+    LRPC_CAPTURE. register_endpoints: tell the endpoint mapper of this machine where the server is. None: if there is
+    one when the server starts; True: as soon as there is one; False: never. interceptors: callables around each call,
+    the first outermost (docs/interceptors.md).
+    """
+
+    _asynchronous = False
+
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        limits: Limits | None = None,
+        authorize: Authorize | None = None,
+        capture: str | os.PathLike[str] | None = None,
+        register_endpoints: bool | None = None,
+        interceptors: Sequence[I] = (),
+    ) -> None:
+        self.limits = limits or Limits()
+        self.authorize = authorize or all_but_stop
+        self.principals: dict[int, str] = {}
+        """The name that clients prove this server by, by authentication service (C706 chapter 13)."""
+        self._capture = capture_of("server", capture)
+        self._registry = Registry(self.limits.max_items, _wrapped(interceptors))
+        self._endpoints: list[Endpoint] = []
+        self._guests = Guests(self.limits, self._drop)
+        self._sessions = self._guests.sessions
+        self._register_endpoints = register_endpoints
+        self._announcer: Announcer | None = None
+        self._prepare(threads)
+
+    def register(
+        self,
+        implementation: Any,
+        *,
+        object: UUID | None = None,
+        endpoints: Sequence[str] | None = None,
+        views: bool = False,
+        annotation: str = "",
+        strictness: Strictness = DEFAULT,
+    ) -> list[Interface]:
+        """Have an object answer for the interfaces that it implements.
+
+        object: only calls for this object UUID. endpoints: only on these, as they were given to `listen`. views:
+        byte arrays and arrays of numbers may arrive as read-only memoryviews of shared memory that the client can
+        still change, good until the method returns; without it they are bytes and lists. annotation: what an endpoint
+        mapper tells people of it, 63 characters. strictness: which checks of MS-RPCE 3.1.1.5.3 its requests pass, and
+        what is overlooked. TypeError for an object of the other face.
+        """
+        dispatch.check_face(implementation, asynchronous=self._asynchronous)
+        names = None if endpoints is None else [str(StringBinding.parse(text)) for text in endpoints]
+        found = self._registry.register(
+            implementation,
+            object=object,
+            endpoints=names,
+            views=views,
+            annotation=annotation,
+            strictness=strictness,
+        )
+        if self._announcer is not None:
+            self._announcer.change()
+        return found
+
+    @property
+    def bindings(self) -> list[StringBinding]:
+        """Where clients find this server."""
+        return [endpoint.binding for endpoint in self._endpoints]
+
+    @property
+    @abc.abstractmethod
+    def listening(self) -> bool:
+        """Does it take calls?"""
+
+    @property
+    def statistics(self) -> tuple[int, int, int, int]:
+        """Calls in, calls out, packets in, packets out, of all connections there have been. A server calls nobody."""
+        total = self._guests.traffic()
+        return total.calls_in, 0, total.packets_in, total.packets_out
+
+    def interfaces(self, endpoint: str) -> list[Interface]:
+        """What is registered at an endpoint, as it was given to `listen`."""
+        return self._registry.interfaces(endpoint)
+
+    @abc.abstractmethod
+    def stop_soon(self) -> None:
+        """Stop, once the call that asks for it is answered."""
+
+    @abc.abstractmethod
+    def _prepare(self, threads: int | None) -> None:
+        """Make what this face has of its own."""
+
+    @abc.abstractmethod
+    def _drop(self, session: Session) -> None:
+        """End a connection that nothing runs for."""
+
+    def _open(self, binding: str, security: str | None) -> Endpoint:
+        endpoint = Endpoint(StringBinding.parse(binding), security, self._registry, self.limits, self._capture)
+        self._endpoints.append(endpoint)
+        management = (AsyncManagement if self._asynchronous else Management)(self, endpoint.asked)
+        self._registry.register(management, endpoints=[endpoint.asked], strictness=PADDED, built_in=True)
+        note("listening", binding=str(endpoint.binding))
+        return endpoint
+
+    def _announce(self) -> None:
+        """Tell the endpoint mapper what there is."""
+        from ..mapper.registration import Announcer, registered  # a server that nobody looks up has no use for it
+
+        def said() -> list[Any]:
+            return registered(list(self._registry.registrations), list(self._endpoints))
+
+        if self._announcer is None:
+            self._announcer = Announcer(said, insist=self._register_endpoints is True)
+        self._announcer.begin()
+
+    @property
+    def _wants_mapper(self) -> bool:
+        """Is the endpoint mapper to know, and is there one?"""
+        if self._announcer is None and self._register_endpoints is None:
+            return has_mapper()
+        return self._register_endpoints is not False
+
+    def _withdraw(self) -> None:
+        """Clients are not to be sent here any more."""
+        if self._announcer is not None:
+            self._announcer.end()
+
+
+def _wrapped(interceptors: Sequence[Callable[..., Any]]) -> dispatch.Wrap | None:
+    """What puts interceptors around a method."""
+    if not interceptors:
+        return None
+    from ..intercept import serving
+
+    return partial(serving, tuple(interceptors))

@@ -1,0 +1,102 @@
+"""Who is connected to a server: counted in when accepted, counted out when gone. Any thread may do either."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+from ..call import Limits, Traffic
+from ..journal import note
+from ..session import Session
+
+
+class Guests:
+    """The connections of one server.
+
+    drop: ends the connection of somebody who has been here for long and has not asked for an interface.
+    """
+
+    def __init__(self, limits: Limits, drop: Callable[[Session], None]) -> None:
+        self.sessions: set[Session] = set()
+        self.users: Counter[object] = Counter()
+        self.gone = Traffic()
+        """What the connections carried that have ended."""
+        self._limits = limits
+        self._drop = drop
+        self._strangers: dict[Session, None] = {}
+        """The oldest first; some may have bound since."""
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def admit(self, session: Session) -> bool:
+        """Count a connection in, unless its user has too many or the server stops. An older stranger may have to go."""
+        user = _user(session)
+        with self._lock:
+            if self._closed:
+                return False
+            admitted = self.users[user] < self._limits.max_connections
+            if admitted:
+                self.users[user] += 1
+                self.sessions.add(session)
+                self._strangers[session] = None
+                surplus = self._surplus()
+        if not admitted:
+            self._note(session, f"{user} is refused", "max_connections", self._limits.max_connections)
+            return False
+        note("accepted", peer=str(session.caller))
+        for stranger in surplus:
+            self._note(
+                stranger, "it has bound nothing and another one comes", "max_strangers", self._limits.max_strangers
+            )
+            self._drop(stranger)
+        return True
+
+    def dismiss(self, session: Session) -> None:
+        """Count a connection out."""
+        user = _user(session)
+        with self._lock:
+            self.sessions.discard(session)
+            self._strangers.pop(session, None)
+            self.gone += session.traffic
+            self.users[user] -= 1
+            if not self.users[user]:
+                del self.users[user]
+
+    def close(self) -> list[Session]:
+        """Admit nobody any more; who is there."""
+        with self._lock:
+            self._closed = True
+            return list(self.sessions)
+
+    def present(self) -> list[Session]:
+        """Who is there."""
+        with self._lock:
+            return list(self.sessions)
+
+    def traffic(self) -> Traffic:
+        """What all connections have carried, those that have ended too."""
+        total = Traffic()
+        with self._lock:
+            total += self.gone
+            for session in self.sessions:
+                total += session.traffic
+        return total
+
+    def _surplus(self) -> list[Session]:
+        """The strangers that are too many, the oldest."""
+        if len(self._strangers) <= self._limits.max_strangers:
+            return []
+        self._strangers = {session: None for session in self._strangers if not session.bound}
+        surplus = [*self._strangers][: max(len(self._strangers) - self._limits.max_strangers, 0)]
+        for session in surplus:
+            del self._strangers[session]
+        return surplus
+
+    def _note(self, session: Session, reason: str, limit: str, value: int) -> None:
+        note("limit", peer=str(session.caller), reason=reason, limit=limit, value=value)
+
+
+def _user(session: Session) -> object:
+    caller = session.caller
+    return caller.address.rpartition(":")[0] if caller.uid is None else f"uid {caller.uid}"
