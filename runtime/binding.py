@@ -20,6 +20,9 @@ NCACN_IP_TCP: Final = "ncacn_ip_tcp"
 MEMORY: Final = "memory"
 """In-process, lrpc's own: for tests and for services inside one program."""
 
+WORDS: Final = ("connect", "packet", "sign", "seal", "spnego", "ntlm", "krb5")
+"""Options that are words and have no value, as Samba writes them: the level of authentication, and the package."""
+
 PROTOCOL_SEQUENCES: Final = (NCALRPC, NCACN_NP, NCACN_IP_TCP, MEMORY)
 
 _ESCAPED: Final = re.compile(r"\\([@:\[\],=])")
@@ -37,6 +40,7 @@ class StringBinding:
     """Port name, pipe name or TCP port; empty when the endpoint mapper is to be asked."""
     object: UUID | None = None
     options: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Those that are one of WORDS have no value."""
 
     @classmethod
     def parse(cls, text: str) -> StringBinding:
@@ -57,7 +61,11 @@ class StringBinding:
     def __str__(self) -> str:
         uuid = f"{self.object}@" if self.object else ""
         parts = [_escape(self.endpoint)] if self.endpoint else []
-        parts += [f"{_escape(name)}={_escape(value)}" for name, value in self.options.items()]
+        parts += [
+            name if name in WORDS else f"{_escape(name)}={_escape(value)}" for name, value in self.options.items()
+        ]
+        if not self.endpoint and parts and parts[0] in WORDS:
+            parts.insert(0, "")
         bracket = f"[{','.join(parts)}]" if parts else ""
         return f"{uuid}{self.protocol}:{_escape(self.address)}{bracket}"
 
@@ -75,8 +83,10 @@ def _network(text: str, whole: str) -> tuple[str, str, dict[str, str]]:
             options[_unescape(part[:equals]).strip()] = _unescape(part[equals + 1 :])
         elif index == 0:
             endpoint = _unescape(part)
+        elif part.strip() in WORDS:
+            options[part.strip()] = ""
         elif part.strip():
-            raise InvalidBinding(f"{whole!r}: {part!r} is neither the endpoint nor option=value")
+            raise InvalidBinding(f"{whole!r}: {part!r} is neither the endpoint, nor option=value, nor a word")
     if "endpoint" in options:
         endpoint = options.pop("endpoint")
     return text[:bracket], endpoint, options

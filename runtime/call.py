@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
+from .ncacn.security import AuthLevel
 from .status import DeadlineExceeded, Ran
 
 DEFAULT_TIMEOUT: Final = 30.0
@@ -73,7 +74,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling, as far as the kernel knows: None where the transport cannot tell."""
+    """Who is calling, as far as the kernel knows, and the user has proved: None where nobody can tell."""
 
     transport: str
     """The protocol sequence."""
@@ -82,11 +83,18 @@ class Caller:
     gid: int | None = None
     groups: tuple[int, ...] | None = None
     address: str = ""
+    user: str | None = None
+    r"""Who a client of the network has proved to be: `DOMAIN\user`, `user@REALM`."""
+    authentication: str = ""
+    """By what: `ntlm`, `kerberos`."""
+    level: AuthLevel = AuthLevel.NONE
+    """How its calls are protected; PRIVACY where the kernel delivers them and says who calls."""
 
     def __str__(self) -> str:
+        user = f" {self.user}" if self.user else ""
         if self.pid is None:
-            return f"{self.transport} {self.address}"
-        return f"{self.transport} pid {self.pid} uid {self.uid}"
+            return f"{self.transport} {self.address}{user}"
+        return f"{self.transport} pid {self.pid} uid {self.uid}{user}"
 
     @property
     def sid(self) -> str | None:

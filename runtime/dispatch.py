@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from .admission import Admit, Guard, guard
 from .call import peer
 from .contexts import ContextTable
 from .journal import note
+from .ncacn.security import AuthLevel
 from .ndr.blank import blank
 from .ndr.errors import NdrError
 from .ndr.layout import ContextHandle, Encoding, Field, Parameters
@@ -55,6 +57,8 @@ class Method(NamedTuple):
     """What is overlooked in requests."""
     piped: bool = False
     """The operation has pipes: `pipes/piped_method.py` serves it."""
+    guard: Guard | None = None
+    """Who may call it."""
 
 
 class Registration(NamedTuple):
@@ -93,6 +97,8 @@ class Registry:
         annotation: str = "",
         built_in: bool = False,
         strictness: Strictness = DEFAULT,
+        level: AuthLevel = AuthLevel.NONE,
+        admit: Admit | None = None,
     ) -> list[Interface]:
         """Have an object answer for every interface that it implements. TypeError when it implements none."""
         interfaces = interfaces_of(implementation)
@@ -102,6 +108,7 @@ class Registry:
         allowed = None if endpoints is None else frozenset(endpoints)
         for interface in interfaces:
             interface.require_calls()
+            kept = guard(interface, level, admit)
             methods = {
                 operation.opnum: Method(
                     operation,
@@ -111,6 +118,7 @@ class Registry:
                     self._items,
                     strictness,
                     operation.piped,
+                    kept,
                 )
                 for operation in interface.operations
             }
@@ -179,6 +187,8 @@ def _as_it_is(octets: Any) -> Any:
 
 def serve(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
     """Run one call to a blocking method: the parts of the response's stub, or a Fault."""
+    if method.guard is not None:
+        method.guard.check(method.operation.opnum)
     given = _decoded(method, stub, encoding)
     try:
         result = invoke(method, given, contexts)
@@ -190,7 +200,7 @@ def serve(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTab
 def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callable[[Octets], list[Octets] | Fault]:
     """`answer` for one method of one client. A plain operation in NDR gets a function with nothing left to look up."""
     operation, function, octets, items = method.operation, method.function, method.octets, method.items
-    if encoding is not Encoding.NDR or not operation.plain:
+    if encoding is not Encoding.NDR or not operation.plain or method.guard is not None:
         return lambda stub: answer(method, stub, encoding, contexts)
     request, response = operation.codecs(encoding, method.strictness)
     decode, encode = request.decoder(), response.encoder()
@@ -221,6 +231,8 @@ def _failure(method: Method, given: Values, error: BaseException, contexts: Cont
 
 async def serve_async(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
     """Run one call to an asyncio method."""
+    if method.guard is not None:
+        await method.guard.check_async(method.operation.opnum)
     given = _decoded(method, stub, encoding)
     try:
         result = await invoke(method, given, contexts)

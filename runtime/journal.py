@@ -44,6 +44,8 @@ EVENTS: Final = {
     "limit": _event("server", logging.WARNING, "{peer}: {reason}: {limit} is {value}"),
     "broken": _event("server", logging.ERROR, "{peer}: serving the connection failed"),
     "refused": _event("server", logging.INFO, "{peer} asked for {interface}, which is not served here", "binding"),
+    "denied": _event("server", logging.INFO, "{peer} may not call {interface}: {reason}", "opnum"),
+    "admit_failed": _event("server", logging.ERROR, "what admits callers to {interface} failed: {peer} is denied"),
     "bad_stub": _event("server", logging.INFO, "{operation}: refused stub data: {reason}", "peer", "status", "offset"),
     "failed": _event("server", logging.ERROR, "{operation} failed", "peer"),
     "bad_result": _event("server", logging.ERROR, "{operation} returned what it must not: {reason}", "peer"),

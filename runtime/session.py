@@ -19,6 +19,7 @@ from .call import Caller, Traffic
 from .contexts import ContextTable
 from .dispatch import Method, Registry
 from .journal import note
+from .ncacn.security import AuthLevel
 from .ndr.layout import Encoding
 from .pipes.feed import Feed
 from .pipes.piping import Piece
@@ -136,5 +137,6 @@ def offers(registry: Registry, syntax: ncacn.SyntaxId | ncalrpc.SyntaxId, endpoi
 
 
 def caller_of(peer: Peer, protocol: str) -> Caller:
-    """Who is at the other end of a connection."""
-    return Caller(protocol, peer.pid, peer.uid, peer.gid, peer.groups, peer.address)
+    """Who is at the other end of a connection, by the kernel's word."""
+    level = AuthLevel.NONE if peer.uid is None else AuthLevel.PRIVACY
+    return Caller(protocol, peer.pid, peer.uid, peer.gid, peer.groups, peer.address, level=level)

@@ -59,7 +59,7 @@ class Security:
             raise ValueError("without authentication there is no Security: leave it out")
 
     def context(self, host: str) -> SecurityContext:
-        """The client's end of a context with a server there. AccessDenied without credentials for it; MissingPackage."""
+        """The client's end of a new context with a server there. AccessDenied without credentials; MissingPackage."""
         package, kind = spnego(), _TYPES[self.authentication]
         if kind == AuthType.KERBEROS:
             require_kerberos()

@@ -48,6 +48,8 @@ async def serve(method: Method, receive: Receive, contexts: ContextTable, limit:
     limit: octets that the parameters in front of the pipes may have. face: the class of the streams.
     """
     operation = method.operation
+    if method.guard is not None:
+        await method.guard.check_async(operation.opnum)
     pipes = [found for found in operation.inward if found.piped]
     planned = partial(plan_of, operation, strictness=method.strictness)
     incoming = Incoming(receive, planned, pipes, limit)

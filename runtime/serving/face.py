@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import inspect
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
 from .. import dispatch
+from ..admission import Admit
 from ..binding import StringBinding
 from ..call import Limits
 from ..dispatch import Registry
 from ..endpoints import Endpoint, capture_of, has_mapper
 from ..journal import note
 from ..management import PADDED, AsyncManagement, Authorize, Management, all_but_stop
+from ..ncacn.security import AuthLevel
 from ..ndr.strictness import DEFAULT, Strictness
 from ..session import Session
 from ..stub import Interface
@@ -73,6 +76,8 @@ class Serving(abc.ABC, Generic[I]):
         views: bool = False,
         annotation: str = "",
         strictness: Strictness = DEFAULT,
+        level: AuthLevel = AuthLevel.NONE,
+        admit: Admit | None = None,
     ) -> list[Interface]:
         """Have an object answer for the interfaces that it implements.
 
@@ -80,9 +85,14 @@ class Serving(abc.ABC, Generic[I]):
         byte arrays and arrays of numbers may arrive as read-only memoryviews of shared memory that the client can
         still change, good until the method returns; without it they are bytes and lists. annotation: what an endpoint
         mapper tells people of it, 63 characters. strictness: which checks of MS-RPCE 3.1.1.5.3 its requests pass, and
-        what is overlooked. TypeError for an object of the other face.
+        what is overlooked. level: the least level of authentication that a call has to come with, else it is faulted
+        access_denied before its request is read; none unless said, and local callers, whom the kernel knows, pass any.
+        admit: asked of each call that passes, with the caller, the interface and the operation's number, whether it is
+        admitted; for an AsyncServer it may be `async`. TypeError for an object of the other face.
         """
         dispatch.check_face(implementation, asynchronous=self._asynchronous)
+        if inspect.iscoroutinefunction(admit) and not self._asynchronous:
+            raise TypeError("Server takes an admit that is plain def")
         names = None if endpoints is None else [str(StringBinding.parse(text)) for text in endpoints]
         found = self._registry.register(
             implementation,
@@ -91,6 +101,8 @@ class Serving(abc.ABC, Generic[I]):
             views=views,
             annotation=annotation,
             strictness=strictness,
+            level=level,
+            admit=admit,
         )
         if self._announcer is not None:
             self._announcer.change()

@@ -15,6 +15,15 @@ from lrpc.runtime.binding import PROTOCOL_SEQUENCES, pipe_name
 OBJECT = UUID("00112233-4455-6677-8899-aabbccddeeff")
 
 
+def test_the_words_of_security_have_no_value() -> None:
+    found = StringBinding.parse("ncacn_ip_tcp:host[4242,seal,ntlm,target_principal=cifs/host]")
+    assert found.options == {"seal": "", "ntlm": "", "target_principal": "cifs/host"}
+    assert str(found) == "ncacn_ip_tcp:host[4242,seal,ntlm,target_principal=cifs/host]"
+    unbound = StringBinding.parse("ncacn_ip_tcp:host[,sign]")
+    assert (unbound.endpoint, unbound.options) == ("", {"sign": ""})
+    assert StringBinding.parse(str(unbound)) == unbound
+
+
 @pytest.mark.parametrize(
     ("text", "binding"),
     [
