@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.interop import rows
+from tests.interop.services import Services
 from tests.interop.wireshark import OURS, verdict_on
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +58,21 @@ def shown(request: pytest.FixtureRequest) -> Callable[[str, str, str, str, str],
     return show
 
 
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Our services in a network of their own; Wireshark judges at the end what they sent, none of it malformed."""
+    made = Services(tmp_path_factory.mktemp("services"))
+    yield made
+    made.close()
+    assert_well_formed(made.capture)
+
+
+def assert_well_formed(capture: Path) -> None:
+    verdict = verdict_on(capture, "-Y", OURS)
+    assert verdict.kinds
+    assert verdict.faults == []
+
+
 @pytest.fixture
 def wireshark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A capture of all that lrpc exchanges in a test; what we sent is judged at its end, none of it malformed."""
@@ -64,9 +80,7 @@ def wireshark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("LRPC_CAPTURE", str(capture))
     yield capture
     monkeypatch.delenv("LRPC_CAPTURE")
-    verdict = verdict_on(capture, "-Y", OURS)
-    assert verdict.kinds
-    assert verdict.faults == []
+    assert_well_formed(capture)
 
 
 @contextmanager
