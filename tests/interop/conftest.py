@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.interop import rows
+from tests.interop.samba_programs import Samba
 from tests.interop.services import Services
 from tests.interop.wireshark import OURS, verdict_on
 
@@ -65,6 +66,12 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     yield made
     made.close()
     assert_well_formed(made.capture)
+
+
+@pytest.fixture(scope="module")
+def samba(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Samba:
+    """Samba's clients, where our services are."""
+    return Samba(tmp_path_factory.mktemp("samba"), services.network)
 
 
 def assert_well_formed(capture: Path) -> None:

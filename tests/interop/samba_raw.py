@@ -6,32 +6,16 @@
 "smb" (a pipe), "epm" (another port, by the mapper), and else the authentication that its binds had.
 
 Runs in the Python that Debian's python3-samba is for, which is another than the tests'; imports nothing of theirs.
-The server has the endpoint mapper and the management interface on port 135.
+The server has the endpoint mapper and the management interface on port 135. The environment names the files of
+configuration: SMB_CONF_PATH and KRB5_CONFIG.
 """
 
 import io
 import json
 import os
 import sys
-import tempfile
 import unittest
 
-CONFIGURATION = """[global]
-    netbios name = JUDGE
-    workgroup = {domain}
-    realm = {domain}.TEST
-    server role = standalone
-    interfaces = lo
-    client use kerberos = off
-    name resolve order = host
-    private dir = {folder}
-    lock directory = {folder}
-    state directory = {folder}
-    cache directory = {folder}
-    pid directory = {folder}
-    ncalrpc dir = {folder}/ncalrpc
-    log file = {folder}/log
-"""
 MECHANISMS = {0: "anon", 9: "spnego", 10: "ntlm", 16: "krb5"}
 MAPPER = "135"
 MOST_CONTEXTS = 8
@@ -40,16 +24,7 @@ MOST_CONTEXTS = 8
 
 def configure(host, domain, user, password):
     """What the tests read from the environment."""
-    folder = tempfile.mkdtemp(prefix="samba-raw-")
-    path = os.path.join(folder, "smb.conf")
-    with open(path, "w") as file:
-        file.write(CONFIGURATION.format(folder=folder, domain=domain))
-    kerberos = os.path.join(folder, "krb5.conf")
-    with open(kerberos, "w") as file:
-        file.write("[libdefaults]\n dns_lookup_kdc = false\n dns_lookup_realm = false\n")
     os.environ.update(
-        SMB_CONF_PATH=path,
-        KRB5_CONFIG=kerberos,
         SERVER=host,
         TARGET_HOSTNAME=host,
         DOMAIN=domain,

@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.interop.services import Services
+from tests.interop.samba_programs import DOMAIN, PASSWORD, USER, Samba
 
 pytestmark = pytest.mark.interop
 
 RUNNER = Path(__file__).with_name("samba_raw.py")
-PYTHON = "/usr/bin/python3"
 PEER = "Samba 4.17, raw PDUs"
 TCP = "ncacn_ip_tcp"
 GROUPS = {
@@ -30,9 +29,9 @@ GROUPS = {
 
 
 @pytest.fixture(scope="module")
-def outcomes(services: Services) -> dict[str, list[dict[str, Any]]]:
+def outcomes(samba: Samba) -> dict[str, list[dict[str, Any]]]:
     """What came of each test, by group."""
-    said = services.network.run(PYTHON, str(RUNNER), "127.0.0.1", "DOMAIN", "user", "password")
+    said = samba.script(RUNNER, "127.0.0.1", DOMAIN, USER, PASSWORD)
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for line in said.splitlines():
         one = json.loads(line)
