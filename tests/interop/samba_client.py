@@ -3,7 +3,8 @@
     samba_client.py HOST ECHO_PORT DOMAIN USER PASSWORD OPTIONS
 
 OPTIONS are those of a binding of Samba's, such as `ntlm,sign,bigendian`, or nothing. {"check", "why"}: why is empty
-for a check that is right. The mapper is on port 135; with `ndr64` it is left out. The environment names the configuration, SMB_CONF_PATH.
+for a check that is right. The mapper is on port 135; with `ndr64` it is left out. The environment names the
+configuration, SMB_CONF_PATH.
 
 Runs in the Python that Debian's python3-samba is for, which is another than the tests'; imports nothing of theirs.
 """

@@ -10,13 +10,15 @@ import pytest
 from lrpc.runtime.call import Caller
 from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.ncacn import SyntaxId
+from lrpc.runtime.ncacn.security import AuthLevel
 from lrpc.runtime.session import caller_of, offers
 from lrpc.transports.seam import Peer
 
 
 def test_caller_is_the_peer_by_the_kernels_word() -> None:
     found = caller_of(Peer(7, 8, 9, (10,), "there"), "ncacn_np")
-    assert found == Caller("ncacn_np", 7, 8, 9, (10,), "there")
+    assert found == Caller("ncacn_np", 7, 8, 9, (10,), "there", level=AuthLevel.PRIVACY)
+    assert caller_of(Peer(None, None, None, (), "there"), "ncacn_ip_tcp").level is AuthLevel.NONE
 
 
 def test_interface_that_is_not_served_is_noted(caplog: pytest.LogCaptureFixture) -> None:
