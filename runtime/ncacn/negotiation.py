@@ -32,6 +32,9 @@ def check_offer(bind: Bind, limits: Limits) -> None:
     if len(items) > limits.max_contexts or longest > limits.max_transfer_syntaxes:
         reason = f"{len(items)} contexts with up to {longest} encodings are too many"
         raise PduError(reason, nak=NakReason.LOCAL_LIMIT_EXCEEDED)
+    interfaces: dict[int, SyntaxId] = {}
+    if any(interfaces.setdefault(item.context_id, item.abstract) != item.abstract for item in items):
+        raise PduError("one context is offered for two interfaces", nak=NakReason.NOT_SPECIFIED)
     if sum(item.features is not None for item in items) > 1:
         raise PduError("features are negotiated twice", nak=NakReason.NOT_SPECIFIED)
 

@@ -45,6 +45,14 @@ transport = shared.transport
 until = shared.until
 
 
+def connected(binding: str) -> Any:
+    """A connection below the protocol."""
+    found = lrpc.StringBinding.parse(binding)
+    if found.protocol == "ncacn_ip_tcp":
+        return tcp.connect((found.address, int(found.endpoint)), WATCHDOG)
+    return {"ncalrpc": alpc, "ncacn_np": pipe, "memory": memory}[found.protocol].connect(found.endpoint, WATCHDOG)  # type: ignore[attr-defined]
+
+
 class Victim:
     """A server that must go on serving others, and keep nothing of those who misbehave."""
 
@@ -63,14 +71,11 @@ class Victim:
 
     def connect(self) -> Any:
         """A connection below the protocol."""
-        found = lrpc.StringBinding.parse(self.binding)
-        if found.protocol == "ncacn_ip_tcp":
-            return tcp.connect((found.address, int(found.endpoint)), WATCHDOG)
-        return {"ncalrpc": alpc, "ncacn_np": pipe, "memory": memory}[found.protocol].connect(found.endpoint, WATCHDOG)  # type: ignore[attr-defined]
+        return connected(self.binding)
 
-    def intruder(self) -> Any:
+    def intruder(self, binding: str = "") -> Any:
         """A client below the protocol."""
-        return raw_octets.Intruder(self.connect())
+        return raw_octets.Intruder(connected(binding or self.binding))
 
     def bound(self, **options: Any) -> Any:
         """An intruder that has bound the calculator as context 0."""
@@ -143,8 +148,11 @@ class _Journal(logging.Handler):
 
 
 @pytest.fixture
-def victims(hosts: Any, clients_of: Any, binding_for: Any) -> Iterator[Callable[..., Victim]]:
+def victims(
+    hosts: Any, clients_of: Any, binding_for: Any, caplog: pytest.LogCaptureFixture
+) -> Iterator[Callable[..., Victim]]:
     logger, handlers = logging.getLogger("lrpc.server"), list[_Journal]()
+    caplog.set_level(logging.INFO, logger.name)
 
     def make(face: str, transport: str, **limits: Any) -> Victim:
         host = hosts(face, limits=lrpc.Limits(**limits))
@@ -164,6 +172,12 @@ def syntax(calculator: Any) -> ncacn.SyntaxId:
     """The interface of the calculator."""
     interface = calculator.Calculator.interface
     return ncacn.SyntaxId(interface.uuid, *interface.version)
+
+
+@pytest.fixture
+def intrude() -> Callable[[str], Any]:
+    """Connects a client below the protocol."""
+    return lambda binding: raw_octets.Intruder(connected(binding))
 
 
 @pytest.fixture
