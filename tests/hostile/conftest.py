@@ -18,7 +18,7 @@ import pytest
 import lrpc
 from lrpc.runtime import ncacn
 from lrpc.transports import alpc, memory, pipe, tcp
-from lrpc.transports.errors import TimedOut, TransportError
+from lrpc.transports.errors import TransportError
 
 WATCHDOG = 20.0
 
@@ -189,24 +189,6 @@ def raw() -> ModuleType:
 @pytest.fixture
 def victim(victims: Callable[..., Victim], face: str, transport: str) -> Victim:
     return victims(face, transport)
-
-
-def drained(connection: Any) -> bytes:
-    """What comes until the other end closes."""
-    octets = b""
-    try:
-        while more := connection.receive(WATCHDOG):
-            octets += more
-    except TimedOut:
-        raise AssertionError("the server neither answers nor closes") from None
-    except TransportError:
-        return octets
-    return octets
-
-
-@pytest.fixture
-def drain() -> Callable[[Any], bytes]:
-    return drained
 
 
 def mutants(original: bytes, count: int, seed: int) -> Iterator[bytes]:

@@ -23,9 +23,11 @@ ALTER_RESP, AUTH3, SHUTDOWN, CANCEL, ORPHANED = 15, 16, 17, 18, 19
 FIRST, LAST, WHOLE, MPX, MAYBE, OBJECT = 1, 2, 3, 0x10, 0x40, 0x80
 PROTO_ERROR, UNKNOWN_IF, OP_RANGE, UNSUPPORTED_TYPE = 0x1C01000B, 0x1C010003, 0x1C010002, 0x1C010017
 DENIED = 5
-ECHO = 5
+OPEN, COUNT, ECHO, WAIT, MISBEHAVE = 2, 4, 5, 9, 11
 STUB = struct.pack("<II", 8, 8) + b"12345678"
 """Of Echo: n, then the conformance of the array, then its octets."""
+NAME = struct.pack("<III", 2, 0, 2) + "x\0".encode("utf-16-le")
+"""Of Open: its [in, string] name."""
 STRANGE = UUID("00112233-4455-6677-8899-aabbccddeeff")
 
 
@@ -95,6 +97,10 @@ class Intruder:
             for message in messages:
                 self.connection.send(message, WATCHDOG)
         return self
+
+    def squeeze(self, *messages: bytes) -> bool:
+        """Send what there is room for; is there room for more?"""
+        return all(self.connection.send_now(message) == len(message) for message in messages)
 
     def trickle(self, octets: bytes) -> Intruder:
         """Say it octet by octet, with pauses: five milliseconds each, until the server has had enough."""

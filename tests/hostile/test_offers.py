@@ -194,9 +194,7 @@ def test_b5_a_group_of_another_transport_is_refused(
     assert victim.complaint()
 
 
-def test_b5_a_group_of_another_address_is_refused(
-    victims: Any, face: str, raw: Any, syntax: ncacn.SyntaxId, drain: Any
-) -> None:
+def test_b5_a_group_of_another_address_is_refused(victims: Any, face: str, raw: Any, syntax: ncacn.SyntaxId) -> None:
     victim = victims(face, "ncacn_ip_tcp")
     found = lrpc.StringBinding.parse(victim.binding)
     with victim.intruder().say(raw.bind(raw.item(syntax))) as first:
@@ -227,6 +225,21 @@ def test_b5_a_context_of_one_connection_is_unknown_on_another_of_its_group(
             assert second.next().group_id == group
             assert second.say(raw.request(context=3)).next().status == raw.UNKNOWN_IF
             assert second.say(raw.request(context=4)).next().ptype == raw.RESPONSE
+    victim.survives()
+
+
+def test_b5_the_connections_of_a_group_share_its_handles_and_the_last_one_closes_them(
+    victim: Any, raw: Any, syntax: ncacn.SyntaxId
+) -> None:
+    with victim.intruder().say(raw.bind(raw.item(syntax))) as one:
+        group = one.next().group_id
+        with victim.intruder().say(raw.bind(raw.item(syntax), group=group)) as two:
+            assert two.next().group_id == group
+            handle = one.say(raw.request(raw.NAME, opnum=raw.OPEN)).next().stub[:20]
+            one.close()
+            assert two.say(raw.request(handle, opnum=raw.COUNT)).next().stub == b"\1\0\0\0"
+            assert victim.world.closed.empty()
+    assert victim.world.closed_within_watchdog() == "x"
     victim.survives()
 
 
