@@ -54,7 +54,8 @@ def test_r1_fragments_that_do_not_continue_a_call_break_the_protocol(
     }
     with victim.bound(flags=raw.WHOLE | (raw.MPX if mpx else 0)) as intruder:
         [fault] = intruder.say(*octets[wrong]).rest()
-    assert (fault.ptype, fault.call_id) == (raw.FAULT, 7)
+    blamed = 8 if wrong == "call" and mpx else 7  # as Windows has it
+    assert (fault.ptype, fault.call_id) == (raw.FAULT, blamed)
     assert fault.status == (0x6BD if wrong == "cancelled" else raw.PROTO_ERROR)
     victim.complaint()
     assert victim.world.data == []
