@@ -6,7 +6,7 @@ The other sessions, and what they have in common: `session.py`. The client's sid
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
 from ..transports import errors as transport
@@ -14,7 +14,7 @@ from ..transports.seam import Connection
 from . import dispatch, ncacn
 from .call import Limits, Traffic
 from .contexts import AssociationGroup, AssociationGroups, ContextTable
-from .dispatch import Registry
+from .dispatch import Method, Registry
 from .ended import Ended, Malformed, paused
 from .ndr.layout import Encoding
 from .pipes.piped_calls import PipedCalls
@@ -47,6 +47,10 @@ class PduSession:
         self._groups = groups
         self._group: AssociationGroup | None = None
         self._piped = PipedCalls(self, limits, message_mode=connection.message_mode)
+        self._methods: dict[tuple[int, int], Method] = {}
+        """What has been looked up, by context id and opnum: what a context id means never changes."""
+        self._runners: dict[tuple[int, int], Callable[[Octets], Answer]] = {}
+        """What serves plain calls, by the same."""
         self._half_sent = False
         self._behind = b""
         """What the engine says while an answer is half sent: it goes behind."""
@@ -67,19 +71,49 @@ class PduSession:
     def serve_next(self, timeout: float | None) -> None:
         """Wait for octets and serve the calls in them."""
         try:
-            self._serve_calls(self._understood(self._connection.receive(timeout)))
+            self._serve(self._connection.receive(timeout))
         except transport.TransportError as error:
             raise Ended(str(error)) from error
 
     def serve_now(self) -> None:
         """Serve the calls in what has come."""
-        self._serve_calls(self.receive_now() or ())
+        try:
+            octets = self._connection.receive_now()
+            if octets is not None:
+                self._serve(octets)
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
+
+    def _serve(self, octets: bytes) -> None:
+        events = self._association.receive_data(octets)
+        event = events[0] if len(events) == 1 else None
+        if not isinstance(event, ncacn.RequestReceived) or (run := self._runner(event)) is None:
+            self._serve_calls(self._understood(octets, events))
+            return
+        self.traffic.octets_in += len(octets)
+        self.traffic.calls_in += 1
+        self._flush()
+        for piece in self._composed(event.call_id, event.context_id, run(event.stub)):
+            self._connection.send(piece, SEND_TIMEOUT)
 
     def _serve_calls(self, calls: Sequence[Call]) -> None:
         for call in calls:
             self._serve_call(call)
         while self._piped.pending:
             self._serve_call(self._piped.pending.popleft())
+
+    def _runner(self, event: ncacn.RequestReceived) -> Callable[[Octets], Answer] | None:
+        """What runs a call that came whole, and alone; None when there is more to it than its method."""
+        if event.object is not None or event.order != "<":
+            return None
+        key = event.context_id, event.opnum
+        run = self._runners.get(key)
+        if run is None:
+            method = self._method(*key, None)
+            if isinstance(method, Method) and not method.piped:
+                encoding = _encoding(self._association.contexts[event.context_id], "<")
+                run = self._runners[key] = dispatch.runner(method, encoding, self.contexts)
+        return run
 
     def _serve_call(self, call: Call) -> None:
         if call.feed is not None:
@@ -117,23 +151,22 @@ class PduSession:
         """The calls in what is there."""
         try:
             octets = self._connection.receive_now()
-            return None if octets is None else self._understood(octets)
+            return None if octets is None else self._understood(octets, self._association.receive_data(octets))
         except transport.TransportError as error:
             raise Ended(str(error)) from error
 
-    def _understood(self, octets: bytes) -> list[Call]:
+    def _understood(self, octets: bytes, events: list[ncacn.Event]) -> list[Call]:
         try:
-            return self._calls_in(octets)
+            return self._calls_in(octets, events)
         except Ended as end:
             self._piped.lose(end)
             raise
 
-    def _calls_in(self, octets: bytes) -> list[Call]:
+    def _calls_in(self, octets: bytes, events: list[ncacn.Event]) -> list[Call]:
         if not octets:
             raise Ended("the client closed the connection")
         self.traffic.octets_in += len(octets)
         calls: list[Call] = []
-        events = self._association.receive_data(octets)
         while events:
             for event in events:
                 if isinstance(event, ncacn.RequestReceived):
@@ -150,18 +183,20 @@ class PduSession:
                     self._flush()
                     raise Malformed(event.reason, self.traffic.octets_in - len(octets))
             events = self._association.receive_data(b"")
-        self.traffic.packets_in = self._association.packets_in
         self._flush()
         if self._association.closed:
             raise Ended("the association is closed")
         return calls
 
     def _flush(self) -> None:
-        self._send(self._association.data_to_send())
+        self.traffic.packets_in = self._association.packets_in
+        octets = self._association.data_to_send()
+        if octets:
+            self._send(octets)
 
     def _send(self, octets: bytes) -> None:
         """Send what the engine says by itself; without patience a client that leaves no room for it is done with."""
-        self.traffic.packets_out += bool(octets)
+        self.traffic.packets_out += 1
         half_sent = self._half_sent or self._piped.half_sent
         if half_sent and len(self._behind) < MAX_BEHIND:
             self._behind += octets
@@ -192,32 +227,34 @@ class PduSession:
 
     def _call(self, event: ncacn.RequestReceived | ncacn.RequestBegun) -> Call:
         self.traffic.calls_in += 1
-        context = self._association.contexts[event.context_id]
-        encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
-        if context.transfer == ncacn.NDR64:
-            encoding = Encoding.NDR64
-        uuid, major, minor = context.abstract
-        try:
-            method = self._registry.find(uuid, (major, minor), event.opnum, event.object, self._endpoint)
-        except Fault as fault:
-            return Call(event.call_id, event.context_id, fault, event.stub, encoding)
-        if not method.piped:
+        encoding = _encoding(self._association.contexts[event.context_id], event.order)
+        method = self._method(event.context_id, event.opnum, event.object)
+        if isinstance(method, Fault) or not method.piped:
             return Call(event.call_id, event.context_id, method, event.stub, encoding)
         last = isinstance(event, ncacn.RequestReceived)
         feed = self._piped.begin(event.call_id, encoding, event.stub, last=last)
         return Call(event.call_id, event.context_id, method, b"", encoding, feed=feed)
 
+    def _method(self, context_id: int, opnum: int, object: UUID | None) -> Method | Fault:
+        method = None if object else self._methods.get((context_id, opnum))
+        if method is not None:
+            return method
+        uuid, major, minor = self._association.contexts[context_id].abstract
+        try:
+            found = self._registry.find(uuid, (major, minor), opnum, object, self._endpoint)
+        except Fault as fault:
+            return fault
+        if object is None:  # objects are a client's to name, and so without end
+            self._methods[context_id, opnum] = found
+        return found
+
     # Calls with pipes
 
     def _is_piped(self, context_id: int, opnum: int, object: UUID | None) -> bool:
-        context = self._association.contexts.get(context_id)
-        if context is None:
+        if context_id not in self._association.contexts:
             return False
-        uuid, major, minor = context.abstract
-        try:
-            return self._registry.find(uuid, (major, minor), opnum, object, self._endpoint).piped
-        except Fault:
-            return False
+        method = self._method(context_id, opnum, object)
+        return isinstance(method, Method) and method.piped
 
     @property
     def full(self) -> bool:
@@ -227,7 +264,8 @@ class PduSession:
     def receive(self, timeout: float) -> list[Call]:
         """The calls in what comes next."""
         try:
-            return self._understood(self._connection.receive(timeout))
+            octets = self._connection.receive(timeout)
+            return self._understood(octets, self._association.receive_data(octets))
         except transport.TimedOut:
             raise
         except transport.TransportError as error:
@@ -278,7 +316,7 @@ class PduSession:
     def answer(self, call: Call, answer: Answer) -> None:
         """The response or fault of a call."""
         try:
-            for piece in self._composed(call, answer):
+            for piece in self._composed(call.key, call.context_id, answer):
                 self._connection.send(piece, SEND_TIMEOUT)
         except transport.TransportError as error:
             raise Ended(str(error)) from error
@@ -286,7 +324,7 @@ class PduSession:
     def answering(self, call: Call, answer: Answer) -> Iterator[None]:
         """The same without waiting; yields whenever there is no room."""
         try:
-            yield from self._sending_all(self._composed(call, answer))
+            yield from self._sending_all(self._composed(call.key, call.context_id, answer))
         except transport.TransportError as error:
             raise Ended(str(error)) from error
 
@@ -305,14 +343,14 @@ class PduSession:
             if rest:
                 yield
 
-    def _composed(self, call: Call, answer: Answer) -> Sequence[bytes]:
+    def _composed(self, key: int, context_id: int, answer: Answer) -> Sequence[bytes]:
         try:
             if isinstance(answer, Fault):
                 never = answer.ran is Ran.NO
-                octets = self._association.fault(call.key, call.context_id, answer.status, did_not_execute=never)
+                octets = self._association.fault(key, context_id, answer.status, did_not_execute=never)
                 self.traffic.packets_out += bool(octets)
                 return (octets,) if octets else ()
-            pieces = self._association.respond(call.key, call.context_id, answer)
+            pieces = self._association.respond(key, context_id, answer)
             self.traffic.packets_out += len(pieces)
         except ncacn.StateError as error:
             raise Ended(str(error)) from error
@@ -340,3 +378,9 @@ class PduSession:
         group, self._group = self._group, None
         if group is not None:
             self._groups.leave(group)
+
+
+def _encoding(context: ncacn.Context, order: str) -> Encoding:
+    if context.transfer == ncacn.NDR64:
+        return Encoding.NDR64
+    return Encoding.NDR if order == "<" else Encoding.NDR_BIG

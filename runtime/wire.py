@@ -45,6 +45,8 @@ Arrival = tuple[int, Outcome]
 
 PIPE_FRAGMENT: Final = 4280
 TCP_FRAGMENT: Final = 5840
+PLAIN: Final = 1024
+"""Octets of a plain call over the network: every server takes it in one fragment."""
 FALSE_ROOM: Final = 0.001
 """Seconds to wait where room was promised and there was none: the descriptor of `memory` always promises."""
 PLAIN_SEND: Final = 0.001
@@ -416,8 +418,54 @@ class PduWire:
             self._association.orphan(message.key)
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]] | None:
-        """No step does both here."""
-        return None
+        """Send a plain call and receive what arrives next. Only while the server has no other: so it reads, and there
+        is no waiting for room."""
+        if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None or not self.sending.acquire(False):
+            return None
+        try:
+            key = self._send_plain(opnum, parts[0], timeout)
+        finally:
+            self.sending.release()
+        if not key:
+            return None
+        try:
+            events = self._read(timeout)
+        except transport.TransportError as error:
+            self._give_up(key)
+            raise lost(error) from error
+        except KeyboardInterrupt:
+            self._give_up(key)
+            raise
+        event = events[0] if len(events) == 1 else None
+        if isinstance(event, ncacn.ResponseReceived) and event.call_id == key and event.order == "<":
+            return key, (event.stub, Encoding.NDR, None)
+        return key, self._arrived(events)
+
+    def _give_up(self, key: int) -> None:
+        """The answer may still come, to nobody: tell the server, unless that would have to wait for its turn."""
+        if self.sending.acquire(False):
+            try:
+                self.abandon(key)
+            finally:
+                self.sending.release()
+
+    def _send_plain(self, opnum: int, stub: Octets, timeout: float) -> int:
+        """The key of a call that has been sent; 0 when others are under way."""
+        with self._engine:
+            if not self._association.idle:
+                return 0
+            key = self._association.next_call_id()
+            [request] = self._association.request(key, 0, opnum, stub)
+        taken = 0
+        try:
+            taken = self.connection.send_now(request)
+            if taken != len(request):
+                self.connection.send(memoryview(request)[taken:], timeout)
+        except transport.TransportError as error:
+            with self._engine:
+                self._association.orphan(key)
+            raise lost(error, sent=bool(taken)) from error
+        return key
 
     def receive(self, timeout: float) -> list[Arrival]:
         """What arrives next."""

@@ -246,6 +246,11 @@ class ClientAssociation:
         return self._multiplex
 
     @property
+    def idle(self) -> bool:
+        """Nothing is to come from the server."""
+        return not self._waiting and not self._abandoned
+
+    @property
     def waiting(self) -> int:
         """How many calls have no answer yet."""
         return len(self._waiting)

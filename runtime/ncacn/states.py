@@ -18,7 +18,7 @@ from .constants import NakReason, PacketType
 from .errors import PduError, StateError
 
 
-class State(enum.Enum):
+class State(enum.StrEnum):  # hashed by C, on every call
     """Where an association stands."""
 
     IDLE = "idle"
