@@ -36,7 +36,7 @@ format: $(VENV)/.check ## put the style right
 interop: $(VENV)/.interop ## real judges: Samba, impacket, a Windows program under Wine, Wireshark, a C compiler
 	LRPC_INTEROP_ROWS=$(VENV)/interop.json $(BIN)/python -m pytest -q -m interop tests/interop
 
-bench: $(VENV)/.install ## ratios in one run, pinned to one processor and to two
+bench: $(VENV)/.bench ## ratios in one run, pinned to one processor and to two
 	$(BIN)/python -m benchmarks --pin both
 
 bench-ndr: $(VENV)/.bench ## the codec against construct, impacket, pickle, protobuf and memcpy, on one processor

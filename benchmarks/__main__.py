@@ -9,8 +9,8 @@ import argparse
 import os
 import platform
 
-from . import codec, import_time, local_call
-from .measure import Row, pin, report
+from . import codec, import_time, local_call, many_clients, network_call, network_peers
+from .measure import Row, apart, pin, report
 
 
 def main() -> None:
@@ -22,12 +22,17 @@ def main() -> None:
     for which in ways:
         os.sched_setaffinity(0, processors)
         rows += local_call.run(which)
+        os.sched_setaffinity(0, processors)
+        rows += apart(network_call.run, which)
     os.sched_setaffinity(0, processors)
+    rows += apart(many_clients.run)
     pin("same", 0)
     rows += codec.run()
     rows += import_time.run()
     print(f"{platform.machine()}, {len(processors)} processors, Python {platform.python_version()}")
     report(rows)
+    for name in network_peers.missing():
+        print(f"{name} is not installed: its rows are left out")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -19,7 +20,9 @@ Work = Callable[[], object]
 
 
 def pin(which: str, role: int) -> None:
-    """Bind this process: role 0 is the caller, 1 its peer."""
+    """Bind this process: role 0 is the caller, 1 its peer. "free": bind nothing."""
+    if which == "free":
+        return
     processors = sorted(os.sched_getaffinity(0))
     chosen = processors[0] if which == "same" or len(processors) < 2 else processors[role]
     os.sched_setaffinity(0, {chosen})
@@ -37,6 +40,12 @@ def peer(target: Callable[..., None], which: str, *arguments: Any) -> Iterator[A
     finally:
         process.terminate()
         process.join()
+
+
+def apart(work: Callable[..., list[Row]], *arguments: Any) -> list[Row]:
+    """Run it in a process of its own: what it makes of that, such as by loading gRPC, which stands no fork, is gone."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
+        return pool.submit(work, *arguments).result()
 
 
 def _peer(target: Callable[..., None], which: str, ready: Connection, arguments: tuple[Any, ...]) -> None:
@@ -91,7 +100,8 @@ class Row:
     theirs: str
     ratio: float
     goal: str
-    met: bool
+    met: bool | None
+    """None: there is no goal."""
     noise: float
 
 
@@ -99,6 +109,6 @@ def report(rows: Sequence[Row]) -> None:
     """Print the rows."""
     print(f"{'ratio':>7}  {'goal':<13} {'':<4} {'ours':>9} {'theirs':>10}  noise  work")
     for row in rows:
-        verdict = "met" if row.met else "MISS"
+        verdict = {True: "met", False: "MISS", None: ""}[row.met]
         figures = f"{row.ratio:7.2f}  {row.goal:<13} {verdict:<4} {row.ours:>9} {row.theirs:>10}"
         print(f"{figures}  {row.noise:4.0%}  {row.work}")

@@ -1,0 +1,47 @@
+"""Our servers over TCP, one for each kind, for `measure.peer`. Each sends its binding through `ready`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+import lrpc
+
+from .local_call import Bench, stub
+
+BINDING = "ncacn_ip_tcp:127.0.0.1[0]"
+LIMITS = lrpc.Limits(max_connections=4096)
+"""All clients of a benchmark are at one address."""
+
+
+class AsyncBench(stub.AsyncBench):  # type: ignore[misc]
+    async def Add(self, a: int, b: int) -> int:  # noqa: N802
+        return a + b
+
+    async def Size(self, data: Any, *, n: int) -> int:  # noqa: N802
+        return len(data)
+
+
+def threads(ready: Connection) -> None:
+    """A thread for each connection."""
+    with lrpc.Server(limits=LIMITS, register_endpoints=False) as server:
+        server.register(Bench())
+        ready.send(str(server.listen(BINDING)))
+        server.serve_forever()
+
+
+def asynchronous(ready: Connection) -> None:
+    """asyncio, one thread."""
+
+    async def serve() -> None:
+        async with lrpc.AsyncServer(limits=LIMITS, register_endpoints=False) as server:
+            server.register(AsyncBench())
+            ready.send(str(await server.listen(BINDING)))
+            await server.serve_forever()
+
+    asyncio.run(serve())
+
+
+KINDS: dict[str, Callable[[Connection], None]] = {"threads": threads, "asyncio": asynchronous}
