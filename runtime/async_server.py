@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from contextlib import aclosing
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +14,7 @@ from . import dispatch
 from .binding import StringBinding
 from .call import set_caller
 from .dispatch import Method
+from .eager import Eager
 from .ended import Ended, note_end, paused, too_slow
 from .endpoints import Endpoint
 from .journal import note
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 TURN: Final = 0.002
 """Seconds that a pipe that is always ready may be sent before other tasks have their turn."""
-BURST: Final = 64
-"""Messages taken from one connection before the others have their turn."""
 
 
 class _Client:
@@ -106,6 +105,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         await self._drain(grace)
         for session in list(self._sessions):
             self._end(session)
+        self._eager.close()
 
     @property
     def listening(self) -> bool:
@@ -132,6 +132,10 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+    @cached_property
+    def _eager(self) -> Eager:
+        return Eager()
 
     def _accept(self, endpoint: Endpoint) -> None:
         loop = asyncio.get_running_loop()
@@ -178,7 +182,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
 
     def _readable(self, session: Session, client: _Client) -> None:
         try:
-            for _ in range(BURST):
+            for _ in range(session.burst):
                 if client.running >= self.limits.max_calls or session.full:
                     self._pause(session, client)
                     return
@@ -195,9 +199,10 @@ class AsyncServer(Serving["AsyncInterceptor"]):
 
     def _begin(self, session: Session, client: _Client, call: Call) -> None:
         client.running += 1
-        task = asyncio.get_running_loop().create_task(self._run(session, client, call), context=client.context)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._eager.run(self._run(session, client, call), client.context)
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _run(self, session: Session, client: _Client, call: Call) -> None:
         try:

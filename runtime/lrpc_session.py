@@ -19,7 +19,7 @@ from .journal import note
 from .ndr.layout import Encoding
 from .pipes.piped_calls import PipedCalls, sending
 from .pipes.piping import Piece
-from .session import SEND_TIMEOUT, Answer, Call, caller_of, offers
+from .session import BURST, SEND_TIMEOUT, Answer, Call, caller_of, offers
 from .status import RPC_S_PROCNUM_OUT_OF_RANGE, RPC_S_UNKNOWN_IF, RPC_X_BAD_STUB_DATA, Fault, Ran, RpcError
 from .stub import Octets
 from .wire import fill
@@ -33,6 +33,7 @@ class LrpcSession:
     ) -> None:
         self.caller = caller_of(port.peer, "ncalrpc")
         self.traffic = Traffic()
+        self.burst = BURST
         self.contexts = ContextTable(uuid4, limits.max_contexts)
         self._piped = PipedCalls(self, limits, message_mode=True)
         self._unwanted = 0

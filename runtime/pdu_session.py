@@ -19,7 +19,7 @@ from .ended import Ended, Malformed, paused
 from .ndr.layout import Encoding
 from .pipes.piped_calls import PipedCalls
 from .pipes.piping import Piece
-from .session import MAX_BEHIND, SEND_TIMEOUT, Answer, Call, caller_of, offers
+from .session import BURST, MAX_BEHIND, SEND_TIMEOUT, Answer, Call, caller_of, offers
 from .status import Fault, Ran
 from .stub import Octets
 from .wire import PIPE_FRAGMENT, TCP_FRAGMENT
@@ -42,6 +42,7 @@ class PduSession:
     ) -> None:
         self.caller = caller_of(connection.peer, protocol)
         self.traffic = Traffic()
+        self.burst = BURST if connection.message_mode else 1
         self._patient = patient
         self._max_pause = limits.max_pause
         self._groups = groups
@@ -330,18 +331,19 @@ class PduSession:
 
     def _sending_all(self, messages: Sequence[bytes]) -> Iterator[None]:
         for message in messages:
-            yield from self._sending(message)
+            taken = self._connection.send_now(message)
+            if taken != len(message):
+                yield from self._sending(memoryview(message)[taken:])
             while self._behind:
                 behind, self._behind = self._behind, b""
-                yield from self._sending(behind)
+                yield from self._sending(memoryview(behind))
 
-    def _sending(self, octets: bytes) -> Iterator[None]:
-        rest = memoryview(octets)
+    def _sending(self, rest: memoryview) -> Iterator[None]:
         while rest:
+            self._half_sent = True
+            yield
             rest = rest[self._connection.send_now(rest) :]
-            self._half_sent = bool(rest)
-            if rest:
-                yield
+        self._half_sent = False
 
     def _composed(self, key: int, context_id: int, answer: Answer) -> Sequence[bytes]:
         try:

@@ -32,6 +32,8 @@ SEND_TIMEOUT = 10.0
 
 MAX_BEHIND = 1 << 16
 """Octets that may wait behind an answer that a client does not read."""
+BURST = 64
+"""Messages taken from one connection before the others have their turn."""
 
 
 class Call(NamedTuple):
@@ -59,6 +61,8 @@ class Session(Protocol):
     """The client has an interface: it is no longer in its handshake."""
     traffic: Traffic
     """What has gone over the connection."""
+    burst: int
+    """How often to receive before other connections have their turn; once is all there is of a byte stream."""
 
     def serve_next(self, timeout: float | None) -> None:
         """Wait for what comes next and serve it: blocking methods only."""

@@ -1,0 +1,93 @@
+"""Coroutines that run at once, and become tasks only when they have to wait.
+
+Most methods of a server wait for nothing, and a task for each, with its turn of the loop, costs more than they do.
+asyncio has the like from Python 3.12 on (`eager_start`). Here a spare task stands ready: it is the current task of a
+coroutine that is tried, so that timeouts and task groups work from the first step, and what waits goes on in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio.tasks import (  # of asyncio's chapter "Extending"
+    _enter_task,  # pyright: ignore[reportPrivateUsage]
+    _leave_task,  # pyright: ignore[reportPrivateUsage]
+)
+from collections.abc import Coroutine, Generator
+from contextvars import Context
+from typing import Any
+
+
+class _Shell(Coroutine[Any, Any, None]):
+    """What a spare task runs: nothing, until a coroutine that waits moves in."""
+
+    __slots__ = ("_awaited", "_context", "_coroutine", "_moved_in")
+
+    def __init__(self, moved_in: asyncio.Future[None]) -> None:
+        self._moved_in = moved_in
+        self._coroutine: Coroutine[Any, Any, None] | None = None
+        self._context: Context | None = None
+        self._awaited: Any = None
+
+    def move_in(self, coroutine: Coroutine[Any, Any, None], context: Context, awaited: Any) -> None:
+        """Go on with a coroutine, once what it waits for is there."""
+        self._coroutine, self._context, self._awaited = coroutine, context, awaited
+        if not self._moved_in.done():  # cancelled in its first step, perhaps
+            self._moved_in.set_result(None)
+
+    def send(self, value: Any) -> Any:
+        if self._coroutine is None or self._context is None:
+            self._moved_in._asyncio_future_blocking = True  # as its `__await__` does
+            return self._moved_in
+        awaited, self._awaited = self._awaited, None
+        return self._context.run(self._coroutine.send, None) if awaited is None else awaited
+
+    def throw(self, *error: Any) -> Any:
+        if self._coroutine is None or self._context is None:
+            raise error[0]
+        self._awaited = None
+        return self._context.run(self._coroutine.throw, *error)
+
+    def close(self) -> None:
+        if self._coroutine is not None:
+            self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        raise TypeError("a shell is for its task")
+
+
+class Eager:
+    """Runs coroutines of one loop; to be used where no task is current, as in the callback of a reader."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._spare: tuple[asyncio.Task[None], _Shell] | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None] | None:
+        """Run it up to where it waits; the task that goes on with it, or None when it has ended."""
+        spare, self._spare = self._spare, None
+        if spare is None or spare[0].cancelling():
+            spare = self._made()
+        task, shell = spare
+        _enter_task(self._loop, task)
+        try:
+            awaited = context.run(coroutine.send, None)
+        except StopIteration:
+            self._spare = spare
+            return None
+        except BaseException:
+            task.cancel()
+            raise
+        finally:
+            _leave_task(self._loop, task)
+        shell.move_in(coroutine, context, awaited)
+        return task
+
+    def close(self) -> None:
+        """Give up the spare task."""
+        if self._spare is not None:
+            self._spare[0].cancel()
+            self._spare = None
+
+    def _made(self) -> tuple[asyncio.Task[None], _Shell]:
+        shell = _Shell(self._loop.create_future())
+        return self._loop.create_task(shell), shell
