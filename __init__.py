@@ -50,11 +50,12 @@ if TYPE_CHECKING:
     from lrpc.runtime.authentication.credentials import Credentials
     from lrpc.runtime.authentication.security import Impersonation, Security
     from lrpc.runtime.binding import StringBinding
-    from lrpc.runtime.call import Caller, Limits, caller, deadline
+    from lrpc.runtime.call import Caller, Limits, call_cancelled, caller, deadline
     from lrpc.runtime.connect import ConnectionInfo, connect
     from lrpc.runtime.intercept import AsyncInterceptor, AsyncProceed, Interceptor, Invocation, Proceed
     from lrpc.runtime.ncacn.security import AuthLevel
     from lrpc.runtime.ndr.strictness import Strictness
+    from lrpc.runtime.policy import Policy
     from lrpc.runtime.serialization import deserialize, serialize
     from lrpc.runtime.server import Server
 
@@ -89,6 +90,7 @@ __all__ = [
     "ObjectNotFound",
     "OperationOutOfRange",
     "PipeOrderError",
+    "Policy",
     "Proceed",
     "ProtocolError",
     "Ran",
@@ -102,6 +104,7 @@ __all__ = [
     "Strictness",
     "StringBinding",
     "UnknownInterface",
+    "call_cancelled",
     "caller",
     "connect",
     "deadline",
@@ -115,7 +118,7 @@ __all__ = [
 del _stub
 
 _LATER: Final = {
-    **dict.fromkeys(("Caller", "Limits", "caller", "deadline"), "runtime.call"),
+    **dict.fromkeys(("Caller", "Limits", "call_cancelled", "caller", "deadline"), "runtime.call"),
     **dict.fromkeys(("ConnectionInfo", "connect"), "runtime.connect"),
     **dict.fromkeys(("AsyncInterceptor", "AsyncProceed", "Interceptor", "Invocation", "Proceed"), "runtime.intercept"),
     **dict.fromkeys(("deserialize", "serialize"), "runtime.serialization"),
@@ -125,6 +128,7 @@ _LATER: Final = {
     "Authenticator": "runtime.authentication.authenticator",
     "Credentials": "runtime.authentication.credentials",
     "IdlError": "rpcgen",
+    "Policy": "runtime.policy",
     "Server": "runtime.server",
     "Strictness": "runtime.ndr.strictness",
     "StringBinding": "runtime.binding",

@@ -6,11 +6,12 @@ The loop says when to read; each call waits for its own future.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from .call import ends, remaining
-from .channel import dropped, ended, settled
+from .channel import dropped, ended, late, settled
 from .ndr.layout import Encoding
 from .pipes.async_pipe_call import AsyncioPipeCall
 from .pipes.piped_reply import PipeCall
@@ -26,16 +27,20 @@ BURST: Final = 64
 
 
 class AsyncioChannel:
-    """Calls that are awaited, on the loop that it was made in. timeout: seconds that a call may take."""
+    """Calls that are awaited, on the loop that it was made in. timeout: seconds that a call may take.
 
-    def __init__(self, wire: Wire, timeout: float) -> None:
+    cancel_timeout: seconds that the server's last word is waited for, when a call is cancelled (C706 6.1.8).
+    """
+
+    def __init__(self, wire: Wire, timeout: float, cancel_timeout: float = 0.0) -> None:
         self.encoding: Encoding = wire.encoding
         self._wire = wire
         self._timeout = timeout
+        self._cancel_timeout = cancel_timeout
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self._sending = asyncio.Lock()
-        self._room = asyncio.Semaphore(MAX_CALLS)
+        self._room = asyncio.Semaphore(MAX_CALLS if wire.multiplex else 1)
         self._rest: asyncio.Task[None] | None = None
         """Sends what is left of a message; nothing may be sent between."""
         self._unheard: list[int] = []
@@ -50,16 +55,18 @@ class AsyncioChannel:
         self._loop.add_reader(self._descriptor, self._readable)
 
     async def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
-        """Send a request and wait for its response; a cancelled caller abandons its call."""
+        """Send a request and wait for its response; the server is asked to end the call of a cancelled caller."""
         future: asyncio.Future[Outcome] | None = None
         try:
             async with asyncio.timeout(remaining(self._timeout)), self._room:
-                future = await self._send(opnum, parts)
-                return settled(await future)
+                key, future = await self._send(opnum, parts)
+                return settled(await (self._last_word(key, future) if self._cancel_timeout else future))
         except TimeoutError as error:
             if isinstance(error, DeadlineExceeded):
                 raise
-            raise DeadlineExceeded("no answer in time", ran=Ran.UNKNOWN if future else Ran.NO) from error
+            if future is None:
+                raise DeadlineExceeded("other calls had the connection", ran=Ran.NO) from error
+            raise late(None if future.cancelled() else future.result()) from error
         finally:
             future = None  # its result may be the error that is raised: no circle
 
@@ -121,7 +128,19 @@ class AsyncioChannel:
 
     # One call
 
-    async def _send(self, opnum: int, parts: Sequence[Octets]) -> asyncio.Future[Outcome]:
+    async def _last_word(self, key: int, future: asyncio.Future[Outcome]) -> Outcome:
+        """Wait for the outcome, and when cancelled a while longer for what the server says to that."""
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if self._rest is None and self._broken is None:
+                self._say(partial(self._wire.cancel, key))
+                await asyncio.wait((future,), timeout=self._cancel_timeout)
+            raise
+        finally:
+            future.cancel()
+
+    async def _send(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, asyncio.Future[Outcome]]:
         """Begin to send a request: a caller that is cancelled before has sent nothing, and later stops nothing."""
         self._refuse_owner()
         async with self._sending:
@@ -149,7 +168,7 @@ class AsyncioChannel:
                 self._waiting.pop(message.key, None)
                 sending.close()
                 raise
-            return future
+            return message.key, future
 
     async def _send_rest(self, sending: Iterator[int]) -> None:
         """Finish a message that has begun, whatever becomes of its caller."""
@@ -206,10 +225,13 @@ class AsyncioChannel:
             if self._rest is not None:
                 self._unheard.append(key)
                 return
-            try:
-                self._wire.abandon(key)
-            except RpcError as error:
-                self._break(error)
+            self._say(partial(self._wire.abandon, key))
+
+    def _say(self, word: Callable[[], None]) -> None:
+        try:
+            word()
+        except RpcError as error:
+            self._break(error)
 
     def _break(self, error: RpcError) -> None:
         if self._broken is None:

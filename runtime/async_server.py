@@ -45,9 +45,45 @@ class _Client:
         """How many PDUs had come when a request that is not ended yet was last looked at."""
         self.sending = asyncio.Lock()
         self.running = 0
+        self.calls: dict[int, _Running] = {}
+        """By key: the calls that have begun."""
         self.paused = False
         self.over = False
         """Nothing more will come; the connection ends with the last call that runs."""
+
+
+class _Running:
+    """A call that has begun."""
+
+    __slots__ = ("given_up", "task")
+
+    def __init__(self) -> None:
+        self.given_up = False
+        """Its client does not want it any more."""
+        self.task: asyncio.Task[None] | None = None
+        """While the method runs."""
+
+    def give_up(self) -> None:
+        """Cancel the method, once; not the sending of its answer."""
+        if not self.given_up:
+            self.given_up = True
+            if self.task is not None:
+                self.task.cancel()
+
+    async def answer(self, session: Session, call: Call) -> Answer:
+        """Run the call. A method that lets a cancellation out which was not its task's has failed like any other."""
+        task = self.task = asyncio.current_task()
+        assert task is not None
+        try:
+            return await dispatch.answer_async(call.method, call.stub, call.encoding, session.contexts)
+        except asyncio.CancelledError:
+            if task.cancelling() > self.given_up:
+                raise
+            return CallCancelled(NCA_CANCEL, ran=Ran.YES)
+        finally:
+            self.task = None
+            if self.given_up:
+                task.uncancel()
 
 
 class AsyncServer(Serving["AsyncInterceptor"]):
@@ -154,6 +190,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         loop = asyncio.get_running_loop()
         client = self._clients[session] = _Client(contextvars.copy_context(), session.fileno())
         client.context.run(set_caller, session.caller)
+        session.cancelling.tell = partial(_give_up, client)
         loop.add_reader(client.descriptor, self._readable, session, client)
         client.hurry = loop.call_later(self.limits.handshake, self._hurry, session)
 
@@ -199,24 +236,28 @@ class AsyncServer(Serving["AsyncInterceptor"]):
 
     def _begin(self, session: Session, client: _Client, call: Call) -> None:
         client.running += 1
-        task = self._eager.run(self._run(session, client, call), client.context)
+        running = _Running()
+        task = self._eager.run(self._run(session, client, call, running), client.context)
         if task is not None:
+            client.calls[call.key] = running
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, session: Session, client: _Client, call: Call) -> None:
+    async def _run(self, session: Session, client: _Client, call: Call, running: _Running) -> None:
         try:
             if session not in self._sessions:  # it ended before the call began
                 return
             if call.feed is not None:
                 await self._serve_piped(session, client, call, call.feed)
                 return
-            await self._send(session, client, call, await _answer(session, call))
+            await self._send(session, client, call, await running.answer(session, call))
         except Ended as end:
             note_end(session.caller, end)
             client.over = True
         finally:
             client.running -= 1
+            if client.calls.get(call.key) is running:
+                del client.calls[call.key]
             if client.over:
                 self._finish(session, client)
             else:
@@ -263,8 +304,10 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 await _room(session)
 
     def _finish(self, session: Session, client: _Client) -> None:
-        """End a connection once its calls have: a client may have closed its half only, and what they use stays."""
+        """End a connection once its calls have, which nobody waits for any more; what they use stays until then."""
         client.over = True
+        for running in client.calls.values():
+            running.give_up()
         if not client.running:
             self._end(session)
         elif session in self._sessions:
@@ -293,14 +336,10 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             session.end()
 
 
-async def _answer(session: Session, call: Call) -> Answer:
-    """Run a call. A method that lets a cancellation out which was not its task's has failed like any other."""
-    try:
-        return await dispatch.answer_async(call.method, call.stub, call.encoding, session.contexts)
-    except asyncio.CancelledError:
-        if _is_cancelled():
-            raise
-        return CallCancelled(NCA_CANCEL, ran=Ran.YES)
+def _give_up(client: _Client, key: int) -> None:
+    running = client.calls.get(key)
+    if running is not None:
+        running.give_up()
 
 
 def _is_cancelled() -> bool:

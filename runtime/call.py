@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ DEFAULT_TIMEOUT: Final = 30.0
 
 _deadline: ContextVar[float | None] = ContextVar("lrpc deadline", default=None)
 _caller: ContextVar[Caller | None] = ContextVar("lrpc caller", default=None)
+_test_cancel: ContextVar[Callable[[float], bool] | None] = ContextVar("lrpc test for a cancel", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,23 @@ def peer() -> str:
     return "" if current is None else str(current)
 
 
-def set_caller(current: Caller) -> None:
-    """Say who the calls in this context come from; the server's business."""
+def call_cancelled(wait: float = 0.0) -> bool:
+    """Has the client given up the call that runs now, or gone away? RpcServerTestCancel, for blocking methods.
+
+    wait: seconds to wait for that, so that a method may write `if lrpc.call_cancelled(1.0)` where it would have slept.
+    A method that stops early may raise anything, lrpc.CallCancelled for one: nobody reads it. LookupError outside of
+    a blocking method; one of an asyncio server is cancelled as a task.
+    """
+    test = _test_cancel.get()
+    if test is None:
+        raise LookupError("lrpc.call_cancelled() is for the blocking methods of a server, while they serve a call")
+    return test(wait)
+
+
+def set_caller(current: Caller, test_cancel: Callable[[float], bool] | None = None) -> None:
+    """Say who the calls in this context come from, and how they learn that they are given up; the server's business."""
     _caller.set(current)
+    _test_cancel.set(test_cancel)
 
 
 @contextmanager

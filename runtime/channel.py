@@ -12,7 +12,8 @@ from __future__ import annotations
 import select
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from .call import ends, remaining
@@ -64,13 +65,31 @@ def ended(error: RpcError) -> RpcError:
     return kind(str(error))
 
 
-class BlockingChannel:
-    """Calls that block. timeout: seconds that a call may take, unless `deadline` says less."""
+def late(outcome: Outcome | None) -> DeadlineExceeded:
+    """The error of a call whose time is over, and what its answer says of it if one came all the same."""
+    if outcome is None:
+        return DeadlineExceeded("no answer in time")
+    if isinstance(outcome, RpcError):
+        return DeadlineExceeded(f"no answer in time; then: {outcome}", ran=outcome.ran)
+    dropped(outcome)
+    return DeadlineExceeded("the answer came too late", ran=Ran.YES)
 
-    def __init__(self, wire: Wire, timeout: float) -> None:
+
+class BlockingChannel:
+    """Calls that block. timeout: seconds that a call may take, unless `deadline` says less.
+
+    cancel_timeout: seconds that the server's last word is waited for, when a call's time is over (C706 6.1.8).
+    """
+
+    def __init__(self, wire: Wire, timeout: float, cancel_timeout: float = 0.0) -> None:
         self.encoding: Encoding = wire.encoding
         self._wire = wire
         self._timeout = timeout
+        self._cancel_timeout = cancel_timeout
+        self._single = None if wire.multiplex else threading.Lock()
+        """Held over each call, where the server takes one at a time."""
+        if self._single is not None:
+            self.call = self._singly  # type: ignore[method-assign]
         self._sending = wire.sending
         self._reading = threading.Lock()
         self._waiting: dict[int, _Slot] = {}
@@ -89,7 +108,11 @@ class BlockingChannel:
             exchanged = self._wire.exchange(opnum, parts, timeout)
             if exchanged is not None:
                 key, arrived = exchanged
-                return arrived if isinstance(arrived, tuple) else settled(self._read(key, None, timeout, arrived))
+                if isinstance(arrived, tuple):
+                    return arrived
+                if arrived is None:
+                    raise self._late(key, None)
+                return settled(self._read(key, None, timeout, arrived))
             if self._sending.acquire(False):
                 return settled(self._alone(opnum, parts, timeout))
         except RpcError as error:
@@ -101,6 +124,23 @@ class BlockingChannel:
             if self._waiting:
                 self._promote()
         return self._together(opnum, parts, timeout)  # somebody else is sending
+
+    def _singly(self, opnum: int, parts: Sequence[Octets]) -> Reply:
+        """A call to a server that takes one at a time."""
+        self._take_single(remaining(self._timeout))
+        try:
+            return BlockingChannel.call(self, opnum, parts)
+        finally:
+            self._give_single()
+
+    def _take_single(self, timeout: float) -> None:
+        self._refuse_owner()
+        if self._single is not None and not self._single.acquire(timeout=timeout):
+            raise DeadlineExceeded("another call still runs, and the server takes one at a time", ran=Ran.NO)
+
+    def _give_single(self) -> None:
+        if self._single is not None:
+            self._single.release()
 
     def close(self) -> None:
         """Give up the connection; calls that wait fail."""
@@ -115,11 +155,13 @@ class BlockingChannel:
     def take_turns(self, timeout: float) -> None:
         """Have the connection to oneself, once the calls that read or send have had their turns."""
         until = time.monotonic() + timeout
-        self._refuse_owner()
-        if not self._sending.acquire(timeout=timeout):
+        self._take_single(timeout)
+        if not self._sending.acquire(timeout=max(until - time.monotonic(), 0)):
+            self._give_single()
             raise DeadlineExceeded("another call was still being sent", ran=Ran.NO)
         if not self._reading.acquire(timeout=max(until - time.monotonic(), 0)):
             self._sending.release()
+            self._give_single()
             raise DeadlineExceeded("another call was still being read", ran=Ran.NO)
         self._owner = threading.get_ident()
         if self._broken is not None:
@@ -131,6 +173,7 @@ class BlockingChannel:
         self._owner = None
         self._reading.release()
         self._sending.release()
+        self._give_single()
         if self._waiting:
             self._promote()
 
@@ -191,9 +234,11 @@ class BlockingChannel:
                     finally:
                         self._reading.release()
                 elif not slot.wake.acquire(timeout=left) and slot.outcome is None:
-                    self._abandon(key)
-                    raise DeadlineExceeded("no answer in time")
+                    raise self._late(key, slot, reading=False)
             return slot.outcome
+        except KeyboardInterrupt:
+            self._abandon(key)
+            raise
         finally:
             slot.outcome = None
             self._waiting.pop(key, None)
@@ -212,12 +257,38 @@ class BlockingChannel:
                 arrived = self._wire.receive(left)
                 left = until - time.monotonic()
             return outcome
-        except (DeadlineExceeded, KeyboardInterrupt):  # the answer may still come, to nobody
+        except DeadlineExceeded:
+            raise self._late(key, slot) from None
+        except KeyboardInterrupt:
             self._abandon(key)
             raise
         except RpcError as error:
             self._break(error)
             raise
+
+    def _late(self, key: int, slot: _Slot | None, *, reading: bool = True) -> DeadlineExceeded:
+        """No answer in time: the server is asked to end the call, and what it then says tells whether it ran."""
+        outcome: Outcome | None = None
+        cancelled = self._cancel_timeout > 0 and self._tell(self._wire.cancel, key)
+        if cancelled and reading:
+            outcome = self._last_word(key, slot)
+        elif cancelled and slot is not None:
+            slot.wake.acquire(timeout=self._cancel_timeout)
+            outcome = slot.outcome
+        if outcome is None:
+            self._abandon(key, cancelled=cancelled)
+        return late(outcome)
+
+    def _last_word(self, key: int, slot: _Slot | None) -> Outcome | None:
+        until = time.monotonic() + self._cancel_timeout
+        try:
+            while (left := until - time.monotonic()) > 0 and (slot is None or slot.outcome is None):
+                outcome = self._sort(key, self._wire.receive(left))
+                if outcome is not None:
+                    return outcome
+        except DeadlineExceeded:
+            return None
+        return None if slot is None else slot.outcome
 
     def _sort(self, key: int, arrivals: list[Arrival]) -> Outcome | None:
         """Hand outcomes to those who wait; the one of `key` is returned."""
@@ -326,16 +397,20 @@ class BlockingChannel:
         if isinstance(error, ConnectionLost | ProtocolError):
             self._break(error)
 
-    def _abandon(self, key: int) -> None:
-        """Tell the server, unless that would have to wait for a call that is being sent."""
+    def _abandon(self, key: int, *, cancelled: bool = False) -> None:
+        self._tell(partial(self._wire.abandon, cancelled=cancelled), key)
+
+    def _tell(self, word: Callable[[int], None], key: int) -> bool:
+        """Say something of a call, unless that would have to wait for another that is being sent."""
         if not self._sending.acquire(False):
-            return
+            return False
         try:
-            self._wire.abandon(key)
+            word(key)
         except RpcError as error:
             self._break(error)
         finally:
             self._sending.release()
+        return True
 
     def _break(self, error: RpcError) -> None:
         """The connection is over: everybody who waits learns why."""

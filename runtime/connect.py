@@ -19,6 +19,7 @@ from .endpoints import capture_of, open_wire
 from .journal import note
 from .locate import candidates
 from .ndr.strictness import DEFAULT, Strictness
+from .policy import Policy
 from .status import DeadlineExceeded, Ran, RpcError, ServerUnavailable
 from .stub import AsyncClient, Client, Interface
 from .wire import Wire
@@ -61,6 +62,7 @@ def connect(
     capture: str | os.PathLike[str] | None = ...,
     interceptors: Sequence[Interceptor] = ...,
     strictness: Strictness = ...,
+    policy: Policy = ...,
 ) -> C: ...
 @overload
 def connect(
@@ -73,6 +75,7 @@ def connect(
     capture: str | os.PathLike[str] | None = ...,
     interceptors: Sequence[AsyncInterceptor] = ...,
     strictness: Strictness = ...,
+    policy: Policy = ...,
 ) -> Connecting[A]: ...
 def connect(
     client: type[C] | type[A],
@@ -84,6 +87,7 @@ def connect(
     capture: str | os.PathLike[str] | None = None,
     interceptors: Sequence[Callable[..., Any]] = (),
     strictness: Strictness = DEFAULT,
+    policy: Policy = Policy(),  # noqa: B008 -- frozen
 ) -> C | Connecting[A]:
     r"""A client for the server at `target`.
 
@@ -92,7 +96,7 @@ def connect(
     seconds that connecting, and later each call, may take. object: the object UUID that calls are for. capture: a
     pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE. interceptors: callables
     around each call, the first outermost (docs/interceptors.md). strictness: which checks of MS-RPCE 3.1.1.5.3
-    responses pass, and what is overlooked.
+    responses pass, and what is overlooked. policy: what is done when a call goes wrong (docs/calls.md).
 
     Raises InvalidBinding, ServerUnavailable, AccessDenied, BindRefused, DeadlineExceeded; TypeError for the client
     of an interface of objects; OSError for a file that cannot be had.
@@ -100,9 +104,11 @@ def connect(
     client.interface.require_calls()
     bounds = limits or Limits()
     if issubclass(client, AsyncClient):
-        return Connecting(client, target, timeout, object, bounds, capture, interceptors, strictness)
+        return Connecting(client, target, timeout, object, bounds, capture, interceptors, strictness, policy)
     wire, info = reach(client.interface, target, timeout, object, bounds, capture)
-    return _intercepted(client(BlockingChannel(wire, timeout), info, strictness), interceptors, timeout)
+    return _intercepted(
+        client(BlockingChannel(wire, timeout, policy.cancel_timeout), info, strictness), interceptors, timeout
+    )
 
 
 class Connecting(Generic[A]):
@@ -118,10 +124,12 @@ class Connecting(Generic[A]):
         capture: str | os.PathLike[str] | None,
         interceptors: Sequence[AsyncInterceptor],
         strictness: Strictness,
+        policy: Policy,
     ) -> None:
         self._client = client
         self._interceptors = interceptors
         self._strictness = strictness
+        self._policy = policy
         self._arguments = client.interface, target, timeout, object, limits, capture
         self._timeout = timeout
         self._connected: A | None = None
@@ -150,7 +158,7 @@ class Connecting(Generic[A]):
         except asyncio.CancelledError:
             reaching.add_done_callback(_unwanted)
             raise
-        client = self._client(AsyncioChannel(wire, self._timeout), info, self._strictness)
+        client = self._client(AsyncioChannel(wire, self._timeout, self._policy.cancel_timeout), info, self._strictness)
         return _intercepted(client, self._interceptors, self._timeout)
 
 

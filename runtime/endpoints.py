@@ -18,10 +18,11 @@ from .call import Limits
 from .contexts import AssociationGroups, ContextTable
 from .dispatch import Registry
 from .lrpc_session import LrpcSession
+from .lrpc_wire import LrpcWire
 from .pdu_session import PduSession
 from .session import Session
 from .status import AccessDenied, InvalidBinding, ListenError, Ran, RpcError, ServerUnavailable
-from .wire import LrpcWire, PduWire, Wire
+from .wire import PduWire, Wire
 
 if TYPE_CHECKING:
     from .capture.capturing import Capture

@@ -12,17 +12,18 @@ from ..transports import alpc
 from ..transports import errors as transport
 from . import dispatch, ncalrpc, plain
 from .call import Limits, Traffic
+from .cancelling import Cancelling
 from .contexts import ContextTable
 from .dispatch import Method, Registry
 from .ended import Ended, Malformed
 from .journal import note
+from .lrpc_wire import fill
 from .ndr.layout import Encoding
 from .pipes.piped_calls import PipedCalls, sending
 from .pipes.piping import Piece
 from .session import BURST, SEND_TIMEOUT, Answer, Call, caller_of, offers
 from .status import RPC_S_PROCNUM_OUT_OF_RANGE, RPC_S_UNKNOWN_IF, RPC_X_BAD_STUB_DATA, Fault, Ran, RpcError
 from .stub import Octets
-from .wire import fill
 
 
 class LrpcSession:
@@ -36,6 +37,8 @@ class LrpcSession:
         self.burst = BURST
         self.contexts = ContextTable(uuid4, limits.max_contexts)
         self._piped = PipedCalls(self, limits, message_mode=True)
+        self._pending = self._piped.pending
+        self.cancelling = Cancelling(self, self._pending, limits.max_calls)
         self._unwanted = 0
         """Octets of requests with pipes that came when their calls were over."""
         self._patient = patient
@@ -68,6 +71,8 @@ class LrpcSession:
                     continue
                 if reply is None:
                     self._serve_message(port.understood(frame))
+                else:
+                    self._serve_pending()
                 frame = port.receive_frame()
         except transport.TransportError as error:
             raise Ended(str(error)) from error
@@ -80,12 +85,15 @@ class LrpcSession:
         self._serve_calls(self._understood(message))
 
     def _serve_calls(self, calls: Sequence[Call]) -> None:
-        for call in calls:
-            self._serve_call(call)
-        while self._piped.pending:
-            self._serve_call(self._piped.pending.popleft())
+        self._pending += calls
+        self._serve_pending()
+
+    def _serve_pending(self) -> None:
+        while self._pending:
+            self._serve_call(self._pending.popleft())
 
     def _serve_call(self, call: Call) -> None:
+        self.cancelling.now = call.key
         if call.feed is not None:
             self._piped.serve(call, call.feed)
         else:
@@ -103,11 +111,12 @@ class LrpcSession:
         run = self._runners.get((binding_id, opnum)) or self._runner(binding_id, opnum)
         if run is None:
             return None
+        self.cancelling.now = call_id
         traffic = self.traffic
         traffic.calls_in += 1
         traffic.packets_in += 1
         answer = run(stub)
-        if type(answer) is list and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE:
+        if type(answer) is list and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE and not self._pending:
             traffic.packets_out += 1
             return plain.response(self._port.client_id, message_id, call_id, answer[0])
         self._reply(message_id, *self._composed(call_id, answer))
@@ -168,6 +177,7 @@ class LrpcSession:
             self._go_on(event)
         elif isinstance(event, ncalrpc.Cancelled):
             self._piped.cancel(event.call_id)
+            self.cancelling.give_up(event.call_id, [])
         elif isinstance(event, ncalrpc.UnboundRequest):
             fault = Fault(RPC_S_UNKNOWN_IF, ran=Ran.NO)
             return [Call(event.call_id, 0, fault, b"", Encoding.NDR, message)]

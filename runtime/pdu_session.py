@@ -13,6 +13,7 @@ from ..transports import errors as transport
 from ..transports.seam import Connection
 from . import dispatch, ncacn
 from .call import Limits, Traffic
+from .cancelling import Cancelling
 from .contexts import AssociationGroup, AssociationGroups, ContextTable
 from .dispatch import Method, Registry
 from .ended import Ended, Malformed, paused
@@ -52,6 +53,8 @@ class PduSession:
         """What has been looked up, by context id and opnum: what a context id means never changes."""
         self._runners: dict[tuple[int, int], Callable[[Octets], Answer]] = {}
         """What serves plain calls, by the same."""
+        self._pending = self._piped.pending
+        self.cancelling = Cancelling(self, self._pending, limits.max_calls)
         self._half_sent = False
         self._behind = b""
         """What the engine says while an answer is half sent: it goes behind."""
@@ -94,14 +97,18 @@ class PduSession:
         self.traffic.octets_in += len(octets)
         self.traffic.calls_in += 1
         self._flush()
+        self.cancelling.now = event.call_id
         for piece in self._composed(event.call_id, event.context_id, run(event.stub)):
             self._connection.send(piece, SEND_TIMEOUT)
+        self._serve_pending()
 
     def _serve_calls(self, calls: Sequence[Call]) -> None:
-        for call in calls:
-            self._serve_call(call)
-        while self._piped.pending:
-            self._serve_call(self._piped.pending.popleft())
+        self._pending += calls
+        self._serve_pending()
+
+    def _serve_pending(self) -> None:
+        while self._pending:
+            self._serve_call(self._pending.popleft())
 
     def _runner(self, event: ncacn.RequestReceived) -> Callable[[Octets], Answer] | None:
         """What runs a call that came whole, and alone; None when there is more to it than its method."""
@@ -117,6 +124,7 @@ class PduSession:
         return run
 
     def _serve_call(self, call: Call) -> None:
+        self.cancelling.now = call.key
         if call.feed is not None:
             self._piped.serve(call, call.feed)
         else:
@@ -176,8 +184,9 @@ class PduSession:
                     self._piped.go_on(event.call_id, event.stub, last=event.last)
                 elif isinstance(event, ncacn.RequestBegun):
                     calls.append(self._call(event))
-                elif isinstance(event, ncacn.Orphaned):
-                    self._piped.cancel(event.call_id)
+                elif isinstance(event, ncacn.Orphaned | ncacn.CancelReceived):
+                    self._piped.cancel(event.call_id, orphaned=isinstance(event, ncacn.Orphaned))
+                    self.cancelling.give_up(event.call_id, calls)
                 elif isinstance(event, ncacn.BindRequested):
                     self._bind(event)
                 elif isinstance(event, ncacn.ConnectionFailed):

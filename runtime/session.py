@@ -16,6 +16,7 @@ from ..transports import alpc
 from ..transports.seam import Peer
 from . import ncacn, ncalrpc
 from .call import Caller, Traffic
+from .cancelling import Cancelling
 from .contexts import ContextTable
 from .dispatch import Method, Registry
 from .journal import note
@@ -63,6 +64,8 @@ class Session(Protocol):
     """What has gone over the connection."""
     burst: int
     """How often to receive before other connections have their turn; once is all there is of a byte stream."""
+    cancelling: Cancelling
+    """The calls that its client gives up."""
 
     def serve_next(self, timeout: float | None) -> None:
         """Wait for what comes next and serve it: blocking methods only."""

@@ -1,7 +1,7 @@
 """A client's engine on a transport: calls go out, outcomes come in. One thread at a time sends, one receives.
 
-`LrpcWire` speaks LRPC through an ALPC port, `PduWire` the connection-oriented protocol through any other
-connection. `channel.py` shares a wire between callers; the server's side is `session.py`.
+`PduWire` speaks the connection-oriented protocol through a byte stream or message pipe, `LrpcWire` (`lrpc_wire.py`)
+LRPC through an ALPC port. `channel.py` shares a wire between callers; the server's side is `session.py`.
 
 Rules:
 - what a wire raises is of `status.py`; errors of the engines and transports end here;
@@ -15,14 +15,13 @@ import select
 import threading
 import time
 from collections.abc import Generator, Sequence
-from functools import partial
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from ..transports import alpc
 from ..transports import errors as transport
 from ..transports.seam import Connection
-from . import ncacn, ncalrpc, plain
+from . import ncacn
 from .call import Limits
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
@@ -35,7 +34,6 @@ from .status import (
     RpcError,
     ServerTooBusy,
     fault,
-    fault_name,
 )
 from .stub import Interface, Octets, Reply
 
@@ -43,14 +41,15 @@ Outcome = Reply | Part | RpcError
 Arrival = tuple[int, Outcome]
 """The key of a call and how it ended, or for a call with pipes how it goes on."""
 
+Exchanged = tuple[int, Reply | list[Arrival] | None]
+"""The key of a call, and its reply by itself, or whatever else came next; None: nothing came in time."""
+
 PIPE_FRAGMENT: Final = 4280
 TCP_FRAGMENT: Final = 5840
 PLAIN: Final = 1024
 """Octets of a plain call over the network: every server takes it in one fragment."""
 FALSE_ROOM: Final = 0.001
 """Seconds to wait where room was promised and there was none: the descriptor of `memory` always promises."""
-PLAIN_SEND: Final = 0.001
-"""Seconds that a plain call may wait for room before it is sent the longer way. (Constant: setting it is a call.)"""
 
 
 class Message(NamedTuple):
@@ -103,6 +102,11 @@ class Wire(PipeWire, Protocol):
     sending: threading.Lock
     """Held over `compose` and `transmitting`."""
 
+    @property
+    def multiplex(self) -> bool:
+        """Calls may overlap."""
+        ...
+
     def bind(self, interface: Interface, timeout: float) -> None:
         """Ask for an interface. BindRefused when the server does not grant it."""
         ...
@@ -118,13 +122,20 @@ class Wire(PipeWire, Protocol):
         """
         ...
 
-    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]] | None:
-        """Send a call and receive what arrives next, where one step does both: its reply by itself, or whatever
-        else it is. None: that way is closed to this call, and nothing has happened. Abandons it if it fails."""
+    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
+        """Send a call and receive what arrives next, where one step does both.
+
+        None: that way is closed to this call, and nothing has happened.
+        """
         ...
 
-    def abandon(self, key: int) -> None:
-        """Nobody waits for this call any more: what still comes of it is dropped."""
+    def cancel(self, key: int) -> None:
+        """Ask the server to end a call, if there is room to ask. It is answered all the same."""
+        ...
+
+    def abandon(self, key: int, *, cancelled: bool = False) -> None:
+        """Nobody waits for this call any more: what still comes of it is dropped. The server is told that, and to end
+        it, unless it was `cancelled`. Raises ConnectionLost where the protocol has no way to go on after that."""
         ...
 
     def fileno(self) -> int:
@@ -157,156 +168,6 @@ def ready(descriptor: int, events: int, seconds: float) -> int:
     return next((found for _, found in poll.poll(math.ceil(seconds * 1000))), 0)
 
 
-class LrpcWire:
-    """LRPC through an ALPC port. A call's key is its call id, which its messages carry as message id too."""
-
-    def __init__(self, port: alpc.CommunicationPort, limits: Limits, object: UUID | None = None) -> None:
-        self.encoding = Encoding.NDR
-        self.sending = threading.Lock()
-        self.message_mode = True
-        self.port = port
-        self._client_id = port.client_id
-        self._max_response = limits.max_response
-        self._object = object
-        self._association = ncalrpc.ClientAssociation()
-        self._binding_id = 0
-
-    def bind(self, interface: Interface, timeout: float) -> None:
-        """Ask for an interface, in NDR 2.0: the shorter of the two."""
-        syntax = ncalrpc.SyntaxId(interface.uuid, *interface.version)
-        try:
-            self.port.send_message(self._association.bind(syntax, ncalrpc.TransferSyntax.NDR), timeout=timeout)
-            message = self.port.receive_message(timeout)
-        except transport.TransportError as error:
-            raise lost(error, sent=False) from error
-        if message.type == alpc.LPC_PORT_CLOSED:
-            raise ConnectionLost("the server closed the port while it was bound", ran=Ran.NO)
-        event = self._association.receive(message.data, message.view)
-        if not isinstance(event, ncalrpc.Bound):
-            raise ProtocolError(f"a bind was answered by {event}", ran=Ran.NO)
-        if event.status:
-            raise BindRefused(f"{interface.name}: {fault_name(event.status)}")
-        self._binding_id = event.binding_id
-
-    def compose(self, opnum: int, parts: Sequence[Octets]) -> Message:
-        """A request; one that is large goes into a view of the port's section."""
-        key = self._association.next_call_id()
-        data, in_view, size = self._association.request(key, self._binding_id, opnum, parts, self._object)
-        return Message(key, (data,), None if in_view is None else fill(self.port, in_view, size))
-
-    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]] | None:
-        """Send a plain call and receive what arrives next."""
-        if self._object is not None or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE:
-            return None
-        key = self._association.next_call_id()
-        try:
-            frame = plain.request(self._client_id, key, self._binding_id, opnum, parts[0])
-            answer = self.port.send_wait_receive(frame, PLAIN_SEND, timeout)
-            stub = plain.read_response(answer, key)
-            if stub is not None:
-                return key, (stub, self.encoding, None)
-            return key, self._arrived(self.port.understood(answer, timeout))
-        except transport.TransportError as error:
-            if isinstance(error, transport.TimedOut) and not error.sent:
-                return None
-            raise lost(error) from error
-
-    def transmitting(self, message: Message) -> Generator[int]:
-        """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""
-        try:
-            while not self.port.send_message_now(message.pieces[0], message.key, alpc.LPC_REQUEST, message.view):
-                yield 0
-        except transport.TransportError as error:
-            self._unsent(message)
-            raise lost(error, sent=False) from error
-        except GeneratorExit:
-            self._unsent(message)
-            raise
-
-    def begin(self, opnum: int) -> int:
-        """A call with pipes."""
-        key = self._association.next_call_id()
-        self._association.begin(key, self._binding_id, opnum, self._object)
-        return key
-
-    def more(self, key: int, piece: Piece) -> list[bytes]:
-        """The messages of the next piece of its request."""
-        return self._association.more(key, b"".join(piece.octets), last=piece.last)
-
-    def given_up(self, key: int) -> bytes:
-        """A message that cancels it, unless it has ended at both ends or was never begun."""
-        return self._association.give_up(key)
-
-    def send_now(self, octets: Octets) -> int:
-        """Send one message of the call with pipes, if there is room; the message id is that of its call."""
-        try:
-            return len(octets) if self.port.send_message_now(octets, ncalrpc.call_id_of(octets)) else 0
-        except transport.TransportError as error:
-            raise lost(error) from error
-
-    def _unsent(self, message: Message) -> None:
-        if message.view is not None:
-            self.port.discard(message.view)
-
-    def receive(self, timeout: float) -> list[Arrival]:
-        """What arrives next."""
-        try:
-            return self._arrived(self.port.receive_message(timeout))
-        except transport.TransportError as error:
-            raise lost(error) from error
-
-    def receive_now(self) -> list[Arrival] | None:
-        """What has arrived."""
-        try:
-            message = self.port.receive_message_now()
-        except transport.TransportError as error:
-            raise lost(error) from error
-        return None if message is None else self._arrived(message)
-
-    def _arrived(self, message: alpc.PortMessage) -> list[Arrival]:
-        if message.type == alpc.LPC_PORT_CLOSED:
-            raise ConnectionLost("the server closed the port or died")
-        event = self._association.receive(message.data, message.view)
-        release = None if message.view is None else partial(self.port.release, message)
-        key = message.message_id
-        if isinstance(event, ncalrpc.ResponseReceived) and event.call_id == key:
-            if len(event.stub) > self._max_response:
-                raise ProtocolError(f"a response of {len(event.stub)} octets, the most is {self._max_response}")
-            return [(key, (event.stub, self.encoding, release))]
-        if isinstance(event, ncalrpc.ResponsePart) and event.call_id == key:
-            return [(key, Part(event.stub, self.encoding, None, last=False))]
-        if event is None:  # of a call that was given up
-            return []
-        if isinstance(event, ncalrpc.FaultReceived):
-            return [(key, fault(event.status, did_not_execute=event.did_not_execute))]
-        reason = event.reason if isinstance(event, ncalrpc.Failed) else f"an answer that was not asked for: {event}"
-        raise ProtocolError(reason)
-
-    def abandon(self, key: int) -> None:
-        """Nothing to do: an answer that nobody waits for is dropped by the channel."""
-
-    def fileno(self) -> int:
-        """The port's descriptor."""
-        return self.port.fileno()
-
-    def close(self) -> None:
-        """Close the port."""
-        self.port.close()
-
-
-def fill(port: alpc.CommunicationPort, parts: Sequence[Octets], size: int) -> alpc.View:
-    """A view of the port's section with `parts` in it, one after the other."""
-    try:
-        view = port.allocate(size)
-    except transport.TransportError as error:
-        raise lost(error, sent=False) from error
-    offset = 0
-    for part in parts:
-        view.buffer[offset : offset + len(part)] = part
-        offset += len(part)
-    return view
-
-
 class PduWire:
     """The connection-oriented protocol through a byte stream or a message pipe."""
 
@@ -322,12 +183,24 @@ class PduWire:
         self._engine = threading.Lock()
         """Over the association, which takes one thread at a time: one may send while another receives."""
 
+    @property
+    def multiplex(self) -> bool:
+        """Calls may overlap: the bind has settled it."""
+        return self._association.multiplex
+
+    @property
+    def _keeps(self) -> bool:
+        """The server keeps the connection when it is told that nobody waits for a call."""
+        return bool(self._association.features & ncacn.KEEP_CONNECTION_ON_ORPHAN)
+
     def bind(self, interface: Interface, timeout: float) -> None:
         """Ask for an interface in NDR 2.0."""
         syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
+        context = ncacn.ContextRequest(0, syntax, [ncacn.NDR])
+        features = ncacn.ContextRequest(1, syntax, [ncacn.feature_syntax(ncacn.KEEP_CONNECTION_ON_ORPHAN)])
         until = time.monotonic() + timeout
         try:
-            self.connection.send(self._association.bind([ncacn.ContextRequest(0, syntax, [ncacn.NDR])]), timeout)
+            self.connection.send(self._association.bind([context, features]), timeout)
             while not (events := self._read(until - time.monotonic())):
                 if time.monotonic() > until:
                     raise DeadlineExceeded("the answer to a bind does not end", ran=Ran.NO)
@@ -403,7 +276,10 @@ class PduWire:
     def given_up(self, key: int) -> bytes:
         """What tells the server that nobody waits for a call, or that no more of it comes; empty if it knows."""
         with self._engine:
-            return self._association.orphan(key)
+            octets = self._association.orphan(key)
+        if octets and not self._keeps:
+            raise ConnectionLost("a call was given up at a server that does not keep the connection")
+        return octets
 
     def send_now(self, octets: Octets) -> int:
         """How many octets, of one message or several, have gone without waiting."""
@@ -417,7 +293,7 @@ class PduWire:
         with self._engine:
             self._association.orphan(message.key)
 
-    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> tuple[int, Reply | list[Arrival]] | None:
+    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next. Only while the server has no other: so it reads, and there
         is no waiting for room."""
         if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None or not self.sending.acquire(False):
@@ -431,7 +307,8 @@ class PduWire:
         try:
             events = self._read(timeout)
         except transport.TransportError as error:
-            self._give_up(key)
+            if isinstance(error, transport.TimedOut):
+                return key, None
             raise lost(error) from error
         except KeyboardInterrupt:
             self._give_up(key)
@@ -503,10 +380,26 @@ class PduWire:
                 raise ProtocolError(event.reason)
         return arrivals
 
-    def abandon(self, key: int) -> None:
-        """Tell the server that nobody waits, if there is room to tell it; drop what still comes."""
+    def cancel(self, key: int) -> None:
+        """Ask the server to end a call, if there is room to ask."""
         with self._engine:
-            octets = self._association.orphan(key)
+            octets = self._association.cancel(key)
+        self._say(octets)
+
+    def abandon(self, key: int, *, cancelled: bool = False) -> None:
+        """Tell the server that nobody waits, if there is room to tell it; drop what still comes.
+
+        Only a server that keeps the connection is told so (MS-RPCE 3.3.1.5.10); one that does not is asked to end the
+        call, and where it takes one call at a time the connection ends.
+        """
+        with self._engine:
+            asked = b"" if cancelled else self._association.cancel(key)
+            orphaned = self._association.orphan(key)
+        self._say(asked + orphaned if self._keeps else asked)
+        if orphaned and not (self._keeps or self._association.multiplex):
+            raise ConnectionLost("a call was given up at a server that takes one at a time")
+
+    def _say(self, octets: bytes) -> None:
         try:
             taken = self.connection.send_now(octets) if octets else 0
         except transport.TransportError as error:

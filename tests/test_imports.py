@@ -25,7 +25,7 @@ WORLD = frozenset(
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"transports"}),
     frozenset({"runtime.ndr"}),
-    frozenset({"runtime.binding", "runtime.status", "runtime.classes", "runtime.journal", "runtime.eager"}),
+    frozenset({"runtime.binding", "runtime.status", "runtime.classes", "runtime.journal", "runtime.eager", "runtime.policy"}),
     frozenset({"runtime.mapper.towers"}),
     frozenset({"runtime.mapper.endpoint_map"}),
     frozenset({"runtime.contexts", "runtime.ncacn", "runtime.ncalrpc", "runtime.automation"}),
@@ -41,6 +41,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.plain",
             "runtime.pipes",
             "runtime.wire",
+            "runtime.lrpc_wire",
+            "runtime.cancelling",
             "runtime.dispatch",
             "runtime.ended",
             "runtime.session",

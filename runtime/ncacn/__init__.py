@@ -14,6 +14,7 @@ from .client import ClientAssociation
 from .constants import (
     CONCURRENT_MULTIPLEX,
     DID_NOT_EXECUTE,
+    KEEP_CONNECTION_ON_ORPHAN,
     MAYBE,
     ContextOutcome,
     FaultStatus,
@@ -47,6 +48,7 @@ from .syntax import NDR, NDR64, SyntaxId, feature_syntax
 __all__ = [
     "CONCURRENT_MULTIPLEX",
     "DID_NOT_EXECUTE",
+    "KEEP_CONNECTION_ON_ORPHAN",
     "MAYBE",
     "NDR",
     "NDR64",

@@ -84,7 +84,8 @@ class ClientAssociation:
     max_fragment: the size of fragment that is offered, 5840 for TCP, 4280 for pipes. order: the byte order
     of what is sent. multiplex: whether to ask for calls that overlap.
 
-    contexts: what has been accepted so far, by context id.
+    contexts: what has been accepted so far, by context id. features: the bind-time features that were granted
+    (MS-RPCE 2.2.2.14).
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class ClientAssociation:
         multiplex: bool = True,
     ) -> None:
         self.contexts: dict[int, Context] = {}
+        self.features = 0
         self._limits = limits
         self._order: Order = order
         self._max_fragment = max_fragment
@@ -371,6 +373,8 @@ class ClientAssociation:
                 self.contexts[item.context_id] = Context(item.abstract, result.transfer)
             elif result.outcome == ContextOutcome.NEGOTIATE_ACK and item.features is None:
                 raise PduError(f"context {item.context_id} did not ask for features")
+            elif result.outcome == ContextOutcome.NEGOTIATE_ACK:
+                self.features |= result.reason & (item.features or 0)
         self._asked = None
         alter = isinstance(answer, AlterContextResponse)
         if not alter:

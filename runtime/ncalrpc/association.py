@@ -255,6 +255,10 @@ class ClientAssociation(_Association):
         flow.sent = last
         return parts
 
+    def cancel(self, call_id: int) -> bytes:
+        """The message that asks the server to end a call. It is answered all the same."""
+        return messages.pack_cancel(call_id)
+
     def give_up(self, call_id: int) -> bytes:
         """The message that ends it; empty when it has ended at both ends, or never began."""
         flow, self._flow = self._flow, None

@@ -104,11 +104,11 @@ class PipedCalls:
             feed.put(stub, last=last)
         return feed is not None
 
-    def cancel(self, key: int) -> None:
-        """Its client has given it up."""
+    def cancel(self, key: int, *, orphaned: bool = True) -> None:
+        """Its client has given it up; orphaned: it does not wait for an answer either."""
         feed = self._feeds.get(key)
         if feed is not None:
-            feed.given_up = True
+            feed.given_up = feed.given_up or orphaned
             feed.fail(CallCancelled(ran=Ran.YES))
 
     def lose(self, why: object) -> None:
@@ -124,6 +124,11 @@ class PipedCalls:
     def full(self) -> bool:
         """A method reads more slowly than its client sends: nothing more is to be received."""
         return any(feed.full for feed in self._feeds.values())
+
+    @property
+    def _crowded(self) -> bool:
+        """Nothing more is received before some of the calls that wait have been served."""
+        return len(self.pending) >= self._limits.max_calls
 
     @property
     def half_sent(self) -> bool:
@@ -153,7 +158,7 @@ class PipedCalls:
     async def _respond(self, call: Call, feed: Feed, pieces: Pieces) -> None:
         look = 0.0
         async for piece in pieces:
-            if time.monotonic() >= look and not (feed.full or self.pending):
+            if time.monotonic() >= look and not (feed.full or self._crowded):
                 self._glance()
                 look = time.monotonic() + GLANCE
             if not self._exchange.wanted(call):
@@ -210,7 +215,7 @@ class PipedCalls:
         """Wait for room to send or something to read; was room promised?"""
         if left <= 0:
             raise self._slow("the client leaves its answers unread")
-        reading = not (self.pending or self.full)
+        reading = not (self._crowded or self.full)
         events = (select.POLLIN if reading else 0) | (0 if lied else select.POLLOUT)
         found = ready(self._exchange.fileno(), events, min(left, FALSE_ROOM) if lied else left)
         if found & ~select.POLLOUT and reading:

@@ -62,7 +62,7 @@ class ConnectionThreads:
                 session.end()
 
     def _serve(self, session: Session) -> None:
-        set_caller(session.caller)
+        set_caller(session.caller, session.cancelling.test)
         until = time.monotonic() + self._limits.handshake
         try:
             while not session.bound:

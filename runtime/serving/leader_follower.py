@@ -101,7 +101,7 @@ class LeaderFollower:
                 self._hurry()
 
     def _serve(self, session: Session, descriptor: int) -> None:
-        set_caller(session.caller)
+        set_caller(session.caller, session.cancelling.test)
         try:
             session.serve_now()
             self._epoll.modify(descriptor, self._armed)

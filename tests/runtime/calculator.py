@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import contextlib
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -70,6 +71,8 @@ class Calculator(rpc.Contract):
     def Forget(self) -> None: ...
     @abc.abstractmethod
     def Sum(self, values: Sequence[int], *, n: int = rpc.AUTO) -> int: ...
+    @abc.abstractmethod
+    def Linger(self, number: int) -> int: ...
 
 
 class AsyncCalculator(rpc.AsyncContract):
@@ -101,6 +104,8 @@ class AsyncCalculator(rpc.AsyncContract):
     async def Forget(self) -> None: ...
     @abc.abstractmethod
     async def Sum(self, values: Sequence[int], *, n: int = rpc.AUTO) -> int: ...
+    @abc.abstractmethod
+    async def Linger(self, number: int) -> int: ...
 
 
 class CalculatorClient(rpc.Client, Calculator):
@@ -146,6 +151,9 @@ class CalculatorClient(rpc.Client, Calculator):
     def Sum(self, values: Sequence[int], *, n: int = rpc.AUTO) -> int:
         return self._call(_Sum, n, values)
 
+    def Linger(self, number: int) -> int:
+        return self._call(_Linger, number)
+
 
 class AsyncCalculatorClient(rpc.AsyncClient, AsyncCalculator):
     async def Add(self, a: int, b: int) -> int:
@@ -189,6 +197,9 @@ class AsyncCalculatorClient(rpc.AsyncClient, AsyncCalculator):
 
     async def Sum(self, values: Sequence[int], *, n: int = rpc.AUTO) -> int:
         return await self._call(_Sum, n, values)
+
+    async def Linger(self, number: int) -> int:
+        return await self._call(_Linger, number)
 
 
 _TALLY = rpc.ContextHandle("TALLY", closed_by="Close")
@@ -240,10 +251,11 @@ _Sum: rpc.Operation[int] = rpc.Operation(
     rpc.In("values", rpc.ConformantArray(rpc.UniquePtr(rpc.Long), rpc.this.n)),
     returns=rpc.Long,
 )
+_Linger: rpc.Operation[int] = rpc.Operation(14, "Linger", rpc.In("number", rpc.Long), returns=rpc.Long)
 
 OPERATIONS = (
     _Add, _Divide, _Open, _Close, _Count, _Echo, _Describe, _Check, _Inspect, _Wait, _Who, _Misbehave, _Forget,
-    _Sum,
+    _Sum, _Linger,
 )  # fmt: skip
 
 CALCULATOR = UUID("a2c45d1e-0d0b-4c6e-9f2a-1b2c3d4e5f60")
@@ -313,6 +325,8 @@ class World:
         """Names of tallies, in the order they were closed."""
         self.entered: queue.Queue[int] = queue.Queue()
         """Numbers of `Wait` calls that run."""
+        self.given_up: queue.Queue[int] = queue.Queue()
+        """Numbers of `Linger` calls that learnt that nobody waits for them."""
         self.gates: dict[int, threading.Event] = {}
         self.data: list[Any] = []
         self.last: Any = None
@@ -391,6 +405,16 @@ class Service(Calculator):
     def Sum(self, values: Sequence[int], *, n: int = rpc.AUTO) -> int:
         return sum(values)
 
+    def Linger(self, number: int) -> int:
+        self.world.entered.put(number)
+        until = time.monotonic() + WATCHDOG
+        while not self.world.gate(number).is_set():
+            assert time.monotonic() < until
+            if lrpc.call_cancelled(0.01):
+                self.world.given_up.put(number)
+                raise lrpc.CallCancelled
+        return number
+
 
 def misbehave(how: str) -> Any:
     if how == "bug":
@@ -408,6 +432,14 @@ def misbehave(how: str) -> Any:
     return {"text": "not a number", "none": None, "large": 1 << 40}[how]
 
 
+async def through(awaitable: Coroutine[Any, Any, int]) -> None:
+    """Await it to its end, whoever cancels the task."""
+    task = asyncio.ensure_future(awaitable)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+
+
 class AsyncService(AsyncCalculator):
     def __init__(self, world: World) -> None:
         self.world = world
@@ -421,7 +453,7 @@ class AsyncService(AsyncCalculator):
 
     async def Open(self, name: str) -> Tally:
         if name.startswith("slow"):
-            await self.Wait(int(name[4:]))
+            await through(self.Wait(int(name[4:])))
         return self._plain.Open(name)
 
     async def Close(self, tally: Tally) -> None:
@@ -463,6 +495,13 @@ class AsyncService(AsyncCalculator):
 
     async def Sum(self, values: Sequence[int], *, n: int = rpc.AUTO) -> int:
         return sum(values)
+
+    async def Linger(self, number: int) -> int:
+        try:
+            return await self.Wait(number)
+        except asyncio.CancelledError:
+            self.world.given_up.put(number)
+            raise
 
 
 class Greeting(Greeter):

@@ -24,12 +24,14 @@ class WaxWire:
     """
 
     encoding = Encoding.NDR
+    multiplex = True
 
     def __init__(self) -> None:
         self._ours, self._theirs = socket.socketpair()
         self.arriving: deque[Any] = deque()
         self.sent: list[int] = []
         self.abandoned: list[int] = []
+        self.cancelled: list[int] = []
         self.full = 0
         self.gone = 0
         self.failing: lrpc.RpcError | None = None
@@ -58,6 +60,9 @@ class WaxWire:
         if isinstance(arrived, lrpc.RpcError):
             raise arrived
         return arrived
+
+    def cancel(self, key: int) -> None:
+        self.cancelled.append(key)
 
     def abandon(self, key: int) -> None:
         self.abandoned.append(key)

@@ -28,12 +28,14 @@ class WaxWire:
     """What a channel sends lands in `sent`; what a test puts in `arriving` is received."""
 
     encoding = Encoding.NDR
+    multiplex = True
 
     def __init__(self) -> None:
         self.sending = threading.Lock()
         self.sent: queue.Queue[tuple[int, bytes]] = queue.Queue()
         self.arriving: queue.Queue[Any] = queue.Queue()
         self.abandoned: list[int] = []
+        self.cancelled: list[int] = []
         self.closed = False
         self.failing: lrpc.RpcError | None = None
         self.full: list[int] = []
@@ -59,8 +61,7 @@ class WaxWire:
         try:
             return message.key, self.receive(timeout)
         except lrpc.DeadlineExceeded:
-            self.abandon(message.key)
-            raise
+            return message.key, None
 
     def receive(self, timeout: float) -> Any:
         try:
@@ -71,7 +72,10 @@ class WaxWire:
             raise arrived
         return arrived
 
-    def abandon(self, key: int) -> None:
+    def cancel(self, key: int) -> None:
+        self.cancelled.append(key)
+
+    def abandon(self, key: int, *, cancelled: bool = False) -> None:
         self.abandoned.append(key)
 
     def close(self) -> None:

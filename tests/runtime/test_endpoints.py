@@ -14,9 +14,10 @@ from lrpc.runtime.call import Limits
 from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.endpoints import Endpoint, open_wire
 from lrpc.runtime.lrpc_session import LrpcSession
+from lrpc.runtime.lrpc_wire import LrpcWire
 from lrpc.runtime.pdu_session import PduSession
 from lrpc.runtime.status import AccessDenied, InvalidBinding, ListenError, Ran, ServerUnavailable
-from lrpc.runtime.wire import LrpcWire, PduWire
+from lrpc.runtime.wire import PduWire
 from lrpc.transports import errors as transport
 
 WATCHDOG = 20.0

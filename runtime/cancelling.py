@@ -1,0 +1,85 @@
+"""Calls that their client gives up, at the server: how the methods that serve them learn it (C706 9.6, 12.6.4.6-8).
+
+A method of an asyncio server is cancelled as a task. One of a blocking server asks `lrpc.call_cancelled()`, and the
+thread that runs it then receives for it: nothing is read, and nothing paid, while nobody asks. Calls that come
+meanwhile wait in `pending`, and one that is given up there never runs. Used by the sessions.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections import deque
+from collections.abc import Callable, MutableSequence
+from typing import TYPE_CHECKING, Final, Protocol
+
+from .ended import Ended
+from .status import CallCancelled, Ran
+from .wire import ready
+
+if TYPE_CHECKING:
+    from .session import Call
+
+GIVEN_UP: Final = -1
+"""What stands for a call that runs and that nobody waits for."""
+
+
+class Receives(Protocol):
+    """What is needed of a session."""
+
+    def receive_now(self) -> list[Call] | None:
+        """The calls that are there; None when nothing is. Ended."""
+        ...
+
+    def fileno(self) -> int:
+        """Readable when something has come."""
+        ...
+
+
+class Cancelling:
+    """The calls of one connection. most: how many may wait in `pending`."""
+
+    def __init__(self, session: Receives, pending: deque[Call], most: int) -> None:
+        self.now = 0
+        """The key of the call that the session's thread runs, GIVEN_UP when it is."""
+        self.tell: Callable[[int], None] | None = None
+        """Told the key of a call that is given up and has begun: the asyncio server's."""
+        self._session = session
+        self._pending = pending
+        self._most = most
+
+    def give_up(self, key: int, come: MutableSequence[Call]) -> None:
+        """A client does not want this call any more; `come`: the calls that came with that word."""
+        for calls in (come, self._pending):
+            for at, call in enumerate(calls):
+                if call.key == key and call.feed is None:
+                    calls[at] = call._replace(method=CallCancelled(ran=Ran.NO))
+                    return
+        if self.tell is not None:
+            self.tell(key)
+        elif key == self.now:
+            self.now = GIVEN_UP
+
+    def test(self, wait: float) -> bool:
+        """Is the call that this thread runs given up, or becomes so within `wait` seconds?"""
+        until = time.monotonic() + wait
+        while not self._look():
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            if len(self._pending) < self._most:
+                ready(self._session.fileno(), select.POLLIN, left)
+            else:  # no more is taken from this client before it has its answers
+                time.sleep(left)
+        return True
+
+    def _look(self) -> bool:
+        try:
+            while self.now != GIVEN_UP and len(self._pending) < self._most:
+                calls = self._session.receive_now()
+                if calls is None:
+                    break
+                self._pending += calls
+        except Ended:  # which the session finds again when the call is over
+            self.now = GIVEN_UP
+        return self.now == GIVEN_UP

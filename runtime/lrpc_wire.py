@@ -1,0 +1,183 @@
+"""A client's end of LRPC, through an ALPC port: a `wire.Wire`. The server's side is `lrpc_session.py`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Sequence
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from ..transports import alpc
+from ..transports import errors as transport
+from . import ncalrpc, plain
+from .call import Limits
+from .ndr.layout import Encoding
+from .pipes.piping import Part, Piece
+from .status import BindRefused, ConnectionLost, ProtocolError, Ran, fault, fault_name
+from .stub import Interface, Octets
+from .wire import Arrival, Exchanged, Message, lost
+
+PLAIN_SEND: Final = 0.001
+"""Seconds that a plain call may wait for room before it is sent the longer way. (Constant: setting it is a call.)"""
+
+
+class LrpcWire:
+    """LRPC through an ALPC port. A call's key is its call id, which its messages carry as message id too."""
+
+    def __init__(self, port: alpc.CommunicationPort, limits: Limits, object: UUID | None = None) -> None:
+        self.encoding = Encoding.NDR
+        self.sending = threading.Lock()
+        self.message_mode = self.multiplex = True
+        self.port = port
+        self._client_id = port.client_id
+        self._max_response = limits.max_response
+        self._object = object
+        self._association = ncalrpc.ClientAssociation()
+        self._binding_id = 0
+
+    def bind(self, interface: Interface, timeout: float) -> None:
+        """Ask for an interface, in NDR 2.0: the shorter of the two."""
+        syntax = ncalrpc.SyntaxId(interface.uuid, *interface.version)
+        try:
+            self.port.send_message(self._association.bind(syntax, ncalrpc.TransferSyntax.NDR), timeout=timeout)
+            message = self.port.receive_message(timeout)
+        except transport.TransportError as error:
+            raise lost(error, sent=False) from error
+        if message.type == alpc.LPC_PORT_CLOSED:
+            raise ConnectionLost("the server closed the port while it was bound", ran=Ran.NO)
+        event = self._association.receive(message.data, message.view)
+        if not isinstance(event, ncalrpc.Bound):
+            raise ProtocolError(f"a bind was answered by {event}", ran=Ran.NO)
+        if event.status:
+            raise BindRefused(f"{interface.name}: {fault_name(event.status)}")
+        self._binding_id = event.binding_id
+
+    def compose(self, opnum: int, parts: Sequence[Octets]) -> Message:
+        """A request; one that is large goes into a view of the port's section."""
+        key = self._association.next_call_id()
+        data, in_view, size = self._association.request(key, self._binding_id, opnum, parts, self._object)
+        return Message(key, (data,), None if in_view is None else fill(self.port, in_view, size))
+
+    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
+        """Send a plain call and receive what arrives next."""
+        if self._object is not None or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE:
+            return None
+        key = self._association.next_call_id()
+        try:
+            frame = plain.request(self._client_id, key, self._binding_id, opnum, parts[0])
+            answer = self.port.send_wait_receive(frame, PLAIN_SEND, timeout)
+            stub = plain.read_response(answer, key)
+            if stub is not None:
+                return key, (stub, self.encoding, None)
+            return key, self._arrived(self.port.understood(answer, timeout))
+        except transport.TransportError as error:
+            if not isinstance(error, transport.TimedOut):
+                raise lost(error) from error
+            if not error.sent:
+                return None
+            return key, None
+        except KeyboardInterrupt:
+            self.abandon(key)
+            raise
+
+    def transmitting(self, message: Message) -> Generator[int]:
+        """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""
+        try:
+            while not self.port.send_message_now(message.pieces[0], message.key, alpc.LPC_REQUEST, message.view):
+                yield 0
+        except transport.TransportError as error:
+            self._unsent(message)
+            raise lost(error, sent=False) from error
+        except GeneratorExit:
+            self._unsent(message)
+            raise
+
+    def begin(self, opnum: int) -> int:
+        """A call with pipes."""
+        key = self._association.next_call_id()
+        self._association.begin(key, self._binding_id, opnum, self._object)
+        return key
+
+    def more(self, key: int, piece: Piece) -> list[bytes]:
+        """The messages of the next piece of its request."""
+        return self._association.more(key, b"".join(piece.octets), last=piece.last)
+
+    def given_up(self, key: int) -> bytes:
+        """A message that cancels it, unless it has ended at both ends or was never begun."""
+        return self._association.give_up(key)
+
+    def send_now(self, octets: Octets) -> int:
+        """Send one message of the call with pipes, if there is room; the message id is that of its call."""
+        try:
+            return len(octets) if self.port.send_message_now(octets, ncalrpc.call_id_of(octets)) else 0
+        except transport.TransportError as error:
+            raise lost(error) from error
+
+    def _unsent(self, message: Message) -> None:
+        if message.view is not None:
+            self.port.discard(message.view)
+
+    def receive(self, timeout: float) -> list[Arrival]:
+        """What arrives next."""
+        try:
+            return self._arrived(self.port.receive_message(timeout))
+        except transport.TransportError as error:
+            raise lost(error) from error
+
+    def receive_now(self) -> list[Arrival] | None:
+        """What has arrived."""
+        try:
+            message = self.port.receive_message_now()
+        except transport.TransportError as error:
+            raise lost(error) from error
+        return None if message is None else self._arrived(message)
+
+    def _arrived(self, message: alpc.PortMessage) -> list[Arrival]:
+        if message.type == alpc.LPC_PORT_CLOSED:
+            raise ConnectionLost("the server closed the port or died")
+        event = self._association.receive(message.data, message.view)
+        release = None if message.view is None else partial(self.port.release, message)
+        key = message.message_id
+        if isinstance(event, ncalrpc.ResponseReceived) and event.call_id == key:
+            if len(event.stub) > self._max_response:
+                raise ProtocolError(f"a response of {len(event.stub)} octets, the most is {self._max_response}")
+            return [(key, (event.stub, self.encoding, release))]
+        if isinstance(event, ncalrpc.ResponsePart) and event.call_id == key:
+            return [(key, Part(event.stub, self.encoding, None, last=False))]
+        if event is None:  # of a call that was given up
+            return []
+        if isinstance(event, ncalrpc.FaultReceived):
+            return [(key, fault(event.status, did_not_execute=event.did_not_execute))]
+        reason = event.reason if isinstance(event, ncalrpc.Failed) else f"an answer that was not asked for: {event}"
+        raise ProtocolError(reason)
+
+    def cancel(self, key: int) -> None:
+        """Ask the server to end a call, if there is room to ask; it is answered all the same."""
+        self.send_now(self._association.cancel(key))
+
+    def abandon(self, key: int, *, cancelled: bool = False) -> None:
+        """The same, unless that was said: an answer that nobody waits for is dropped by the channel."""
+        if not cancelled:
+            self.cancel(key)
+
+    def fileno(self) -> int:
+        """The port's descriptor."""
+        return self.port.fileno()
+
+    def close(self) -> None:
+        """Close the port."""
+        self.port.close()
+
+
+def fill(port: alpc.CommunicationPort, parts: Sequence[Octets], size: int) -> alpc.View:
+    """A view of the port's section with `parts` in it, one after the other."""
+    try:
+        view = port.allocate(size)
+    except transport.TransportError as error:
+        raise lost(error, sent=False) from error
+    offset = 0
+    for part in parts:
+        view.buffer[offset : offset + len(part)] = part
+        offset += len(part)
+    return view

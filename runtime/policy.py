@@ -1,0 +1,22 @@
+"""What a client does when a call goes wrong: `lrpc.connect(..., policy=lrpc.Policy(...))`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Times in seconds. All of it happens within the time of the calls that are made."""
+
+    cancel_timeout: float = 0.0
+    """How long a call that is cancelled, or whose time is over, still waits for what the server says to that, which
+    tells whether it ran (C706 6.1.8, rpc_mgmt_set_cancel_timeout). 0: it is given up at once."""
+    reconnect: bool = True
+    """A client whose connection has ended connects anew at its next call."""
+    retries: int = 2
+    """How often a call may be repeated that surely did not run, or that its IDL calls [idempotent]."""
+    backoff: float = 0.05
+    """The pause before the first repetition; each further one is twice as long, and up to half as long by chance."""
+    max_backoff: float = 2.0
+    """The longest pause."""
