@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from .call import ends, remaining
-from .channel import dropped, ended, late, settled
+from .channel import dropped, ended, late, over, settled
 from .ndr.layout import Encoding
 from .pipes.async_pipe_call import AsyncioPipeCall
 from .pipes.piped_reply import PipeCall
@@ -74,6 +74,11 @@ class AsyncioChannel:
         """Give up the connection; calls that wait fail."""
         self._break(ConnectionLost("the client closed the connection"))
 
+    @property
+    def broken(self) -> RpcError | None:
+        """How the connection ended, if it did."""
+        return self._broken
+
     # Calls with pipes
 
     def open(self, opnum: int, pieces: Pieces) -> PipeCall:
@@ -92,7 +97,7 @@ class AsyncioChannel:
             raise
         if self._broken is not None:
             self._sending.release()
-            raise ConnectionLost(f"the connection had ended before: {self._broken}", ran=Ran.NO)
+            raise over(self._broken)
         self._piped, self._owner = call, asyncio.current_task()
 
     def disown(self) -> None:
@@ -147,7 +152,7 @@ class AsyncioChannel:
             if self._rest is not None:
                 await asyncio.wait((self._rest,))
             if self._broken is not None:
-                raise ConnectionLost(f"the connection had ended before: {self._broken}", ran=Ran.NO)
+                raise over(self._broken)
             message = self._wire.compose(opnum, parts)
             future: asyncio.Future[Outcome] = self._loop.create_future()
             self._waiting[message.key] = future

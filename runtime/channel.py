@@ -65,6 +65,13 @@ def ended(error: RpcError) -> RpcError:
     return kind(str(error))
 
 
+def over(how: RpcError | None) -> ConnectionLost:
+    """The error of a call that is made when the connection has ended."""
+    error = ConnectionLost(f"the connection had ended before: {how}", ran=Ran.NO)
+    error.before = True
+    return error
+
+
 def late(outcome: Outcome | None) -> DeadlineExceeded:
     """The error of a call whose time is over, and what its answer says of it if one came all the same."""
     if outcome is None:
@@ -195,11 +202,22 @@ class BlockingChannel:
         """A call with both turns in hand; that to send is given back."""
         slot = _Slot()
         try:
+            if self._wire.rested():
+                self._look()
             message = self._wire.compose(opnum, parts)
             left = self._transmit(message, slot, timeout, reading=True)
         finally:
             self._sending.release()
         return slot.outcome or self._read(message.key, slot, left, [])
+
+    def _look(self) -> None:
+        """With the turn to read: take what has come in a pause."""
+        try:
+            for arrival in self._wire.receive_now() or ():
+                self.deliver(arrival)
+        except RpcError as error:
+            self._break(error)
+            raise self._over() from error
 
     def _together(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Reply:
         """A call while other threads have theirs."""
@@ -389,8 +407,13 @@ class BlockingChannel:
 
     # Failing
 
+    @property
+    def broken(self) -> RpcError | None:
+        """How the connection ended, if it did."""
+        return self._broken
+
     def _over(self) -> ConnectionLost:
-        return ConnectionLost(f"the connection had ended before: {self._broken}", ran=Ran.NO)
+        return over(self._broken)
 
     def _weigh(self, error: RpcError) -> None:
         """A connection survives a call that was late, that a fault answered, or that never left."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from uuid import UUID
 
@@ -20,12 +21,12 @@ from .journal import note
 from .locate import candidates
 from .ndr.strictness import DEFAULT, Strictness
 from .policy import Policy
+from .recovery import Recovery
 from .status import DeadlineExceeded, Ran, RpcError, ServerUnavailable
 from .stub import AsyncClient, Client, Interface
 from .wire import Wire
 
 if TYPE_CHECKING:
-    import asyncio
     import os
     from types import TracebackType
 
@@ -105,10 +106,14 @@ def connect(
     bounds = limits or Limits()
     if issubclass(client, AsyncClient):
         return Connecting(client, target, timeout, object, bounds, capture, interceptors, strictness, policy)
-    wire, info = reach(client.interface, target, timeout, object, bounds, capture)
-    return _intercepted(
-        client(BlockingChannel(wire, timeout, policy.cancel_timeout), info, strictness), interceptors, timeout
-    )
+    reaching = partial(reach, client.interface, target, timeout, object, bounds, capture)
+
+    def channel(wire: Wire) -> BlockingChannel:
+        return BlockingChannel(wire, timeout, policy.cancel_timeout)
+
+    recovery = Recovery(policy, timeout, reaching, channel)
+    opened, info = recovery.take(*reaching()), recovery.connection
+    return _intercepted(client(opened, info, strictness, recovery), interceptors, timeout)
 
 
 class Connecting(Generic[A]):
@@ -130,7 +135,7 @@ class Connecting(Generic[A]):
         self._interceptors = interceptors
         self._strictness = strictness
         self._policy = policy
-        self._arguments = client.interface, target, timeout, object, limits, capture
+        self._reach = partial(reach, client.interface, target, timeout, object, limits, capture)
         self._timeout = timeout
         self._connected: A | None = None
 
@@ -148,17 +153,15 @@ class Connecting(Generic[A]):
             await self._connected.close()
 
     async def _connect(self) -> A:
-        import asyncio
-
         from .async_channel import AsyncioChannel
+        from .async_recovery import AsyncRecovery, in_thread
 
-        reaching = asyncio.ensure_future(asyncio.to_thread(reach, *self._arguments))
-        try:
-            wire, info = await asyncio.shield(reaching)
-        except asyncio.CancelledError:
-            reaching.add_done_callback(_unwanted)
-            raise
-        client = self._client(AsyncioChannel(wire, self._timeout, self._policy.cancel_timeout), info, self._strictness)
+        def channel(wire: Wire) -> AsyncioChannel:
+            return AsyncioChannel(wire, self._timeout, self._policy.cancel_timeout)
+
+        recovery = AsyncRecovery(self._policy, self._timeout, self._reach, channel)
+        opened, info = recovery.take(*await in_thread(self._reach)), recovery.connection
+        client = self._client(opened, info, self._strictness, recovery)
         return _intercepted(client, self._interceptors, self._timeout)
 
 
@@ -168,12 +171,6 @@ def _intercepted(client: T, interceptors: Sequence[Callable[..., Any]], timeout:
 
         intercept(client, interceptors, timeout)
     return client
-
-
-def _unwanted(reaching: asyncio.Future[tuple[Wire, ConnectionInfo]]) -> None:
-    """Nobody waits for this connection any more."""
-    if not reaching.cancelled() and reaching.exception() is None:
-        reaching.result()[0].close()
 
 
 def reach(

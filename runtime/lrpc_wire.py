@@ -53,6 +53,10 @@ class LrpcWire:
             raise BindRefused(f"{interface.name}: {fault_name(event.status)}")
         self._binding_id = event.binding_id
 
+    def rested(self) -> bool:
+        """A port whose server has gone takes nothing, which is soon enough to know it."""
+        return False
+
     def compose(self, opnum: int, parts: Sequence[Octets]) -> Message:
         """A request; one that is large goes into a view of the port's section."""
         key = self._association.next_call_id()

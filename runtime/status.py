@@ -66,7 +66,12 @@ class MissingPackage(RpcError, ImportError):
 
 
 class ConnectionLost(RpcError):
-    """The connection ended before the answer came."""
+    """The connection ended before the answer came.
+
+    before: it had ended before the call was made, which then surely did not run.
+    """
+
+    before: bool = False
 
 
 class DeadlineExceeded(RpcError, TimeoutError):

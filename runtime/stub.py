@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias, Typ
 from uuid import UUID
 
 from .classes import NamedTuple, dataclass
+from .handle import Handle, wire_of
 from .ndr import layout_samba as samba
 from .ndr.budget import MAX_ITEMS
 from .ndr.compiler import Octets
@@ -83,7 +84,6 @@ from .operation import (
     IUnknown,
     Operation,
     Out,
-    Parameter,
 )
 from .pipes.piped_reply import PipeCall, PipedReply, explained
 from .pipes.piping import (
@@ -97,10 +97,12 @@ from .pipes.piping import (
     request_pieces,
     streams,
 )
-from .status import ArgumentError, BadStubData, Ran
+from .status import ArgumentError, BadStubData, RpcError
 
 if TYPE_CHECKING:
+    from .async_recovery import AsyncRecovery
     from .automation import BSTR, SAFEARRAY, VARIANT, ArrayValue, SafeArray, Variant, VariantValue
+    from .recovery import Recovery
 
 __all__ = [
     "AUTO", "BSTR", "GUID", "NO_ARM", "SAFEARRAY", "VARIANT", "Array", "ArrayValue", "AsyncClient",
@@ -153,6 +155,11 @@ class Channel(Protocol):
         """Send a request and wait for its response."""
         ...
 
+    @property
+    def broken(self) -> RpcError | None:
+        """How the connection ended, if it did."""
+        ...
+
     def open(self, opnum: int, pieces: Pieces) -> PipeCall:
         """A call with pipes; it begins when its response is asked for."""
         ...
@@ -171,6 +178,11 @@ class AsyncChannel(Protocol):
         """Send a request and wait for its response."""
         ...
 
+    @property
+    def broken(self) -> RpcError | None:
+        """How the connection ended, if it did."""
+        ...
+
     def open(self, opnum: int, pieces: Pieces) -> PipeCall:
         """A call with pipes; it begins when its response is asked for."""
         ...
@@ -180,57 +192,14 @@ class AsyncChannel(Protocol):
         ...
 
 
-class Handle:
-    """A context handle at the client. Closing it calls the operation that the interface has for that, if it has one."""
-
-    __slots__ = ("_client", "_operation", "type", "wire")
-
-    def __init__(self, wire: tuple[int, UUID], type: str, client: Any, operation: Operation[Any] | None) -> None:
-        self.wire: tuple[int, UUID] | None = wire
-        """Attributes and UUID; None once it is closed."""
-        self.type = type
-        self._client = client
-        self._operation = operation
-
-    def __repr__(self) -> str:
-        return f"<{self.type} {self.wire[1] if self.wire else 'closed'}>"
-
-    @property
-    def closed(self) -> bool:
-        """Has the server taken it back?"""
-        return self.wire is None
-
-    def close(self) -> None:
-        """Give it back to the server. Without an operation for that the server does so when the connection ends."""
-        if self.wire is not None and self._operation is not None:
-            getattr(self._client, self._operation.method)(self)
-        self.wire = None
-
-    async def aclose(self) -> None:
-        """`close` for an asyncio client."""
-        if self.wire is not None and self._operation is not None:
-            await getattr(self._client, self._operation.method)(self)
-        self.wire = None
-
-    def __enter__(self) -> Handle:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Handle:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-
 class _Calls:
     """What both faces of a client share: values to a request, a response to a result."""
 
     interface: ClassVar[Interface]
     _encoding: Encoding
     _strictness: Strictness
+    _recovery: Recovery | AsyncRecovery | None
+    """What is done about calls that fail; None: nothing."""
 
     def _encode(self, operation: Operation[Any], values: tuple[Any, ...]) -> list[Octets]:
         try:
@@ -296,7 +265,7 @@ class _Calls:
     def _given(self, operation: Operation[Any], values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Context handles as NDR takes them."""
         return tuple(
-            value if not isinstance(parameter.layout, ContextHandle) else _wire(operation, parameter, value)
+            value if not isinstance(parameter.layout, ContextHandle) else wire_of(operation, parameter, value)
             for parameter, value in zip(operation.inward, values, strict=True)
         )
 
@@ -316,16 +285,10 @@ class _Calls:
         if wire is None:
             return None
         closer = self.interface.operation(layout.closed_by) if layout.closed_by else None
-        return Handle(wire, layout.name, self, closer)
-
-
-def _wire(operation: Operation[Any], parameter: Parameter, value: Any) -> tuple[int, UUID] | None:
-    if isinstance(value, Handle) and value.wire is not None:
-        return value.wire
-    if value is None and parameter.outward:
-        return None
-    problem = "is closed" if isinstance(value, Handle) else f"takes a context handle, not {type(value).__name__}"
-    raise ArgumentError(f"{operation.name}: {parameter.name} {problem}", ran=Ran.NO)
+        handle = Handle(wire, layout.name, self, closer)
+        if self._recovery is not None:
+            self._recovery.handles.add(handle)
+        return handle
 
 
 class Client(_Calls):
@@ -334,17 +297,28 @@ class Client(_Calls):
     connection: how the server was reached, and why so.
     """
 
-    def __init__(self, channel: Channel, connection: Any = None, strictness: Strictness = DEFAULT) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        connection: Any = None,
+        strictness: Strictness = DEFAULT,
+        recovery: Recovery | None = None,
+    ) -> None:
         self._channel = channel
         self._encoding = channel.encoding
         self._strictness = strictness
         self._straight: bool = self._encoding is Encoding.NDR and strictness is DEFAULT
+        self._recovery: Recovery | None = recovery
         self.connection = connection
 
     def _call(self, operation: Operation[R], *values: Any) -> R:
         if not operation.plain or not self._straight:
             sent = self._prepared(operation, values)
-            reply = self._channel.call(operation.opnum, self._encode(operation, sent))
+            parts = self._encode(operation, sent)
+            try:
+                reply = self._channel.call(operation.opnum, parts)
+            except RpcError as failure:
+                reply = self._again(operation, values, parts, failure)
             return self._shaped(operation, values, self._decode(operation, sent, reply))
         # The shortest way, step for step: nothing but values in, one value out.
         encode, decode = operation.straight
@@ -353,7 +327,10 @@ class Client(_Calls):
         except Exception as failure:
             error = operation.ndr.request.explained_value(values, (), failure)
             raise ArgumentError(f"{operation.name}: {error}") from error
-        reply = stub, encoding, release = self._channel.call(operation.opnum, parts)
+        try:
+            reply = stub, encoding, release = self._channel.call(operation.opnum, parts)
+        except RpcError as failure:
+            reply = stub, encoding, release = self._again(operation, values, parts, failure)
         if release is not None or encoding is not Encoding.NDR:
             return self._decode(operation, values, reply)[0]  # type: ignore[no-any-return]
         try:
@@ -361,6 +338,22 @@ class Client(_Calls):
         except Exception as failure:
             error = operation.ndr.response.explained_stub(stub, values, failure)
             raise BadStubData(f"{operation.name}: {error}") from error
+
+    def _again(
+        self, operation: Operation[Any], values: tuple[Any, ...], parts: list[Octets], failure: RpcError
+    ) -> Reply:
+        """Make a call again that has failed, if that is wise."""
+        recovery = self._recovery
+        if recovery is None:
+            raise failure
+
+        def call() -> Reply:
+            self._channel, self.connection = recovery.channel, recovery.connection
+            if operation.handles:
+                self._given(operation, values)  # some may have died
+            return self._channel.call(operation.opnum, parts)
+
+        return recovery.again(operation, call, failure)
 
     def _piped(self, operation: Operation[R], *values: Any) -> R:
         """A call with [in] pipes only."""
@@ -378,6 +371,8 @@ class Client(_Calls):
 
     def close(self) -> None:
         """Give up the connection; the server runs down the context handles that are left."""
+        if self._recovery is not None:
+            self._recovery.closed = True
         self._channel.close()
 
     def __enter__(self: C) -> C:
@@ -393,16 +388,43 @@ C = TypeVar("C", bound=Client)
 class AsyncClient(_Calls):
     """Base of generated asyncio clients."""
 
-    def __init__(self, channel: AsyncChannel, connection: Any = None, strictness: Strictness = DEFAULT) -> None:
+    def __init__(
+        self,
+        channel: AsyncChannel,
+        connection: Any = None,
+        strictness: Strictness = DEFAULT,
+        recovery: AsyncRecovery | None = None,
+    ) -> None:
         self._channel = channel
         self._encoding = channel.encoding
         self._strictness = strictness
+        self._recovery: AsyncRecovery | None = recovery
         self.connection = connection
 
     async def _call(self, operation: Operation[R], *values: Any) -> R:
         sent = self._prepared(operation, values)
-        reply = await self._channel.call(operation.opnum, self._encode(operation, sent))
+        parts = self._encode(operation, sent)
+        try:
+            reply = await self._channel.call(operation.opnum, parts)
+        except RpcError as failure:
+            reply = await self._again(operation, values, parts, failure)
         return self._shaped(operation, values, self._decode(operation, sent, reply))
+
+    async def _again(
+        self, operation: Operation[Any], values: tuple[Any, ...], parts: list[Octets], failure: RpcError
+    ) -> Reply:
+        """Make a call again that has failed, if that is wise."""
+        recovery = self._recovery
+        if recovery is None:
+            raise failure
+
+        async def call() -> Reply:
+            self._channel, self.connection = recovery.channel, recovery.connection
+            if operation.handles:
+                self._given(operation, values)
+            return await self._channel.call(operation.opnum, parts)
+
+        return await recovery.again(operation, call, failure)
 
     async def _piped(self, operation: Operation[R], *values: Any) -> R:
         """A call with [in] pipes only."""
@@ -420,6 +442,8 @@ class AsyncClient(_Calls):
 
     async def close(self) -> None:
         """Give up the connection; the server runs down the context handles that are left."""
+        if self._recovery is not None:
+            self._recovery.closed = True
         await self._channel.close()
 
     async def __aenter__(self: A) -> A:

@@ -48,6 +48,9 @@ PIPE_FRAGMENT: Final = 4280
 TCP_FRAGMENT: Final = 5840
 PLAIN: Final = 1024
 """Octets of a plain call over the network: every server takes it in one fragment."""
+PAUSE: Final = 0.005
+"""Seconds without a word from the server after which one looks before one sends: calls that follow closely pay nothing.
+"""
 FALSE_ROOM: Final = 0.001
 """Seconds to wait where room was promised and there was none: the descriptor of `memory` always promises."""
 
@@ -105,6 +108,10 @@ class Wire(PipeWire, Protocol):
     @property
     def multiplex(self) -> bool:
         """Calls may overlap."""
+        ...
+
+    def rested(self) -> bool:
+        """Has something come though nothing was sent for a while: the end, perhaps? Asked when no call waits."""
         ...
 
     def bind(self, interface: Interface, timeout: float) -> None:
@@ -180,6 +187,8 @@ class PduWire:
         fragment = PIPE_FRAGMENT if connection.message_mode else TCP_FRAGMENT
         bounds = ncacn.Limits(max_response=limits.max_response)
         self._association = ncacn.ClientAssociation(limits=bounds, max_fragment=fragment)
+        self._heard = 0.0
+        """When something came for the last time."""
         self._engine = threading.Lock()
         """Over the association, which takes one thread at a time: one may send while another receives."""
 
@@ -220,10 +229,15 @@ class PduWire:
 
     def _read(self, timeout: float) -> list[ncacn.Event]:
         octets = self.connection.receive(timeout)
+        self._heard = time.monotonic()
         if not octets:
             raise ConnectionLost("the server closed the connection")
         with self._engine:
             return self._association.receive_data(octets)
+
+    def rested(self) -> bool:
+        """Has something come in a pause? A byte stream takes what is sent to a server that has gone."""
+        return time.monotonic() - self._heard > PAUSE and bool(ready(self.fileno(), select.POLLIN, 0))
 
     def compose(self, opnum: int, parts: Sequence[Octets]) -> Message:
         """A request in as many fragments as it takes."""
@@ -296,7 +310,9 @@ class PduWire:
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next. Only while the server has no other: so it reads, and there
         is no waiting for room."""
-        if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None or not self.sending.acquire(False):
+        if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None or self.rested():
+            return None
+        if not self.sending.acquire(False):
             return None
         try:
             key = self._send_plain(opnum, parts[0], timeout)

@@ -35,7 +35,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.admission"}),
     frozenset({"runtime.pipes.piping", "runtime.pipes.piped_reply"}),
     frozenset({"runtime.intercept", "runtime.otel"}),
-    frozenset({"runtime.stub", "runtime.serialization"}),
+    frozenset({"runtime.handle", "runtime.stub", "runtime.serialization"}),
     frozenset(
         {
             "runtime.plain",
@@ -50,6 +50,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.pdu_session",
             "runtime.channel",
             "runtime.async_channel",
+            "runtime.recovery",
+            "runtime.async_recovery",
         }
     ),
     frozenset({"runtime.interfaces", "runtime.by_name"}),

@@ -124,9 +124,10 @@ def _answer(found: _Conversation, packet: pcapng.Packet, pdu: Response | Fault) 
 def _bound(found: _Conversation, packet: pcapng.Packet, pdu: BindAck | BindNak) -> CapturedCall | None:
     time, asked = found.binds.pop(pdu.call_id, (packet.time, None))
     contexts = asked.contexts if asked is not None else []
+    outcomes = {result.outcome for result in pdu.results} if isinstance(pdu, BindAck) else set[int]()
     if isinstance(pdu, BindNak):
         refused = f"bind_nak, reason {pdu.reason}"
-    elif any(result.outcome in (ContextOutcome.ACCEPTANCE, ContextOutcome.NEGOTIATE_ACK) for result in pdu.results):
+    elif ContextOutcome.ACCEPTANCE in outcomes or outcomes == {ContextOutcome.NEGOTIATE_ACK}:
         return None
     else:
         refused = f"refused, reason {pdu.results[0].reason}" if pdu.results else "refused"

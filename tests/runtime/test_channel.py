@@ -41,7 +41,11 @@ class WaxWire:
         self.full: list[int] = []
         """How many octets have gone, each time that there is no room."""
         self.long_way = False
+        self.tired = False
         self._keys = iter(range(1, 1 << 30))
+
+    def rested(self) -> bool:
+        return self.tired
 
     def compose(self, opnum: int, parts: Sequence[Any]) -> Message:
         return Message(next(self._keys), (b"".join(parts),))
