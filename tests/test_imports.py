@@ -25,7 +25,9 @@ WORLD = frozenset(
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"transports"}),
     frozenset({"runtime.ndr"}),
-    frozenset({"runtime.binding", "runtime.status", "runtime.classes", "runtime.journal", "runtime.eager", "runtime.policy"}),
+    frozenset(
+        {"runtime.binding", "runtime.status", "runtime.classes", "runtime.journal", "runtime.eager", "runtime.policy"}
+    ),
     frozenset({"runtime.mapper.towers"}),
     frozenset({"runtime.mapper.endpoint_map"}),
     frozenset({"runtime.contexts", "runtime.ncacn", "runtime.ncalrpc", "runtime.automation"}),
