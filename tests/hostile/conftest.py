@@ -38,7 +38,6 @@ own_namespace = shared.own_namespace
 binding_for = shared.binding_for
 calculator = shared.calculator
 clients_of = shared.clients_of
-face = shared.face
 hosts = shared.hosts
 threads = shared.threads
 transport = shared.transport
@@ -184,6 +183,12 @@ def intrude() -> Callable[[str], Any]:
 def raw() -> ModuleType:
     """Octets of the connection-oriented protocol."""
     return raw_octets
+
+
+@pytest.fixture(params=["blocking", "followers", "asyncio"])
+def face(request: pytest.FixtureRequest) -> str:
+    """A kind of server."""
+    return str(request.param)
 
 
 @pytest.fixture

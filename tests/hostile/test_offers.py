@@ -16,7 +16,7 @@ STRANGER = ncacn.SyntaxId(UUID(int=1), 1, 0)
 UNKNOWN = ncacn.SyntaxId(UUID(int=2), 1, 0)
 
 
-@pytest.fixture(params=["ncacn_ip_tcp", "ncacn_np", "memory"])
+@pytest.fixture(params=["ncacn_ip_tcp", "memory"])
 def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
