@@ -236,7 +236,7 @@ class Liar:
             host, port = tcp.parse_address(self._listener.address)
             self.binding = f"ncacn_ip_tcp:{host}[{port}]"
         else:
-            self._listener = alpc.listen(endpoint)
+            self._listener = (memory if protocol == "memory" else alpc).listen(endpoint)
             self.binding = binding
         self._thread = threading.Thread(target=self._accept)
         self._thread.start()

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from lrpc.runtime import ncacn
+from lrpc.runtime.ncacn import bind_pdu
 from lrpc.runtime.ncacn import pdu as ncacn_pdu
 from lrpc.transports.errors import TimedOut, TransportError
 
@@ -28,6 +29,8 @@ STUB = struct.pack("<II", 8, 8) + b"12345678"
 """Of Echo: n, then the conformance of the array, then its octets."""
 NAME = struct.pack("<III", 2, 0, 2) + "x\0".encode("utf-16-le")
 """Of Open: its [in, string] name."""
+SUM = struct.pack("<I", 5)
+"""What Add(2, 3) gives."""
 STRANGE = UUID("00112233-4455-6677-8899-aabbccddeeff")
 
 
@@ -61,6 +64,32 @@ def bind(*items: bytes, count: int | None = None, sizes: tuple[int, int] = (5840
     group, ptype = fields.pop("group", 0), fields.pop("ptype", BIND)
     body = struct.pack("<HHIB3x", *sizes, group, len(items) if count is None else count) + b"".join(items)
     return pdu(ptype, body, **fields)
+
+
+def response(call_id: int, stub: bytes = SUM, flags: int = WHOLE, ptype: int = RESPONSE) -> bytes:
+    """A response, or with `ptype` a fault."""
+    return pdu(ptype, struct.pack("<I4x", len(stub)) + stub, flags=flags, call_id=call_id)
+
+
+def ack(**fields: Any) -> bytes:
+    """A bind_ack to the first bind of a client, right but for `fields`."""
+    results = fields.pop("results", [ncacn.ContextResult(0, 0, ncacn.NDR)])
+    fields = {"max_xmit": 5840, "max_recv": 5840, "group_id": 7, "secondary_address": "1", "call_id": 1, **fields}
+    return bind_pdu.BindAck(fields.pop("call_id"), results, **fields).serialize()
+
+
+def answers() -> dict[str, bytes]:
+    """Every PDU that a client may get, as an answer to its call 2."""
+    accepted = [ncacn.ContextResult(0, 0, ncacn.NDR)]
+    return {
+        "response": response(2),
+        "first half": response(2, SUM[:2], flags=FIRST),
+        "fault": response(2, struct.pack("<II", 5, 0), ptype=FAULT),
+        "bind_ack": ack(call_id=2),
+        "bind_nak": bind_pdu.BindNak(2, 0).serialize(),
+        "alter_context_resp": bind_pdu.AlterContextResponse(2, accepted, 5840, 5840, 7).serialize(),
+        "shutdown": pdu(SHUTDOWN, call_id=2),
+    }
 
 
 def parsed(octets: bytes) -> list[Any]:
