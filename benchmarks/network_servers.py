@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -24,9 +25,9 @@ class AsyncBench(stub.AsyncBench):  # type: ignore[misc]
         return len(data)
 
 
-def threads(ready: Connection) -> None:
-    """A thread for each connection."""
-    with lrpc.Server(limits=LIMITS, register_endpoints=False) as server:
+def threads(ready: Connection, count: int | None = None) -> None:
+    """A thread for each connection, or so many for all of them."""
+    with lrpc.Server(limits=LIMITS, register_endpoints=False, threads=count) as server:
         server.register(Bench())
         ready.send(str(server.listen(BINDING)))
         server.serve_forever()
@@ -44,4 +45,9 @@ def asynchronous(ready: Connection) -> None:
     asyncio.run(serve())
 
 
-KINDS: dict[str, Callable[[Connection], None]] = {"threads": threads, "asyncio": asynchronous}
+KINDS: dict[str, Callable[[Connection], None]] = {
+    "threads": threads,
+    "threads=1": partial(threads, count=1),
+    "threads=4": partial(threads, count=4),
+    "asyncio": asynchronous,
+}
