@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from lrpc.runtime.ncacn.constants import PacketType
-from lrpc.runtime.ncacn.states import CLIENT_TRANSITIONS, SERVER_TRANSITIONS, State, Transitions
+from lrpc.runtime.ncacn.states import CLIENT_TRANSITIONS, SERVER_TRANSITIONS, Exchange, State, Transitions
 
 PAGE = Path(__file__).with_name("states.md")
 FROM_CLIENT = (
     PacketType.BIND,
     PacketType.ALTER_CONTEXT,
+    PacketType.AUTH3,
     PacketType.REQUEST,
     PacketType.CO_CANCEL,
     PacketType.ORPHANED,
@@ -20,7 +21,8 @@ INTRODUCTION = """# States of a connection-oriented association
 Drawn by `python docs/draw_states.py` from the tables in `runtime/ncacn/states.py`; do not edit.
 
 Each arrow is a PDU: `+` one that comes in, `-` one that goes out. What has no arrow in a state is a protocol error
-when it comes in, which leads to `closed` from everywhere, and a `StateError` when it is to go out.
+when it comes in, which leads to `closed` from everywhere, and a `StateError` when it is to go out. Words without a sign
+say how far the exchange of tokens of authentication has come, right after the PDU that told it.
 """
 
 
@@ -28,9 +30,10 @@ def arrows(table: Transitions, incoming: bool) -> dict[tuple[State, State], list
     """The PDUs between each two states. incoming: whether what a client sends comes in."""
     found: dict[tuple[State, State], list[str]] = {}
     for state, row in table.items():
-        for ptype, following in row.items():
-            sign = "+" if (ptype in FROM_CLIENT) is incoming else "-"
-            found.setdefault((state, following), []).append(f"{sign}{ptype.name.lower()}")
+        for step, following in row.items():
+            sign = "+" if (step in FROM_CLIENT) is incoming else "-"
+            name = step.value if isinstance(step, Exchange) else f"{sign}{step.name.lower()}"
+            found.setdefault((state, following), []).append(name)
     return found
 
 

@@ -8,28 +8,25 @@ another sends; senders exclude each other.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
-from .bind_pdu import AlterContext, AlterContextResponse, Bind, BindAck, BindNak, ContextRequest
+from .associating import Associating
+from .bind_pdu import BindAck, BindNak
 from .constants import (
     CALL_HEADER_SIZE,
-    CONCURRENT_MULTIPLEX,
     DID_NOT_EXECUTE,
     FIRST_FRAGMENT,
     LAST_FRAGMENT,
     MAX_FRAGMENT_TCP,
     MAYBE,
-    MUST_RECEIVE_FRAGMENT,
     WHOLE,
-    ContextOutcome,
     FaultStatus,
     Order,
     PacketType,
 )
 from .errors import PduError, StateError
 from .events import (
-    BindAnswered,
     BindRefused,
     ConnectionFailed,
     Event,
@@ -38,16 +35,28 @@ from .events import (
     ResponseReceived,
     ShutdownRequested,
 )
-from .fragments import Assembly, Cutter, Octets, Stub, cut, joined, room
+from .fragments import Assembly, Octets, Stub, cut, joined, room
 from .inbox import Inbox
 from .limits import DEFAULT_LIMITS, Limits
-from .negotiation import Context
-from .pdu import REQUEST_HEAD, RESPONSE_HEAD, CoCancel, Fault, OrphanedCall, Pdu, Request, Response, parse_body, start
-from .states import CLIENT_TRANSITIONS, State, StateMachine
+from .outgoing import Outgoing
+from .pdu import (
+    REQUEST_HEAD,
+    RESPONSE_HEAD,
+    UUID_SIZE,
+    CoCancel,
+    Fault,
+    OrphanedCall,
+    Pdu,
+    Request,
+    Response,
+    parse_body,
+    start,
+)
+from .protection import Protection
+from .states import State
 
 _WHOLE_RESPONSE: Final = start(PacketType.RESPONSE, WHOLE)
 _WHOLE_REQUEST: Final = start(PacketType.REQUEST, WHOLE)
-UUID_SIZE: Final = 16
 WINE_CALL_ID: Final = 1
 """The call id of every answer of Wine's server, whatever the call's (seen with Wine 8)."""
 _ANSWERS: Final[dict[int, int]] = dict.fromkeys(
@@ -71,14 +80,7 @@ class _Pieces(list["Assembly[Response]"]):
     order: Order | None
 
 
-class _Outgoing(NamedTuple):
-    """A request that is sent piece by piece: what is the same in its fragments, and what cuts them."""
-
-    template: Request
-    cutter: Cutter
-
-
-class ClientAssociation:
+class ClientAssociation(Associating):
     """One connection of a client.
 
     max_fragment: the size of fragment that is offered, 5840 for TCP, 4280 for pipes. order: the byte order
@@ -96,55 +98,47 @@ class ClientAssociation:
         order: Order = "<",
         multiplex: bool = True,
     ) -> None:
-        self.contexts: dict[int, Context] = {}
-        self.features = 0
+        super().__init__(max_fragment, order, multiplex=multiplex)
         self._limits = limits
-        self._order: Order = order
-        self._max_fragment = max_fragment
-        self._multiplex = multiplex
-        self._machine = StateMachine(CLIENT_TRANSITIONS)
         self._inbox = Inbox(_ANSWERS)
         self._last_call_id = 0
-        # The bind or alter context that waits for its answer.
-        self._asked: Bind | None = None
         # Calls without their answer. The list is empty until a fragment of it came, and then holds all of them;
         # what still comes for a call that was just orphaned goes into a list that nobody has.
         self._waiting: dict[int, list[Assembly[Response]]] = {}
         # Requests of which fragments are still to be sent.
-        self._sending: dict[int, _Outgoing] = {}
+        self._sending: dict[int, Outgoing] = {}
         # Orphaned calls whose answer may still come, oldest first.
         self._abandoned: dict[int, None] = {}
+        # Calls that are waiting or abandoned and whose answers are protected.
+        self._guarded: dict[int, Protection] = {}
+        # Security and presentation contexts that the server was told of under their own signature.
+        self._vouched: set[tuple[int, int]] = set()
 
     # What goes out
 
-    def bind(self, contexts: Sequence[ContextRequest], group_id: int = 0) -> bytes:
-        """The PDU that opens the association, in `group_id` or a new group. Answered by BindAnswered or BindRefused.
-
-        A server accepts one new context of a bind; further interfaces take `alter`.
-        """
-        self._machine.sent(PacketType.BIND)
-        flags = WHOLE | (CONCURRENT_MULTIPLEX if self._multiplex else 0)
-        size = self._max_fragment
-        self._asked = Bind(self.next_call_id(), list(contexts), size, size, group_id, flags, self._order)
-        return self._asked.serialize()
-
-    def alter(self, contexts: Sequence[ContextRequest]) -> bytes:
-        """The PDU that offers further contexts; calls may go on meanwhile. Answered as `bind` is."""
-        self._machine.sent(PacketType.ALTER_CONTEXT)
-        size = self._max_fragment
-        self._asked = AlterContext(self.next_call_id(), list(contexts), size, size, 0, WHOLE, self._order)
-        return self._asked.serialize()
-
     def request(
-        self, call_id: int, context_id: int, opnum: int, stub: Stub, *, object: UUID | None = None, flags: int = 0
+        self,
+        call_id: int,
+        context_id: int,
+        opnum: int,
+        stub: Stub,
+        *,
+        object: UUID | None = None,
+        flags: int = 0,
+        security: int | None = None,
     ) -> list[bytes]:
         """A call, as fragments to be sent in order with no other request between them.
 
-        flags: MAYBE for a call that has no answer, or 0. Raises StateError when no call can be made now, for a
-        context that was not accepted, and for a call id in use.
+        flags: MAYBE for a call that has no answer, or 0. security: the security context that it comes under, without
+        it the bind's. Raises StateError when no call can be made now, for a context that was not accepted, and for a
+        call id in use.
         """
         self._machine.sent(PacketType.REQUEST)
         self._check_call(call_id, context_id)
+        if self._initiator.contexts:
+            guard = self._guard(security)
+            if guard is not None:
+                return self._guarded_request(guard, Request(call_id, context_id, opnum, b"", object, 0, flags), stub)
         if not flags & MAYBE:
             self._waiting[call_id] = []
         octets = joined(stub)
@@ -156,7 +150,9 @@ class ClientAssociation:
         template = Request(call_id, context_id, opnum, b"", object, 0, flags, self._order)
         return list(self._cut(template, memoryview(octets)))
 
-    def begin(self, call_id: int, context_id: int, opnum: int, *, object: UUID | None = None) -> None:
+    def begin(
+        self, call_id: int, context_id: int, opnum: int, *, object: UUID | None = None, security: int | None = None
+    ) -> None:
         """A call whose request is sent, and whose response is told, piece by piece: ResponsePart, ResponseReceived.
 
         The fragments come from `more`. Raises what `request` raises.
@@ -166,8 +162,7 @@ class ClientAssociation:
         self._waiting[call_id] = pieces = _Pieces()
         pieces.order = None
         template = Request(call_id, context_id, opnum, b"", object, 0, 0, self._order)
-        header_size = CALL_HEADER_SIZE + (UUID_SIZE if object else 0)
-        self._sending[call_id] = _Outgoing(template, Cutter(room(self._max_fragment, header_size)))
+        self._sending[call_id] = self._outgoing(self._guard(security), template)
 
     def more(self, call_id: int, octets: Sequence[Octets], *, last: bool) -> list[bytes]:
         """The next fragments of a call that was begun, no other request between them. None once it was given up."""
@@ -176,12 +171,7 @@ class ClientAssociation:
             return []
         if last:
             del self._sending[call_id]
-        template, fragments = outgoing.template, list[bytes]()
-        for template.flags, stub in outgoing.cutter.cut(octets, last=last):
-            template.alloc_hint = len(stub)
-            template.stub = bytes(stub)
-            fragments.append(template.serialize())
-        return fragments
+        return outgoing.more(octets, last=last)
 
     def cancel(self, call_id: int) -> bytes:
         """Asks the server to end a call, which is answered all the same. Empty when the call has its answer."""
@@ -200,8 +190,18 @@ class ClientAssociation:
         self._abandoned[call_id] = None
         self._waiting.pop(call_id, None)
         if len(self._abandoned) > self._limits.max_abandoned:
-            del self._abandoned[next(iter(self._abandoned))]
+            oldest = next(iter(self._abandoned))
+            del self._abandoned[oldest]
+            self._guarded.pop(oldest, None)
         return OrphanedCall(call_id, order=self._order).serialize()
+
+    def withdraw(self, call_id: int) -> None:
+        """Forgets a call none of whose octets have gone. Was it protected, the association is at its end: each fragment
+        that the server gets must be the next one that was signed."""
+        if call_id in self._guarded:
+            self._close()
+        self._sending.pop(call_id, None)
+        self._waiting.pop(call_id, None)
 
     # What comes in
 
@@ -211,7 +211,7 @@ class ClientAssociation:
         Never raises for what a peer sent. After the association closed, nothing happens any more.
         """
         # Nearly every read is one whole little-endian response, and needs one unpack and one slice.
-        if len(octets) >= CALL_HEADER_SIZE and not self._inbox.octets:
+        if len(octets) >= CALL_HEADER_SIZE and not self._inbox.octets and self._machine.state is State.BOUND:
             begin, size, call_id, _, _, _ = RESPONSE_HEAD.unpack_from(octets)
             if begin == _WHOLE_RESPONSE and size == len(octets) and self._waiting.get(call_id) == []:
                 self._waiting.pop(call_id, None)
@@ -226,26 +226,6 @@ class ClientAssociation:
             self._last_call_id = self._last_call_id % 0xFFFF_FFFF + 1
             if self._last_call_id not in self._waiting and self._last_call_id not in self._abandoned:
                 return self._last_call_id
-
-    @property
-    def closed(self) -> bool:
-        """Close the connection: it was refused, or the server broke the protocol."""
-        return self._machine.state is State.CLOSED
-
-    @property
-    def state(self) -> State:
-        """Where the association stands."""
-        return self._machine.state
-
-    @property
-    def max_fragment(self) -> int:
-        """The size of fragment that is sent."""
-        return self._max_fragment
-
-    @property
-    def multiplex(self) -> bool:
-        """Calls may overlap: asked for, and once bound, granted."""
-        return self._multiplex
 
     @property
     def idle(self) -> bool:
@@ -282,7 +262,7 @@ class ClientAssociation:
         return events
 
     def _handle(self, pdu: Pdu) -> Event | None:
-        if isinstance(pdu, (Response, Fault, BindAck)) and pdu.auth:
+        if isinstance(pdu, (Response, Fault)) and pdu.auth and not self._initiator.contexts:
             raise PduError("an answer is authenticated and the association is not", status=FaultStatus.ACCESS_DENIED)
         if isinstance(pdu, Response):
             return self._response(pdu)
@@ -299,6 +279,7 @@ class ClientAssociation:
     def _response(self, response: Response) -> ResponseReceived | ResponsePart | None:
         call_id = response.call_id = self._meant(response.call_id)
         last = bool(response.flags & LAST_FRAGMENT)
+        self._check_guarded(response, last=last)
         parts = self._waiting.get(call_id)
         if parts is None:
             self._drop("response", call_id, last)
@@ -340,6 +321,7 @@ class ClientAssociation:
             self._close()
             return BindRefused(0, [], fault.status)
         call_id = self._meant(call_id)
+        self._guarded.pop(call_id, None)
         if self._waiting.pop(call_id, None) is None:
             self._drop("fault", call_id, True, fault.status)
             return None
@@ -362,33 +344,6 @@ class ClientAssociation:
         if last:
             self._abandoned.pop(call_id, None)
 
-    def _bound(self, answer: BindAck) -> BindAnswered:
-        asked = self._asked
-        if asked is None or answer.call_id != asked.call_id or len(answer.results) != len(asked.contexts):
-            raise PduError("the answer is not that of the bind")
-        for item, result in zip(asked.contexts, answer.results, strict=True):
-            if result.accepted:
-                if result.transfer not in item.transfers:
-                    raise PduError(f"context {item.context_id} is accepted with an encoding that was not offered")
-                self.contexts[item.context_id] = Context(item.abstract, result.transfer)
-            elif result.outcome == ContextOutcome.NEGOTIATE_ACK and item.features is None:
-                raise PduError(f"context {item.context_id} did not ask for features")
-            elif result.outcome == ContextOutcome.NEGOTIATE_ACK:
-                self.features |= result.reason & (item.features or 0)
-        self._asked = None
-        alter = isinstance(answer, AlterContextResponse)
-        if not alter:
-            self._settle(answer)
-        address = answer.secondary_address
-        return BindAnswered(answer.results, answer.group_id, address, alter, self._multiplex)
-
-    def _settle(self, answer: BindAck) -> None:
-        # Crossed: what the server receives is what is sent here (MS-RPCE 3.3.2.4.1).
-        if min(answer.max_recv, answer.max_xmit) < MUST_RECEIVE_FRAGMENT:
-            raise PduError(f"fragments of {answer.max_recv} and {answer.max_xmit} octets are too small")
-        self._max_fragment = min(self._max_fragment, answer.max_recv)
-        self._multiplex = bool(self._multiplex and answer.flags & CONCURRENT_MULTIPLEX)
-
     # Calls
 
     def _check_call(self, call_id: int, context_id: int) -> None:
@@ -398,6 +353,43 @@ class ClientAssociation:
             raise StateError(f"call id {call_id} is in use")
         if self._waiting and not self._multiplex:
             raise StateError("the server takes one call at a time")
+
+    def _guard(self, security: int | None) -> Protection | None:
+        """What protects a call under this security context."""
+        found = self._initiator.find(security)
+        return found if found is not None and found.guards else None
+
+    def _outgoing(self, guard: Protection | None, template: Request) -> Outgoing:
+        call_id, context_id = template.call_id, template.context_id
+        known = False
+        if guard is not None:
+            known = (guard.id, context_id) in self._vouched
+            self._vouched.add((guard.id, context_id))
+            if not template.flags & MAYBE:
+                self._guarded[call_id] = guard
+        return Outgoing(template, self._max_fragment, guard, self.contexts[context_id], known=known)
+
+    def _guarded_request(self, guard: Protection, template: Request, stub: Stub) -> list[bytes]:
+        template.order = self._order
+        outgoing = self._outgoing(guard, template)
+        if not template.flags & MAYBE:
+            self._waiting[template.call_id] = []
+        try:
+            return outgoing.more([joined(stub)], last=True)
+        except StateError:  # the security package is at its end, and so is what it protected
+            self._close()
+            raise
+
+    def _check_guarded(self, response: Response, *, last: bool) -> None:
+        """Whatever is answered to a call that is protected is protected the same way, wanted or not."""
+        guard = self._guarded.get(response.call_id)
+        if guard is None:
+            return
+        if response.auth is None or not guard.named_by(response.auth):
+            raise PduError("a response is not protected as its call was", status=FaultStatus.ACCESS_DENIED)
+        guard.unwrap(response, CALL_HEADER_SIZE)
+        if last:
+            self._guarded.pop(response.call_id, None)
 
     def _cut(self, template: Request, stub: memoryview) -> Iterator[bytes]:
         size = len(stub)
@@ -414,4 +406,5 @@ class ClientAssociation:
         self._waiting.clear()
         self._sending.clear()
         self._abandoned.clear()
-        self._asked = None
+        self._guarded.clear()
+        self._asked = self._answered = None

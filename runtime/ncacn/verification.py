@@ -46,6 +46,7 @@ class Claims(NamedTuple):
     """What a trailer says: of the connection, of the presentation context and of the call."""
 
     header_signing: bool
+    """The client has offered to sign headers."""
     context: Context
     call: Request
     """Only its header counts; of a fragmented one, that of the first fragment."""
@@ -61,13 +62,13 @@ class Claims(NamedTuple):
         }
 
 
-def vouch(claims: Claims, size: int, *, known: bool) -> bytes:
+def vouch(claims: Claims, size: int, *, known: bool, signed: bool) -> bytes:
     """Padding and trailer for a stub of `size` octets; nothing where there is nothing to say.
 
-    known: the server has been told of the connection and the context by an earlier call. The header is told whenever
-    header signing is off.
+    known: the server has been told of the connection and the context by an earlier call. signed: headers are signed,
+    and need no saying again.
     """
-    commands = ([] if known else [BITMASK, PRESENTATION_CONTEXT]) + ([] if claims.header_signing else [HEADER2])
+    commands = ([] if known else [BITMASK, PRESENTATION_CONTEXT]) + ([] if signed else [HEADER2])
     if not commands:
         return b""
     bodies, order = claims.bodies(), claims.call.order

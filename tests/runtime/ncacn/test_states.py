@@ -11,6 +11,7 @@ TABLES = pytest.mark.parametrize("table", [SERVER_TRANSITIONS, CLIENT_TRANSITION
 FROM_CLIENT = {
     PacketType.BIND,
     PacketType.ALTER_CONTEXT,
+    PacketType.AUTH3,
     PacketType.REQUEST,
     PacketType.CO_CANCEL,
     PacketType.ORPHANED,
