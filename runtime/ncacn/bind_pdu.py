@@ -41,8 +41,6 @@ class ContextRequest:
     """The interface."""
     transfers: list[SyntaxId]
     """The encodings that the client can use."""
-    known: SyntaxId | None = None
-    """Not on the wire: the encoding already accepted under this id, when it is offered again."""
 
     def serialize(self, order: Order) -> bytes:
         """Id, count, abstract syntax, transfer syntaxes."""

@@ -62,8 +62,7 @@ def negotiate(
     the encodings spoken, best first. features: the bind-time features granted to those who ask.
 
     Only one context is accepted in one bind, whether new or offered again: the best encoding is looked for in
-    all items before the next best in any (MS-RPCE 3.3.1.5.6; measured on Windows and Samba). A context that
-    is offered again keeps its encoding.
+    all items before the next best in any (MS-RPCE 3.3.1.5.6; measured on Windows and Samba).
     """
     results = [_result(item, offered, features) for item in contexts]
     _accept_one(contexts, results, transfer_preference)
@@ -83,9 +82,8 @@ def _result(item: ContextRequest, offered: Callable[[SyntaxId], bool], features:
 def _accept_one(
     contexts: Sequence[ContextRequest], results: list[ContextResult | None], preference: Sequence[SyntaxId]
 ) -> None:
-    usable = [[item.known] if item.known in item.transfers else item.transfers for item in contexts]
     for transfer in preference:
-        for index, transfers in enumerate(usable):
-            if results[index] is None and transfer in transfers:
+        for index, item in enumerate(contexts):
+            if results[index] is None and transfer in item.transfers:
                 results[index] = acceptance(transfer)
                 return

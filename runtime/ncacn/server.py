@@ -245,9 +245,8 @@ class ServerAssociation(Answering):
         check_offer(bind, self._limits)
         if not alter:
             self._open(bind)
-        contexts = [self._recall(item) for item in bind.contexts]
         self._asked = bind
-        self._unanswered = BindRequested(bind.call_id, contexts, self._group_id, alter, bind.flags)
+        self._unanswered = BindRequested(bind.call_id, bind.contexts, self._group_id, alter, bind.flags)
         return self._unanswered
 
     def _finish_exchange(self, auth3: Auth3) -> None:
@@ -263,12 +262,6 @@ class ServerAssociation(Answering):
         self._max_fragment = agreed_fragment(bind.max_xmit, bind.max_recv, self._transport_max_fragment)
         if bind.flags & CONCURRENT_MULTIPLEX:
             self._calls_allowed = self._limits.max_calls
-
-    def _recall(self, item: ContextRequest) -> ContextRequest:
-        known = self.contexts.get(item.context_id)
-        if known is None or known.abstract != item.abstract:
-            return item
-        return ContextRequest(item.context_id, item.abstract, item.transfers, known.transfer)
 
     def _request(self, request: Request) -> RequestReceived | RequestBegun | RequestContinued | None:
         if request.flags & FIRST_FRAGMENT:
@@ -395,15 +388,15 @@ class ServerAssociation(Answering):
         return True
 
     def _enter(self, item: ContextRequest, result: ContextResult) -> ContextResult:
+        known = self.contexts.get(item.context_id)
+        wanted = Context(item.abstract, result.transfer if result.accepted or known is None else known.transfer)
+        if known not in (None, wanted):
+            raise PduError(f"context {item.context_id} changes from {known} to {wanted}")
         if not result.accepted:
             return result
-        context = Context(item.abstract, result.transfer)
-        known = self.contexts.get(item.context_id, context)
-        if known != context:
-            raise PduError(f"context {item.context_id} changes from {known} to {context}")
-        if item.context_id not in self.contexts and len(self.contexts) >= self._limits.max_contexts:
+        if known is None and len(self.contexts) >= self._limits.max_contexts:
             return rejection(RejectionReason.LOCAL_LIMIT_EXCEEDED)
-        self.contexts[item.context_id] = context
+        self.contexts[item.context_id] = wanted
         return result
 
     def _answer(self, event: BindRequested, results: list[ContextResult]) -> bytes:

@@ -69,11 +69,6 @@ def test_features_are_recognised_in_the_first_transfer_syntax_only(kit):
     assert ContextRequest(0, kit.INTERFACE, []).features is None
 
 
-def test_known_encoding_is_not_on_the_wire(kit):
-    item = ContextRequest(0, kit.INTERFACE, [NDR], known=NDR)
-    assert item.serialize("<") == ContextRequest(0, kit.INTERFACE, [NDR]).serialize("<")
-
-
 def test_only_acceptance_is_accepted():
     assert [ContextResult(outcome, 0, SyntaxId(NDR.uuid)).accepted for outcome in range(4)] == [
         True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from lrpc.runtime.ncacn import (
@@ -61,6 +63,16 @@ def faulted(kit, server, octets: bytes) -> tuple[int, int, int, bool]:
     """(call id, context id, status, did not execute) of the fault that ends the association."""
     fault = failed(kit, server, octets)
     assert isinstance(fault, pdu.Fault)
+    return fault.call_id, fault.context_id, fault.status, bool(fault.flags & NOT_EXECUTED)
+
+
+def faulted_in_answer(kit, server, octets: bytes) -> tuple[int, int, int, bool]:
+    """The same of the fault that takes the place of the answer to an alter context."""
+    events, sent = kit.listen(server, [octets])
+    (fault,) = kit.pdus(sent)
+    assert server.closed
+    assert isinstance(events[-1], ConnectionFailed)
+    assert fault.status == events[-1].status
     return fault.call_id, fault.context_id, fault.status, bool(fault.flags & NOT_EXECUTED)
 
 
@@ -257,9 +269,18 @@ def test_alter_context_adds_a_context_and_says_neither_address_nor_new_sizes(kit
 
 def test_context_offered_again_is_accepted_again(kit):
     server = kit.bound_server()
-    events, sent = kit.listen(server, [alter(kit, ContextRequest(0, kit.INTERFACE, [NDR, NDR64]))])
-    assert events[0].contexts[0].known == NDR
+    _, sent = kit.listen(server, [alter(kit, ContextRequest(0, kit.INTERFACE, [NDR]))])
     assert kit.pdus(sent)[0].results == [ContextResult(0, 0, NDR)]
+
+
+def test_context_offered_again_with_a_better_encoding_breaks_the_protocol(kit):
+    item = ContextRequest(0, kit.INTERFACE, [NDR, NDR64])
+    assert faulted_in_answer(kit, kit.bound_server(), alter(kit, item)) == (5, 0, PROTO_ERROR, True)
+
+
+def test_context_offered_again_for_an_interface_not_served_breaks_the_protocol(kit):
+    item = ContextRequest(0, SyntaxId(UUID(int=9)), [NDR])
+    assert faulted_in_answer(kit, kit.bound_server(), alter(kit, item)) == (5, 0, PROTO_ERROR, True)
 
 
 @pytest.mark.parametrize("change", ["interface", "encoding"])
