@@ -246,7 +246,7 @@ class PduWire:
                 key = self._association.next_call_id()
                 pieces = self._association.request(key, 0, opnum, list(parts), object=self._object)
         except ncacn.StateError as error:
-            raise ServerTooBusy(0x1C010014, str(error), ran=Ran.NO) from error
+            raise self._unable(error) from error
         return Message(key, pieces if self.connection.message_mode else (b"".join(pieces),))
 
     def transmitting(self, message: Message) -> Generator[int]:
@@ -279,7 +279,7 @@ class PduWire:
                 key = self._association.next_call_id()
                 self._association.begin(key, 0, opnum, object=self._object)
         except ncacn.StateError as error:
-            raise ServerTooBusy(0x1C010014, str(error), ran=Ran.NO) from error
+            raise self._unable(error) from error
         return key
 
     def more(self, key: int, piece: Piece) -> list[bytes]:
@@ -302,10 +302,16 @@ class PduWire:
         except transport.TransportError as error:
             raise lost(error) from error
 
+    def _unable(self, error: ncacn.StateError) -> RpcError:
+        """Why a call cannot be made."""
+        if self._association.closed:
+            return ConnectionLost(str(error), ran=Ran.NO)
+        return ServerTooBusy(0x1C010014, str(error), ran=Ran.NO)
+
     def _unsent(self, message: Message) -> None:
         """The server will never hear of this call, nor has it to hear that it is given up."""
         with self._engine:
-            self._association.orphan(message.key)
+            self._association.withdraw(message.key)
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next. Only while the server has no other: so it reads, and there
