@@ -5,8 +5,11 @@ The golden octets are derived by hand from C706 12.6 and MS-RPCE 2.2.2.
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
+import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -16,6 +19,22 @@ import pytest
 from lrpc.runtime import ncacn
 from lrpc.runtime.ncacn import NDR, NDR64, SyntaxId, bind_pdu, feature_syntax, pdu
 from lrpc.runtime.ncacn.header import AuthTrailer
+from lrpc.runtime.ncacn.security import AuthLevel, AuthType
+
+
+def _load(name: str) -> Any:
+    """A module beside this one, which is no package."""
+    spec = importlib.util.spec_from_file_location(f"ncacn_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+Package = _load("package").Package
+NTLM = AuthType.NTLM
 
 INTERFACE = SyntaxId(UUID("12345678-1234-5678-9abc-def012345678"), 1, 0)
 OTHER = SyntaxId(UUID("12345678-1234-5678-9abc-def012345679"), 2, 1)
@@ -349,6 +368,47 @@ def bound_pair(
     return client, server
 
 
+def acceptors(**options: Any) -> Callable[[int, int], Any]:
+    """What a server authenticates with: it speaks three types."""
+
+    def authenticate(auth_type: int, auth_level: int) -> Any:
+        return Package(auth_type, server=True, **options) if auth_type in (9, 10, 16) else None
+
+    return authenticate
+
+
+def converse(client: ncacn.ClientAssociation, server: ncacn.ServerAssociation, octets: bytes) -> list[ncacn.Event]:
+    """What either end tells, but for binds, until neither has anything to say."""
+    told: list[ncacn.Event] = []
+    while octets:
+        events, answer = listen(server, [octets])
+        told += [event for event in events if not isinstance(event, ncacn.BindRequested)]
+        told += client.receive_data(answer)
+        octets = client.data_to_send()
+    return told
+
+
+def secured_pair(
+    auth_type: int = NTLM,
+    level: int = AuthLevel.INTEGRITY,
+    *,
+    order: Any = "<",
+    features: bool = False,
+    server: ncacn.ServerAssociation | None = None,
+    package: Any = None,
+) -> tuple[ncacn.ClientAssociation, ncacn.ServerAssociation]:
+    """A client and a server, with context 0 bound to INTERFACE in NDR under a security context."""
+    client = ncacn.ClientAssociation(order=order)
+    server = server or new_server(authenticate=acceptors())
+    items = [ncacn.ContextRequest(0, INTERFACE, [NDR])]
+    if features:
+        items.append(ncacn.ContextRequest(1, INTERFACE, [feature_syntax(1)]))
+    package = package or Package(auth_type, server=False)
+    (bound,) = converse(client, server, client.bind(items, security=package, level=level))
+    assert isinstance(bound, ncacn.BindAnswered)
+    return client, server
+
+
 def split(stream: bytes, cuts: Sequence[int]) -> list[bytes]:
     """The stream, cut at these places."""
     places = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
@@ -369,6 +429,7 @@ def pdus(stream: bytes) -> list[Any]:
 def kit() -> SimpleNamespace:
     """The functions and constants above."""
     names: list[Callable[..., Any]] = [new_server, offers, listen, bind_octets, bound_server, bound_pair, split, pdus]
+    names += [Package, acceptors, converse, secured_pair]
     constants = {"INTERFACE": INTERFACE, "OTHER": OTHER, "OBJECT": OBJECT, "GROUP": GROUP, "GOLDEN": GOLDEN}
     return SimpleNamespace(**{name.__name__: name for name in names}, octets=octets, **constants)
 
