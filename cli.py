@@ -13,6 +13,7 @@ import json
 import logging
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -30,6 +31,7 @@ from .runtime.status import ArgumentError, Fault, InvalidBinding, ListenError, R
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from .runtime.authentication.authenticator import Authenticator
     from .runtime.by_name import Form
     from .runtime.ndr.strictness import Strictness
     from .runtime.ping import Pong
@@ -127,6 +129,10 @@ Allowed = Annotated[
 Refused = Annotated[
     list[str] | None, typer.Option("--refuse", metavar="NAME", help="Do not overlook this; again for more.")
 ]
+Users = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="The accounts of clients that come by NTLM: DOMAIN:user:password a line."),
+]
 Hex = Annotated[
     str | None, typer.Argument(metavar="HEX", help="The octets, or @FILE; xxd's form too. [default: stdin]")
 ]
@@ -183,6 +189,7 @@ def epmapper(
     security: Annotated[
         str | None, typer.Option(metavar="SDDL", help="Who may connect to ports and pipes. [default: only you]")
     ] = None,
+    users: Users = None,
     trust_machine: Annotated[
         bool, typer.Option("--trust-machine", help="Any user of this machine may register, over TCP too.")
     ] = False,
@@ -201,7 +208,20 @@ def epmapper(
 
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(message)s")
     who = service.this_machine if trust_machine else service.own_processes
-    host.serve(listen or [], lambda binding: print(binding, flush=True), security, may_register=who)
+    announce = partial(print, flush=True)
+    host.serve(listen or [], announce, security, may_register=who, authenticator=_authenticator(users))
+
+
+def _authenticator(users: str | None) -> Authenticator | None:
+    """What takes the accounts of a file."""
+    if users is None:
+        return None
+    from .runtime.authentication.authenticator import Authenticator
+
+    try:
+        return Authenticator(users=users)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="--users") from error
 
 
 @app.command()

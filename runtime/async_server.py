@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ..transports import errors as transport
 from . import dispatch
 from .binding import StringBinding
-from .call import set_caller
+from .call import Caller, set_caller
 from .dispatch import Method
 from .eager import Eager
 from .ended import Ended, note_end, paused, too_slow
@@ -50,6 +50,12 @@ class _Client:
         self.paused = False
         self.over = False
         """Nothing more will come; the connection ends with the last call that runs."""
+
+    def calling(self, caller: Caller) -> contextvars.Context:
+        """The context of a call that is not made by the caller of all."""
+        context = self.context.copy()
+        context.run(set_caller, caller)
+        return context
 
 
 class _Running:
@@ -237,7 +243,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
     def _begin(self, session: Session, client: _Client, call: Call) -> None:
         client.running += 1
         running = _Running()
-        task = self._eager.run(self._run(session, client, call, running), client.context)
+        context = client.context if call.caller is None else client.calling(call.caller)
+        task = self._eager.run(self._run(session, client, call, running), context)
         if task is not None:
             client.calls[call.key] = running
             self._tasks.add(task)

@@ -25,6 +25,7 @@ from .status import AccessDenied, InvalidBinding, ListenError, Ran, RpcError, Se
 from .wire import PduWire, Wire
 
 if TYPE_CHECKING:
+    from .authentication.authenticator import Authenticator
     from .capture.capturing import Capture
 
 LOOPBACK = "127.0.0.1"
@@ -102,8 +103,10 @@ class Endpoint:
         registry: Registry,
         limits: Limits,
         capture: Capture | None = None,
+        authenticator: Authenticator | None = None,
     ) -> None:
         self.asked = str(asked)
+        self._authenticate = None if authenticator is None else authenticator.context
         self._capture = capture
         self._registry = registry
         self._limits = limits
@@ -133,6 +136,7 @@ class Endpoint:
             protocol=self.binding.protocol,
             secondary_address=self.binding.endpoint,
             groups=self._groups,
+            authenticate=self._authenticate,
         )
 
 

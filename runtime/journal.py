@@ -39,6 +39,7 @@ EVENTS: Final = {
     "listening": _event("server", logging.INFO, "listening on {binding}"),
     "interrupted": _event("server", logging.INFO, "interrupted"),
     "accepted": _event("server", logging.DEBUG, "{peer} connected"),
+    "authenticated": _event("server", logging.INFO, "{peer} by {authentication}, level {level}"),
     "accept_failed": _event("server", logging.WARNING, "{binding}: {reason}"),
     "ended": _event("server", logging.DEBUG, "{peer}: {reason}"),
     "malformed": _event("server", logging.WARNING, "{peer} broke the protocol: {reason}", "offset"),

@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from ..transports import errors as transport
 from ..transports.seam import Connection
 from . import dispatch, ncacn
-from .call import Limits, Traffic
+from .authentication.identity import Identity
+from .call import Caller, Limits, Traffic, set_caller
 from .cancelling import Cancelling
 from .contexts import AssociationGroup, AssociationGroups, ContextTable
 from .dispatch import Method, Registry
 from .ended import Ended, Malformed, paused
+from .journal import note
+from .ncacn.acceptor import Authenticate
+from .ncacn.protection import Protection
+from .ncacn.security import AuthLevel
+from .ncacn.states import State
 from .ndr.layout import Encoding
 from .pipes.piped_calls import PipedCalls
 from .pipes.piping import Piece
@@ -40,6 +47,7 @@ class PduSession:
         protocol: str,
         secondary_address: str,
         groups: AssociationGroups,
+        authenticate: Authenticate | None = None,
     ) -> None:
         self.caller = caller_of(connection.peer, protocol)
         self.traffic = Traffic()
@@ -70,7 +78,11 @@ class PduSession:
             ),
             transport_max_fragment=PIPE_FRAGMENT if connection.message_mode else TCP_FRAGMENT,
             streamed=self._is_piped,
+            authenticate=authenticate,
         )
+        self._accepted = False
+        self._callers: dict[Protection, Caller] = {}
+        """Who calls under which security context."""
 
     def serve_next(self, timeout: float | None) -> None:
         """Wait for octets and serve the calls in them."""
@@ -112,7 +124,7 @@ class PduSession:
 
     def _runner(self, event: ncacn.RequestReceived) -> Callable[[Octets], Answer] | None:
         """What runs a call that came whole, and alone; None when there is more to it than its method."""
-        if event.object is not None or event.order != "<":
+        if event.object is not None or event.order != "<" or event.security is not None:
             return None
         key = event.context_id, event.opnum
         run = self._runners.get(key)
@@ -125,10 +137,14 @@ class PduSession:
 
     def _serve_call(self, call: Call) -> None:
         self.cancelling.now = call.key
+        if call.caller is not None:
+            set_caller(call.caller)
         if call.feed is not None:
             self._piped.serve(call, call.feed)
         else:
             self.answer(call, dispatch.answer(call.method, call.stub, call.encoding, self.contexts))
+        if call.caller is not None:
+            set_caller(self.caller)
 
     def serve(self) -> None:
         """`serve_next` until the client is gone, or does not end what it began."""
@@ -194,6 +210,8 @@ class PduSession:
                     raise Malformed(event.reason, self.traffic.octets_in - len(octets))
             events = self._association.receive_data(b"")
         self._flush()
+        if not self.bound:
+            self.bound = self._accepted and self._association.state is not State.AUTHENTICATING
         if self._association.closed:
             raise Ended("the association is closed")
         return calls
@@ -232,18 +250,30 @@ class PduSession:
             return offers(self._registry, syntax, self._endpoint, self.caller)
 
         results = ncacn.negotiate(event.contexts, offered)
-        self.bound |= any(result.accepted for result in results)
+        self._accepted |= any(result.accepted for result in results)
         self._send(self._association.accept(event, results))
 
     def _call(self, event: ncacn.RequestReceived | ncacn.RequestBegun) -> Call:
         self.traffic.calls_in += 1
         encoding = _encoding(self._association.contexts[event.context_id], event.order)
         method = self._method(event.context_id, event.opnum, event.object)
+        caller = None if event.security is None else self._caller(event.security)
         if isinstance(method, Fault) or not method.piped:
-            return Call(event.call_id, event.context_id, method, event.stub, encoding)
+            return Call(event.call_id, event.context_id, method, event.stub, encoding, caller=caller)
         last = isinstance(event, ncacn.RequestReceived)
         feed = self._piped.begin(event.call_id, encoding, event.stub, last=last)
-        return Call(event.call_id, event.context_id, method, b"", encoding, feed=feed)
+        return Call(event.call_id, event.context_id, method, b"", encoding, feed=feed, caller=caller)
+
+    def _caller(self, security: Protection) -> Caller:
+        """Who calls under a security context: its user, at the other end of this connection."""
+        known = self._callers.get(security)
+        if known is None:
+            who = security.identity
+            user, authentication = (who.user, who.authentication) if isinstance(who, Identity) else (str(who), "")
+            known = replace(self.caller, user=user, authentication=authentication, level=AuthLevel(security.level))
+            self._callers[security] = known
+            note("authenticated", peer=str(known), authentication=authentication, level=known.level.name)
+        return known
 
     def _method(self, context_id: int, opnum: int, object: UUID | None) -> Method | Fault:
         method = None if object else self._methods.get((context_id, opnum))

@@ -49,6 +49,8 @@ class Call(NamedTuple):
     message: alpc.PortMessage | None = None
     feed: Feed | None = None
     """What comes of its request, for a method with pipes."""
+    caller: Caller | None = None
+    """Who makes it, where that is not the caller of all calls of the connection."""
 
 
 Answer: TypeAlias = list[Octets] | Fault

@@ -1,4 +1,4 @@
-r"""The accounts that an NTLM server knows: a file that pyspnego reads at each login.
+r"""The accounts that an NTLM server knows: a file, read at each login.
 
 A line for each: `DOMAIN:user:password`, or that of smbpasswd, which holds hashes: `DOMAIN\user:uid:LM:NT:flags:time`.
 """
@@ -7,30 +7,50 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import NamedTuple
 
-_COLUMNS: Final = (3, 6)
+
+class Account(NamedTuple):
+    """A user. Either the password or the NT hash is known."""
+
+    domain: str
+    user: str
+    password: str | None
+    nt_hash: bytes = b""
+
+    @property
+    def name(self) -> str:
+        r"""`DOMAIN\user`, as the file spells it: a client may write it in whatever case."""
+        return f"{self.domain}\\{self.user}" if self.domain else self.user
+
+    def __repr__(self) -> str:
+        return f"<Account {self.name}>"
 
 
 class Accounts:
-    """A file of accounts. ValueError for a line that is no account, which would otherwise be passed over."""
+    """A file of accounts. OSError when it cannot be read, ValueError for a line that is no account."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.path.abspath(path)
-        self._names()
+        self._read()
 
-    def spelled(self, name: str) -> str:
-        r"""`DOMAIN\user` as the file has it: a client may write it in whatever case."""
-        return next((known for known in self._names() if known.upper() == name.upper()), name)
+    def find(self, domain: str, user: str) -> Account | None:
+        """The account of that name, in whatever case."""
+        wanted = domain.upper(), user.upper()
+        return next((one for one in self._read() if (one.domain.upper(), one.user.upper()) == wanted), None)
 
-    def _names(self) -> list[str]:
+    def _read(self) -> list[Account]:
         lines = Path(self.path).read_text(encoding="utf-8").splitlines()
-        return [self._name(line, number) for number, line in enumerate(lines, 1) if line.strip()]
+        return [self._account(line, number) for number, line in enumerate(lines, 1) if line.strip()]
 
-    def _name(self, line: str, number: int) -> str:
-        columns = line.split(":")
-        if len(columns) not in _COLUMNS:  # the line itself may hold a password
-            raise ValueError(f"{self.path}, line {number}: not DOMAIN:user:password, nor a line of smbpasswd")
-        if len(columns) == 6:
-            return columns[0]
-        return f"{columns[0]}\\{columns[1]}" if columns[0] else columns[1]
+    def _account(self, line: str, number: int) -> Account:
+        try:
+            columns = line.split(":")
+            if len(columns) == 6:
+                domain, _, user = columns[0].rpartition("\\")
+                return Account(domain, user, None, bytes.fromhex(columns[3]))
+            domain, user, password = columns
+        except ValueError:  # the line itself may hold a password, and is not shown
+            reason = f"{self.path}, line {number}: not DOMAIN:user:password, nor a line of smbpasswd"
+            raise ValueError(reason) from None
+        return Account(domain, user, password)

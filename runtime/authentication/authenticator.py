@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from ..ncacn.security import AuthType, SecurityContext
 from .accounts import Accounts
-from .package import PROTOCOLS, PackageContext, require_kerberos, spnego
+from .environment import environment
+from .package import PROTOCOLS, PackageContext, require_kerberos, spnego, understood
 
 if TYPE_CHECKING:
     from spnego import ContextProxy
-
-NTLM_V2_ONLY: Final = "5"
-"""LmCompatibilityLevel: LM and NTLMv1 are refused, as Windows domain controllers are advised to (MS-NLMP 3.1.1.1)."""
 
 
 class Authenticator:
@@ -37,30 +34,39 @@ class Authenticator:
             require_kerberos()
             with open(keytab, "rb"):
                 keytab = os.path.abspath(keytab)
+        self._keytab = keytab
         taken = {AuthType.SPNEGO: True, AuthType.NTLM: users is not None, AuthType.KERBEROS: keytab is not None}
         self._taken = {kind for kind, is_taken in taken.items() if is_taken}
-        self._variables = {
-            "NTLM_USER_FILE": "" if self._accounts is None else self._accounts.path,
-            "LM_COMPAT_LEVEL": NTLM_V2_ONLY,
-            "KRB5_KTNAME": "MEMORY:none" if keytab is None else f"FILE:{keytab}",
-        }
 
     def context(self, auth_type: int, auth_level: int) -> SecurityContext | None:
         """A server's end of a new context; None for a package that is not taken. Raises SecurityError."""
+        makers = {AuthType.NTLM: self._ntlm, AuthType.KERBEROS: self._kerberos, AuthType.SPNEGO: self._negotiate}
         if auth_type not in self._taken:
             return None
         kind = AuthType(auth_type)
-        return PackageContext(kind, _acceptor(kind), self._variables, self._spelled)
+        with understood():
+            return PackageContext(kind, makers[kind]())
 
-    def _spelled(self, name: str) -> str:
-        return name if self._accounts is None else self._accounts.spelled(name)
+    def _ntlm(self) -> ContextProxy:
+        from .ntlm_acceptor import NtlmAcceptor
+
+        assert self._accounts is not None
+        return NtlmAcceptor(self._accounts)
+
+    def _kerberos(self) -> ContextProxy:
+        with environment({"KRB5_KTNAME": f"FILE:{self._keytab}"}):
+            made: ContextProxy = spnego().server(protocol="kerberos")
+        return made
+
+    def _negotiate(self) -> ContextProxy:
+        from spnego._context import GSSMech
+
+        from .negotiate_acceptor import NegotiateAcceptor
+
+        makers = {GSSMech.kerberos: self._kerberos} if AuthType.KERBEROS in self._taken else {}
+        if AuthType.NTLM in self._taken:
+            makers[GSSMech.ntlm] = self._ntlm
+        return NegotiateAcceptor(makers)
 
     def __repr__(self) -> str:
         return f"<Authenticator {', '.join(sorted(PROTOCOLS[kind] for kind in self._taken))}>"
-
-
-def _acceptor(kind: AuthType) -> Callable[[], ContextProxy]:
-    def make() -> Any:
-        return spnego().server(protocol=PROTOCOLS[kind])
-
-    return make

@@ -7,14 +7,13 @@ its words name no secret.
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from ..ncacn.security import AuthLevel, AuthType, SecurityError
 from ..status import MissingPackage
+from .identity import Identity
 
 if TYPE_CHECKING:
     from spnego import ContextProxy
@@ -26,17 +25,6 @@ NTLM_SIGNATURE: Final = 16
 WRAPPED: Final = 48
 """Octets that a sealed AES token in DCE style has and a MIC has not: confounder, header once more and a block of EC
 (RFC 4121 4.2.4, MS-KILE 3.4.5.4)."""
-
-_environment = threading.Lock()
-
-
-class Identity(NamedTuple):
-    """Who the peer has proved to be."""
-
-    user: str
-    r"""`DOMAIN\user`, or Kerberos' `user@REALM`."""
-    authentication: str
-    """`ntlm` or `kerberos`."""
 
 
 def spnego() -> Any:
@@ -57,45 +45,17 @@ def require_kerberos() -> None:
         raise MissingPackage("Kerberos needs gssapi and krb5: pip install 'lrpc[kerberos]'") from error
 
 
-@contextmanager
-def environment(variables: Mapping[str, str]) -> Generator[None]:
-    """Have these variables for a moment: the acceptors of the packages are told of files in no other way."""
-    if not variables:
-        yield
-        return
-    with _environment:
-        before = {name: os.environ.get(name) for name in variables}
-        os.environ.update(variables)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
-
-
 class PackageContext:
     """One end of a security context.
 
-    make: makes pyspnego's context. variables: the environment that it is made and stepped in. spelled: the name that
-    is told of a peer.
+    context: pyspnego's.
     """
 
-    def __init__(
-        self,
-        auth_type: AuthType,
-        make: Callable[[], ContextProxy],
-        variables: Mapping[str, str] | None = None,
-        spelled: Callable[[str], str] = str,
-    ) -> None:
+    def __init__(self, auth_type: AuthType, context: ContextProxy) -> None:
         self.auth_type: int = auth_type
-        self._variables = variables or {}
-        self._spelled = spelled
+        self._context = context
         self._identity: Identity | None = None
-        with self._understood():
-            self._context = make()
+        self._sizes: dict[int, int] = {}
 
     @property
     def complete(self) -> bool:
@@ -106,27 +66,49 @@ class PackageContext:
     def identity(self) -> Identity:
         """Who the peer of a server is."""
         if self._identity is None:
-            with self._understood():
+            with understood():
                 protocol = self._context.negotiated_protocol or ""
-                self._identity = Identity(self._spelled(self._context.client_principal or ""), protocol)
+                self._identity = Identity(self._context.client_principal or "", protocol)
         return self._identity
 
     def step(self, token: bytes) -> bytes:
         """Takes the peer's token and gives the next."""
-        with self._understood():
+        with understood():
             return self._context.step(token or None) or b""
+
+    @property
+    def _is_ntlm(self) -> bool:
+        """Its signatures cover a whole PDU whether or not header signing was agreed on, as from Windows and Samba."""
+        return self._context.negotiated_protocol == "ntlm"
 
     def signature_size(self, level: int) -> int:
         """Octets of auth_value."""
-        if self._context.negotiated_protocol == "ntlm":
+        size = self._sizes.get(level)
+        if size is None:
+            size = self._sizes[level] = self._size(level)
+        return size
+
+    def _size(self, level: int) -> int:
+        if self._is_ntlm:
+            self._check_ntlm(level)
             return NTLM_SIGNATURE
-        with self._understood():
+        with understood():
             sealed = self._context.query_message_sizes().header
         return sealed if level == AuthLevel.PRIVACY else sealed - WRAPPED
 
+    def _check_ntlm(self, level: int) -> None:
+        """Without these flags its signatures are constants, which it gives and takes all the same."""
+        from spnego import ContextReq
+
+        wanted = ContextReq.confidentiality if level == AuthLevel.PRIVACY else ContextReq.integrity
+        if not self._context.context_attr & wanted:
+            raise SecurityError(f"NTLM has not agreed on {wanted.name}")
+
     def protect(self, level: int, head: bytes, stub: bytes, tail: bytes, *, sign_header: bool) -> tuple[bytes, bytes]:
         """Sign a PDU, or seal its stub."""
-        with self._understood():
+        self.signature_size(level)
+        sign_header |= self._is_ntlm
+        with understood():
             if level != AuthLevel.PRIVACY:
                 return stub, self._context.sign(head + stub + tail if sign_header else stub)
             buffers = self._context.wrap_iov(_buffers(b"", head, stub, tail, sign_header), encrypt=True).buffers
@@ -135,7 +117,9 @@ class PackageContext:
 
     def unprotect(self, level: int, head: bytes, stub: bytes, tail: bytes, value: bytes, *, sign_header: bool) -> bytes:
         """Verify a PDU, or unseal its stub."""
-        with self._understood():
+        self.signature_size(level)
+        sign_header |= self._is_ntlm
+        with understood():
             if level != AuthLevel.PRIVACY:
                 self._context.verify(head + stub + tail if sign_header else stub, value)
                 return stub
@@ -144,14 +128,16 @@ class PackageContext:
             raise SecurityError("the stub is signed and not sealed")
         return found.buffers[2 if sign_header else 1].data or b""
 
-    @contextmanager
-    def _understood(self) -> Generator[None]:
-        """Their environment, and their errors."""
-        try:
-            with environment(self._variables):
-                yield
-        except Exception as error:  # what reads a peer's tokens raises whatever it raises
-            raise SecurityError(_reason(error)) from error
+
+@contextmanager
+def understood() -> Generator[None]:
+    """Their errors: what reads a peer's tokens raises whatever it raises."""
+    try:
+        yield
+    except SecurityError:
+        raise
+    except Exception as error:
+        raise SecurityError(_reason(error)) from error
 
 
 def _buffers(value: bytes, head: bytes, stub: bytes, tail: bytes, sign_header: bool) -> list[Any]:

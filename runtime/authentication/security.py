@@ -13,7 +13,7 @@ from typing import Any, Final
 from ..ncacn.security import AuthLevel, AuthType, SecurityContext, SecurityError
 from ..status import AccessDenied, InvalidBinding, Ran
 from .credentials import Credentials
-from .package import PROTOCOLS, PackageContext, require_kerberos, spnego
+from .package import PROTOCOLS, PackageContext, require_kerberos, spnego, understood
 
 _TYPES: Final = {name: kind for kind, name in PROTOCOLS.items()}
 LEVELS: Final = {
@@ -66,22 +66,20 @@ class Security:
         service, _, name = (self.principal or f"host/{host}").partition("/")
         known = self.known()
 
-        def make() -> Any:
-            return package.client(
-                None if known is None else known.name,
-                None if known is None else known.password,
-                hostname=name or host,
-                service=service,
-                protocol=self.authentication,
-                context_req=self._flags(package.ContextReq),
-            )
-
         try:
-            return PackageContext(kind, make)
+            with understood():
+                context = package.client(
+                    None if known is None else known.name,
+                    None if known is None else known.password,
+                    hostname=name or host,
+                    service=service,
+                    protocol=self.authentication,
+                    context_req=self._flags(package.ContextReq),
+                )
         except SecurityError as error:
-            raise AccessDenied(
-                5, f"{self.authentication}: no credentials to use: {error.reason}", ran=Ran.NO
-            ) from error
+            reason = f"{self.authentication}: no credentials to use: {error.reason}"
+            raise AccessDenied(5, reason, ran=Ran.NO) from error
+        return PackageContext(kind, context)
 
     def known(self) -> Credentials | None:
         """The credentials; None for the ticket cache."""

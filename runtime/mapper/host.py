@@ -6,13 +6,16 @@ import asyncio
 import resource
 import signal
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..async_server import AsyncServer
 from ..binding import MEMORY, NCACN_NP, NCALRPC, StringBinding
 from ..management import PADDED
 from .endpoint_map import EndpointMap, MapLimits
 from .service import LIMITS, EndpointMapper, MayRegister, Registrar, own_processes
+
+if TYPE_CHECKING:
+    from ..authentication.authenticator import Authenticator
 
 LOCAL_PORT: Final = "ncalrpc:[epmapper]"
 """Where servers register, and local clients ask; a mapper always has it."""
@@ -53,21 +56,33 @@ async def _listen(server: AsyncServer, text: str, security: str | None) -> Strin
 
 
 def serve(
-    bindings: Sequence[str], announce: Announce, security: str | None = None, *, may_register: MayRegister
+    bindings: Sequence[str],
+    announce: Announce,
+    security: str | None = None,
+    *,
+    may_register: MayRegister,
+    authenticator: Authenticator | None = None,
 ) -> None:
     """Serve the endpoint map until SIGINT or SIGTERM. Only for the main thread.
 
-    security: SDDL of who may connect to ports and pipes. Raises InvalidBinding and ListenError.
+    security: SDDL of who may connect to ports and pipes. authenticator: how clients of the network may prove who they
+    are, which nobody has to. Raises InvalidBinding and ListenError.
     """
     _take_descriptors()
-    asyncio.run(_serve(with_local_port(bindings), announce, security, may_register))
+    asyncio.run(_serve(with_local_port(bindings), announce, security, may_register, authenticator))
 
 
-async def _serve(bindings: Sequence[str], announce: Announce, security: str | None, may_register: MayRegister) -> None:
+async def _serve(
+    bindings: Sequence[str],
+    announce: Announce,
+    security: str | None,
+    may_register: MayRegister,
+    authenticator: Authenticator | None,
+) -> None:
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    async with AsyncServer(limits=LIMITS, register_endpoints=False) as server:
+    async with AsyncServer(limits=LIMITS, register_endpoints=False, authenticator=authenticator) as server:
         for binding in await start(server, bindings, security=security, may_register=may_register):
             announce(binding)
         await ended.wait()

@@ -25,6 +25,7 @@ from ..stub import Interface
 from .guests import Guests
 
 if TYPE_CHECKING:
+    from ..authentication.authenticator import Authenticator
     from ..mapper.registration import Announcer
 
 I = TypeVar("I", bound=Callable[..., Any])  # noqa: E741
@@ -39,7 +40,8 @@ class Serving(abc.ABC, Generic[I]):
     stopping is everybody's. capture: a pcapng file that what travels is appended to; without it the environment's
     LRPC_CAPTURE. register_endpoints: tell the endpoint mapper of this machine where the server is. None: if there is
     one when the server starts; True: as soon as there is one; False: never. interceptors: callables around each call,
-    the first outermost (docs/interceptors.md).
+    the first outermost (docs/interceptors.md). authenticator: how clients of the network prove who they are
+    (docs/security.md); without it they do not, and one that tries is refused.
     """
 
     _asynchronous = False
@@ -53,12 +55,14 @@ class Serving(abc.ABC, Generic[I]):
         capture: str | os.PathLike[str] | None = None,
         register_endpoints: bool | None = None,
         interceptors: Sequence[I] = (),
+        authenticator: Authenticator | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.authorize = authorize or all_but_stop
         self.principals: dict[int, str] = {}
         """The name that clients prove this server by, by authentication service (C706 chapter 13)."""
         self._capture = capture_of("server", capture)
+        self._authenticator = authenticator
         self._registry = Registry(self.limits.max_items, _wrapped(interceptors))
         self._endpoints: list[Endpoint] = []
         self._guests = Guests(self.limits, self._drop)
@@ -141,7 +145,8 @@ class Serving(abc.ABC, Generic[I]):
         """End a connection that nothing runs for."""
 
     def _open(self, binding: str, security: str | None) -> Endpoint:
-        endpoint = Endpoint(StringBinding.parse(binding), security, self._registry, self.limits, self._capture)
+        asked = StringBinding.parse(binding)
+        endpoint = Endpoint(asked, security, self._registry, self.limits, self._capture, self._authenticator)
         self._endpoints.append(endpoint)
         management = (AsyncManagement if self._asynchronous else Management)(self, endpoint.asked)
         self._registry.register(management, endpoints=[endpoint.asked], strictness=PADDED, built_in=True)

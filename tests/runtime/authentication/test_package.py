@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import lrpc
-from lrpc.runtime.authentication import package
+from lrpc.runtime.authentication.identity import Identity
 from lrpc.runtime.ncacn.security import AuthLevel, AuthType, SecurityContext, SecurityError
 
 HEAD, STUB, TAIL = b"head of the PDU.", b"stub" * 8, b"trailer8"
@@ -66,10 +66,14 @@ def test_a_change_of_any_part_is_noticed(authenticator: lrpc.Authenticator, leve
         server.unprotect(level, *parts, sign_header=True)
 
 
-def test_without_header_signing_the_stub_alone_is_covered(authenticator: lrpc.Authenticator) -> None:
+@pytest.mark.parametrize("level", LEVELS)
+def test_ntlm_covers_the_whole_pdu_without_header_signing_too(
+    authenticator: lrpc.Authenticator, level: AuthLevel
+) -> None:
     client, server = agreed(authenticator, "ntlm")
-    sent, value = client.protect(AuthLevel.INTEGRITY, HEAD, STUB, TAIL, sign_header=False)
-    assert server.unprotect(AuthLevel.INTEGRITY, b"other", sent, b"else", value, sign_header=False) == STUB
+    sent, value = client.protect(level, HEAD, STUB, TAIL, sign_header=False)
+    with pytest.raises(SecurityError):
+        server.unprotect(level, b"other", sent, TAIL, value, sign_header=False)
 
 
 def test_a_pdu_that_is_sent_again_is_noticed(authenticator: lrpc.Authenticator) -> None:
@@ -85,7 +89,7 @@ def test_the_server_learns_the_user_as_the_file_spells_it(
     authenticator: lrpc.Authenticator, authentication: str
 ) -> None:
     _, server = agreed(authenticator, authentication)
-    assert server.identity == package.Identity(r"DOM\Mary", "ntlm")
+    assert server.identity == Identity(r"DOM\Mary", "ntlm")
 
 
 @pytest.mark.parametrize(("user", "password"), [(r"DOM\mary", "wrong"), (r"DOM\nobody", "secret"), ("mary", "secret")])
@@ -141,7 +145,7 @@ def test_ntlm_version_1_is_refused(authenticator: lrpc.Authenticator, monkeypatc
     monkeypatch.setenv("LM_COMPAT_LEVEL", "2")
     old, _ = pair(authenticator, "ntlm")
     old.step(b"")
-    with pytest.raises(SecurityError, match="NTv1"):
+    with pytest.raises(SecurityError, match="NTLMv1"):
         server.step(old.step(challenge))
 
 
