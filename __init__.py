@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from lrpc.runtime.binding import StringBinding
     from lrpc.runtime.call import Caller, Limits, call_cancelled, caller, deadline
     from lrpc.runtime.connect import ConnectionInfo, connect
+    from lrpc.runtime.extended import Component, Disclosure, ErrorRecord
     from lrpc.runtime.intercept import AsyncInterceptor, AsyncProceed, Interceptor, Invocation, Proceed
     from lrpc.runtime.ncacn.security import AuthLevel
     from lrpc.runtime.ndr.strictness import Strictness
@@ -73,11 +74,14 @@ __all__ = [
     "BindRefused",
     "CallCancelled",
     "Caller",
+    "Component",
     "ConnectionInfo",
     "ConnectionLost",
     "ContextMismatch",
     "Credentials",
     "DeadlineExceeded",
+    "Disclosure",
+    "ErrorRecord",
     "Fault",
     "IdlError",
     "Impersonation",
@@ -121,6 +125,7 @@ _LATER: Final = {
     **dict.fromkeys(("Caller", "Limits", "call_cancelled", "caller", "deadline"), "runtime.call"),
     **dict.fromkeys(("ConnectionInfo", "connect"), "runtime.connect"),
     **dict.fromkeys(("AsyncInterceptor", "AsyncProceed", "Interceptor", "Invocation", "Proceed"), "runtime.intercept"),
+    **dict.fromkeys(("Component", "Disclosure", "ErrorRecord"), "runtime.extended"),
     **dict.fromkeys(("deserialize", "serialize"), "runtime.serialization"),
     **dict.fromkeys(("Impersonation", "Security"), "runtime.authentication.security"),
     "AsyncServer": "runtime.async_server",

@@ -582,6 +582,8 @@ def main() -> None:
         if status is None:
             raise
         complain(_message(error))
+        for record in error.extended if isinstance(error, RpcError) else ():
+            complain(f"  {record.full}")
         sys.exit(status)
 
 
@@ -609,10 +611,10 @@ def _message(error: Exception) -> str:
     match error:
         case ArgumentError() | InvalidBinding() | ListenError():
             return str(error)
-        case Fault() if error.name not in str(error):
-            return f"{error.name} ({error.status:#010x}): {error} (the call ran: {error.ran.value})"
+        case Fault() if error.name not in error.args[0]:
+            return f"{error.name} ({error.status:#010x}): {error.args[0]} (the call ran: {error.ran.value})"
         case StatusError() | Fault():
-            return f"{error} (the call ran: {error.ran.value})"
+            return f"{error.args[0]} (the call ran: {error.ran.value})"
         case RpcError():
             return f"{type(error).__name__}: {error} (the call ran: {error.ran.value})"
         case _:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from .admission import Admit, Guard, guard
@@ -32,6 +32,9 @@ from .status import (
     is_failure,
 )
 from .stub import AsyncContract, Contract, Interface, Octets, Operation
+
+if TYPE_CHECKING:
+    from .extended import Disclosure
 
 Values = tuple[Any, ...]
 UNSUPPORTED_TYPE = 0x1C010017
@@ -80,9 +83,10 @@ class Registration(NamedTuple):
 class Registry:
     """Which object answers for an interface, on which endpoint."""
 
-    def __init__(self, items: int, wrap: Wrap | None = None) -> None:
+    def __init__(self, items: int, wrap: Wrap | None = None, extended_errors: Disclosure = "status") -> None:
         self._items = items
         self._wrap = wrap
+        self._extended_errors: Disclosure = extended_errors
         self.registrations: list[Registration] = []
         self._built_in: list[Registration] = []
         """What a server answers by itself, where nobody registered the same."""
@@ -129,6 +133,18 @@ class Registry:
     def _function(self, implementation: object, interface: Interface, operation: Operation[Any]) -> Callable[..., Any]:
         function: Callable[..., Any] = getattr(implementation, operation.method)
         return function if self._wrap is None else self._wrap(interface, operation, function)
+
+    def told_of(self, fault: Fault) -> bytes:
+        """What a client is told of a fault besides its status: extended error information ([MS-EERR]), as octets."""
+        if self._extended_errors == "none" or (self._extended_errors == "status" and not fault.extended):
+            return b""
+        from .extended import disclosed  # hardly any fault has it
+
+        try:
+            return disclosed(fault, self._extended_errors)
+        except Exception as error:  # whatever the owner's function does, the client is told of the fault
+            note("bad_records", reason=str(error))
+            return b""
 
     def interfaces(self, endpoint: str) -> list[Interface]:
         """What is registered there, each once, without what a server answers by itself."""
@@ -376,7 +392,7 @@ def fault_of(operation: Operation[Any], error: BaseException) -> Fault:
     if isinstance(error, Fault):
         return error
     if isinstance(error, StatusError):
-        return Fault(error.code, str(error), ran=Ran.YES)
+        return Fault(error.code, str(error), ran=Ran.YES, extended=error.extended)
     note("failed", operation=operation.name, peer=peer(), failure=error)
     return Fault(NCA_UNSPECIFIED, ran=Ran.YES)
 

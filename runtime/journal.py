@@ -52,6 +52,7 @@ EVENTS: Final = {
     "failed": _event("server", logging.ERROR, "{operation} failed", "peer"),
     "bad_result": _event("server", logging.ERROR, "{operation} returned what it must not: {reason}", "peer"),
     "still_running": _event("server", logging.WARNING, "a call of {peer} still runs"),
+    "bad_records": _event("calls", logging.INFO, "records of an error are left out: {reason}"),
     "rundown_failed": _event("server", logging.ERROR, "rundown of a {type} failed"),
     "no_mapper": _event("lookup", logging.DEBUG, "no mapper at {binding}: {reason}"),
     "lookup_cut": _event("lookup", logging.WARNING, "the mapper has more than {value} entries"),

@@ -310,7 +310,9 @@ class LrpcSession:
 
     def _composed(self, call_id: int, answer: Answer) -> tuple[bytes, alpc.View | None]:
         if isinstance(answer, Fault):
-            return self._association.fault(answer.status, did_not_execute=answer.ran is Ran.NO), None
+            return self._association.fault(
+                answer.status, did_not_execute=answer.ran is Ran.NO, detail=self._registry.told_of(answer)
+            ), None
         data, parts, size = self._association.respond(call_id, answer)
         if parts is None:
             return data, None

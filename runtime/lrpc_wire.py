@@ -14,9 +14,9 @@ from . import ncalrpc, plain
 from .call import Limits
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
-from .status import BindRefused, ConnectionLost, ProtocolError, Ran, fault, fault_name
+from .status import BindRefused, ConnectionLost, ProtocolError, Ran, fault_name
 from .stub import Interface, Octets
-from .wire import Arrival, Exchanged, Message, lost
+from .wire import Arrival, Exchanged, Message, failure, lost
 
 PLAIN_SEND: Final = 0.001
 """Seconds that a plain call may wait for room before it is sent the longer way. (Constant: setting it is a call.)"""
@@ -152,7 +152,7 @@ class LrpcWire:
         if event is None:  # of a call that was given up
             return []
         if isinstance(event, ncalrpc.FaultReceived):
-            return [(key, fault(event.status, did_not_execute=event.did_not_execute))]
+            return [(key, failure(event))]
         reason = event.reason if isinstance(event, ncalrpc.Failed) else f"an answer that was not asked for: {event}"
         raise ProtocolError(reason)
 

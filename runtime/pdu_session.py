@@ -387,8 +387,10 @@ class PduSession:
     def _composed(self, key: int, context_id: int, answer: Answer) -> Sequence[bytes]:
         try:
             if isinstance(answer, Fault):
-                never = answer.ran is Ran.NO
-                octets = self._association.fault(key, context_id, answer.status, did_not_execute=never)
+                never, detail = answer.ran is Ran.NO, self._registry.told_of(answer)
+                octets = self._association.fault(
+                    key, context_id, answer.status, did_not_execute=never, detail=detail
+                )
                 self.traffic.packets_out += bool(octets)
                 return (octets,) if octets else ()
             pieces = self._association.respond(key, context_id, answer)

@@ -7,7 +7,11 @@ not run may be tried again without thought. Sources: C706 appendix E, MS-RPCE 2.
 from __future__ import annotations
 
 import enum
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from .extended import ErrorRecord
 
 
 class Ran(enum.Enum):
@@ -22,11 +26,17 @@ class RpcError(Exception):
     """Base of everything that lrpc raises for a call."""
 
     ran: Ran = Ran.UNKNOWN
+    extended: tuple[ErrorRecord, ...] = ()
+    """What else the server says of it, the newest record first ([MS-EERR]); mostly nothing."""
 
     def __init__(self, message: str, *, ran: Ran | None = None) -> None:
         super().__init__(message)
         if ran is not None:
             self.ran = ran
+
+    def __str__(self) -> str:
+        told = super().__str__()
+        return f"{told} [{'; '.join(map(str, self.extended))}]" if self.extended else told
 
 
 class InvalidBinding(RpcError, ValueError):
@@ -100,12 +110,16 @@ class BadStubData(ProtocolError):
 class StatusError(RpcError):
     """An operation returned a status that means failure. A server raises it to fail a call the same way.
 
-    code: the status, unsigned 32 bits. name: as the field writes it. result: the [out] values beside it.
+    code: the status, unsigned 32 bits. name: as the field writes it. result: the [out] values beside it. extended: what
+    else there is to say of it, for a server whose operation returns no status: it answers with a fault then.
     """
 
     ran = Ran.YES
 
-    def __init__(self, code: int, result: Any = None, *, family: str = "win32") -> None:
+    def __init__(
+        self, code: int, result: Any = None, *, family: str = "win32", extended: Iterable[ErrorRecord] = ()
+    ) -> None:
+        self.extended = tuple(extended)
         self.code = code & 0xFFFFFFFF
         self.name = status_name(self.code, family)
         self.result = result
@@ -115,13 +129,22 @@ class StatusError(RpcError):
 class Fault(RpcError):
     """The server answered with a fault PDU. A server raises it to answer with one.
 
-    status: the code, unsigned 32 bits. name: as the field writes it.
+    status: the code, unsigned 32 bits. name: as the field writes it. extended: what else there is to say of it; the
+    client is told what `Server(extended_errors=)` allows of it.
     """
 
     default: int = 0x1C000012
     """The status of one that is raised without."""
 
-    def __init__(self, status: int | None = None, message: str = "", *, ran: Ran | None = None) -> None:
+    def __init__(
+        self,
+        status: int | None = None,
+        message: str = "",
+        *,
+        ran: Ran | None = None,
+        extended: Iterable[ErrorRecord] = (),
+    ) -> None:
+        self.extended = tuple(extended)
         self.status = (self.default if status is None else status) & 0xFFFFFFFF
         self.name = fault_name(self.status)
         super().__init__(message or f"{self.name} ({self.status:#010x})", ran=ran)

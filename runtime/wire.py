@@ -21,7 +21,7 @@ from uuid import UUID
 from ..transports import alpc
 from ..transports import errors as transport
 from ..transports.seam import Connection
-from . import ncacn
+from . import ncacn, ncalrpc
 from .call import Limits
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
@@ -29,6 +29,7 @@ from .status import (
     BindRefused,
     ConnectionLost,
     DeadlineExceeded,
+    Fault,
     ProtocolError,
     Ran,
     RpcError,
@@ -397,7 +398,7 @@ class PduWire:
                 encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
                 arrivals.append((event.call_id, Part(event.stub, encoding, None, event.last)))
             elif isinstance(event, ncacn.FaultReceived):
-                arrivals.append((event.call_id, fault(event.status, did_not_execute=event.did_not_execute)))
+                arrivals.append((event.call_id, failure(event)))
             elif isinstance(event, ncacn.ConnectionFailed):
                 raise ProtocolError(event.reason)
         return arrivals
@@ -436,6 +437,16 @@ class PduWire:
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
+
+
+def failure(event: ncacn.FaultReceived | ncalrpc.FaultReceived) -> Fault:
+    """The error that a fault is, with what it says besides."""
+    found = fault(event.status, did_not_execute=event.did_not_execute)
+    if event.detail:
+        from .extended import received  # hardly any fault has it
+
+        found.extended = received(event.detail)
+    return found
 
 
 def _refused(event: ncacn.BindRefused) -> BindRefused:

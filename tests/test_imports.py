@@ -57,6 +57,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"runtime.interfaces", "runtime.by_name"}),
+    frozenset({"runtime.extended"}),
     frozenset({"runtime.locate", "runtime.mapper.lookup", "runtime.endpoints", "runtime.management"}),
     frozenset({"runtime.serving"}),
     frozenset(

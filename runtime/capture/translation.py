@@ -120,7 +120,8 @@ class Translator:
         call_id, context_id = self._calls.get(message_id, (message_id, 0))
         self._forget(message_id)
         never = DID_NOT_EXECUTE if flags & FaultFlag.DID_NOT_EXECUTE else 0
-        return pdu.Fault(call_id, context_id, status, flags=FIRST_FRAGMENT | LAST_FRAGMENT | never).serialize()
+        whole, detail = FIRST_FRAGMENT | LAST_FRAGMENT | never, messages.detail_of(data)
+        return pdu.Fault.of(call_id, context_id, status, detail, whole).serialize()
 
     def _cancelled(self, message_id: int, data: bytes) -> int:
         return messages.parse_cancel(data) or self._calls.get(message_id, (message_id, 0))[0]

@@ -90,11 +90,16 @@ class Answering:
         self._cutters.pop(call_id, None)
         self._guards.pop(call_id, None)
 
-    def fault(self, call_id: int, context_id: int, status: int, *, did_not_execute: bool = False) -> bytes:
-        """The answer to a call that failed. Empty, or StateError, where `respond` would be."""
+    def fault(
+        self, call_id: int, context_id: int, status: int, *, did_not_execute: bool = False, detail: bytes = b""
+    ) -> bytes:
+        """The answer to a call that failed. Empty, or StateError, where `respond` would be.
+
+        detail: extended error information ([MS-EERR]), at most what the smallest fragment has room for.
+        """
         if not self._finish(call_id):
             return b""
-        return self._fault(call_id, context_id, status, did_not_execute)
+        return self._fault(call_id, context_id, status, did_not_execute, detail)
 
     @property
     def closed(self) -> bool:
@@ -127,6 +132,6 @@ class Answering:
             fragments.append(_packed(guard, flags, call_id, size - begin, context_id, stub[begin:end]))
         return fragments
 
-    def _fault(self, call_id: int, context_id: int, status: int, did_not_execute: bool) -> bytes:
+    def _fault(self, call_id: int, context_id: int, status: int, did_not_execute: bool, detail: bytes = b"") -> bytes:
         flags = WHOLE | (DID_NOT_EXECUTE if did_not_execute else 0)
-        return Fault(call_id, context_id, status, flags=flags).serialize()
+        return Fault.of(call_id, context_id, status, detail, flags).serialize()

@@ -139,11 +139,18 @@ class Fault:
     auth: AuthTrailer | None = None
 
     @classmethod
+    def of(cls, call_id: int, context_id: int, status: int, detail: bytes, flags: int) -> Fault:
+        """A fault with `detail`, if it is not empty, announced as it has to be (MS-RPCE 2.2.2.8)."""
+        hint = _FAULT_SIZE + len(detail)
+        return cls(call_id, context_id, status, detail, extended=int(bool(detail)), alloc_hint=hint, flags=flags)
+
+    @classmethod
     def parse(cls, header: Header, body: bytes, auth: AuthTrailer | None) -> Fault:
         """From the body."""
         layout = _FAULT[header.order]
         hint, context_id, cancels, extended, status = _unpack(layout, body, header)
-        detail = _stub(body, layout.size, auth)
+        size = max(hint - _FAULT_SIZE, 0) if extended & 1 else 0  # MS-RPCE 2.2.2.8; whatever else is there is ignored
+        detail = _stub(body, layout.size, auth)[:size]
         order, flags = header.order, header.flags
         return cls(header.call_id, context_id, status, detail, cancels, extended, hint, flags, order, auth)
 

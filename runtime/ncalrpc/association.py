@@ -127,6 +127,8 @@ class FaultReceived(NamedTuple):
 
     status: int
     did_not_execute: bool
+    detail: bytes = b""
+    """Extended error information ([MS-EERR]), as octets."""
 
 
 class Failed(NamedTuple):
@@ -297,7 +299,7 @@ class ClientAssociation(_Association):
         self._step(kind)
         if kind is MessageType.FAULT:
             status, flags = messages.parse_fault(data)
-            return FaultReceived(status, bool(flags & FaultFlag.DID_NOT_EXECUTE))
+            return FaultReceived(status, bool(flags & FaultFlag.DID_NOT_EXECUTE), messages.detail_of(data))
         if kind is MessageType.BIND:
             return self._bound(Bind.parse(data))
         raise MessageError(f"a server sent {kind.name}")
@@ -402,6 +404,6 @@ class ServerAssociation(_Association):
             parts.append(header + octets[begin : begin + INLINE])
         return parts
 
-    def fault(self, status: int, *, did_not_execute: bool = False) -> bytes:
-        """The failure of a call, as an answer to its message."""
-        return messages.pack_fault(status, FaultFlag.DID_NOT_EXECUTE if did_not_execute else 0)
+    def fault(self, status: int, *, did_not_execute: bool = False, detail: bytes = b"") -> bytes:
+        """The failure of a call, as an answer to its message; detail: extended error information ([MS-EERR])."""
+        return messages.pack_fault(status, FaultFlag.DID_NOT_EXECUTE if did_not_execute else 0, detail)

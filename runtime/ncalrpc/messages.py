@@ -144,9 +144,9 @@ def parse_response(data: bytes) -> tuple[int, int]:
     return flags, call_id
 
 
-def pack_fault(status: int, flags: int = 0) -> bytes:
-    """16 octets."""
-    return _FAULT.pack(MessageType.FAULT, status, flags)
+def pack_fault(status: int, flags: int = 0, detail: bytes = b"") -> bytes:
+    """16 octets, and behind them extended error information ([MS-EERR]), if there is any."""
+    return _FAULT.pack(MessageType.FAULT, status, flags | (FaultFlag.EXTENDED_ERROR if detail else 0)) + detail
 
 
 def parse_fault(data: bytes) -> tuple[int, int]:
@@ -155,6 +155,11 @@ def parse_fault(data: bytes) -> tuple[int, int]:
         raise MessageError(f"a Fault of {len(data)} octets, {_FAULT.size} needed")
     _, status, flags = _FAULT.unpack_from(data)
     return status, flags
+
+
+def detail_of(data: bytes) -> bytes:
+    """The extended error information of a fault that was parsed; empty when there is none."""
+    return data[_FAULT.size :] if parse_fault(data)[1] & FaultFlag.EXTENDED_ERROR else b""
 
 
 def pack_cancel(call_id: int) -> bytes:

@@ -26,6 +26,7 @@ from .guests import Guests
 
 if TYPE_CHECKING:
     from ..authentication.authenticator import Authenticator
+    from ..extended import Disclosure
     from ..mapper.registration import Announcer
 
 I = TypeVar("I", bound=Callable[..., Any])  # noqa: E741
@@ -39,9 +40,10 @@ class Serving(abc.ABC, Generic[I]):
     (docs/serving.md). authorize: who may have which operation of the management interface; without it all but
     stopping is everybody's. capture: a pcapng file that what travels is appended to; without it the environment's
     LRPC_CAPTURE. register_endpoints: tell the endpoint mapper of this machine where the server is. None: if there is
-    one when the server starts; True: as soon as there is one; False: never. interceptors: callables around each call,
-    the first outermost (docs/interceptors.md). authenticator: how clients of the network prove who they are
-    (docs/security.md); without it they do not, and one that tries is refused.
+    one when the server starts; True: as soon as there is one; False: never. extended_errors: what clients are told of a
+    failure besides its status: "none", "status", "all", or a function (`lrpc.Disclosure`). interceptors: callables
+    around each call, the first outermost (docs/interceptors.md). authenticator: how clients of the network prove who
+    they are (docs/security.md); without it they do not, and one that tries is refused.
     """
 
     _asynchronous = False
@@ -54,6 +56,7 @@ class Serving(abc.ABC, Generic[I]):
         authorize: Authorize | None = None,
         capture: str | os.PathLike[str] | None = None,
         register_endpoints: bool | None = None,
+        extended_errors: Disclosure = "status",
         interceptors: Sequence[I] = (),
         authenticator: Authenticator | None = None,
     ) -> None:
@@ -63,7 +66,7 @@ class Serving(abc.ABC, Generic[I]):
         """The name that clients prove this server by, by authentication service (C706 chapter 13)."""
         self._capture = capture_of("server", capture)
         self._authenticator = authenticator
-        self._registry = Registry(self.limits.max_items, _wrapped(interceptors))
+        self._registry = Registry(self.limits.max_items, _wrapped(interceptors), extended_errors)
         self._endpoints: list[Endpoint] = []
         self._guests = Guests(self.limits, self._drop)
         self._sessions = self._guests.sessions

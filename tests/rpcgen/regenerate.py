@@ -26,7 +26,7 @@ def golden() -> dict[Path, str]:
 def packaged() -> dict[Path, str]:
     """The stubs of the runtime's own interfaces."""
     names = (
-        "dcom", "epmapper", "lsarpc", "mgmt", "oaut", "pac", "registrar",
+        "dcom", "eerr", "epmapper", "lsarpc", "mgmt", "oaut", "pac", "registrar",
         "samr", "srvsvc", "svcctl", "winreg", "wkssvc",
     )  # fmt: skip
     return {INTERFACES / f"{name}.py": _text(ROOT / "idl" / f"{name}.idl", COMMAND, package=True) for name in names}

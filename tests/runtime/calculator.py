@@ -416,6 +416,12 @@ class Service(Calculator):
         return number
 
 
+RECORDS = (
+    lrpc.ErrorRecord(32, lrpc.Component.APPLICATION, 17, ("drawer.dat", -3), process=4711),
+    lrpc.ErrorRecord(13, 0x4C52, 1, computer="CELLAR"),
+)
+
+
 def misbehave(how: str) -> Any:
     if how == "bug":
         raise RuntimeError("a secret of the server")
@@ -425,6 +431,8 @@ def misbehave(how: str) -> Any:
         raise lrpc.AccessDenied(5)
     if how == "fault":
         raise lrpc.Fault(0x1C010017)
+    if how == "records":
+        raise lrpc.AccessDenied(5, "the drawer is shut", extended=RECORDS)
     if how == "status":
         raise lrpc.StatusError(87)
     if how == "cancelled":

@@ -369,9 +369,22 @@ def test_never_ending_empty_fragments_end_the_association(kit):
 def test_fault_is_told_with_its_status(kit):
     client = bound(kit)
     client.request(2, 0, 0, b"")
-    fault = pdu.Fault(2, 0, 0x1C010002, b"eeinfo", extended=1, flags=3 | NOT_EXECUTED)
+    fault = pdu.Fault.of(2, 0, 0x1C010002, b"eeinfo", 3 | NOT_EXECUTED)
     assert client.receive_data(fault.serialize()) == [FaultReceived(2, 0x1C010002, True, b"eeinfo")]
     assert client.waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("extended", "hint", "kept"), [(1, 32 + 2, b"ee"), (1, 0, b""), (0, 38, b""), (3, 99, b"eeinfo")]
+)
+def test_the_detail_of_a_fault_is_what_its_flag_and_hint_say(kit, extended, hint, kept):
+    """MS-RPCE 2.2.2.8: bit 0 says that there is some, alloc_hint less 32 how much; stub data is ignored."""
+    client = bound(kit)
+    client.request(2, 0, 0, b"")
+    octets = bytearray(pdu.Fault.of(2, 0, 5, b"eeinfo", 3).serialize())
+    assert (octets[16], octets[23]) == (32 + 6, 1)
+    octets[16], octets[23] = hint, extended
+    assert client.receive_data(bytes(octets)) == [FaultReceived(2, 5, False, kept)]
 
 
 def test_fault_ends_a_response_that_had_begun(kit):
