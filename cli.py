@@ -161,6 +161,10 @@ def serve(
     security: Annotated[
         str | None, typer.Option(metavar="SDDL", help="Who may connect to ports and pipes. [default: only you]")
     ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="For all connections together. [default: one for each connection]")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that share the endpoints.")] = 0,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log connections.")] = False,
 ) -> None:
     """Serve an object until SIGINT or SIGTERM.
@@ -175,7 +179,8 @@ def serve(
     from .runtime import host
 
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(message)s")
-    host.serve(host.implementation(what), listen, lambda binding: print(binding, flush=True), security)
+    served = host.implementation(what)
+    host.serve(served, listen, lambda one: print(one, flush=True), security, threads=threads, workers=workers)
 
 
 @app.command()

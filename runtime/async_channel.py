@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
+from ..transports import forking
 from .call import ends, remaining
-from .channel import dropped, ended, late, over, settled
+from .channel import FORKED, dropped, ended, late, over, settled
 from .ndr.layout import Encoding
 from .pipes.async_pipe_call import AsyncioPipeCall
 from .pipes.piped_reply import PipeCall
@@ -52,6 +53,7 @@ class AsyncioChannel:
         """The call with pipes that has the connection to itself."""
         self._owner: asyncio.Task[object] | None = None
         self._is_read = True
+        forking.watch(self)
         self._loop.add_reader(self._descriptor, self._readable)
 
     async def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
@@ -78,6 +80,11 @@ class AsyncioChannel:
     def broken(self) -> RpcError | None:
         """How the connection ended, if it did."""
         return self._broken
+
+    def abandon(self) -> None:
+        """In a child of fork: the connection and the loop are its parent's."""
+        self._broken, self._rest, self._piped, self._owner, self._waiting = FORKED, None, None, None, {}
+        self._sending, self._room = asyncio.Lock(), asyncio.Semaphore(MAX_CALLS if self._wire.multiplex else 1)
 
     # Calls with pipes
 

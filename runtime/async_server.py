@@ -22,6 +22,8 @@ from .pipes import piped_method
 from .pipes.feed import Feed
 from .pipes.piping import AsyncPipeStream, Part
 from .serving.face import Serving
+from .serving.signals import told_of_term
+from .serving.workers import Control
 from .session import SEND_TIMEOUT, Answer, Call, Session
 from .status import NCA_CANCEL, CallCancelled, Fault, Ran
 
@@ -112,22 +114,54 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         self._stopping: asyncio.Task[None] | None = None
 
     async def listen(self, binding: str, *, security: str | None = None) -> StringBinding:
-        """Listen on an endpoint and serve it from now on; what clients connect to."""
+        """Listen on an endpoint; what clients connect to. It is served from now on, by workers from `start` on."""
         endpoint = self._open(binding, security)
-        asyncio.get_running_loop().add_reader(endpoint.listener.fileno(), self._accept, endpoint)
-        if self._wants_mapper:
-            await asyncio.to_thread(self._announce)
+        if self._workers is None:
+            self._serve_endpoint(endpoint)
+            if self._wants_mapper:
+                await asyncio.to_thread(self._announce)
         return endpoint.binding
 
+    async def start(self) -> None:
+        """Have the workers serve, if there are to be any."""
+        if self._workers is not None and not self._workers.started:
+            self._require_own("start")
+            self._loop = asyncio.get_running_loop()
+            await asyncio.to_thread(self._start_workers, self._workers)
+            if self._wants_mapper:
+                await asyncio.to_thread(self._announce)
+
+    def _serve_endpoint(self, endpoint: Endpoint) -> None:
+        asyncio.get_running_loop().add_reader(endpoint.listener.fileno(), self._accept, endpoint)
+
+    def _stop_by_worker(self) -> None:
+        self._loop.call_soon_threadsafe(self.stop_soon)
+
+    def _work(self, control: Control) -> None:
+        asyncio.run(self._work_async(control))
+
+    async def _work_async(self, control: Control) -> None:
+        for endpoint in self._endpoints:
+            self._serve_endpoint(endpoint)
+        loop, told = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(control.fileno(), told.set)
+        await told.wait()
+        loop.remove_reader(control.fileno())
+        await self.stop(control.grace())
+
     async def serve_forever(self) -> None:
-        """Serve until `stop` is called or the task is cancelled."""
-        try:
-            await self._stopped.wait()
-        finally:
-            await self.stop()
+        """Serve until `stop` is called, SIGTERM comes, or the task is cancelled, as SIGINT does it."""
+        with told_of_term(asyncio.get_running_loop(), self.stop_soon):
+            try:
+                await self.start()
+                await self._stopped.wait()
+            finally:
+                await self.stop()
 
     async def stop(self, grace: float = 5.0) -> None:
         """Take no more connections, let calls that run end for `grace` seconds, then end all connections."""
+        if self._forked:
+            return  # its parent's
         if self._stopped.is_set():
             if self._stopping not in (None, asyncio.current_task()):
                 await asyncio.wait((self._stopping,))
@@ -136,6 +170,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         if self._announcer is not None:
             await asyncio.to_thread(self._withdraw)
         loop = asyncio.get_running_loop()
+        if self._workers is not None:
+            self._workers.stop(grace)
         for endpoint in self._endpoints:
             loop.remove_reader(endpoint.listener.fileno())
             endpoint.listener.close()
@@ -148,6 +184,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         for session in list(self._sessions):
             self._end(session)
         self._eager.close()
+        if self._workers is not None:
+            await asyncio.to_thread(self._workers.join)
 
     @property
     def listening(self) -> bool:
@@ -156,6 +194,9 @@ class AsyncServer(Serving["AsyncInterceptor"]):
 
     def stop_soon(self) -> None:
         """Stop, as a task of its own: the one that asks may run a call."""
+        if self._control is not None:
+            self._control.ask_stop()
+            return
         self._stopping = self._stopping or asyncio.get_running_loop().create_task(self.stop())
 
     async def _drain(self, grace: float) -> None:

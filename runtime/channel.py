@@ -16,12 +16,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
+from ..transports import forking
 from .call import ends, remaining
 from .ndr.layout import Encoding
 from .pipes.pipe_call import BlockingPipeCall
 from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
-from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, ProtocolError, Ran, RpcError
+from .status import ConnectionLost, DeadlineExceeded, ForkedBinding, PipeOrderError, ProtocolError, Ran, RpcError
 from .stub import Octets, Reply
 from .wire import FALSE_ROOM, Arrival, Message, Outcome, Wire, ready
 
@@ -29,6 +30,9 @@ GLANCE: Final = 0.05
 """Seconds that a sender without room waits before it looks whether the turn to read has become free."""
 MAX_LAST: Final = 1024
 """Messages that are looked through for the answer to a call that could not be sent to its end."""
+
+FORKED: Final = ForkedBinding("this connection is the parent process's: connect anew in the child")
+"""What breaks a channel in a child of fork."""
 
 
 class _Slot:
@@ -65,8 +69,10 @@ def ended(error: RpcError) -> RpcError:
     return kind(str(error))
 
 
-def over(how: RpcError | None) -> ConnectionLost:
+def over(how: RpcError | None) -> RpcError:
     """The error of a call that is made when the connection has ended."""
+    if how is FORKED:
+        return ForkedBinding(str(how))
     error = ConnectionLost(f"the connection had ended before: {how}", ran=Ran.NO)
     error.before = True
     return error
@@ -103,6 +109,7 @@ class BlockingChannel:
         self._broken: RpcError | None = None
         self._owner: int | None = None
         """The thread of the call with pipes that has both turns."""
+        forking.watch(self)
 
     def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """Send a request and wait for its response."""
@@ -152,6 +159,11 @@ class BlockingChannel:
     def close(self) -> None:
         """Give up the connection; calls that wait fail."""
         self._break(ConnectionLost("the client closed the connection"))
+
+    def abandon(self) -> None:
+        """In a child of fork: the connection is its parent's, and so are those who wait or have a turn."""
+        self._broken, self._owner, self._waiting = FORKED, None, {}
+        self._sending, self._reading = threading.Lock(), threading.Lock()
 
     # Calls with pipes
 
@@ -412,7 +424,7 @@ class BlockingChannel:
         """How the connection ended, if it did."""
         return self._broken
 
-    def _over(self) -> ConnectionLost:
+    def _over(self) -> RpcError:
         return over(self._broken)
 
     def _weigh(self, error: RpcError) -> None:

@@ -6,6 +6,7 @@ type-strict, always. Every way of being wrong gives the same ContextMismatch.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -102,12 +103,14 @@ class AssociationGroup:
 
 
 class AssociationGroups:
-    """The association groups of one endpoint. A group is its owner's alone, and ends with its last connection."""
+    """The association groups of one endpoint. A group is its owner's alone, and ends with its last connection.
+
+    Their numbers are random, so that one of another worker, or of a server before, is none of this one's.
+    """
 
     def __init__(self, table: Callable[[], ContextTable]) -> None:
         self._table = table
         self._groups: dict[int, AssociationGroup] = {}
-        self._latest = 0
         self._lock = threading.Lock()
 
     def join(self, asked: int, owner: object) -> AssociationGroup | None:
@@ -119,8 +122,9 @@ class AssociationGroups:
                     return None
                 group.members += 1
                 return group
-            self._latest = self._latest % 0x7FFFFFFF + 1
-            group = self._groups[self._latest] = AssociationGroup(self._latest, owner, self._table())
+            while not asked or asked in self._groups:
+                asked = secrets.randbits(31)
+            group = self._groups[asked] = AssociationGroup(asked, owner, self._table())
             return group
 
     def leave(self, group: AssociationGroup) -> None:

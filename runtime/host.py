@@ -6,10 +6,10 @@ connections, calls that run are answered.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +18,7 @@ from ..transports.security import SddlError, SecurityDescriptor
 from .binding import StringBinding
 from .dispatch import interfaces_of
 from .server import Server
+from .serving.signals import interrupted_by_term, told_of_term
 
 Announce = Callable[[StringBinding], None]
 """Told of each binding that clients can connect to."""
@@ -64,11 +65,20 @@ def _place(error: Exception) -> str:
     return "" if trace is None or file == __file__ or file.startswith("<frozen") else f" ({file}:{trace.tb_lineno})"
 
 
-def serve(served: Any, bindings: Sequence[str], announce: Announce, security: str | None = None) -> None:
+def serve(
+    served: Any,
+    bindings: Sequence[str],
+    announce: Announce,
+    security: str | None = None,
+    *,
+    threads: int | None = None,
+    workers: int = 0,
+) -> None:
     """Serve an object on all bindings until SIGINT or SIGTERM. Only for the main thread.
 
-    security: SDDL of who may connect. Raises InvalidBinding and ListenError when an endpoint cannot be had, Unservable
-    for methods of both faces and for SDDL that cannot be read.
+    security: SDDL of who may connect. threads, workers: as `Server` has them. Raises InvalidBinding and ListenError
+    when an endpoint cannot be had, Unservable for methods of both faces, for threads where methods are async, and for
+    SDDL that cannot be read.
     """
     if security is not None:
         _check(security)
@@ -79,12 +89,13 @@ def serve(served: Any, bindings: Sequence[str], announce: Announce, security: st
     }
     if faces == {True, False}:
         raise Unservable(f"{type(served).__name__} has methods with and without async")
-    if faces == {True}:
-        import asyncio
-
-        asyncio.run(_serve_async(served, bindings, announce, security))
-    else:
-        _serve_blocking(served, bindings, announce, security)
+    if faces == {True} and threads is not None:
+        raise Unservable(f"{type(served).__name__} has methods with async, which one thread serves")
+    with contextlib.suppress(KeyboardInterrupt):  # between two lines
+        if faces == {True}:
+            _serve_async(served, bindings, announce, security, workers)
+        else:
+            _serve_blocking(served, bindings, announce, security, threads, workers)
 
 
 def _check(security: str) -> None:
@@ -94,32 +105,31 @@ def _check(security: str) -> None:
         raise Unservable(f"{security!r} is no security descriptor: {error}") from error
 
 
-def _serve_blocking(served: Any, bindings: Sequence[str], announce: Announce, security: str | None) -> None:
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with Server() as server:
-            server.register(served)
-            server.start()  # first, so that who reads an announcement is served, and finds the server at the mapper
-            for binding in bindings:
-                announce(server.listen(binding, security=security))
-            server.serve_forever()
-    except KeyboardInterrupt:
-        pass  # between two of these lines
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _serve_blocking(
+    served: Any, bindings: Sequence[str], announce: Announce, security: str | None, threads: int | None, workers: int
+) -> None:
+    with interrupted_by_term(), Server(threads=threads, workers=workers) as server:
+        server.register(served)
+        found = [server.listen(binding, security=security) for binding in bindings]
+        server.start()  # first, so that who reads an announcement is served, and finds the server at the mapper
+        for binding in found:
+            announce(binding)
+        server.serve_forever()
 
 
-async def _serve_async(served: Any, bindings: Sequence[str], announce: Announce, security: str | None) -> None:
+def _serve_async(served: Any, bindings: Sequence[str], announce: Announce, security: str | None, workers: int) -> None:
     import asyncio
 
     from .async_server import AsyncServer
 
-    ended, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
-    async with AsyncServer() as server:
-        server.register(served)
-        for binding in bindings:
-            announce(await server.listen(binding, security=security))
-        await ended.wait()
+    async def run() -> None:
+        async with AsyncServer(workers=workers) as server:
+            with told_of_term(asyncio.get_running_loop(), server.stop_soon):
+                server.register(served)
+                found = [await server.listen(binding, security=security) for binding in bindings]
+                await server.start()
+                for binding in found:
+                    announce(binding)
+                await server.serve_forever()
+
+    asyncio.run(run())

@@ -45,6 +45,8 @@ EVENTS: Final = {
     "malformed": _event("server", logging.WARNING, "{peer} broke the protocol: {reason}", "offset"),
     "limit": _event("server", logging.WARNING, "{peer}: {reason}: {limit} is {value}"),
     "broken": _event("server", logging.ERROR, "{peer}: serving the connection failed"),
+    "worker_died": _event("server", logging.WARNING, "worker {pid} ended with status {status}; another in {seconds} s"),
+    "no_worker": _event("server", logging.ERROR, "no worker: {reason}; another try in {seconds} s"),
     "refused": _event("server", logging.INFO, "{peer} asked for {interface}, which is not served here", "binding"),
     "denied": _event("server", logging.INFO, "{peer} may not call {interface}: {reason}", "opnum"),
     "admit_failed": _event("server", logging.ERROR, "what admits callers to {interface} failed: {peer} is denied"),

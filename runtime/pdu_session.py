@@ -388,9 +388,7 @@ class PduSession:
         try:
             if isinstance(answer, Fault):
                 never, detail = answer.ran is Ran.NO, self._registry.told_of(answer)
-                octets = self._association.fault(
-                    key, context_id, answer.status, did_not_execute=never, detail=detail
-                )
+                octets = self._association.fault(key, context_id, answer.status, did_not_execute=never, detail=detail)
                 self.traffic.packets_out += bool(octets)
                 return (octets,) if octets else ()
             pieces = self._association.respond(key, context_id, answer)

@@ -16,6 +16,8 @@ from .journal import note
 from .serving.connection_threads import ConnectionThreads
 from .serving.face import Serving
 from .serving.leader_follower import LeaderFollower
+from .serving.signals import interrupted_by_term
+from .serving.workers import Control
 from .session import Session
 
 if TYPE_CHECKING:
@@ -54,28 +56,44 @@ class Server(Serving["Interceptor"]):
     def start(self) -> None:
         """Serve in the background, until `stop`."""
         if not self._started:
+            self._require_own("start")
             self._started = True
-            for endpoint in self._endpoints:
-                self._threads.serve(endpoint)
+            if self._workers is not None:
+                self._start_workers(self._workers)
+            else:
+                self._serve_endpoints()
             if self._wants_mapper:
                 self._announce()
 
+    def _serve_endpoints(self) -> None:
+        for endpoint in self._endpoints:
+            self._threads.serve(endpoint)
+
+    def _work(self, control: Control) -> None:
+        self._serve_endpoints()
+        self.stop(control.grace())
+
     def serve_forever(self) -> None:
-        """Serve until `stop` is called from elsewhere or the program is interrupted."""
-        self.start()
-        try:
-            while not self._stopping.wait(3600):
-                continue
-        except KeyboardInterrupt:
-            note("interrupted")
-        finally:
-            self.stop()
+        """Serve until `stop` is called from elsewhere, or SIGINT or SIGTERM interrupts the program."""
+        with interrupted_by_term():
+            try:
+                self.start()
+                while not self._stopping.wait(3600):
+                    continue
+            except KeyboardInterrupt:
+                note("interrupted")
+            finally:
+                self.stop()
 
     def stop(self, grace: float = 5.0) -> None:
         """Take no more connections and calls, let those that run end for `grace` seconds, then end all connections."""
+        if self._forked:
+            return  # its parent's
         self._stopping.set()
         self._withdraw()
         until = time.monotonic() + grace
+        if self._workers is not None:
+            self._workers.stop(grace)
         for endpoint in self._endpoints:
             endpoint.listener.close()
         for session in self._guests.close():
@@ -85,6 +103,8 @@ class Server(Serving["Interceptor"]):
         for session in self._guests.present():
             self._give_up(session)
         self._threads.join(time.monotonic() + 1)
+        if self._workers is not None:
+            self._workers.join()
 
     @property
     def listening(self) -> bool:
@@ -93,7 +113,18 @@ class Server(Serving["Interceptor"]):
 
     def stop_soon(self) -> None:
         """Stop, from a thread of its own: the one that asks may run a call."""
+        if self._control is not None:
+            self._control.ask_stop()
+            return
         Thread(target=self.stop, name="lrpc stop", daemon=True).start()
+
+    def _stop_by_worker(self) -> None:
+        self.stop_soon()
+
+    def abandon(self) -> None:
+        """In a child of fork: the server is its parent's."""
+        super().abandon()
+        self._threads.abandon()
 
     def _drop(self, session: Session) -> None:
         session.drain()  # to whoever reads it, it has ended

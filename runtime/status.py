@@ -51,6 +51,12 @@ class ArgumentError(RpcError, ValueError):
     ran = Ran.NO
 
 
+class ForkedBinding(RpcError):
+    """The client or server is that of the parent process: a child of os.fork has none until it makes its own."""
+
+    ran = Ran.NO
+
+
 class ListenError(RpcError):
     """An endpoint cannot be opened: its name is taken, or may not be used."""
 

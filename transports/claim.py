@@ -66,6 +66,13 @@ class Claim:
             os.close(self._lock)
             os.close(self._directory)
 
+    def abandon(self) -> None:
+        """In a child of fork: the name stays its parent's."""
+        if not self._closed:
+            self._closed = True
+            os.close(self._lock)
+            os.close(self._directory)
+
     @property
     def _socket_name(self) -> str:
         return f"{self._key}.socket"

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from . import forking
 from .errors import Disconnected, TimedOut, from_os_error
 from .seam import Buffer
 
@@ -45,7 +46,7 @@ def timeval(timeout: float | None) -> bytes:
 class TimedSocket:
     """A connected socket with bounded waits. Raises OSErrors for sending, TransportErrors for receiving."""
 
-    __slots__ = ("_receive_timeout", "_recv", "_send_timeout", "send_octets", "socket")
+    __slots__ = ("__weakref__", "_receive_timeout", "_recv", "_send_timeout", "send_octets", "socket")
 
     def __init__(self, connected: socket.socket) -> None:
         connected.setblocking(True)  # a process-wide default timeout must not reach us
@@ -55,6 +56,7 @@ class TimedSocket:
         self._receive_timeout: float | None = None
         self._send_timeout: float | None = None
         self.bound_sends(None)
+        forking.watch(self)
 
     def bound_sends(self, timeout: float | None) -> None:
         """Sets how long a send may wait from now on."""
@@ -95,6 +97,9 @@ class TimedSocket:
         """Ends the connection and wakes whoever waits in it."""
         shut(self.socket)
 
+    def abandon(self) -> None:
+        self.socket.close()
+
 
 def after_failed_receive(error: OSError, recv: Callable[[int, int], bytes]) -> bytes | None:
     """What a failed receive means: None for nothing yet, b"" for the end, or what lay behind a reset.
@@ -131,7 +136,8 @@ class Acceptor:
     """A listening socket from which connections are taken, with or without waiting.
 
     One descriptor is held in reserve: when the process has none left, it is spent on taking and dropping one
-    client, since a listener that stayed readable would spin.
+    client, since a listener that stayed readable would spin. Processes may share the socket (`forking.py`): each has
+    a bell of its own then, to wake its threads by, since shutting the socket down would end it for all.
     """
 
     def __init__(self, listening: socket.socket) -> None:
@@ -139,6 +145,7 @@ class Acceptor:
         self._socket = listening
         self._reserve = _reserve()
         self._closed = False
+        self._bell = -1
 
     def accept(self, timeout: float | None) -> socket.socket:
         """The next connection. Raises TimedOut, and Disconnected when closed."""
@@ -154,7 +161,7 @@ class Acceptor:
         except (BlockingIOError, ConnectionAbortedError):
             return None
         except OSError as error:
-            if self._closed:
+            if self._closed or error.errno == errno.EINVAL:  # shut down, perhaps in another process
                 raise Disconnected("the listener is closed") from None
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 self._shed()
@@ -168,14 +175,30 @@ class Acceptor:
         if self._closed:
             return
         self._closed = True
-        shut(self._socket)
+        if self._bell < 0:
+            shut(self._socket)
+        else:
+            os.eventfd_write(self._bell, 1)
+            self._socket.close()
         _give_up(self._reserve)
+        _give_up(self._bell)
+
+    def abandon(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._socket.close()
+        _give_up(self._reserve)
+        _give_up(self._bell)
+
+    def inherit(self) -> None:
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC)
 
     def _wait(self, deadline: float | None) -> None:
         remaining = None if deadline is None else deadline - time.monotonic()
         if remaining is not None and remaining <= 0:
             raise TimedOut("accepting")
-        if not wait_readable(self._socket.fileno(), remaining) and remaining is not None:
+        if not wait_readable(self._socket.fileno(), remaining, self._bell) and remaining is not None:
             raise TimedOut("accepting")
 
     def _shed(self) -> None:
@@ -188,12 +211,14 @@ class Acceptor:
             self._reserve = _reserve()
 
 
-def wait_readable(descriptor: int, timeout: float | None) -> bool:
-    """Waits until `descriptor` is readable, hung up or closed; False when `timeout` seconds went by."""
+def wait_readable(descriptor: int, timeout: float | None, bell: int = -1) -> bool:
+    """Waits until `descriptor` or `bell` is readable, hung up or closed; False when `timeout` seconds went by."""
     if descriptor < 0:
         return True
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
+    if bell >= 0:
+        poll.register(bell, select.POLLIN)
     return bool(poll.poll(None if timeout is None else math.ceil(timeout * 1000)))
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from typing import Final, TypeAlias
 
+from . import forking
 from .errors import ConnectionRefused, NameInvalid, TimedOut, from_os_error
 from .seam import Buffer, Peer
 from .sockets import NO_WAIT, Acceptor, TimedSocket, drain
@@ -152,6 +153,7 @@ class TcpListener:
         host, port = listening.getsockname()[:2]
         self.address = format_address(host, port)
         self._acceptor = Acceptor(listening)
+        forking.watch(self)
 
     def accept(self, timeout: float | None = None) -> TcpConnection:
         return TcpConnection(self._acceptor.accept(timeout))
@@ -165,6 +167,12 @@ class TcpListener:
 
     def close(self) -> None:
         self._acceptor.close()
+
+    def abandon(self) -> None:
+        self._acceptor.abandon()
+
+    def inherit(self) -> None:
+        self._acceptor.inherit()
 
 
 def _peer_address(connected: socket.socket) -> str:

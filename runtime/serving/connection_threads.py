@@ -40,6 +40,9 @@ class ConnectionThreads:
         """Wait until everything has ended, or until a time of `time.monotonic`."""
         self._crew.join(until)
 
+    def abandon(self) -> None:
+        """In a child of fork there are no threads."""
+
     def _accept(self, endpoint: Endpoint) -> None:
         while not self._stopping.is_set():
             try:

@@ -10,9 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
+from ...transports import forking
 from .. import dispatch
 from ..admission import Admit
-from ..binding import StringBinding
+from ..binding import MEMORY, StringBinding
 from ..call import Limits
 from ..dispatch import Registry
 from ..endpoints import Endpoint, capture_of, has_mapper
@@ -21,8 +22,10 @@ from ..management import PADDED, AsyncManagement, Authorize, Management, all_but
 from ..ncacn.security import AuthLevel
 from ..ndr.strictness import DEFAULT, Strictness
 from ..session import Session
+from ..status import ForkedBinding, ListenError
 from ..stub import Interface
 from .guests import Guests
+from .workers import Control, Workers
 
 if TYPE_CHECKING:
     from ..authentication.authenticator import Authenticator
@@ -37,7 +40,8 @@ class Serving(abc.ABC, Generic[I]):
     """What both faces share: what is registered, where it listens, who is connected.
 
     threads: of a blocking server; None: one for each connection, which is fastest for few; else so many for all
-    (docs/serving.md). authorize: who may have which operation of the management interface; without it all but
+    (docs/serving.md). workers: processes that share the endpoints, made when it starts; 0: it serves by itself.
+    authorize: who may have which operation of the management interface; without it all but
     stopping is everybody's. capture: a pcapng file that what travels is appended to; without it the environment's
     LRPC_CAPTURE. register_endpoints: tell the endpoint mapper of this machine where the server is. None: if there is
     one when the server starts; True: as soon as there is one; False: never. extended_errors: what clients are told of a
@@ -52,6 +56,7 @@ class Serving(abc.ABC, Generic[I]):
         self,
         *,
         threads: int | None = None,
+        workers: int = 0,
         limits: Limits | None = None,
         authorize: Authorize | None = None,
         capture: str | os.PathLike[str] | None = None,
@@ -72,7 +77,13 @@ class Serving(abc.ABC, Generic[I]):
         self._sessions = self._guests.sessions
         self._register_endpoints = register_endpoints
         self._announcer: Announcer | None = None
+        self._forked = False
+        self._control: Control | None = None
+        """In a worker: its line to the parent."""
+        self._threads_asked = threads
+        self._workers = Workers(workers, self._as_worker, self._stop_by_worker) if workers else None
         self._prepare(threads)
+        forking.watch(self)
 
     def register(
         self,
@@ -97,6 +108,7 @@ class Serving(abc.ABC, Generic[I]):
         admit: asked of each call that passes, with the caller, the interface and the operation's number, whether it is
         admitted; for an AsyncServer it may be `async`. TypeError for an object of the other face.
         """
+        self._require_own("register")
         dispatch.check_face(implementation, asynchronous=self._asynchronous)
         if inspect.iscoroutinefunction(admit) and not self._asynchronous:
             raise TypeError("Server takes an admit that is plain def")
@@ -144,11 +156,49 @@ class Serving(abc.ABC, Generic[I]):
         """Make what this face has of its own."""
 
     @abc.abstractmethod
+    def _work(self, control: Control) -> None:
+        """In a worker: serve until told to stop, and stop."""
+
+    @abc.abstractmethod
+    def _stop_by_worker(self) -> None:
+        """Stop, because a worker was asked to; from another thread."""
+
+    @abc.abstractmethod
     def _drop(self, session: Session) -> None:
         """End a connection that nothing runs for."""
 
+    def abandon(self) -> None:
+        """In a child of fork: the server is its parent's."""
+        self._forked = True
+
+    def inherit(self) -> None:
+        """In a worker: the endpoints are its own, and nobody is connected."""
+        self._workers = self._announcer = None
+        self._guests = Guests(self.limits, self._drop)
+        self._sessions = self._guests.sessions
+        self._prepare(self._threads_asked)
+
+    def _as_worker(self, control: Control) -> None:
+        self._control = control
+        self._work(control)
+
+    def _require_own(self, what: str) -> None:
+        """ForkedBinding in a child; ListenError where workers would not hear of it."""
+        if self._forked:
+            raise ForkedBinding(f"{what}: this server is the parent process's: make one in the child")
+        if self._workers is not None and self._workers.started:
+            raise ListenError(f"{what}: the workers have started, with what there was then")
+
+    def _start_workers(self, workers: Workers) -> None:
+        """Blocks, but not for long."""
+        listeners: list[Any] = [endpoint.listener for endpoint in self._endpoints]  # only those of memory have no heirs
+        workers.start([self, *listeners])
+
     def _open(self, binding: str, security: str | None) -> Endpoint:
+        self._require_own("listen")
         asked = StringBinding.parse(binding)
+        if self._workers is not None and asked.protocol == MEMORY:
+            raise ListenError(f"{binding}: workers have no memory in common")
         endpoint = Endpoint(asked, security, self._registry, self.limits, self._capture, self._authenticator)
         self._endpoints.append(endpoint)
         management = (AsyncManagement if self._asynchronous else Management)(self, endpoint.asked)

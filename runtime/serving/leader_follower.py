@@ -67,6 +67,13 @@ class LeaderFollower:
         """Wait until everything has ended, or until a time of `time.monotonic`."""
         self._crew.join(until)
 
+    def abandon(self) -> None:
+        """In a child of fork, which has none of the threads: let go of what they wait for."""
+        if self._working:
+            self._working = 0
+            self._epoll.close()
+            os.close(self._bell)
+
     def _begin(self) -> None:
         self._epoll = select.epoll()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC)

@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .. import namespace, security, unix
+from .. import forking, namespace, security, unix
 from ..claim import Claim
 from ..errors import (
     AccessDenied,
@@ -199,12 +199,16 @@ class ConnectionPort:
             raise
         self.address = name
         self._acceptor = Acceptor(listening)
+        self._closed = False
+        self._begin()
+        forking.watch(self)
+
+    def _begin(self) -> None:
         self._epoll = select.epoll()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC)  # rung once, to close
         self._pending: dict[int, tuple[socket.socket, float]] = {}  # by descriptor, oldest first; until when
         self._changed = threading.Condition()
         self._waiting = 0
-        self._closed = False
         for descriptor in (self._acceptor.fileno(), self._bell):
             self._epoll.register(descriptor, select.EPOLLIN)
 
@@ -258,6 +262,22 @@ class ConnectionPort:
             self._changed.wait_for(lambda: not self._waiting)
         self._claim.close()
         self._acceptor.close()
+        self._let_go()
+
+    def abandon(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._claim.abandon()
+            self._acceptor.abandon()
+            self._let_go()
+
+    def inherit(self) -> None:
+        self._claim.abandon()
+        self._acceptor.inherit()
+        self._let_go()
+        self._begin()
+
+    def _let_go(self) -> None:
         for pending, _ in self._pending.values():
             pending.close()
         self._epoll.close()

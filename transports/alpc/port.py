@@ -15,6 +15,7 @@ import struct
 import time
 from typing import Any, Final
 
+from .. import forking
 from ..errors import BadFrame, MessageTooLong, TimedOut, TransportError, from_os_error
 from ..seam import Buffer, Peer
 from ..sockets import NO_SIGNAL, NO_WAIT, RECEIVE_SIZE, after_failed_receive, drain, shut, timeval
@@ -50,6 +51,7 @@ class CommunicationPort:
     """
 
     __slots__ = (
+        "__weakref__",
         "_ids",
         "_lent_requests",
         "_max_data",
@@ -96,6 +98,7 @@ class CommunicationPort:
         self._sharing = Sharing(connected, max_incoming, max_outgoing)
         self._lent_requests = self._sharing.lent_requests
         self._releases = self._sharing.releases
+        forking.watch(self)
 
     def __repr__(self) -> str:
         state = "closed" if self._socket.fileno() < 0 else "open"
@@ -273,6 +276,10 @@ class CommunicationPort:
         """Ends the connection for both ends; views that were received stay readable as long as they are held."""
         shut(self._socket)
         self._sharing.close()
+
+    def abandon(self) -> None:
+        self._socket.close()
+        self._sharing.abandon()
 
     # Understanding frames
 

@@ -125,6 +125,11 @@ class OutgoingSection:
             self.forget_descriptor()
             _unmap(self._map)
 
+    def abandon(self) -> None:
+        """In a child of fork: `close`, where nobody holds the lock."""
+        self._lock = threading.Lock()
+        self.close()
+
     def _first_fit(self, room: int) -> int:
         for index, (offset, size) in enumerate(self._free):
             if size >= room:

@@ -150,6 +150,13 @@ class Sharing:
             self._lent.clear()
             self.lent_requests.clear()
 
+    def abandon(self) -> None:
+        """In a child of fork: `close`, where nobody holds a lock."""
+        self._lock = threading.Lock()
+        if self.outgoing is not None:
+            self.outgoing.abandon()
+        self.close()
+
     # How a section gets across
 
     def _hand_over(self, flags: int) -> None:

@@ -11,7 +11,7 @@ import socket
 import time
 from typing import Final
 
-from .. import namespace, security, unix
+from .. import forking, namespace, security, unix
 from ..claim import Claim
 from ..errors import NameInvalid
 from ..sockets import Acceptor
@@ -79,6 +79,7 @@ class PipeListener:
             raise
         self._acceptor = Acceptor(listening)
         self.address = name
+        forking.watch(self)
 
     def accept(self, timeout: float | None = None) -> unix.PacketConnection:
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -99,6 +100,14 @@ class PipeListener:
     def close(self) -> None:
         self._claim.close()
         self._acceptor.close()
+
+    def abandon(self) -> None:
+        self._claim.abandon()
+        self._acceptor.abandon()
+
+    def inherit(self) -> None:
+        self._claim.abandon()
+        self._acceptor.inherit()
 
     def _admit(self, accepted: socket.socket) -> unix.PacketConnection | None:
         peer = unix.peer_of(accepted, self._claim.name)
