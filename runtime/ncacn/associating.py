@@ -148,6 +148,8 @@ class Associating(ABC):
 
     def _exchange(self, asked: Bind, answer: BindAck, *, alter: bool) -> BindAnswered | None:
         """The next step of authentication, if there is one; what is told when there is none."""
+        if answer.flags & asked.flags & SUPPORT_HEADER_SIGN:
+            self._initiator.agree_to_sign_headers()
         leg, auth3 = self._initiator.answered(answer.auth)
         if self._machine.state is State.BOUND and self._initiator.contexts:
             self._machine.exchanged(Exchange.UNFINISHED if leg and not alter else Exchange.OVER)
@@ -165,7 +167,11 @@ class Associating(ABC):
 
     def _ask_again(self, call_id: int, contexts: list[ContextRequest], auth: AuthTrailer) -> bytes:
         size = self._max_fragment
-        flags = WHOLE | (SUPPORT_HEADER_SIGN if auth.level >= AuthLevel.PACKET else 0)
+        initiator = self._initiator
+        flags = WHOLE
+        # Nothing changes for the calls of other contexts, which may be on their way.
+        if auth.level >= AuthLevel.PACKET and (initiator.sign_header or len(initiator.contexts) == 1):
+            flags |= SUPPORT_HEADER_SIGN
         self._asked = AlterContext(call_id, contexts, size, size, 0, flags, self._order, auth)
         return self._asked.serialize()
 
@@ -181,5 +187,3 @@ class Associating(ABC):
             raise PduError(f"fragments of {answer.max_recv} and {answer.max_xmit} octets are too small")
         self._max_fragment = min(self._max_fragment, answer.max_recv)
         self._multiplex = bool(self._multiplex and answer.flags & CONCURRENT_MULTIPLEX)
-        if answer.flags & SUPPORT_HEADER_SIGN and self._asked and self._asked.flags & SUPPORT_HEADER_SIGN:
-            self._initiator.agree_to_sign_headers()

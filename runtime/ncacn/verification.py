@@ -29,7 +29,7 @@ SUPPORTS_HEADER_SIGNING: Final = 1
 """The one bit of BITMASK."""
 
 SEARCHED: Final = 1024
-"""Octets from the end in which a trailer may begin; the known commands take 84. As Samba has it."""
+"""Octets from the end in which a trailer may begin; the known commands take 80. As Samba has it."""
 BEHIND: Final = 16
 """Octets of padding that may follow a trailer; with more, it only looked like one. As Samba has it."""
 _UNIT: Final = 4

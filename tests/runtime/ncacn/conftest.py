@@ -430,7 +430,15 @@ def kit() -> SimpleNamespace:
     """The functions and constants above."""
     names: list[Callable[..., Any]] = [new_server, offers, listen, bind_octets, bound_server, bound_pair, split, pdus]
     names += [Package, acceptors, converse, secured_pair]
-    constants = {"INTERFACE": INTERFACE, "OTHER": OTHER, "OBJECT": OBJECT, "GROUP": GROUP, "GOLDEN": GOLDEN}
+    constants = {
+        "NTLM": NTLM,
+        "ContextRequest": ncacn.ContextRequest,
+        "INTERFACE": INTERFACE,
+        "OTHER": OTHER,
+        "OBJECT": OBJECT,
+        "GROUP": GROUP,
+        "GOLDEN": GOLDEN,
+    }
     return SimpleNamespace(**{name.__name__: name for name in names}, octets=octets, **constants)
 
 
