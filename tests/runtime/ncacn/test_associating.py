@@ -76,7 +76,7 @@ def test_first_token_that_is_not_to_be_had_changes_nothing(kit):
 
 
 def test_further_context_that_is_refused_ends_the_association(kit):
-    client, server = kit.secured_pair(features=True)
+    client, _ = kit.secured_pair(features=True)
     octets = client.authenticate(kit.Package(NTLM, server=False))
     (alter,) = kit.pdus(octets)
     fault = pdu.Fault(alter.call_id, 0, FaultStatus.RPC_S_SEC_PKG_ERROR, flags=0x23).serialize()

@@ -270,7 +270,7 @@ def test_fault_needs_no_signature_since_no_server_signs_one(asked):
 
 
 def test_authenticated_answer_of_a_server_that_was_not_asked_is_refused(kit):
-    client, server = kit.bound_pair()
+    client, _ = kit.bound_pair()
     client.request(5, 0, 7, b"")
     octets = pdu.Response(5, 0, bytes(16), auth=AuthTrailer(10, 5, bytes(16))).serialize()
     assert "authenticated" in failure_of(client, octets)
