@@ -72,6 +72,17 @@ class AsyncioChannel:
         finally:
             future = None  # its result may be the error that is raised: no circle
 
+    async def tell(self, opnum: int, parts: Sequence[Octets]) -> None:
+        """Send a request that has no response."""
+        try:
+            async with asyncio.timeout(remaining(self._timeout)):
+                key, _ = await self._send(opnum, parts, maybe=True)
+                del self._waiting[key]
+        except TimeoutError as error:
+            if isinstance(error, DeadlineExceeded):
+                raise
+            raise DeadlineExceeded("other calls had the connection", ran=Ran.NO) from error
+
     async def close(self) -> None:
         """Give up the connection; calls that wait fail."""
         self._break(ConnectionLost("the client closed the connection"))
@@ -152,7 +163,9 @@ class AsyncioChannel:
         finally:
             future.cancel()
 
-    async def _send(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, asyncio.Future[Outcome]]:
+    async def _send(
+        self, opnum: int, parts: Sequence[Octets], *, maybe: bool = False
+    ) -> tuple[int, asyncio.Future[Outcome]]:
         """Begin to send a request: a caller that is cancelled before has sent nothing, and later stops nothing."""
         self._refuse_owner()
         async with self._sending:
@@ -160,7 +173,7 @@ class AsyncioChannel:
                 await asyncio.wait((self._rest,))
             if self._broken is not None:
                 raise over(self._broken)
-            message = self._wire.compose(opnum, parts)
+            message = self._wire.compose(opnum, parts, maybe=maybe)
             future: asyncio.Future[Outcome] = self._loop.create_future()
             self._waiting[message.key] = future
             future.add_done_callback(lambda done: self._forget(message.key, done))

@@ -12,7 +12,6 @@ from .recovery import Attempts, Renewal
 from .status import DeadlineExceeded, Ran, RpcError
 
 if TYPE_CHECKING:
-    from .stub import Reply
     from .wire import Wire
 
 
@@ -23,7 +22,7 @@ class AsyncRecovery(Renewal):
         super().__init__(*arguments)
         self._turn = asyncio.Lock()
 
-    async def again(self, operation: Operation[Any], call: Callable[[], Awaitable[Reply]], error: RpcError) -> Reply:
+    async def again(self, operation: Operation[Any], call: Callable[[], Awaitable[Any]], error: RpcError) -> Any:
         """Make a call again that has failed, for as often as that is wise; raises the error that it ends with."""
         attempts = Attempts(self.policy, operation, self.timeout)
         try:

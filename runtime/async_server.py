@@ -47,6 +47,8 @@ class _Client:
         """How many PDUs had come when a request that is not ended yet was last looked at."""
         self.sending = asyncio.Lock()
         self.running = 0
+        self.one_way = 0
+        """Of those that run."""
         self.calls: dict[int, _Running] = {}
         """By key: the calls that have begun."""
         self.paused = False
@@ -63,9 +65,10 @@ class _Client:
 class _Running:
     """A call that has begun."""
 
-    __slots__ = ("given_up", "task")
+    __slots__ = ("given_up", "one_way", "task")
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_way: bool) -> None:
+        self.one_way = one_way
         self.given_up = False
         """Its client does not want it any more."""
         self.task: asyncio.Task[None] | None = None
@@ -267,7 +270,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
     def _readable(self, session: Session, client: _Client) -> None:
         try:
             for _ in range(session.burst):
-                if client.running >= self.limits.max_calls or session.full:
+                if client.running - client.one_way >= self.limits.max_calls or session.full:
                     self._pause(session, client)
                     return
                 calls = session.receive_now()
@@ -282,8 +285,12 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             self._finish(session, client)
 
     def _begin(self, session: Session, client: _Client, call: Call) -> None:
+        if call.one_way and not self._guests.begin_one_way(session):
+            session.drop(call)
+            return
         client.running += 1
-        running = _Running()
+        client.one_way += call.one_way
+        running = _Running(one_way=call.one_way)
         context = client.context if call.caller is None else client.calling(call.caller)
         task = self._eager.run(self._run(session, client, call, running), context)
         if task is not None:
@@ -304,6 +311,9 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             client.over = True
         finally:
             client.running -= 1
+            if call.one_way:
+                client.one_way -= 1
+                self._guests.end_one_way(session)
             if client.calls.get(call.key) is running:
                 del client.calls[call.key]
             if client.over:
@@ -355,7 +365,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         """End a connection once its calls have, which nobody waits for any more; what they use stays until then."""
         client.over = True
         for running in client.calls.values():
-            running.give_up()
+            if not running.one_way:
+                running.give_up()
         if not client.running:
             self._end(session)
         elif session in self._sessions:

@@ -41,6 +41,8 @@ class Limits:
     """Connections at once, for each user."""
     max_calls: int = 64
     """Calls that run at once on one connection; what comes beyond waits, or is refused over the network."""
+    max_one_way: int = 1024
+    """[maybe] calls of one user that an asyncio server runs at once; the newest beyond them are dropped and counted."""
     max_contexts: int = 1024
     """Context handles open in one association."""
     max_silence: float = 30.0
@@ -63,6 +65,8 @@ class Traffic:
     packets_out: int = 0
     octets_in: int = 0
     """Of a byte stream or message pipe."""
+    dropped: int = 0
+    """[maybe] calls that did not run, since too many did."""
 
     def __iadd__(self, other: Traffic) -> Traffic:
         """Count in what another connection has carried."""
@@ -70,6 +74,7 @@ class Traffic:
         self.packets_in += other.packets_in
         self.packets_out += other.packets_out
         self.octets_in += other.octets_in
+        self.dropped += other.dropped
         return self
 
 
@@ -130,10 +135,14 @@ def call_cancelled(wait: float = 0.0) -> bool:
     return test(wait)
 
 
-def set_caller(current: Caller, test_cancel: Callable[[float], bool] | None = None) -> None:
-    """Say who the calls in this context come from, and how they learn that they are given up; the server's business."""
+def set_caller(current: Caller) -> None:
+    """Say who the calls in this context come from; the server's business."""
     _caller.set(current)
-    _test_cancel.set(test_cancel)
+
+
+def set_cancel_test(test: Callable[[float], bool]) -> None:
+    """Say how the calls in this context learn that they are given up; the business of a server that blocks."""
+    _test_cancel.set(test)
 
 
 @contextmanager

@@ -139,6 +139,33 @@ class BlockingChannel:
                 self._promote()
         return self._together(opnum, parts, timeout)  # somebody else is sending
 
+    def tell(self, opnum: int, parts: Sequence[Octets]) -> None:
+        """Send a request that has no response."""
+        timeout = remaining(self._timeout)
+        until = time.monotonic() + timeout
+        self._take_single(timeout)
+        try:
+            if not self._sending.acquire(timeout=max(until - time.monotonic(), 0)):
+                raise DeadlineExceeded("another call was still being sent", ran=Ran.NO)
+            try:
+                self._send_only(opnum, parts, until)
+            finally:
+                self._sending.release()
+        finally:
+            self._give_single()
+
+    def _send_only(self, opnum: int, parts: Sequence[Octets], until: float) -> None:
+        """With the turn to send."""
+        if self._broken is None and self._wire.rested() and self._reading.acquire(False):
+            try:
+                self._look()
+            finally:
+                self._reading.release()
+        if self._broken is not None:
+            raise self._over()
+        message = self._wire.compose(opnum, parts, maybe=True)
+        self._transmit(message, _Slot(), until - time.monotonic(), reading=False)
+
     def _singly(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """A call to a server that takes one at a time."""
         self._take_single(remaining(self._timeout))

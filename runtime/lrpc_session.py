@@ -169,6 +169,8 @@ class LrpcSession:
         event = self._association.receive(message.data, message.view)
         if isinstance(event, ncalrpc.RequestReceived):
             return [self._call(message, event)]
+        if message.type == alpc.LPC_DATAGRAM:
+            raise Malformed("a datagram that is no whole call")
         if isinstance(event, ncalrpc.BindRequested):
             self._bind(message, event)
         elif isinstance(event, ncalrpc.RequestBegun):
@@ -188,15 +190,19 @@ class LrpcSession:
     def _call(self, message: alpc.PortMessage, event: ncalrpc.RequestReceived) -> Call:
         self.traffic.calls_in += 1
         encoding = _encoding(event.syntax)
+        one_way = message.type == alpc.LPC_DATAGRAM
         if len(event.stub) > self._limits.max_local_request:
             reason, most = f"a request of {len(event.stub)} octets", self._limits.max_local_request
             note("limit", peer=str(self.caller), reason=reason, limit="max_local_request", value=most)
-            return Call(event.call_id, 0, Fault(5, "the request is too large", ran=Ran.NO), b"", encoding, message)
+            fault = Fault(5, "the request is too large", ran=Ran.NO)
+            return Call(event.call_id, 0, fault, b"", encoding, message, one_way=one_way)
         method = self._method(event.interface, event.opnum, event.object)
-        if isinstance(method, Method) and method.piped:
+        if isinstance(method, Method) and method.piped and not one_way:
             feed = self._piped.begin(event.call_id, encoding, bytes(event.stub), last=True)
             return Call(event.call_id, 0, method, b"", encoding, message, feed)
-        return Call(event.call_id, 0, method, event.stub, encoding, message)
+        if isinstance(method, Method) and method.piped:
+            method = Fault(RPC_X_BAD_STUB_DATA, "a call with pipes has an answer", ran=Ran.NO)
+        return Call(event.call_id, 0, method, event.stub, encoding, message, one_way=one_way)
 
     def _method(self, interface: ncalrpc.SyntaxId, opnum: int, object: UUID | None) -> Method | Fault:
         method = None if object else self._methods.get((interface, opnum))
@@ -267,6 +273,15 @@ class LrpcSession:
         """A call with pipes is over."""
         self._piped.forget(call)
 
+    def drop(self, call: Call) -> None:
+        """A call that has no answer is not run."""
+        assert call.message is not None
+        self._port.release(call.message)
+        self.traffic.dropped += 1
+
+    def ask_to_leave(self) -> None:
+        """Nothing to say: LRPC has no word for it, and a port that closes tells its client at once."""
+
     def _bind(self, message: alpc.PortMessage, event: ncalrpc.BindRequested) -> None:
         if offers(self._registry, event.bind.interface, self._endpoint, self.caller):
             answer = self._association.accept(event)
@@ -282,6 +297,9 @@ class LrpcSession:
     def answer(self, call: Call, answer: Answer) -> None:
         """Reply to the message of a call."""
         assert call.message is not None
+        if call.one_way:
+            self._port.release(call.message)
+            return
         self._reply(call.message.message_id, *self._composed(call.key, answer))
 
     def _reply(self, message_id: int, data: bytes, view: alpc.View | None) -> None:
@@ -294,8 +312,11 @@ class LrpcSession:
 
     def answering(self, call: Call, answer: Answer) -> Iterator[None]:
         """Reply without waiting; yields whenever there is no room."""
-        data, view = self._composed(call.key, answer)
         assert call.message is not None
+        if call.one_way:
+            self._port.release(call.message)
+            return
+        data, view = self._composed(call.key, answer)
         self.traffic.packets_out += 1
         try:
             while not self._port.send_message_now(data, call.message.message_id, alpc.LPC_REPLY, view):

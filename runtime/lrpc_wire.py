@@ -57,11 +57,11 @@ class LrpcWire:
         """A port whose server has gone takes nothing, which is soon enough to know it."""
         return False
 
-    def compose(self, opnum: int, parts: Sequence[Octets]) -> Message:
+    def compose(self, opnum: int, parts: Sequence[Octets], *, maybe: bool = False) -> Message:
         """A request; one that is large goes into a view of the port's section."""
         key = self._association.next_call_id()
         data, in_view, size = self._association.request(key, self._binding_id, opnum, parts, self._object)
-        return Message(key, (data,), None if in_view is None else fill(self.port, in_view, size))
+        return Message(key, (data,), None if in_view is None else fill(self.port, in_view, size), maybe)
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next."""
@@ -87,8 +87,9 @@ class LrpcWire:
 
     def transmitting(self, message: Message) -> Generator[int]:
         """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""
+        kind = alpc.LPC_DATAGRAM if message.maybe else alpc.LPC_REQUEST
         try:
-            while not self.port.send_message_now(message.pieces[0], message.key, alpc.LPC_REQUEST, message.view):
+            while not self.port.send_message_now(message.pieces[0], message.key, kind, message.view):
                 yield 0
         except transport.TransportError as error:
             self._unsent(message)

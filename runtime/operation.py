@@ -68,8 +68,9 @@ class Operation(Generic[R]):
     """An operation: number, name, parameters in IDL order, what it returns.
 
     result: the NamedTuple of two or more results. python: the method's name where it differs from the IDL's.
-    idempotent, maybe, broadcast: the IDL says so (C706 4.2.22): it may run more than once; nobody answers it; it goes
-    to many servers. They are kept for who asks; a call is the same with them.
+    idempotent, maybe, broadcast: the IDL says so (C706 4.2.22). A client may repeat one that is idempotent although it
+    may have run; it sends one that is maybe and waits for nothing; broadcast says idempotent, since over a connection
+    there is but one server.
     """
 
     def __init__(
@@ -211,6 +212,10 @@ class Operation(Generic[R]):
             response = compiled(self.response, self.request, encoding, strictness)
             found = self._others[encoding, strictness] = Codecs(request, response)
         return found
+
+    def unanswered(self) -> R:
+        """The result of a call that has no answer: a status says success, for want of another word."""
+        return self.shape((0,) * len(self.response.fields))
 
     def shape(self, outs: Sequence[Any]) -> R:
         """The result that a method gives, out of the values of a response. StatusError for a failure."""

@@ -74,7 +74,10 @@ class PduSession:
             secondary_address=secondary_address,
             group_id=self._join,
             limits=ncacn.Limits(
-                max_request=limits.max_request, max_contexts=limits.max_bindings, max_calls=limits.max_calls
+                max_request=limits.max_request,
+                max_contexts=limits.max_bindings,
+                max_calls=limits.max_calls,
+                max_one_way=limits.max_one_way,
             ),
             transport_max_fragment=PIPE_FRAGMENT if connection.message_mode else TCP_FRAGMENT,
             streamed=self._is_piped,
@@ -217,7 +220,7 @@ class PduSession:
         return calls
 
     def _flush(self) -> None:
-        self.traffic.packets_in = self._association.packets_in
+        self.traffic.packets_in, self.traffic.dropped = self._association.packets_in, self._association.dropped
         octets = self._association.data_to_send()
         if octets:
             self._send(octets)
@@ -259,7 +262,10 @@ class PduSession:
         method = self._method(event.context_id, event.opnum, event.object)
         caller = None if event.security is None else self._caller(event.security)
         if isinstance(method, Fault) or not method.piped:
-            return Call(event.call_id, event.context_id, method, event.stub, encoding, caller=caller)
+            one_way = isinstance(event, ncacn.RequestReceived) and bool(event.flags & ncacn.MAYBE)
+            return Call(
+                event.call_id, event.context_id, method, event.stub, encoding, caller=caller, one_way=one_way
+            )
         last = isinstance(event, ncacn.RequestReceived)
         feed = self._piped.begin(event.call_id, encoding, event.stub, last=last)
         return Call(event.call_id, event.context_id, method, b"", encoding, feed=feed, caller=caller)
@@ -350,6 +356,18 @@ class PduSession:
         """A call with pipes is over."""
         self._piped.forget(call)
         self._association.drop(call.key)
+
+    def drop(self, call: Call) -> None:
+        """A call that has no answer is not run."""
+        self._association.drop(call.key)
+        self._association.dropped += 1
+        self.traffic.dropped = self._association.dropped
+
+    def ask_to_leave(self) -> None:
+        """Send a shutdown PDU (C706 12.6.4.11), if the client has bound. Ended when it leaves no room for it."""
+        octets = self._association.shutdown()
+        if octets:
+            self._send(octets)
 
     # Answers
 

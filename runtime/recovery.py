@@ -25,7 +25,6 @@ from .status import ConnectionLost, ContextMismatch, DeadlineExceeded, Ran, RpcE
 
 if TYPE_CHECKING:
     from .handle import Handle
-    from .stub import Reply
     from .wire import Wire
 
 PASSING: Final = (ConnectionLost, ServerUnavailable, ServerTooBusy)
@@ -132,7 +131,7 @@ class Recovery(Renewal):
         super().__init__(*arguments)
         self._turn = threading.Lock()
 
-    def again(self, operation: Operation[Any], call: Callable[[], Reply], error: RpcError) -> Reply:
+    def again(self, operation: Operation[Any], call: Callable[[], Any], error: RpcError) -> Any:
         """Make a call again that has failed, for as often as that is wise; raises the error that it ends with."""
         attempts = Attempts(self.policy, operation, self.timeout)
         try:

@@ -51,6 +51,8 @@ class Call(NamedTuple):
     """What comes of its request, for a method with pipes."""
     caller: Caller | None = None
     """Who makes it, where that is not the caller of all calls of the connection."""
+    one_way: bool = False
+    """It has no answer."""
 
 
 Answer: TypeAlias = list[Octets] | Fault
@@ -118,6 +120,15 @@ class Session(Protocol):
 
     def forget(self, call: Call) -> None:
         """A call with pipes is over."""
+        ...
+
+    def drop(self, call: Call) -> None:
+        """A call that has no answer is not run."""
+        ...
+
+    def ask_to_leave(self) -> None:
+        """Ask the client to close the connection once it waits for nothing more, where the protocol has a word for it.
+        From the thread or loop that answers its calls."""
         ...
 
     def fileno(self) -> int:

@@ -155,6 +155,10 @@ class Channel(Protocol):
         """Send a request and wait for its response."""
         ...
 
+    def tell(self, opnum: int, parts: Sequence[Octets]) -> None:
+        """Send a request that has no response."""
+        ...
+
     @property
     def broken(self) -> RpcError | None:
         """How the connection ended, if it did."""
@@ -176,6 +180,10 @@ class AsyncChannel(Protocol):
 
     async def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """Send a request and wait for its response."""
+        ...
+
+    async def tell(self, opnum: int, parts: Sequence[Octets]) -> None:
+        """Send a request that has no response."""
         ...
 
     @property
@@ -315,6 +323,8 @@ class Client(_Calls):
         if not operation.plain or not self._straight:
             sent = self._prepared(operation, values)
             parts = self._encode(operation, sent)
+            if operation.maybe:
+                return self._tell(operation, values, parts)
             try:
                 reply = self._channel.call(operation.opnum, parts)
             except RpcError as failure:
@@ -339,19 +349,25 @@ class Client(_Calls):
             error = operation.ndr.response.explained_stub(stub, values, failure)
             raise BadStubData(f"{operation.name}: {error}") from error
 
-    def _again(
-        self, operation: Operation[Any], values: tuple[Any, ...], parts: list[Octets], failure: RpcError
-    ) -> Reply:
+    def _tell(self, operation: Operation[R], values: tuple[Any, ...], parts: list[Octets]) -> R:
+        """A call that nobody answers."""
+        try:
+            self._channel.tell(operation.opnum, parts)
+        except RpcError as failure:
+            self._again(operation, values, parts, failure)
+        return operation.unanswered()
+
+    def _again(self, operation: Operation[Any], values: tuple[Any, ...], parts: list[Octets], failure: RpcError) -> Any:
         """Make a call again that has failed, if that is wise."""
         recovery = self._recovery
         if recovery is None:
             raise failure
 
-        def call() -> Reply:
+        def call() -> Reply | None:
             self._channel, self.connection = recovery.channel, recovery.connection
             if operation.handles:
                 self._given(operation, values)  # some may have died
-            return self._channel.call(operation.opnum, parts)
+            return (self._channel.tell if operation.maybe else self._channel.call)(operation.opnum, parts)
 
         return recovery.again(operation, call, failure)
 
@@ -404,25 +420,35 @@ class AsyncClient(_Calls):
     async def _call(self, operation: Operation[R], *values: Any) -> R:
         sent = self._prepared(operation, values)
         parts = self._encode(operation, sent)
+        if operation.maybe:
+            return await self._tell(operation, values, parts)
         try:
             reply = await self._channel.call(operation.opnum, parts)
         except RpcError as failure:
             reply = await self._again(operation, values, parts, failure)
         return self._shaped(operation, values, self._decode(operation, sent, reply))
 
+    async def _tell(self, operation: Operation[R], values: tuple[Any, ...], parts: list[Octets]) -> R:
+        """A call that nobody answers."""
+        try:
+            await self._channel.tell(operation.opnum, parts)
+        except RpcError as failure:
+            await self._again(operation, values, parts, failure)
+        return operation.unanswered()
+
     async def _again(
         self, operation: Operation[Any], values: tuple[Any, ...], parts: list[Octets], failure: RpcError
-    ) -> Reply:
+    ) -> Any:
         """Make a call again that has failed, if that is wise."""
         recovery = self._recovery
         if recovery is None:
             raise failure
 
-        async def call() -> Reply:
+        async def call() -> Reply | None:
             self._channel, self.connection = recovery.channel, recovery.connection
             if operation.handles:
                 self._given(operation, values)
-            return await self._channel.call(operation.opnum, parts)
+            return await (self._channel.tell if operation.maybe else self._channel.call)(operation.opnum, parts)
 
         return await recovery.again(operation, call, failure)
 

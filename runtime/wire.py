@@ -62,6 +62,8 @@ class Message(NamedTuple):
     key: int
     pieces: Sequence[Octets]
     view: alpc.View | None = None
+    maybe: bool = False
+    """It has no answer."""
 
 
 class PipeWire(Protocol):
@@ -119,8 +121,8 @@ class Wire(PipeWire, Protocol):
         """Ask for an interface. BindRefused when the server does not grant it."""
         ...
 
-    def compose(self, opnum: int, parts: Sequence[Octets]) -> Message:
-        """A call as a message."""
+    def compose(self, opnum: int, parts: Sequence[Octets], *, maybe: bool = False) -> Message:
+        """A call as a message; maybe: it has no answer."""
         ...
 
     def transmitting(self, message: Message) -> Generator[int]:
@@ -240,12 +242,13 @@ class PduWire:
         """Has something come in a pause? A byte stream takes what is sent to a server that has gone."""
         return time.monotonic() - self._heard > PAUSE and bool(ready(self.fileno(), select.POLLIN, 0))
 
-    def compose(self, opnum: int, parts: Sequence[Octets]) -> Message:
+    def compose(self, opnum: int, parts: Sequence[Octets], *, maybe: bool = False) -> Message:
         """A request in as many fragments as it takes."""
         try:
             with self._engine:
                 key = self._association.next_call_id()
-                pieces = self._association.request(key, 0, opnum, list(parts), object=self._object)
+                flags = ncacn.MAYBE if maybe else 0
+                pieces = self._association.request(key, 0, opnum, list(parts), object=self._object, flags=flags)
         except ncacn.StateError as error:
             raise self._unable(error) from error
         return Message(key, pieces if self.connection.message_mode else (b"".join(pieces),))

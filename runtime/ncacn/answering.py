@@ -11,7 +11,7 @@ from typing import Final
 from .constants import CALL_HEADER_SIZE, DID_NOT_EXECUTE, FIRST_FRAGMENT, LAST_FRAGMENT, WHOLE, PacketType
 from .errors import StateError
 from .fragments import Cutter, Octets, Stub, cut, joined, room
-from .pdu import RESPONSE_HEAD, Fault, Response, start
+from .pdu import RESPONSE_HEAD, Fault, Response, Shutdown, start
 from .protection import Protection
 from .states import SERVER_TRANSITIONS, State, StateMachine
 
@@ -46,6 +46,7 @@ class Answering:
         # Calls that run, by call id, each with its fate in a list of one: other threads answer calls, and
         # what befalls one that was just answered must not bring it back.
         self._running: dict[int, list[int]] = {}
+        self._one_way: set[int] = set()  # those of them that came with MAYBE
 
     def respond(self, call_id: int, context_id: int, stub: Stub) -> list[bytes]:
         """The results of a call, as fragments to be sent in order.
@@ -87,6 +88,7 @@ class Answering:
     def drop(self, call_id: int) -> None:
         """Ends a call without an answer, if it has none: one that is not `wanted`."""
         self._running.pop(call_id, None)
+        self._one_way.discard(call_id)
         self._cutters.pop(call_id, None)
         self._guards.pop(call_id, None)
 
@@ -101,6 +103,13 @@ class Answering:
             return b""
         return self._fault(call_id, context_id, status, did_not_execute, detail)
 
+    def shutdown(self) -> bytes:
+        """Asks the client to close the connection once it waits for nothing more. Empty where nothing is bound."""
+        if PacketType.SHUTDOWN not in SERVER_TRANSITIONS[self._machine.state]:
+            return b""
+        self._machine.sent(PacketType.SHUTDOWN)
+        return Shutdown(0).serialize()
+
     @property
     def closed(self) -> bool:
         """Send what `data_to_send` holds, then close the connection."""
@@ -113,6 +122,7 @@ class Answering:
 
     def _finish(self, call_id: int) -> bool:
         fate = self._running.pop(call_id, None)
+        self._one_way.discard(call_id)
         self._cutters.pop(call_id, None)
         self._guards.pop(call_id, None)
         if self.closed:

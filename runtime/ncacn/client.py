@@ -107,6 +107,8 @@ class ClientAssociation(Associating):
         self._waiting: dict[int, list[Assembly[Response]]] = {}
         # Requests of which fragments are still to be sent.
         self._sending: dict[int, Outgoing] = {}
+        # Calls that have no answer, oldest first: Samba's server answers them all the same.
+        self._told: dict[int, None] = {}
         # Orphaned calls whose answer may still come, oldest first.
         self._abandoned: dict[int, None] = {}
         # Calls that are waiting or abandoned and whose answers are protected.
@@ -139,8 +141,7 @@ class ClientAssociation(Associating):
             guard = self._guard(security)
             if guard is not None:
                 return self._guarded_request(guard, Request(call_id, context_id, opnum, b"", object, 0, flags), stub)
-        if not flags & MAYBE:
-            self._waiting[call_id] = []
+        self._expect(call_id, flags)
         octets = joined(stub)
         size = len(octets)
         if object is None and not flags and self._order == "<" and size + CALL_HEADER_SIZE <= self._max_fragment:
@@ -339,7 +340,7 @@ class ClientAssociation(Associating):
 
     def _drop(self, what: str, call_id: int, last: bool, status: int = FaultStatus.NCA_S_PROTO_ERROR) -> None:
         # An answer that nobody waits for is either late or a lie.
-        if call_id not in self._abandoned:
+        if call_id not in self._abandoned and call_id not in self._told:
             raise PduError(f"a {what} to call {call_id}, which was not made", status=status)
         if last:
             self._abandoned.pop(call_id, None)
@@ -369,11 +370,18 @@ class ClientAssociation(Associating):
                 self._guarded[call_id] = guard
         return Outgoing(template, self._max_fragment, guard, self.contexts[context_id], known=known)
 
+    def _expect(self, call_id: int, flags: int) -> None:
+        if not flags & MAYBE:
+            self._waiting[call_id] = []
+            return
+        self._told[call_id] = None
+        if len(self._told) > self._limits.max_abandoned:
+            del self._told[next(iter(self._told))]
+
     def _guarded_request(self, guard: Protection, template: Request, stub: Stub) -> list[bytes]:
         template.order = self._order
         outgoing = self._outgoing(guard, template)
-        if not template.flags & MAYBE:
-            self._waiting[template.call_id] = []
+        self._expect(template.call_id, template.flags)
         try:
             return outgoing.more([joined(stub)], last=True)
         except StateError:  # the security package is at its end, and so is what it protected

@@ -25,6 +25,8 @@ class Limits:
     """Calls that run at one time on a connection; more are answered server_too_busy."""
     max_security_contexts: int = 8
     """Security contexts of a connection: one for each identity that a client's calls have. Windows takes 2049."""
+    max_one_way: int = 1024
+    """Calls with MAYBE that run at one time on a connection, beside `max_calls`; more are dropped, as nobody waits."""
     max_held: int = 256 * 1024
     """Octets kept while a bind is not answered yet: two reads of 128 KiB."""
     max_abandoned: int = 1024

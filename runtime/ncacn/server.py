@@ -71,7 +71,8 @@ class ServerAssociation(Answering):
     authenticate(auth_type, auth_level): a server's end of a security context, None for a type that is not spoken; it
     may raise SecurityError.
 
-    contexts: what has been accepted so far, by context id. packets_in: PDUs that have come.
+    contexts: what has been accepted so far, by context id. packets_in: PDUs that have come. dropped: calls
+    with MAYBE that did not run, since too many did.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class ServerAssociation(Answering):
         super().__init__(transport_max_fragment)
         self.contexts: dict[int, Context] = {}
         self.packets_in = 0
+        self.dropped = 0
         self._secondary_address = secondary_address
         self._choose_group = group_id
         self._limits = limits
@@ -301,7 +303,8 @@ class ServerAssociation(Answering):
         if self._incoming is not None:
             raise self._interrupted(self._incoming, request)
         if self._calls_allowed == 1:
-            for call_id in self._running:  # without multiplexing the fault names the call in progress, as Windows does
+            # Without multiplexing the fault names the call in progress, as Windows does.
+            for call_id in [running for running in list(self._running) if running not in self._one_way]:
                 raise PduError("a call begins while another one runs").about(PacketType.REQUEST, call_id)
         if request.call_id in self._running:
             raise PduError(f"call {request.call_id} runs already", context_id=request.context_id)
@@ -347,12 +350,18 @@ class ServerAssociation(Answering):
             return False
         if context.transfer == NDR64 and first.order != "<":
             raise PduError("NDR64 is little-endian", context_id=first.context_id)  # MS-RPCE 2.2.5
-        if len(self._running) >= self._limits.max_calls:
+        one_way = first.flags & MAYBE
+        if one_way and len(self._one_way) >= self._limits.max_one_way:
+            self.dropped += 1
+            return False
+        if not one_way and len(self._running) - len(self._one_way) >= self._limits.max_calls:
             self._decline(first, FaultStatus.NCA_S_SERVER_TOO_BUSY)
             return False
+        if one_way:
+            self._one_way.add(first.call_id)
         if incoming.guard is not None:
             self._guards[first.call_id] = incoming.guard
-        self._running[first.call_id] = [SILENT if first.flags & MAYBE else RUNNING]
+        self._running[first.call_id] = [SILENT if one_way else RUNNING]
         return True
 
     def _decline(self, request: Request, status: int) -> None:

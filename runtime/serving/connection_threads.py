@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 from ...transports import errors as transport
-from ..call import Limits, set_caller
+from ..call import Limits, set_caller, set_cancel_test
 from ..ended import Ended, note_end, too_slow
 from ..endpoints import Endpoint
 from ..journal import note
@@ -65,7 +65,8 @@ class ConnectionThreads:
                 session.end()
 
     def _serve(self, session: Session) -> None:
-        set_caller(session.caller, session.cancelling.test)
+        set_caller(session.caller)
+        set_cancel_test(session.cancelling.test)
         until = time.monotonic() + self._limits.handshake
         try:
             while not session.bound:

@@ -22,6 +22,8 @@ class Guests:
         self.users: Counter[object] = Counter()
         self.gone = Traffic()
         """What the connections carried that have ended."""
+        self._one_way: Counter[object] = Counter()
+        """Calls without answers that run, by user."""
         self._limits = limits
         self._drop = drop
         self._strangers: dict[Session, None] = {}
@@ -62,6 +64,23 @@ class Guests:
             self.users[user] -= 1
             if not self.users[user]:
                 del self.users[user]
+
+    def begin_one_way(self, session: Session) -> bool:
+        """Count in a call without an answer, unless too many of its user run."""
+        user = _user(session)
+        if self._one_way[user] >= self._limits.max_one_way:
+            if not session.traffic.dropped:
+                self._note(session, f"{user} sends more than is served", "max_one_way", self._limits.max_one_way)
+            return False
+        self._one_way[user] += 1
+        return True
+
+    def end_one_way(self, session: Session) -> None:
+        """Count it out."""
+        user = _user(session)
+        self._one_way[user] -= 1
+        if not self._one_way[user]:
+            del self._one_way[user]
 
     def close(self) -> list[Session]:
         """Admit nobody any more; who is there."""

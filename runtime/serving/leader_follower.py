@@ -13,7 +13,7 @@ import time
 from typing import Final, NamedTuple
 
 from ...transports import errors as transport
-from ..call import Limits, set_caller
+from ..call import Limits, set_caller, set_cancel_test
 from ..ended import Ended, note_end, paused, too_slow
 from ..endpoints import Endpoint
 from ..journal import note
@@ -108,7 +108,8 @@ class LeaderFollower:
                 self._hurry()
 
     def _serve(self, session: Session, descriptor: int) -> None:
-        set_caller(session.caller, session.cancelling.test)
+        set_caller(session.caller)
+        set_cancel_test(session.cancelling.test)
         try:
             session.serve_now()
             self._epoll.modify(descriptor, self._armed)
