@@ -186,7 +186,8 @@ class AsyncioChannel:
                     await self._writable()
             except RpcError as error:
                 self._waiting.pop(message.key, None)
-                if error.ran is not Ran.NO or isinstance(error, ConnectionLost):
+                unsent = error.ran is Ran.NO  # and others wait: a server that takes no more still answers those
+                if not unsent or (isinstance(error, ConnectionLost) and not self._waiting):
                     self._break(error)
                 raise
             except asyncio.CancelledError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 from contextlib import aclosing
 from functools import cached_property, partial
@@ -114,6 +115,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._clients: dict[Session, _Client] = {}
         self._stopped = asyncio.Event()
+        self._alone = asyncio.Event()
+        """Set when the last client has gone."""
         self._stopping: asyncio.Task[None] | None = None
 
     async def listen(self, binding: str, *, security: str | None = None) -> StringBinding:
@@ -178,12 +181,9 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         for endpoint in self._endpoints:
             loop.remove_reader(endpoint.listener.fileno())
             endpoint.listener.close()
-        for session, client in list(self._clients.items()):
-            if client.running:
-                self._pause(session, client)
-            else:
-                self._end(session)
-        await self._drain(grace)
+        for session in self._drain():
+            self._leave(session)
+        await self._quiet(grace)
         for session in list(self._sessions):
             self._end(session)
         self._eager.close()
@@ -202,14 +202,28 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             return
         self._stopping = self._stopping or asyncio.get_running_loop().create_task(self.stop())
 
-    async def _drain(self, grace: float) -> None:
-        tasks = {task for task in self._tasks if task is not asyncio.current_task()}
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=1)
+    def _leave(self, session: Session) -> None:
+        """While the server stops: of a client that no call runs for, read what it has sent, to its end."""
+        client = self._clients.get(session)
+        if client is not None and not client.running:
+            session.drain()
+
+    async def _quiet(self, grace: float) -> None:
+        """Wait until all clients have gone, or for the grace; then cancel the calls that still run."""
+        await asyncio.sleep(0)  # afterwards a method that stops its server is known as a task
+        own = asyncio.current_task()
+        self._alone.clear()
+        if own in self._tasks:
+            if others := self._tasks - {own}:
+                await asyncio.wait(others, timeout=grace)
+        elif self._clients:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._alone.wait(), grace)
+        late = {task for task in self._tasks if task is not own}
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=1)
 
     async def __aenter__(self) -> AsyncServer:
         return self
@@ -320,6 +334,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 self._finish(session, client)
             else:
                 self._resume(session, client)
+                if self._stopped.is_set():
+                    self._leave(session)
 
     async def _serve_piped(self, session: Session, client: _Client, call: Call, feed: Feed) -> None:
         """Run a call with pipes: its request is read and its response sent as the method goes on."""
@@ -381,7 +397,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         asyncio.get_running_loop().remove_reader(client.descriptor)
 
     def _resume(self, session: Session, client: _Client) -> None:
-        if client.paused and not session.full and session in self._sessions and not self._stopped.is_set():
+        if client.paused and not session.full and session in self._sessions:
             client.paused = False
             asyncio.get_running_loop().add_reader(client.descriptor, self._readable, session, client)
 
@@ -393,6 +409,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 client.hurry.cancel()
             self._guests.dismiss(session)
             session.end()
+            if not self._clients:
+                self._alone.set()
 
 
 def _give_up(client: _Client, key: int) -> None:

@@ -274,7 +274,7 @@ class BlockingChannel:
         except RpcError as error:
             self._waiting.pop(key, None)
             slot.outcome = None
-            self._weigh(error)
+            self._weigh(error, awaited=self._reading.locked() or bool(self._waiting))
             raise
         finally:
             self._sending.release()
@@ -395,7 +395,7 @@ class BlockingChannel:
                 self._search(message.key, slot)
             if gone:  # part of a call: nothing sensible can follow
                 self._break(error)
-            self._weigh(error)
+            self._weigh(error, awaited=not turn or len(self._waiting) > (message.key in self._waiting))
             if slot.outcome is None or isinstance(slot.outcome, ConnectionLost | ProtocolError):
                 raise
             return 0.0
@@ -454,9 +454,13 @@ class BlockingChannel:
     def _over(self) -> RpcError:
         return over(self._broken)
 
-    def _weigh(self, error: RpcError) -> None:
-        """A connection survives a call that was late, that a fault answered, or that never left."""
-        if isinstance(error, ConnectionLost | ProtocolError):
+    def _weigh(self, error: RpcError, *, awaited: bool = False) -> None:
+        """A connection survives a call that was late, or that a fault answered.
+
+        awaited: others wait for answers. Then it survives one that never left: a server that takes no more calls
+        still answers those that it has.
+        """
+        if isinstance(error, ConnectionLost | ProtocolError) and not (awaited and error.ran is Ran.NO):
             self._break(error)
 
     def _abandon(self, key: int, *, cancelled: bool = False) -> None:

@@ -22,11 +22,13 @@ from .ndr.layout import ContextHandle, Encoding, Field, Parameters
 from .ndr.strictness import DEFAULT, Strictness
 from .status import (
     NCA_OP_RNG_ERROR,
+    NCA_SERVER_TOO_BUSY,
     NCA_UNKNOWN_IF,
     NCA_UNSPECIFIED,
     Fault,
     OperationOutOfRange,
     Ran,
+    ServerTooBusy,
     StatusError,
     UnknownInterface,
     is_failure,
@@ -88,6 +90,8 @@ class Registry:
         self._wrap = wrap
         self._extended_errors: Disclosure = extended_errors
         self.registrations: list[Registration] = []
+        self.draining = False
+        """Calls that come from now on are refused: the server stops."""
         self._built_in: list[Registration] = []
         """What a server answers by itself, where nobody registered the same."""
 
@@ -156,6 +160,8 @@ class Registry:
 
     def find(self, uuid: UUID, version: tuple[int, int], opnum: int, object: UUID | None, endpoint: str) -> Method:
         """The method of a call. A Fault when there is none; an object that nobody registered has the default one."""
+        if self.draining:
+            raise ServerTooBusy(NCA_SERVER_TOO_BUSY, "the server stops", ran=Ran.NO)
         serving = self._serving(uuid, version, endpoint)
         for wanted in (object, None):
             for found in serving:

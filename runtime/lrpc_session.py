@@ -22,7 +22,18 @@ from .ndr.layout import Encoding
 from .pipes.piped_calls import PipedCalls, sending
 from .pipes.piping import Piece
 from .session import BURST, SEND_TIMEOUT, Answer, Call, caller_of, offers
-from .status import RPC_S_PROCNUM_OUT_OF_RANGE, RPC_S_UNKNOWN_IF, RPC_X_BAD_STUB_DATA, Fault, Ran, RpcError
+from .status import (
+    NCA_OP_RNG_ERROR,
+    NCA_SERVER_TOO_BUSY,
+    NCA_UNKNOWN_IF,
+    RPC_S_PROCNUM_OUT_OF_RANGE,
+    RPC_S_SERVER_TOO_BUSY,
+    RPC_S_UNKNOWN_IF,
+    RPC_X_BAD_STUB_DATA,
+    Fault,
+    Ran,
+    RpcError,
+)
 from .stub import Octets
 
 
@@ -347,6 +358,11 @@ class LrpcSession:
         """The port's descriptor."""
         return self._port.fileno()
 
+    def look_up_anew(self) -> None:
+        """Forget which methods serve which calls."""
+        self._methods.clear()
+        self._runners.clear()
+
     def drain(self) -> None:
         """Take no more calls."""
         self._port.drain()
@@ -366,5 +382,9 @@ def _encoding(syntax: ncalrpc.TransferSyntax) -> Encoding:
     return Encoding.NDR if syntax is ncalrpc.TransferSyntax.NDR else Encoding.NDR64
 
 
-_LOCAL = {0x1C010003: RPC_S_UNKNOWN_IF, 0x1C010002: RPC_S_PROCNUM_OUT_OF_RANGE}
+_LOCAL = {
+    NCA_UNKNOWN_IF: RPC_S_UNKNOWN_IF,
+    NCA_OP_RNG_ERROR: RPC_S_PROCNUM_OUT_OF_RANGE,
+    NCA_SERVER_TOO_BUSY: RPC_S_SERVER_TOO_BUSY,
+}
 """LRPC speaks of these with Win32 codes."""

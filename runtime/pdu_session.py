@@ -422,6 +422,11 @@ class PduSession:
         """The connection's descriptor."""
         return self._connection.fileno()
 
+    def look_up_anew(self) -> None:
+        """Forget which methods serve which calls."""
+        self._methods.clear()
+        self._runners.clear()
+
     def drain(self) -> None:
         """Take no more calls."""
         self._connection.drain()

@@ -96,7 +96,7 @@ class Server(Serving["Interceptor"]):
             self._workers.stop(grace)
         for endpoint in self._endpoints:
             endpoint.listener.close()
-        for session in self._guests.close():
+        for session in self._drain():
             session.drain()
         self._threads.stop()
         self._threads.join(until)

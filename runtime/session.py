@@ -135,6 +135,10 @@ class Session(Protocol):
         """Readable when something has come."""
         ...
 
+    def look_up_anew(self) -> None:
+        """Forget which methods serve which calls: the registry may have changed its mind. From any thread."""
+        ...
+
     def drain(self) -> None:
         """Take no more calls; those that have come are still served. From any thread."""
         ...

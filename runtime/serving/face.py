@@ -224,6 +224,14 @@ class Serving(abc.ABC, Generic[I]):
             return has_mapper()
         return self._register_endpoints is not False
 
+    def _drain(self) -> list[Session]:
+        """Admit nobody, and refuse the calls that come from now on; who is connected."""
+        self._registry.draining = True
+        sessions = self._guests.close()
+        for session in sessions:
+            session.look_up_anew()
+        return sessions
+
     def _withdraw(self) -> None:
         """Clients are not to be sent here any more."""
         if self._announcer is not None:
