@@ -100,7 +100,7 @@ def bindings(entries: Any) -> list[str]:
 # The endpoint mapper
 
 
-def test_impacket_dumps_what_is_registered(place: Place, connect: Any) -> None:
+def test_impacket_dumps_what_is_registered(place: Place, connect: Any, shown: Any) -> None:
     from impacket import uuid
     from impacket.dcerpc.v5 import epm
 
@@ -112,6 +112,7 @@ def test_impacket_dumps_what_is_registered(place: Place, connect: Any) -> None:
     tcp, pipe, port = bindings(entries)
     assert (tcp, pipe) == (f"ncacn_ip_tcp:127.0.0.1[{place.echo_port}]", r"ncacn_np:[\pipe\rpcecho]")
     assert port == "ncalrpc:[rpcecho]"
+    shown("impacket", "client", "ncacn_ip_tcp", "none", "ept_lookup, ept_map as rpcdump has them")
 
 
 def test_impacket_dumps_by_interface(place: Place, connect: Any) -> None:
@@ -178,7 +179,7 @@ def test_nothing_is_left_of_a_service_that_was_killed(place: Place, connect: Any
 # The management interface
 
 
-def test_impacket_asks_each_server_what_it_is(place: Place, connect: Any) -> None:
+def test_impacket_asks_each_server_what_it_is(place: Place, connect: Any, shown: Any) -> None:
     from impacket import uuid
     from impacket.dcerpc.v5 import mgmt
 
@@ -194,3 +195,4 @@ def test_impacket_asks_each_server_what_it_is(place: Place, connect: Any) -> Non
         with pytest.raises(Exception, match=r"(?i)access.?denied|0x5\b"):
             mgmt.hstop_server_listening(dce)
         assert mgmt.hinq_princ_name(dce, 10, 20)["status"] == 1747
+    shown("impacket", "client", "ncacn_ip_tcp", "none", "the management interface, as rpcmap has it")
