@@ -41,7 +41,7 @@ class WaxWire:
         self.arriving.extend(arrivals)
         self._theirs.send(b"!" * len(arrivals))
 
-    def compose(self, opnum: int, parts: Sequence[Any]) -> Message:
+    def compose(self, opnum: int, parts: Sequence[Any], *, maybe: bool = False) -> Message:
         return Message(next(self._keys), ())
 
     def transmitting(self, message: Message) -> Iterator[int]:

@@ -47,7 +47,7 @@ class WaxWire:
     def rested(self) -> bool:
         return self.tired
 
-    def compose(self, opnum: int, parts: Sequence[Any]) -> Message:
+    def compose(self, opnum: int, parts: Sequence[Any], *, maybe: bool = False) -> Message:
         return Message(next(self._keys), (b"".join(parts),))
 
     def transmitting(self, message: Message) -> Generator[int]:
