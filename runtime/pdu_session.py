@@ -263,9 +263,7 @@ class PduSession:
         caller = None if event.security is None else self._caller(event.security)
         if isinstance(method, Fault) or not method.piped:
             one_way = isinstance(event, ncacn.RequestReceived) and bool(event.flags & ncacn.MAYBE)
-            return Call(
-                event.call_id, event.context_id, method, event.stub, encoding, caller=caller, one_way=one_way
-            )
+            return Call(event.call_id, event.context_id, method, event.stub, encoding, caller=caller, one_way=one_way)
         last = isinstance(event, ncacn.RequestReceived)
         feed = self._piped.begin(event.call_id, encoding, event.stub, last=last)
         return Call(event.call_id, event.context_id, method, b"", encoding, feed=feed, caller=caller)

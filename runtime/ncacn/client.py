@@ -107,7 +107,7 @@ class ClientAssociation(Associating):
         self._waiting: dict[int, list[Assembly[Response]]] = {}
         # Requests of which fragments are still to be sent.
         self._sending: dict[int, Outgoing] = {}
-        # Calls that have no answer, oldest first: Samba's server answers them all the same.
+        # Calls that have no answer, oldest first; there are servers that answer them all the same.
         self._told: dict[int, None] = {}
         # Orphaned calls whose answer may still come, oldest first.
         self._abandoned: dict[int, None] = {}

@@ -228,7 +228,21 @@ def test_maybe_call_waits_for_nothing(kit):
     (octets,) = client.request(2, 0, 7, b"stub", flags=MAYBE)
     assert pdu.parse_pdu(octets).flags == 0x43
     assert client.waiting == 0
+    assert client.idle
+    assert client.receive_data(response(2)) == []  # there are servers that answer all the same
+    assert "which was not made" in reason(client, response(3))
+
+
+def test_calls_that_have_no_answer_are_forgotten_in_the_end(kit):
+    client = bound(kit, limits=Limits(max_abandoned=2))
+    for call_id in (2, 3, 4):
+        client.request(call_id, 0, 7, b"", flags=MAYBE)
+    assert client.receive_data(response(3) + response(4)) == []
     assert "which was not made" in reason(client, response(2))
+
+
+def test_features_that_the_server_grants_are_known(kit):
+    assert bound(kit).features == 0
 
 
 def test_request_before_bind_is_a_mistake():

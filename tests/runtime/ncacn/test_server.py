@@ -624,6 +624,24 @@ def test_maybe_call_is_not_answered(kit):
     assert server.data_to_send() == b""
 
 
+def test_maybe_calls_leave_others_their_room_and_the_newest_are_dropped(kit):
+    server = kit.bound_server(limits=Limits(max_calls=2, max_one_way=3))
+    for call_id in range(2, 7):
+        server.receive_data(request(call_id, flags=3 | MAYBE))
+    assert server.dropped == 2
+    assert len(server.receive_data(request(10)) + server.receive_data(request(11))) == 2
+    assert server.receive_data(request(12)) == []  # too busy, which it is told
+    assert server.data_to_send()
+    assert server.respond(2, 0, b"") == []
+    assert len(server.receive_data(request(13, flags=3 | MAYBE))) == 1
+
+
+def test_shutdown_is_asked_of_a_client_that_has_bound(kit):
+    assert kit.bound_server().shutdown() == pdu.Shutdown(0).serialize()
+    unbound = kit.new_server()
+    assert unbound.shutdown() == b""
+
+
 def test_answers_after_the_end_send_nothing(kit):
     server = kit.bound_server()
     server.receive_data(request(2) + request(3))
