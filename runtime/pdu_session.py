@@ -274,7 +274,9 @@ class PduSession:
         if known is None:
             who = security.identity
             user, authentication = (who.user, who.authentication) if isinstance(who, Identity) else (str(who), "")
-            known = replace(self.caller, user=user, authentication=authentication, level=AuthLevel(security.level))
+            # Whoever is anonymous has a key that everybody knows: no level is worth anything.
+            level = AuthLevel(security.level) if user else AuthLevel.NONE
+            known = replace(self.caller, user=user or None, authentication=authentication, level=level)
             self._callers[security] = known
             note("authenticated", peer=str(known), authentication=authentication, level=known.level.name)
         return known

@@ -49,10 +49,11 @@ class NegotiateAcceptor(NegotiateProxy):
         return token, mic, is_spnego
 
     def _step_spnego_mic(self, in_mic: bytes | None = None) -> bytes | None:
-        """The MIC of the list of packages: there is none where the package has not agreed on integrity (RFC 4178 5)."""
+        """The MIC of the list of packages: there is none where the package has not agreed on integrity (RFC 4178 5), and
+        none for a client that is nobody, whose key is no secret: Samba's does not expect one."""
         context = self._context
-        if in_mic is None and context.complete and not context.context_attr & ContextReq.integrity:
-            self._mic_required = False
+        if in_mic is None and context.complete:
+            self._mic_required &= bool(context.context_attr & ContextReq.integrity and context.client_principal)
         return super()._step_spnego_mic(in_mic)
 
     def _preferred_mech_list(self) -> list[GSSMech]:

@@ -27,11 +27,13 @@ PROOF: Final = 16
 """Octets of NTProofStr, which the response begins with (MS-NLMP 2.2.2.8)."""
 CLIENT_CHALLENGE: Final = 28
 """Octets of NTLMv2_CLIENT_CHALLENGE in front of its AV_PAIRs (MS-NLMP 2.2.2.7)."""
+NOBODYS_KEY: Final = bytes(16)
+"""The session base key of an anonymous client, which proves nothing (MS-NLMP 3.3.2)."""
 _PROTECTED: Final = NegotiateFlags.sign | NegotiateFlags.seal
 
 
 class NtlmAcceptor(NTLMProxy):
-    """A context that takes the accounts of a file."""
+    """A context that takes the accounts of a file, and clients that are nobody: whoever asks sees no name."""
 
     def __init__(self, accounts: Accounts) -> None:
         with environment({"NTLM_USER_FILE": accounts.path}):  # it insists on one
@@ -50,8 +52,11 @@ class NtlmAcceptor(NTLMProxy):
         assert self._temp_challenge is not None
         auth = Authenticate.unpack(token)
         response = auth.nt_challenge_response or b""
-        if not auth.user_name or not response:
-            raise SecurityError("anonymous clients are not taken")
+        if not auth.user_name and not response:
+            self._session_key = _session_key(auth, NOBODYS_KEY)
+            self._context_attr = auth.flags
+            self._complete = True
+            return
         if len(response) < PROOF + CLIENT_CHALLENGE:
             raise SecurityError("NTLMv1 is not taken")
         if not auth.flags & NegotiateFlags.extended_session_security:

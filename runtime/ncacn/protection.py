@@ -65,12 +65,12 @@ class Protection:
 
     def room(self, max_fragment: int, header_size: int) -> int:
         """Octets of stub in a full fragment."""
-        taken = header_size + TRAILER_SIZE + self.context.signature_size(self.level)
+        taken = header_size + TRAILER_SIZE + self._signature_size()
         return (max_fragment - taken) // STUB_UNIT * STUB_UNIT
 
     def wrap(self, pdu: Request | Response, header_size: int) -> bytes:
         """The whole PDU, protected. header_size: octets before its stub."""
-        size = self.context.signature_size(self.level)
+        size = self._signature_size()
         pad_length = -len(pdu.stub) % STUB_UNIT
         pdu.auth = self.trailer(bytes(size), pad_length)
         octets = pdu.serialize()
@@ -83,6 +83,12 @@ class Protection:
         if (len(sent), len(value)) != (len(stub), size):
             raise StateError(f"a security package gives {len(sent)} and {len(value)} octets for {len(stub)} and {size}")
         return head + sent + tail + value
+
+    def _signature_size(self) -> int:
+        try:
+            return self.context.signature_size(self.level)
+        except SecurityError as error:
+            raise StateError(f"fragments cannot be protected: {error.reason}") from error
 
     def unwrap(self, pdu: Request | Response, header_size: int) -> None:
         """Checks a fragment that came, and gives it its plain stub. PduError when it is not what was sent."""

@@ -10,10 +10,13 @@ from uuid import uuid4
 import pytest
 
 from lrpc.runtime import ncacn
+from lrpc.runtime.authentication.identity import Identity
 from lrpc.runtime.call import Limits
 from lrpc.runtime.contexts import AssociationGroups, ContextTable
 from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.ended import Ended
+from lrpc.runtime.ncacn.header import AuthTrailer
+from lrpc.runtime.ncacn.security import AuthLevel
 from lrpc.runtime.pdu_session import PduSession
 from lrpc.runtime.session import MAX_BEHIND
 from lrpc.transports.seam import Peer
@@ -71,6 +74,54 @@ def session(stream: Tight, calculator: ModuleType) -> PduSession:
     assert made.bound
     stream.taken = b""
     return made
+
+
+class Package:
+    """A security package that believes whatever it is told, in one token."""
+
+    auth_type = 10
+    complete = False
+
+    def __init__(self, user: str) -> None:
+        self.identity = Identity(user, "ntlm")
+
+    def step(self, token: bytes) -> bytes:
+        self.complete = True
+        return b"yes"
+
+    def signature_size(self, level: int) -> int:
+        return 16
+
+
+@pytest.mark.parametrize(
+    ("user", "told", "level"),
+    [("DOM\\mary", "DOM\\mary", AuthLevel.CONNECT), ("", None, AuthLevel.NONE)],
+    ids=["mary", "nobody"],
+)
+def test_who_calls_is_told_and_the_level_of_nobody_is_none(
+    stream: Tight, calculator: ModuleType, user: str, told: str | None, level: AuthLevel
+) -> None:
+    registry = Registry(100)
+    registry.register(calculator.Service(calculator.World()))
+    session = PduSession(
+        stream,  # type: ignore[arg-type]
+        registry,
+        "memory:[x]",
+        Limits(),
+        patient=False,
+        protocol="memory",
+        secondary_address="x",
+        groups=AssociationGroups(lambda: ContextTable(uuid4, 10)),
+        authenticate=lambda auth_type, auth_level: Package(user),  # type: ignore[arg-type, return-value]
+    )
+    interface = calculator.Calculator.interface
+    items = [ncacn.ContextRequest(0, ncacn.SyntaxId(interface.uuid, *interface.version), [ncacn.NDR])]
+    bind = ncacn.bind_pdu.Bind(1, items, 5840, 5840, auth=AuthTrailer(10, AuthLevel.CONNECT, b"token"))
+    stream.arriving += [bind.serialize(), request(1)]
+    assert session.receive_now() == []
+    [call] = session.receive_now() or []
+    assert call.caller is not None
+    assert (call.caller.user, call.caller.authentication, call.caller.level) == (told, "ntlm", level)
 
 
 def request(call_id: int) -> bytes:

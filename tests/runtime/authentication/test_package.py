@@ -149,6 +149,23 @@ def test_ntlm_version_1_is_refused(authenticator: lrpc.Authenticator, monkeypatc
         server.step(old.step(challenge))
 
 
+@pytest.mark.parametrize("authentication", ["ntlm", "negotiate"])
+def test_client_that_is_nobody_has_no_name(authenticator: lrpc.Authenticator, authentication: str) -> None:
+    """MS-NLMP 3.3.2: neither a user nor a response. What it may do is said by `level` and `admit`."""
+    from spnego._ntlm_raw.messages import Authenticate, Challenge, NegotiateFlags
+    from spnego._spnego import NegTokenResp, unpack_token
+
+    client, server = pair(authenticator, authentication)
+    challenge = server.step(client.step(b""))
+    inner = challenge if authentication == "ntlm" else unpack_token(challenge).response_token
+    flags = Challenge.unpack(inner).flags & ~(NegotiateFlags.key_exch | NegotiateFlags.version)
+    token = Authenticate(flags | NegotiateFlags.anonymous, b"\0", b"").pack()
+    answer = server.step(token if authentication == "ntlm" else NegTokenResp(response_token=token).pack())
+    assert server.complete
+    assert server.identity == Identity("", "ntlm")
+    assert not answer or unpack_token(answer).mech_list_mic is None
+
+
 def test_without_pyspnego_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spnego", None)
     with pytest.raises(lrpc.MissingPackage, match=r"lrpc\[security\]"):

@@ -76,9 +76,7 @@ def bound_client(kit, **fields) -> tuple[ClientAssociation, list]:
         (65535, 65535, 4280, 4280),
     ],
 )
-def test_rule_28_sizes_are_the_smaller_one_within_bounds_and_both_fields_of_the_ack(
-    kit, xmit, recv, transport, agreed
-):
+def test_rule_28_sizes_are_the_smaller_one_within_bounds_and_both_fields_of_the_ack(kit, xmit, recv, transport, agreed):
     server = kit.new_server(transport_max_fragment=transport)
     [ack] = answers(kit, server, kit.bind_octets(max_xmit=xmit, max_recv=recv))
     assert (ack.max_xmit, ack.max_recv, server.max_fragment) == (agreed, agreed, agreed)
