@@ -49,8 +49,8 @@ class NegotiateAcceptor(NegotiateProxy):
         return token, mic, is_spnego
 
     def _step_spnego_mic(self, in_mic: bytes | None = None) -> bytes | None:
-        """The MIC of the list of packages: there is none where the package has not agreed on integrity (RFC 4178 5), and
-        none for a client that is nobody, whose key is no secret: Samba's does not expect one."""
+        """The MIC of the list of packages: none where the package has not agreed on integrity (RFC 4178 5), nor for
+        a client that is nobody, whose key is no secret: Samba's does not expect one."""
         context = self._context
         if in_mic is None and context.complete:
             self._mic_required &= bool(context.context_attr & ContextReq.integrity and context.client_principal)

@@ -57,6 +57,8 @@ class NtlmAcceptor(NTLMProxy):
             self._context_attr = auth.flags
             self._complete = True
             return
+        if not auth.user_name:
+            raise SecurityError("the response of a client without a name")
         if len(response) < PROOF + CLIENT_CHALLENGE:
             raise SecurityError("NTLMv1 is not taken")
         if not auth.flags & NegotiateFlags.extended_session_security:
