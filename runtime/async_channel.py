@@ -12,7 +12,7 @@ from typing import Final
 
 from ..transports import forking
 from .call import ends, remaining
-from .channel import FORKED, dropped, ended, late, over, settled
+from .channel import FORKED, dismissal, dropped, ended, late, over, settled
 from .ndr.layout import Encoding
 from .pipes.async_pipe_call import AsyncioPipeCall
 from .pipes.piped_reply import PipeCall
@@ -126,6 +126,8 @@ class AsyncioChannel:
         """Let others have the connection."""
         self._piped = self._owner = None
         self._sending.release()
+        if self._wire.dismissed:
+            self._break(dismissal())
 
     async def room(self) -> None:
         """Wait until more can be sent."""
@@ -229,6 +231,9 @@ class AsyncioChannel:
                 if arrivals is None:
                     return
                 self._deliver(arrivals)
+                if self._wire.dismissed:
+                    self._break(dismissal())
+                    return
                 if not self._is_read:
                     return
         except RpcError as error:

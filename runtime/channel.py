@@ -78,6 +78,11 @@ def over(how: RpcError | None) -> RpcError:
     return error
 
 
+def dismissal() -> ConnectionLost:
+    """How a connection ends that the server wants closed."""
+    return ConnectionLost("the server asked for the connection to be closed", ran=Ran.NO)
+
+
 def late(outcome: Outcome | None) -> DeadlineExceeded:
     """The error of a call whose time is over, and what its answer says of it if one came all the same."""
     if outcome is None:
@@ -217,6 +222,7 @@ class BlockingChannel:
     def give_turns(self) -> None:
         """Let others have the connection."""
         self._owner = None
+        self._leave()
         self._reading.release()
         self._sending.release()
         self._give_single()
@@ -257,6 +263,9 @@ class BlockingChannel:
         except RpcError as error:
             self._break(error)
             raise self._over() from error
+        self._leave()
+        if self._broken is not None:
+            raise self._over()
 
     def _together(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Reply:
         """A call while other threads have theirs."""
@@ -313,6 +322,7 @@ class BlockingChannel:
                     raise DeadlineExceeded("no answer in time")
                 arrived = self._wire.receive(left)
                 left = until - time.monotonic()
+            self._leave()
             return outcome
         except DeadlineExceeded:
             raise self._late(key, slot) from None
@@ -445,6 +455,11 @@ class BlockingChannel:
             return
 
     # Failing
+
+    def _leave(self) -> None:
+        """End the connection, if the server asked for it and nobody waits any more."""
+        if self._wire.dismissed:
+            self._break(dismissal())
 
     @property
     def broken(self) -> RpcError | None:

@@ -47,6 +47,8 @@ class ConnectionInfo:
     """Why this one."""
     tried: tuple[str, ...] = ()
     """What was tried before, and how it failed."""
+    association: int = 0
+    """The association group that the server put it in; 0 for ncalrpc, which has none."""
 
     def __str__(self) -> str:
         return f"{self.binding} ({self.reason})"
@@ -64,6 +66,7 @@ def connect(
     interceptors: Sequence[Interceptor] = ...,
     strictness: Strictness = ...,
     policy: Policy = ...,
+    association: int = ...,
 ) -> C: ...
 @overload
 def connect(
@@ -77,6 +80,7 @@ def connect(
     interceptors: Sequence[AsyncInterceptor] = ...,
     strictness: Strictness = ...,
     policy: Policy = ...,
+    association: int = ...,
 ) -> Connecting[A]: ...
 def connect(
     client: type[C] | type[A],
@@ -89,6 +93,7 @@ def connect(
     interceptors: Sequence[Callable[..., Any]] = (),
     strictness: Strictness = DEFAULT,
     policy: Policy = Policy(),  # noqa: B008 -- frozen
+    association: int = 0,
 ) -> C | Connecting[A]:
     r"""A client for the server at `target`.
 
@@ -98,6 +103,7 @@ def connect(
     pcapng file that what travels is appended to; without it the environment's LRPC_CAPTURE. interceptors: callables
     around each call, the first outermost (docs/interceptors.md). strictness: which checks of MS-RPCE 3.1.1.5.3
     responses pass, and what is overlooked. policy: what is done when a call goes wrong (docs/calls.md).
+    association: `connection.association` of another client of the same endpoint: context handles are good in both.
 
     Raises InvalidBinding, ServerUnavailable, AccessDenied, BindRefused, DeadlineExceeded; TypeError for the client
     of an interface of objects; OSError for a file that cannot be had.
@@ -105,8 +111,10 @@ def connect(
     client.interface.require_calls()
     bounds = limits or Limits()
     if issubclass(client, AsyncClient):
-        return Connecting(client, target, timeout, object, bounds, capture, interceptors, strictness, policy)
-    reaching = partial(reach, client.interface, target, timeout, object, bounds, capture)
+        return Connecting(
+            client, target, timeout, object, bounds, capture, interceptors, strictness, policy, association
+        )
+    reaching = partial(reach, client.interface, target, timeout, object, bounds, capture, association)
 
     def channel(wire: Wire) -> BlockingChannel:
         return BlockingChannel(wire, timeout, policy.cancel_timeout)
@@ -130,12 +138,13 @@ class Connecting(Generic[A]):
         interceptors: Sequence[AsyncInterceptor],
         strictness: Strictness,
         policy: Policy,
+        association: int,
     ) -> None:
         self._client = client
         self._interceptors = interceptors
         self._strictness = strictness
         self._policy = policy
-        self._reach = partial(reach, client.interface, target, timeout, object, limits, capture)
+        self._reach = partial(reach, client.interface, target, timeout, object, limits, capture, association)
         self._timeout = timeout
         self._connected: A | None = None
 
@@ -180,6 +189,7 @@ def reach(
     object: UUID | None,
     limits: Limits,
     capture: str | os.PathLike[str] | None = None,
+    association: int = 0,
 ) -> tuple[Wire, ConnectionInfo]:
     """A wire with `interface` bound, to the first candidate that answers, and how it was chosen."""
     tried: list[str] = []
@@ -208,8 +218,8 @@ def reach(
                 except ServerUnavailable as error:
                     tried.append(str(error))
                     continue
-                _bind(wire, interface, left)
-                info = ConnectionInfo(binding, candidate.reason, tuple(tried))
+                _bind(wire, interface, left, association)
+                info = ConnectionInfo(binding, candidate.reason, tuple(tried), wire.group_id)
                 note("connected", interface=interface.name, peer=str(binding), reason=info.reason, tried=info.tried)
                 return wire, info
     except ServerUnavailable as error:  # of the endpoint mapper, which is asked last
@@ -217,9 +227,9 @@ def reach(
     raise ServerUnavailable(f"no server at {target!r}: {'; '.join(tried)}")
 
 
-def _bind(wire: Wire, interface: Interface, left: Callable[[], float]) -> None:
+def _bind(wire: Wire, interface: Interface, left: Callable[[], float], association: int) -> None:
     try:
-        wire.bind(interface, left())
+        wire.bind(interface, left(), association)
     except RpcError:
         wire.close()
         raise

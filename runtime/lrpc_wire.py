@@ -14,7 +14,7 @@ from . import ncalrpc, plain
 from .call import Limits
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
-from .status import BindRefused, ConnectionLost, ProtocolError, Ran, fault_name
+from .status import BindRefused, ConnectionLost, InvalidBinding, ProtocolError, Ran, fault_name
 from .stub import Interface, Octets
 from .wire import Arrival, Exchanged, Message, failure, lost
 
@@ -29,6 +29,8 @@ class LrpcWire:
         self.encoding = Encoding.NDR
         self.sending = threading.Lock()
         self.message_mode = self.multiplex = True
+        self.group_id = 0
+        self.dismissed = False
         self.port = port
         self._client_id = port.client_id
         self._max_response = limits.max_response
@@ -36,8 +38,10 @@ class LrpcWire:
         self._association = ncalrpc.ClientAssociation()
         self._binding_id = 0
 
-    def bind(self, interface: Interface, timeout: float) -> None:
-        """Ask for an interface, in NDR 2.0: the shorter of the two."""
+    def bind(self, interface: Interface, timeout: float, group_id: int = 0) -> None:
+        """Ask for an interface, in NDR 2.0: the shorter of the two. InvalidBinding for a group: a port is one."""
+        if group_id:
+            raise InvalidBinding("ncalrpc has no association groups: context handles are of one connection")
         syntax = ncalrpc.SyntaxId(interface.uuid, *interface.version)
         try:
             self.port.send_message(self._association.bind(syntax, ncalrpc.TransferSyntax.NDR), timeout=timeout)

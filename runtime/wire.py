@@ -108,17 +108,25 @@ class Wire(PipeWire, Protocol):
     sending: threading.Lock
     """Held over `compose` and `transmitting`."""
 
+    group_id: int
+    """The association group that the bind led into; 0 where there are none."""
+
     @property
     def multiplex(self) -> bool:
         """Calls may overlap."""
+        ...
+
+    @property
+    def dismissed(self) -> bool:
+        """The server asked for the connection to be closed, and no call waits any more."""
         ...
 
     def rested(self) -> bool:
         """Has something come though nothing was sent for a while: the end, perhaps? Asked when no call waits."""
         ...
 
-    def bind(self, interface: Interface, timeout: float) -> None:
-        """Ask for an interface. BindRefused when the server does not grant it."""
+    def bind(self, interface: Interface, timeout: float, group_id: int = 0) -> None:
+        """Ask for an interface, in an association group or a new one. BindRefused when the server does not grant it."""
         ...
 
     def compose(self, opnum: int, parts: Sequence[Octets], *, maybe: bool = False) -> Message:
@@ -190,6 +198,8 @@ class PduWire:
         fragment = PIPE_FRAGMENT if connection.message_mode else TCP_FRAGMENT
         bounds = ncacn.Limits(max_response=limits.max_response)
         self._association = ncacn.ClientAssociation(limits=bounds, max_fragment=fragment)
+        self.group_id = 0
+        self._dismissed = False
         self._heard = 0.0
         """When something came for the last time."""
         self._engine = threading.Lock()
@@ -201,18 +211,23 @@ class PduWire:
         return self._association.multiplex
 
     @property
+    def dismissed(self) -> bool:
+        """A shutdown PDU has come (C706 12.6.4.11), and no call waits any more."""
+        return self._dismissed and not self._association.waiting
+
+    @property
     def _keeps(self) -> bool:
         """The server keeps the connection when it is told that nobody waits for a call."""
         return bool(self._association.features & ncacn.KEEP_CONNECTION_ON_ORPHAN)
 
-    def bind(self, interface: Interface, timeout: float) -> None:
+    def bind(self, interface: Interface, timeout: float, group_id: int = 0) -> None:
         """Ask for an interface in NDR 2.0."""
         syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
         context = ncacn.ContextRequest(0, syntax, [ncacn.NDR])
         features = ncacn.ContextRequest(1, syntax, [ncacn.feature_syntax(ncacn.KEEP_CONNECTION_ON_ORPHAN)])
         until = time.monotonic() + timeout
         try:
-            self.connection.send(self._association.bind([context, features]), timeout)
+            self.connection.send(self._association.bind([context, features], group_id), timeout)
             while not (events := self._read(until - time.monotonic())):
                 if time.monotonic() > until:
                     raise DeadlineExceeded("the answer to a bind does not end", ran=Ran.NO)
@@ -229,6 +244,7 @@ class PduWire:
             raise ProtocolError(f"a bind was answered by {event}", ran=Ran.NO)
         if not event.results[0].accepted:
             raise BindRefused(f"{interface.name}: the server does not grant it: {event.results[0]}")
+        self.group_id = event.group_id
 
     def _read(self, timeout: float) -> list[ncacn.Event]:
         octets = self.connection.receive(timeout)
@@ -402,6 +418,8 @@ class PduWire:
                 arrivals.append((event.call_id, Part(event.stub, encoding, None, event.last)))
             elif isinstance(event, ncacn.FaultReceived):
                 arrivals.append((event.call_id, failure(event)))
+            elif isinstance(event, ncacn.ShutdownRequested):
+                self._dismissed = True
             elif isinstance(event, ncacn.ConnectionFailed):
                 raise ProtocolError(event.reason)
         return arrivals

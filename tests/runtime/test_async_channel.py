@@ -25,6 +25,7 @@ class WaxWire:
 
     encoding = Encoding.NDR
     multiplex = True
+    dismissed = False
 
     def __init__(self) -> None:
         self._ours, self._theirs = socket.socketpair()

@@ -29,6 +29,7 @@ class WaxWire:
 
     encoding = Encoding.NDR
     multiplex = True
+    dismissed = False
 
     def __init__(self) -> None:
         self.sending = threading.Lock()
