@@ -23,6 +23,7 @@ from .pipes import piped_method
 from .pipes.feed import Feed
 from .pipes.piping import AsyncPipeStream, Part
 from .serving.face import Serving
+from .serving.guests import PAUSE
 from .serving.signals import told_of_term
 from .serving.workers import Control
 from .session import SEND_TIMEOUT, Answer, Call, Session
@@ -244,8 +245,14 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 self._greet(endpoint.session(connection, patient=False))
         except transport.Disconnected:
             loop.remove_reader(endpoint.listener.fileno())
-        except transport.TransportError as error:
+        except transport.TransportError as error:  # out of descriptors, mostly: there may be some soon
             note("accept_failed", binding=str(endpoint.binding), reason=str(error))
+            loop.remove_reader(endpoint.listener.fileno())
+            loop.call_later(PAUSE, self._accept_again, endpoint)
+
+    def _accept_again(self, endpoint: Endpoint) -> None:
+        if not self._stopped.is_set():
+            asyncio.get_running_loop().add_reader(endpoint.listener.fileno(), self._accept, endpoint)
 
     def _greet(self, session: Session) -> None:
         if not self._guests.admit(session):
@@ -294,7 +301,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                     return
                 for call in calls:
                     self._begin(session, client, call)
-        except Ended as end:
+        except Exception as end:  # whatever it is, it ends this connection alone
             note_end(session.caller, end)
             self._finish(session, client)
 
@@ -320,7 +327,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 await self._serve_piped(session, client, call, call.feed)
                 return
             await self._send(session, client, call, await running.answer(session, call))
-        except Ended as end:
+        except Exception as end:  # whatever it is, it ends this connection alone
             note_end(session.caller, end)
             client.over = True
         finally:
@@ -375,7 +382,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
     async def _send(self, session: Session, client: _Client, call: Call, answer: Answer) -> None:
         async with client.sending:
             for _ in session.answering(call, answer):
-                await _room(session)
+                await _room(session, SEND_TIMEOUT)
 
     def _finish(self, session: Session, client: _Client) -> None:
         """End a connection once its calls have, which nobody waits for any more; what they use stays until then."""
@@ -440,7 +447,7 @@ async def _next_part(feed: Feed, timeout: float) -> Part:
     return part
 
 
-async def _room(session: Session, timeout: float | None = SEND_TIMEOUT, feed: Feed | None = None) -> None:
+async def _room(session: Session, timeout: float | None, feed: Feed | None = None) -> None:
     """Wait until more can be sent, or something has happened to `feed`."""
     loop = asyncio.get_running_loop()
     descriptor = session.fileno()

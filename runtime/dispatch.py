@@ -214,7 +214,7 @@ def serve(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTab
     given = _decoded(method, stub, encoding)
     try:
         result = invoke(method, given, contexts)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         return failed(method, given, error, ANSWERED_IN[encoding], contexts)
     return answered(method, given, result, ANSWERED_IN[encoding], contexts)
 
@@ -234,7 +234,7 @@ def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callab
             return refused(operation, request.explained_stub(stub, (), failure))
         try:
             result = function(*given)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             return _failure(method, given, error, contexts)
         try:
             return encode((result,), given)

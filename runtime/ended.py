@@ -42,11 +42,13 @@ def too_slow(seconds: float) -> Slow:
     return Slow("the handshake took too long", "handshake", seconds)
 
 
-def note_end(caller: Caller, end: Ended) -> None:
-    """Log the end of a connection."""
+def note_end(caller: Caller, end: BaseException) -> None:
+    """Log the end of a connection; one that is not `Ended` is a fault of ours, or of the machine."""
     if isinstance(end, Slow):
         note("limit", peer=str(caller), reason=str(end), limit=end.limit, value=end.seconds)
     elif isinstance(end, Malformed) or isinstance(end.__cause__, BadFrame):
         note("malformed", peer=str(caller), reason=str(end), offset=getattr(end, "offset", None))
+    elif not isinstance(end, Ended):
+        note("broken", peer=str(caller), failure=end)
     else:
         note("ended", peer=str(caller), reason=str(end))

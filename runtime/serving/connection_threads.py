@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Final
 
 from ...transports import errors as transport
 from ..call import Limits, set_caller, set_cancel_test
-from ..ended import Ended, note_end, too_slow
+from ..ended import note_end, too_slow
 from ..endpoints import Endpoint
 from ..journal import note
 from ..session import Session
 from .crew import Crew
-from .guests import Guests
-
-PAUSE: Final = 0.1
-"""Seconds to wait before accepting again when the machine is out of descriptors."""
+from .guests import PAUSE, Guests
 
 
 class ConnectionThreads:
@@ -49,7 +45,7 @@ class ConnectionThreads:
                 connection = endpoint.listener.accept(None)
             except transport.Disconnected:
                 return
-            except transport.TransportError as error:
+            except (transport.TransportError, MemoryError) as error:
                 note("accept_failed", binding=str(endpoint.binding), reason=str(error))
                 self._stopping.wait(PAUSE)
                 continue
@@ -75,7 +71,7 @@ class ConnectionThreads:
                     raise too_slow(self._limits.handshake)
                 session.serve_next(left)
             session.serve()
-        except Ended as end:
+        except BaseException as end:  # whatever it is, it ends this connection alone
             late = not session.bound and time.monotonic() >= until
             note_end(session.caller, too_slow(self._limits.handshake) if late else end)
         finally:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
 from ..call import Limits, Traffic
 from ..journal import note
 from ..session import Session
+
+PAUSE: Final = 0.1
+"""Seconds to wait before accepting again when the machine is out of descriptors."""
 
 
 class Guests:

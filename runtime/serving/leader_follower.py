@@ -14,12 +14,12 @@ from typing import Final, NamedTuple
 
 from ...transports import errors as transport
 from ..call import Limits, set_caller, set_cancel_test
-from ..ended import Ended, note_end, paused, too_slow
+from ..ended import note_end, paused, too_slow
 from ..endpoints import Endpoint
 from ..journal import note
 from ..session import Session
 from .crew import Crew
-from .guests import Guests
+from .guests import PAUSE, Guests
 
 TICK: Final = 1.0
 """Seconds between two looks at who is late, where nothing else happens."""
@@ -113,13 +113,10 @@ class LeaderFollower:
         try:
             session.serve_now()
             self._epoll.modify(descriptor, self._armed)
-        except Ended as end:
-            note_end(session.caller, end)
-            self._end(session, descriptor)
         except OSError:  # closed meanwhile, by a server that stops
             self._end(session, descriptor)
-        except Exception as error:  # nothing of one connection may end a thread that others need
-            note("broken", peer=str(session.caller), failure=error)
+        except BaseException as end:  # whatever it is, it ends this connection alone
+            note_end(session.caller, end)
             self._end(session, descriptor)
         else:
             if session.bound:
@@ -144,6 +141,7 @@ class LeaderFollower:
             return
         except transport.TransportError as error:
             note("accept_failed", binding=str(endpoint.binding), reason=str(error))
+            time.sleep(PAUSE)
         try:
             self._epoll.modify(descriptor, self._armed)
         except OSError:  # the listener was closed meanwhile

@@ -129,7 +129,10 @@ class Intruder:
 
     def squeeze(self, *messages: bytes) -> bool:
         """Send what there is room for; is there room for more?"""
-        return all(self.connection.send_now(message) == len(message) for message in messages)
+        try:
+            return all(self.connection.send_now(message) == len(message) for message in messages)
+        except TransportError:
+            return False
 
     def trickle(self, octets: bytes) -> Intruder:
         """Say it octet by octet, with pauses: five milliseconds each, until the server has had enough."""

@@ -1,4 +1,4 @@
-"""Answers that lie, given to a client's engine (R11, R12 of docs/threats.md): each one cut and changed at every octet."""
+"""Answers that lie, given to a client's engine (R11, R12 of docs/threats.md): each cut and changed at every octet."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def test_r11_every_answer_cut_anywhere_waits_for_its_end(raw: Any, name: str) ->
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_r11_every_answer_changed_anywhere_is_an_answer_or_the_end(raw: Any, name: str, mutate: Callable[..., Any]) -> None:
+def test_r11_every_answer_changed_anywhere_is_an_answer_or_the_end(
+    raw: Any, name: str, mutate: Callable[..., Any]
+) -> None:
     octets = raw.answers()[name]
     for at in range(len(octets)):
         for value in (0, 1, 2, 3, 0x7F, 0x80, 0xFE, 0xFF, octets[at] ^ 1, octets[at] ^ 0x10):
