@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +12,9 @@ from tests.interop.network import Network
 
 PYTHON: Final = "/usr/bin/python3"
 """The one that Debian's python3-samba is for."""
+ADMINISTRATOR: Final = "root"
+"""The account of Samba's servers, which has to be one of the machine."""
+DCERPCD: Final = "/usr/libexec/samba/samba-dcerpcd"
 DOMAIN, USER, PASSWORD = "DOMAIN", "user", "Passw0rd"
 CONFIGURATION: Final = """[global]
     netbios name = JUDGE
@@ -31,6 +36,13 @@ KERBEROS: Final = """[libdefaults]
     dns_lookup_kdc = false
     dns_lookup_realm = false
 """
+SERVERS: Final = """    netbios name = SAMBA
+    bind interfaces only = yes
+    map to guest = Bad User
+    rpc start on demand helpers = no
+    rpc server dynamic port range = 42000-42099
+"""
+"""What the configuration of servers has besides."""
 RESULT: Final = re.compile(r"^(success|failure|error|skip): ([\w.-]+)", re.M)
 
 
@@ -67,3 +79,36 @@ class Samba:
         who = f"{DOMAIN}/{USER}%{PASSWORD}" if user else "%"
         configuration = ("-s", str(self._configuration))
         return self._network.run(program, *configuration, f"-U{who}", *words, **self._environment)
+
+
+class Servers:
+    """Samba's services for a network of their own: a mapper on 135 and what it knows. Ends by `close`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.network = Network()
+        (folder / "ncalrpc").mkdir()
+        configuration = folder / "smb.conf"
+        configuration.write_text(CONFIGURATION.format(folder=folder, domain=DOMAIN) + SERVERS)
+        subprocess.run(
+            ["smbpasswd", "-c", str(configuration), "-a", "-s", ADMINISTRATOR],
+            input=f"{PASSWORD}\n{PASSWORD}\n",
+            text=True,
+            check=True,
+            capture_output=True,
+        )
+        words = [DCERPCD, "-s", str(configuration), "--libexec-rpcds", "-F", "--debug-stdout", "--no-process-group"]
+        with (folder / "said").open("w") as said:
+            self._process = subprocess.Popen(
+                self.network.inside(*words), stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            )
+
+    def run(self, module: str) -> str:
+        """What a module of ours says in there, once the mapper listens."""
+        wait = "until (echo > /dev/tcp/127.0.0.1/135) 2>/dev/null; do sleep 0.05; done"
+        return self.network.run("bash", "-c", f'{wait}; exec "$@"', "bash", sys.executable, "-m", module)
+
+    def close(self) -> None:
+        """End them."""
+        self._process.terminate()
+        self._process.wait(30)
+        self.network.close()

@@ -1,0 +1,37 @@
+"""Our client at Samba's mapper, lsarpc, samr, srvsvc, winreg, wkssvc and management interface."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.interop.samba_programs import Servers
+from tests.interop.samba_servers import CALLS
+
+pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("wireshark")]
+
+PEER, TCP = "Samba 4.17, samba-dcerpcd", "ncacn_ip_tcp"
+WRONG = 2
+"""Of the calls, those of which the end is that Samba refuses what others take."""
+
+
+@pytest.fixture
+def servers() -> Iterator[Servers]:
+    with TemporaryDirectory(prefix="samba-") as folder:  # whose name is short: it is that of sockets too
+        made = Servers(Path(folder))
+        yield made
+        made.close()
+
+
+def test_our_client_gets_every_call_right(servers: Servers, shown: Callable[[str, str, str, str, str], None]):
+    found = [json.loads(line) for line in servers.run("tests.interop.samba_servers").splitlines()]
+    assert [one for one in found if one["why"]] == []
+    assert len(found) == len(CALLS)
+    right = len(CALLS) - WRONG
+    shown(PEER, "server", TCP, "none", f"{right} of {right} calls")
+    shown(PEER, "server", TCP, "none", "wrong: inq_stats has one more number in the request than C706 has")
+    shown(PEER, "server", TCP, "none", "lsarpc over TCP is refused without authentication")
