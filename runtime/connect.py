@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import os
     from types import TracebackType
 
+    from .authentication.security import Security
     from .intercept import AsyncInterceptor, Interceptor
 
 C = TypeVar("C", bound=Client)
@@ -67,6 +68,7 @@ def connect(
     strictness: Strictness = ...,
     policy: Policy = ...,
     association: int = ...,
+    security: Security | None = ...,
 ) -> C: ...
 @overload
 def connect(
@@ -81,6 +83,7 @@ def connect(
     strictness: Strictness = ...,
     policy: Policy = ...,
     association: int = ...,
+    security: Security | None = ...,
 ) -> Connecting[A]: ...
 def connect(
     client: type[C] | type[A],
@@ -94,6 +97,7 @@ def connect(
     strictness: Strictness = DEFAULT,
     policy: Policy = Policy(),  # noqa: B008 -- frozen
     association: int = 0,
+    security: Security | None = None,
 ) -> C | Connecting[A]:
     r"""A client for the server at `target`.
 
@@ -104,17 +108,19 @@ def connect(
     around each call, the first outermost (docs/interceptors.md). strictness: which checks of MS-RPCE 3.1.1.5.3
     responses pass, and what is overlooked. policy: what is done when a call goes wrong (docs/calls.md).
     association: `connection.association` of another client of the same endpoint: context handles are good in both.
+    security: how the client proves to a server of the network who it is, and how calls are protected; words of the
+    string binding (`sign`, `seal`, `ntlm`) say it too, and count before it (docs/security.md).
 
     Raises InvalidBinding, ServerUnavailable, AccessDenied, BindRefused, DeadlineExceeded; TypeError for the client
-    of an interface of objects; OSError for a file that cannot be had.
+    of an interface of objects; OSError for a file that cannot be had; MissingPackage.
     """
     client.interface.require_calls()
     bounds = limits or Limits()
     if issubclass(client, AsyncClient):
         return Connecting(
-            client, target, timeout, object, bounds, capture, interceptors, strictness, policy, association
+            client, target, timeout, object, bounds, capture, interceptors, strictness, policy, association, security
         )
-    reaching = partial(reach, client.interface, target, timeout, object, bounds, capture, association)
+    reaching = partial(reach, client.interface, target, timeout, object, bounds, capture, association, security)
 
     def channel(wire: Wire) -> BlockingChannel:
         return BlockingChannel(wire, timeout, policy.cancel_timeout)
@@ -139,12 +145,13 @@ class Connecting(Generic[A]):
         strictness: Strictness,
         policy: Policy,
         association: int,
+        security: Security | None,
     ) -> None:
         self._client = client
         self._interceptors = interceptors
         self._strictness = strictness
         self._policy = policy
-        self._reach = partial(reach, client.interface, target, timeout, object, limits, capture, association)
+        self._reach = partial(reach, client.interface, target, timeout, object, limits, capture, association, security)
         self._timeout = timeout
         self._connected: A | None = None
 
@@ -190,13 +197,14 @@ def reach(
     limits: Limits,
     capture: str | os.PathLike[str] | None = None,
     association: int = 0,
+    security: Security | None = None,
 ) -> tuple[Wire, ConnectionInfo]:
     """A wire with `interface` bound, to the first candidate that answers, and how it was chosen."""
     tried: list[str] = []
     tap = capture_of("client", capture)
     until = time.monotonic() + remaining(timeout)
 
-    def opener(binding: StringBinding, timeout: float) -> Wire:
+    def opener(binding: StringBinding, timeout: float) -> Wire:  # mappers are asked by nobody in particular
         return open_wire(binding, timeout, limits, tap)
 
     def left() -> float:
@@ -214,7 +222,7 @@ def reach(
                         binding.protocol, binding.address, binding.endpoint, object, binding.options
                     )
                 try:
-                    wire = opener(binding, left())
+                    wire = open_wire(binding, left(), limits, tap, security)
                 except ServerUnavailable as error:
                     tried.append(str(error))
                     continue

@@ -26,9 +26,12 @@ from .wire import PduWire, Wire
 
 if TYPE_CHECKING:
     from .authentication.authenticator import Authenticator
+    from .authentication.security import Security
     from .capture.capturing import Capture
 
 LOOPBACK = "127.0.0.1"
+LOCALHOST = "localhost"
+"""What this machine's services are called in tickets."""
 CAPTURE = "LRPC_CAPTURE"
 """Looked for before the module that captures is loaded, which nearly nobody needs."""
 
@@ -43,8 +46,18 @@ def capture_of(side: str, path: str | os.PathLike[str] | None) -> Capture | None
     return capture(path, Side[side.upper()])
 
 
-def open_wire(binding: StringBinding, timeout: float, limits: Limits, capture: Capture | None = None) -> Wire:
-    """Connect to a full string binding. ServerUnavailable, AccessDenied or InvalidBinding when that fails."""
+def open_wire(
+    binding: StringBinding,
+    timeout: float,
+    limits: Limits,
+    capture: Capture | None = None,
+    security: Security | None = None,
+) -> Wire:
+    """Connect to a full string binding. ServerUnavailable, AccessDenied or InvalidBinding when that fails.
+
+    security: how the client proves who it is when it binds, unless the binding's options say otherwise.
+    """
+    security = _security_for(binding, security)
     try:
         if binding.protocol == NCALRPC:
             port = _local(binding, alpc.connect, binding.endpoint, timeout)
@@ -52,9 +65,21 @@ def open_wire(binding: StringBinding, timeout: float, limits: Limits, capture: C
         connection = _connected(binding, timeout)
         if capture is not None:
             connection = capture.connection(connection, binding)
-        return PduWire(connection, limits, binding.object)
+        return PduWire(connection, limits, binding.object, security, binding.address or LOCALHOST)
     except transport.TransportError as error:
         raise _unreached(binding, error) from error
+
+
+def _security_for(binding: StringBinding, security: Security | None) -> Security | None:
+    """What a client has to prove there: through a port it is the kernel that says who it is, and nobody else."""
+    if security is None and not binding.options:
+        return None
+    from .authentication.security import of_binding
+
+    security = of_binding(binding.options, security)
+    if security is not None and security.credentials is not None and binding.protocol == NCALRPC:
+        raise InvalidBinding(f"{binding}: the kernel says who calls through a port; credentials are for networks")
+    return security
 
 
 def _connected(binding: StringBinding, timeout: float) -> Connection:

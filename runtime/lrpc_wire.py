@@ -31,6 +31,7 @@ class LrpcWire:
         self.message_mode = self.multiplex = True
         self.group_id = 0
         self.dismissed = False
+        self.numbered = False
         self.port = port
         self._client_id = port.client_id
         self._max_response = limits.max_response

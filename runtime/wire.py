@@ -15,7 +15,7 @@ import select
 import threading
 import time
 from collections.abc import Generator, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from uuid import UUID
 
 from ..transports import alpc
@@ -23,10 +23,11 @@ from ..transports import errors as transport
 from ..transports.seam import Connection
 from . import ncacn, ncalrpc
 from .call import Limits
+from .handshake import Handshake
+from .ncacn.security import AuthLevel
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
 from .status import (
-    BindRefused,
     ConnectionLost,
     DeadlineExceeded,
     Fault,
@@ -37,6 +38,9 @@ from .status import (
     fault,
 )
 from .stub import Interface, Octets, Reply
+
+if TYPE_CHECKING:
+    from .authentication.security import Security
 
 Outcome = Reply | Part | RpcError
 Arrival = tuple[int, Outcome]
@@ -71,6 +75,8 @@ class PipeWire(Protocol):
 
     message_mode: bool
     """What is sent goes whole or not at all."""
+    numbered: bool
+    """A security context counts the messages: each that was made has to go, or the connection is over."""
 
     def begin(self, opnum: int) -> int:
         """Such a call: the key that its Parts have. It is sent as `more` has it, with `sending` held."""
@@ -189,12 +195,22 @@ def ready(descriptor: int, events: int, seconds: float) -> int:
 class PduWire:
     """The connection-oriented protocol through a byte stream or a message pipe."""
 
-    def __init__(self, connection: Connection, limits: Limits, object: UUID | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        limits: Limits,
+        object: UUID | None = None,
+        security: Security | None = None,
+        host: str = "",
+    ) -> None:
         self.encoding = Encoding.NDR
         self.sending = threading.Lock()
         self.message_mode = connection.message_mode
         self.connection = connection
+        self.numbered = security is not None and security.level > AuthLevel.CONNECT
         self._object = object
+        self._security = security
+        self._host = host
         fragment = PIPE_FRAGMENT if connection.message_mode else TCP_FRAGMENT
         bounds = ncacn.Limits(max_response=limits.max_response)
         self._association = ncacn.ClientAssociation(limits=bounds, max_fragment=fragment)
@@ -221,30 +237,13 @@ class PduWire:
         return bool(self._association.features & ncacn.KEEP_CONNECTION_ON_ORPHAN)
 
     def bind(self, interface: Interface, timeout: float, group_id: int = 0) -> None:
-        """Ask for an interface in NDR 2.0."""
-        syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
-        context = ncacn.ContextRequest(0, syntax, [ncacn.NDR])
-        features = ncacn.ContextRequest(1, syntax, [ncacn.feature_syntax(ncacn.KEEP_CONNECTION_ON_ORPHAN)])
-        until = time.monotonic() + timeout
+        """Ask for an interface in NDR 2.0, and prove who asks."""
+        handshake = Handshake(self.connection, self._association, self._security, self._host)
         try:
-            self.connection.send(self._association.bind([context, features], group_id), timeout)
-            while not (events := self._read(until - time.monotonic())):
-                if time.monotonic() > until:
-                    raise DeadlineExceeded("the answer to a bind does not end", ran=Ran.NO)
+            self.group_id = handshake.bind(interface, timeout, group_id)
         except transport.TransportError as error:
             raise lost(error, sent=False) from error
-        except ConnectionLost as error:
-            raise ConnectionLost(str(error), ran=Ran.NO) from None
-        event = events[0]
-        if isinstance(event, ncacn.BindRefused):
-            raise _refused(event)
-        if isinstance(event, ncacn.ConnectionFailed):
-            raise ProtocolError(f"no answer to a bind: {event.reason}", ran=Ran.NO)
-        if not isinstance(event, ncacn.BindAnswered):
-            raise ProtocolError(f"a bind was answered by {event}", ran=Ran.NO)
-        if not event.results[0].accepted:
-            raise BindRefused(f"{interface.name}: the server does not grant it: {event.results[0]}")
-        self.group_id = event.group_id
+        self._heard = time.monotonic()
 
     def _read(self, timeout: float) -> list[ncacn.Event]:
         octets = self.connection.receive(timeout)
@@ -374,7 +373,10 @@ class PduWire:
             if not self._association.idle:
                 return 0
             key = self._association.next_call_id()
-            [request] = self._association.request(key, 0, opnum, stub)
+            try:
+                [request] = self._association.request(key, 0, opnum, stub)
+            except ncacn.StateError as error:
+                raise self._unable(error) from error
         taken = 0
         try:
             taken = self.connection.send_now(request)
@@ -382,7 +384,7 @@ class PduWire:
                 self.connection.send(memoryview(request)[taken:], timeout)
         except transport.TransportError as error:
             with self._engine:
-                self._association.orphan(key)
+                (self._association.orphan if taken else self._association.withdraw)(key)
             raise lost(error, sent=bool(taken)) from error
         return key
 
@@ -468,8 +470,3 @@ def failure(event: ncacn.FaultReceived | ncalrpc.FaultReceived) -> Fault:
 
         found.extended = received(event.detail)
     return found
-
-
-def _refused(event: ncacn.BindRefused) -> BindRefused:
-    spoken = ", ".join(f"{major}.{minor}" for major, minor in event.versions)
-    return BindRefused(f"bind_nak, reason {event.reason}" + (f"; the server speaks {spoken}" if spoken else ""))

@@ -42,6 +42,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         {
             "runtime.plain",
             "runtime.pipes",
+            "runtime.handshake",
             "runtime.wire",
             "runtime.lrpc_wire",
             "runtime.cancelling",

@@ -204,7 +204,7 @@ class AsyncioPipeCall:
         """Tell the server that no more is sent or waited for, if it does not know; then others have the connection."""
         outbox = Outbox(message_mode=self._wire.message_mode)
         try:
-            outbox.put([octets for octets in (self._outbox.cut(), self._wire.given_up(self.key)) if octets])
+            outbox.put([octets for octets in (*self._outbox.cut(), self._wire.given_up(self.key)) if octets])
             while outbox and (taken := self._wire.send_now(outbox.next())):
                 outbox.sent(taken)
         except RpcError as error:

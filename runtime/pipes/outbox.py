@@ -15,10 +15,14 @@ BATCH: Final = 1 << 16
 
 
 class Outbox:
-    """Messages that wait. message_mode: the transport keeps their boundaries."""
+    """Messages that wait. message_mode: the transport keeps their boundaries.
 
-    def __init__(self, *, message_mode: bool) -> None:
+    numbered: a security context counts the messages, so that each that was made has to go.
+    """
+
+    def __init__(self, *, message_mode: bool, numbered: bool = False) -> None:
         self._message_mode = message_mode
+        self.numbered = numbered
         self._messages: deque[bytes] = deque()
         self._batch = memoryview(b"")
         self._ends: list[int] = []
@@ -41,13 +45,15 @@ class Outbox:
         """So many of them have gone."""
         self._gone += count
 
-    def cut(self) -> bytes:
-        """Forget the messages that have not begun to go; the rest of the one that is half gone."""
-        self._messages.clear()
+    def cut(self) -> list[bytes]:
+        """Forget the messages that need not go; those that do: the rest of one that is half gone, or all."""
         end = next((end for end in self._ends if end >= self._gone), 0) if self._gone else 0
-        rest = bytes(self._batch[self._gone : end])
+        rest = [bytes(self._batch[self._gone : len(self._batch) if self.numbered else end])]
+        if self.numbered:
+            rest += self._messages
+        self._messages.clear()
         self._batch, self._ends, self._gone = memoryview(b""), [], 0
-        return rest
+        return [octets for octets in rest if octets]
 
     def _fill(self) -> None:
         taken = [self._messages.popleft()]

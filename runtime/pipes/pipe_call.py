@@ -58,7 +58,7 @@ class BlockingPipeCall:
         self._pieces = pieces
         self._timeout = timeout
         self._until = until
-        self._outbox = Outbox(message_mode=wire.message_mode)
+        self._outbox = Outbox(message_mode=wire.message_mode, numbered=wire.numbered)
         self._arrived: deque[Part | RpcError] = deque()
         self._key = 0
         self._sending = True
@@ -179,7 +179,7 @@ class BlockingPipeCall:
         """Tell the server that no more is sent or waited for, if it does not know."""
         until, outbox = time.monotonic() + FAREWELL, Outbox(message_mode=self._wire.message_mode)
         try:
-            outbox.put([octets for octets in (self._outbox.cut(), self._wire.given_up(self._key)) if octets])
+            outbox.put([octets for octets in (*self._outbox.cut(), self._wire.given_up(self._key)) if octets])
             while outbox:
                 taken = self._wire.send_now(outbox.next())
                 outbox.sent(taken)

@@ -186,6 +186,7 @@ class PipedCalls:
 
     def _push(self, call: Call, messages: Sequence[bytes], *, last: bool) -> None:
         """Send, for as long as the client wants it. Whoever has no room takes what comes meanwhile."""
+        self._outbox.numbered = call.caller is not None
         self._outbox.put(messages)
         until, lied = time.monotonic() + self._limits.max_silence, False
         while self._outbox:
@@ -194,8 +195,7 @@ class PipedCalls:
             else:
                 lied = self._wait(until - time.monotonic(), lied=lied)
             if not (last or self._exchange.wanted(call)):
-                rest = self._outbox.cut()  # half a message cannot stay half
-                self._outbox.put([rest] if rest else [])
+                self._outbox.put(self._outbox.cut())  # half a message cannot stay half
                 return
 
     def _send_rest(self, call: Call) -> None:

@@ -61,7 +61,7 @@ def test_a_bind_takes_no_longer_than_it_may(joined: Any, calculator: Any) -> Non
 def test_a_bind_nak_says_why(joined: Any, calculator: Any) -> None:
     wire, server = joined
     server.send(bytes.fromhex("05000d03 10000000 18000000 01000000 0400 010500 000000"))
-    with pytest.raises(lrpc.BindRefused, match=r"reason 4; the server speaks 5\.0"):
+    with pytest.raises(lrpc.BindRefused, match=r"reason 4: protocol version not supported; the server speaks 5\.0"):
         wire.bind(calculator.Calculator.interface, WATCHDOG)
 
 

@@ -24,6 +24,7 @@ class Wire:
     """Takes so many octets of a send."""
 
     message_mode = False
+    numbered = False
 
     def __init__(self) -> None:
         self.room = 1 << 20

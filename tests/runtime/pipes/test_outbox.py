@@ -40,7 +40,21 @@ def test_cut_leaves_the_rest_of_a_message_that_is_half_gone(messages: list[bytes
     outbox.next()
     outbox.sent(gone)
     ends = [len(b"".join(messages[:count])) for count in range(len(messages) + 1)]
-    assert outbox.cut() == whole[gone : min(end for end in ends if end >= gone)]
+    assert b"".join(outbox.cut()) == whole[gone : min(end for end in ends if end >= gone)]
+    assert not outbox
+
+
+@given(MESSAGES, st.booleans(), st.data())
+def test_cut_leaves_all_that_a_security_context_has_counted(
+    messages: list[bytes], message_mode: bool, data: st.DataObject
+) -> None:
+    outbox, gone = Outbox(message_mode=message_mode, numbered=True), b""
+    outbox.put(messages)
+    if messages:
+        first = outbox.next()
+        gone = bytes(first[: data.draw(st.sampled_from([0, len(first)]))])
+        outbox.sent(len(gone))
+    assert gone + b"".join(outbox.cut()) == b"".join(messages)
     assert not outbox
 
 

@@ -26,6 +26,7 @@ class Wire:
     """Takes so many octets of a send; what arrives is what a test puts there."""
 
     message_mode = False
+    numbered = False
 
     def __init__(self) -> None:
         self.ends = socket.socketpair()

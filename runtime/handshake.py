@@ -1,0 +1,125 @@
+"""How a client gets its interface: a bind, the legs of authentication, and what a refusal means (MS-RPCE 3.3.2.4.1).
+
+The octets of the legs are the engine's business; here they are carried, within the time there is, and what goes wrong
+gets its name.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from ..transports.seam import Connection
+from . import ncacn
+from .ncacn.constants import NakReason
+from .ncacn.security import SecurityContext, SecurityError
+from .status import (
+    ACCESS_DENIED,
+    AccessDenied,
+    BindRefused,
+    ConnectionLost,
+    DeadlineExceeded,
+    ProtocolError,
+    Ran,
+    RpcError,
+    fault_name,
+)
+from .stub import Interface
+
+if TYPE_CHECKING:
+    from .authentication.security import Security
+
+_REASONS: Final = {
+    NakReason.TEMPORARY_CONGESTION: "temporary congestion",
+    NakReason.LOCAL_LIMIT_EXCEEDED: "local limit exceeded",
+    NakReason.PROTOCOL_VERSION_NOT_SUPPORTED: "protocol version not supported",
+    NakReason.AUTHENTICATION_TYPE_NOT_RECOGNIZED: "authentication type not recognized",
+    NakReason.INVALID_CHECKSUM: "invalid checksum",
+}
+_DENIED: Final = frozenset((ACCESS_DENIED, 0x721, 0x1C00001F))
+"""Statuses by which a server refuses who the client says it is."""
+
+
+class Handshake:
+    """One client's bind over one connection. security: how it is authenticated with the server at `host`; None: not."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        association: ncacn.ClientAssociation,
+        security: Security | None = None,
+        host: str = "",
+    ) -> None:
+        self._connection = connection
+        self._association = association
+        self._security = security
+        self._host = host
+
+    def bind(self, interface: Interface, timeout: float, group_id: int = 0) -> int:
+        """Ask for an interface in NDR 2.0; gives the association group, which is `group_id` if that is not 0.
+
+        What goes wrong is an RpcError, or the transport's; no call ran.
+        """
+        until = time.monotonic() + timeout
+        try:
+            self._connection.send(self._asked(interface, group_id), timeout)
+            event = self._answer(until)
+        except SecurityError as error:
+            raise AccessDenied(ACCESS_DENIED, f"authentication failed: {error.reason}", ran=Ran.NO) from error
+        return self._check(event, interface).group_id
+
+    def _asked(self, interface: Interface, group_id: int) -> bytes:
+        syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
+        wanted = ncacn.ContextRequest(0, syntax, [ncacn.NDR])
+        features = ncacn.ContextRequest(1, syntax, [ncacn.feature_syntax(ncacn.KEEP_CONNECTION_ON_ORPHAN)])
+        if self._security is None:
+            return self._association.bind([wanted, features], group_id)
+        context: SecurityContext = self._security.context(self._host)
+        return self._association.bind([wanted, features], group_id, security=context, level=self._security.level)
+
+    def _answer(self, until: float) -> ncacn.Event:
+        """The event that ends the bind."""
+        while True:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise DeadlineExceeded("the answer to a bind does not end", ran=Ran.NO)
+            octets = self._connection.receive(left)
+            if not octets:
+                raise ConnectionLost("the server closed the connection while it was bound", ran=Ran.NO)
+            events = self._association.receive_data(octets)
+            leg = self._association.data_to_send()
+            if leg:
+                self._connection.send(leg, max(until - time.monotonic(), 0))
+            if events:
+                return events[0]
+
+    def _check(self, event: ncacn.Event, interface: Interface) -> ncacn.BindAnswered:
+        if isinstance(event, ncacn.BindRefused):
+            raise self._refused(event)
+        if isinstance(event, ncacn.ConnectionFailed):
+            if self._security is not None and event.status in _DENIED:
+                raise AccessDenied(ACCESS_DENIED, f"authentication failed: {event.reason}", ran=Ran.NO)
+            raise ProtocolError(f"no answer to a bind: {event.reason}", ran=Ran.NO)
+        if not isinstance(event, ncacn.BindAnswered):
+            raise ProtocolError(f"a bind was answered by {event}", ran=Ran.NO)
+        if not event.results[0].accepted:
+            raise BindRefused(f"{interface.name}: the server does not grant it: {event.results[0]}")
+        return event
+
+    def _refused(self, event: ncacn.BindRefused) -> RpcError:
+        """A bind_nak, or a fault in its place."""
+        if event.status is not None:
+            said = f"the server refused the bind: {fault_name(event.status)} ({event.status:#x})"
+        else:
+            said = f"bind_nak, reason {event.reason}"
+            said += f": {_REASONS[NakReason(event.reason)]}" if event.reason in _REASONS else ""
+        if self._security is not None and (event.status in _DENIED or event.reason == NakReason.INVALID_CHECKSUM):
+            return AccessDenied(ACCESS_DENIED, f"{said}: it does not take the credentials{self._who()}", ran=Ran.NO)
+        if self._security is not None and event.reason == NakReason.AUTHENTICATION_TYPE_NOT_RECOGNIZED:
+            said += f": it does not take {self._security.authentication}"
+        spoken = ", ".join(f"{major}.{minor}" for major, minor in event.versions)
+        return BindRefused(said + (f"; the server speaks {spoken}" if spoken else ""))
+
+    def _who(self) -> str:
+        known = None if self._security is None else self._security.known()
+        return "" if known is None else f" of {known}"
