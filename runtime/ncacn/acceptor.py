@@ -5,7 +5,8 @@ Rules, as Windows has them:
    known goes on with it, under the same type and level, until its exchange is over, and not after that;
 2. an auth3 carries the last token and is never answered; when it fails, the next call is refused;
 3. a request names its context by its trailer. One without a trailer comes under the newest context of level CONNECT,
-   until a request has named any; and else under none;
+   until a request has named any, and else under none; but a client whose bind promised to protect its calls is held to
+   that, where Windows lets it be nobody again: whoever can change octets on their way could make it so;
 4. header signing is turned on for the whole connection by any bind or alter context that asks for it.
 """
 
@@ -52,7 +53,7 @@ class Acceptor:
     def unfinished(self) -> bool:
         """The exchange that the bind began is not over."""
         first = self._first
-        return first is not None and not first.failed and not first.context.complete
+        return first is not None and not first.failed and not first.good
 
     def check(self, bind: Bind) -> None:
         """PduError for a trailer that cannot be meant. Windows looks at the level before the type."""
@@ -100,8 +101,8 @@ class Acceptor:
         """The context that a call comes under, None for no one. PduError when it may not be made."""
         trailer = request.auth
         if trailer is None:
-            chosen = self._default or self._first_unless_good()
-            if chosen is None:
+            chosen = self._default or self._first
+            if chosen is None or (chosen is not self._default and chosen.good and not chosen.guards):
                 return None
         else:
             chosen = self._named(trailer)
@@ -115,6 +116,8 @@ class Acceptor:
             raise PduError("the client has failed to authenticate", status=_DENIED, context_id=request.context_id)
         if not chosen.context.complete:
             raise PduError("a request comes while tokens are due", did_not_execute=True)
+        if trailer is None and chosen.guards:
+            raise PduError("a request is not protected", status=_DENIED, context_id=request.context_id)
         return chosen
 
     def other(self, request: Request, than: Protection | None) -> bool:
@@ -124,10 +127,6 @@ class Acceptor:
     def _named(self, trailer: AuthTrailer) -> Protection | None:
         known = self._contexts.get(trailer.context_id)
         return known if known is not None and known.named_by(trailer) else None
-
-    def _first_unless_good(self) -> Protection | None:
-        first = self._first
-        return None if first is None or (first.context.complete and not first.failed) else first
 
     def _begin(self, trailer: AuthTrailer, *, first: bool) -> Protection:
         if len(self._contexts) >= self._limit:

@@ -44,6 +44,11 @@ class Protection:
         return self.level >= AuthLevel.PACKET
 
     @property
+    def good(self) -> bool:
+        """Its exchange of tokens is over and went well."""
+        return self.context.complete and not self.failed
+
+    @property
     def identity(self) -> object:
         """What the package knows of the peer."""
         return self.context.identity

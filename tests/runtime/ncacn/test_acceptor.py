@@ -328,9 +328,16 @@ def test_request_without_a_trailer_comes_from_nobody_once_one_has_named_a_contex
 
 
 def test_request_without_a_trailer_comes_from_nobody_beside_a_protected_context(talk):
-    talk.set_up(level=INTEGRITY)
+    talk.bind()
+    talk.set_up(level=INTEGRITY, alter=True)
     talk.request()
     assert told(talk).security is None
+
+
+@pytest.mark.parametrize("level", [PACKET, INTEGRITY, PRIVACY])
+def test_client_that_promised_protection_in_its_bind_is_held_to_it(talk, level):
+    talk.set_up(level=level)
+    assert talk.end(talk.request()) == (7, 0, DENIED, False)
 
 
 def test_request_without_a_trailer_is_not_lent_a_context_that_failed(talk):
