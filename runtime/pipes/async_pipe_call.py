@@ -67,7 +67,7 @@ class AsyncioPipeCall:
         self._timeout = timeout
         self._until = until
         self._loop = asyncio.get_running_loop()
-        self._outbox = Outbox(message_mode=wire.message_mode)
+        self._outbox = Outbox(message_mode=wire.message_mode, numbered=wire.numbered)
         self._arrived: deque[Part | BaseException] = deque()
         self._size = 0
         self._task: asyncio.Task[None] | None = None
