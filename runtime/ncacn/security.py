@@ -1,7 +1,7 @@
 """What the engine asks of a security package: NTLM, Kerberos, Negotiate (MS-RPCE 2.2.1.1.7, 2.2.1.1.8, 3.3.1.5.2).
 
 The engine knows when tokens go and which octets are covered; the package knows what is in a token and in a
-signature. Counterparts: `authenticating.py` exchanges tokens, `protection.py` protects fragments.
+signature. `acceptor.py` and `initiator.py` exchange tokens, `protection.py` protects fragments.
 """
 
 from __future__ import annotations
