@@ -89,20 +89,20 @@ class PackageContext:
         return size
 
     def _size(self, level: int) -> int:
+        self._check_agreed(level)
         if self._is_ntlm:
-            self._check_ntlm(level)
             return NTLM_SIGNATURE
         with understood():
             sealed = self._context.query_message_sizes().header
         return sealed if level == AuthLevel.PRIVACY else sealed - WRAPPED
 
-    def _check_ntlm(self, level: int) -> None:
-        """Without these flags its signatures are constants, which it gives and takes all the same."""
+    def _check_agreed(self, level: int) -> None:
+        """Without these flags NTLM's signatures are constants, which it gives and takes all the same."""
         from spnego import ContextReq
 
         wanted = ContextReq.confidentiality if level == AuthLevel.PRIVACY else ContextReq.integrity
         if not self._context.context_attr & wanted:
-            raise SecurityError(f"NTLM has not agreed on {wanted.name}")
+            raise SecurityError(f"{self._context.negotiated_protocol} has not agreed on {wanted.name}")
 
     def protect(self, level: int, head: bytes, stub: bytes, tail: bytes, *, sign_header: bool) -> tuple[bytes, bytes]:
         """Sign a PDU, or seal its stub."""

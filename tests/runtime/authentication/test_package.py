@@ -3,11 +3,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import lrpc
 from lrpc.runtime.authentication.identity import Identity
+from lrpc.runtime.authentication.package import PackageContext
 from lrpc.runtime.ncacn.security import AuthLevel, AuthType, SecurityContext, SecurityError
 
 HEAD, STUB, TAIL = b"head of the PDU.", b"stub" * 8, b"trailer8"
@@ -164,6 +166,20 @@ def test_client_that_is_nobody_has_no_name(authenticator: lrpc.Authenticator, au
     assert server.complete
     assert server.identity == Identity("", "ntlm")
     assert not answer or unpack_token(answer).mech_list_mic is None
+
+
+def test_what_a_package_has_not_agreed_on_is_not_promised() -> None:
+    from spnego import ContextReq
+
+    kerberos = SimpleNamespace(
+        negotiated_protocol="kerberos",
+        context_attr=ContextReq.integrity,
+        query_message_sizes=lambda: SimpleNamespace(header=76),
+    )
+    context = PackageContext(AuthType.KERBEROS, kerberos)  # type: ignore[arg-type]
+    assert context.signature_size(AuthLevel.INTEGRITY) == 28
+    with pytest.raises(SecurityError, match="kerberos has not agreed on confidentiality"):
+        context.signature_size(AuthLevel.PRIVACY)
 
 
 def test_without_pyspnego_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
