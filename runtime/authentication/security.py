@@ -88,8 +88,17 @@ class Security:
         return self.credentials if isinstance(self.credentials, Credentials) else self.credentials()
 
     def _flags(self, wanted: Any) -> Any:
-        """What is asked of the package. DCE style: a third leg, and no padding (MS-KILE 3.4.5.2)."""
-        flags = wanted.default
+        """What is asked of the package: what the level needs and no more, for a server makes its signatures by it.
+
+        DCE style: a third leg, and no padding (MS-KILE 3.4.5.2). no_integrity: MIT's Kerberos asks for no more either.
+        """
+        flags = wanted.mutual_auth
+        if self.level > AuthLevel.CONNECT:
+            flags |= wanted.integrity | wanted.replay_detect | wanted.sequence_detect
+        if self.level == AuthLevel.PRIVACY:
+            flags |= wanted.confidentiality
+        elif self.authentication != "ntlm":
+            flags |= wanted.no_integrity
         if self.authentication != "ntlm":
             flags |= wanted.dce_style
         if self.impersonation == Impersonation.IDENTIFY:

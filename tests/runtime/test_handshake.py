@@ -263,7 +263,7 @@ def test_each_security_context_of_a_connection_is_its_own_caller(
         several = ncacn.ContextRequest(1, calls.abstract, [ncacn.feature_syntax(1)])
         bound = exchange(association.bind([calls, several], security=security().context("localhost"), level=5))
         john = lrpc.Credentials("john", "other", "DOM")
-        other = security("negotiate", who=john).context("localhost")
+        other = security("negotiate", AuthLevel.PRIVACY, john).context("localhost")
         second = exchange(association.authenticate(other, AuthLevel.PRIVACY))
         for chosen in (bound.security, second.security, bound.security):
             assert isinstance(add(chosen), ncacn.ResponseReceived)

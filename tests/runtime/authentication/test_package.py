@@ -23,17 +23,23 @@ def authenticator(tmp_path: Path) -> lrpc.Authenticator:
 
 
 def pair(
-    authenticator: lrpc.Authenticator, authentication: str, user: str = r"DOM\mary", password: str = "secret"
+    authenticator: lrpc.Authenticator,
+    authentication: str,
+    user: str = r"DOM\mary",
+    password: str = "secret",
+    level: AuthLevel = AuthLevel.PRIVACY,
 ) -> tuple[SecurityContext, SecurityContext]:
     credentials = lrpc.Credentials(user, password)
-    client = lrpc.Security(authentication=authentication, credentials=credentials).context("localhost")
+    client = lrpc.Security(level, authentication, credentials).context("localhost")
     server = authenticator.context(client.auth_type, AuthLevel.INTEGRITY)
     assert server is not None
     return client, server
 
 
-def agreed(authenticator: lrpc.Authenticator, authentication: str) -> tuple[SecurityContext, SecurityContext]:
-    client, server = pair(authenticator, authentication)
+def agreed(
+    authenticator: lrpc.Authenticator, authentication: str, level: AuthLevel = AuthLevel.PRIVACY
+) -> tuple[SecurityContext, SecurityContext]:
+    client, server = pair(authenticator, authentication, level=level)
     token = client.step(b"")
     while not (client.complete and server.complete):
         token = server.step(token)
@@ -47,7 +53,7 @@ def agreed(authenticator: lrpc.Authenticator, authentication: str) -> tuple[Secu
 def test_what_one_end_protects_the_other_reads(
     authenticator: lrpc.Authenticator, authentication: str, level: AuthLevel, sign_header: bool
 ) -> None:
-    client, server = agreed(authenticator, authentication)
+    client, server = agreed(authenticator, authentication, level)
     for sender, receiver in ((client, server), (server, client)) * 2:
         for stub in (STUB, b"", STUB * 100):
             sent, value = sender.protect(level, HEAD, stub, TAIL, sign_header=sign_header)
@@ -76,6 +82,19 @@ def test_ntlm_covers_the_whole_pdu_without_header_signing_too(
     sent, value = client.protect(level, HEAD, STUB, TAIL, sign_header=False)
     with pytest.raises(SecurityError):
         server.unprotect(level, b"other", sent, TAIL, value, sign_header=False)
+
+
+@pytest.mark.parametrize("authentication", ["ntlm", "negotiate"])
+def test_a_level_that_was_not_agreed_on_is_not_to_be_had(
+    authenticator: lrpc.Authenticator, authentication: str
+) -> None:
+    for end in agreed(authenticator, authentication, AuthLevel.INTEGRITY):
+        end.protect(AuthLevel.INTEGRITY, HEAD, STUB, TAIL, sign_header=True)
+        with pytest.raises(SecurityError, match="confidentiality"):
+            end.protect(AuthLevel.PRIVACY, HEAD, STUB, TAIL, sign_header=True)
+    for end in agreed(authenticator, authentication, AuthLevel.CONNECT):
+        with pytest.raises(SecurityError, match="integrity"):
+            end.signature_size(AuthLevel.PACKET)
 
 
 def test_a_pdu_that_is_sent_again_is_noticed(authenticator: lrpc.Authenticator) -> None:
