@@ -49,6 +49,8 @@ class Limits:
     """In the middle of a call with pipes: between two reads of a client that takes its results, or sends."""
     max_pause: float = 10.0
     """In the middle of a request over the network: from one of its PDUs to the end of the next."""
+    keepalive: float = 30.0
+    """TCP: from the last sign of life of the peer's machine to the end of the connection; 0 for no such end."""
     handshake: float = 10.0
     """From connecting to the first call that is understood."""
     max_strangers: int = 64

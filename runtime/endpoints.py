@@ -62,7 +62,7 @@ def open_wire(
         if binding.protocol == NCALRPC:
             port = _local(binding, alpc.connect, binding.endpoint, timeout)
             return LrpcWire(port if capture is None else capture.port(port, binding), limits, binding.object)
-        connection = _connected(binding, timeout)
+        connection = _connected(binding, timeout, limits)
         if capture is not None:
             connection = capture.connection(connection, binding)
         return PduWire(connection, limits, binding.object, security, binding.address or LOCALHOST)
@@ -82,12 +82,12 @@ def _security_for(binding: StringBinding, security: Security | None) -> Security
     return security
 
 
-def _connected(binding: StringBinding, timeout: float) -> Connection:
+def _connected(binding: StringBinding, timeout: float, limits: Limits) -> Connection:
     if binding.protocol == NCACN_NP:
         found: Connection = _local(binding, pipe.connect, pipe_name(binding.endpoint), timeout)
         return found
     if binding.protocol == NCACN_IP_TCP:
-        return tcp.connect((binding.address or LOOPBACK, int(binding.endpoint)), timeout)
+        return tcp.connect((binding.address or LOOPBACK, int(binding.endpoint)), timeout, limits.keepalive)
     return memory.connect(binding.endpoint, timeout)
 
 
@@ -137,7 +137,7 @@ class Endpoint:
         self._limits = limits
         self._groups = AssociationGroups(lambda: ContextTable(uuid4, limits.max_contexts))
         try:
-            self.listener: Listener = _listen(asked, descriptor)
+            self.listener: Listener = _listen(asked, descriptor, limits)
         except (transport.TransportError, security.SddlError) as error:
             raise ListenError(f"{asked}: {error}") from error
         self.binding = _actual(asked, self.listener)
@@ -165,7 +165,7 @@ class Endpoint:
         )
 
 
-def _listen(binding: StringBinding, descriptor: str | None) -> Any:
+def _listen(binding: StringBinding, descriptor: str | None, limits: Limits) -> Any:
     if not binding.endpoint:
         raise ListenError(f"{binding}: a server needs an endpoint, as in {binding.protocol}:[name]")
     if binding.protocol == NCALRPC:
@@ -175,7 +175,7 @@ def _listen(binding: StringBinding, descriptor: str | None) -> Any:
     if descriptor is not None:
         raise ListenError(f"{binding}: {binding.protocol} has no security descriptor")
     if binding.protocol == NCACN_IP_TCP:
-        return tcp.listen((binding.address or LOOPBACK, int(binding.endpoint)))
+        return tcp.listen((binding.address or LOOPBACK, int(binding.endpoint)), limits.keepalive)
     assert binding.protocol == MEMORY
     return memory.listen(binding.endpoint)
 

@@ -21,14 +21,17 @@ BACKLOG: Final = 128
 MAX_DRAIN: Final = 16
 """Receives made at close so that unread octets do not turn the end into a reset, which would lose what we sent."""
 
-_KEEPALIVE: Final = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 30_000))
-"""A peer that has vanished is noticed within half a minute."""
+KEEPALIVE: Final = 30.0
+"""Seconds within which a peer whose machine has vanished is noticed, unless something else is said."""
 
 Address: TypeAlias = str | tuple[str, int]
 
 
-def connect(address: Address, timeout: float | None = 30.0) -> TcpConnection:
-    """Connects. Raises ConnectionRefused, HostUnreachable, NameNotFound (no such host), NameInvalid, TimedOut."""
+def connect(address: Address, timeout: float | None = 30.0, keepalive: float = KEEPALIVE) -> TcpConnection:
+    """Connects; keepalive: seconds within which a peer that has vanished is noticed, 0 for no such thing.
+
+    Raises ConnectionRefused, HostUnreachable, NameNotFound (no such host), NameInvalid, TimedOut.
+    """
     host, port = parse_address(address)
     try:
         connected = socket.create_connection((host or LOOPBACK, port), timeout)
@@ -39,7 +42,7 @@ def connect(address: Address, timeout: float | None = 30.0) -> TcpConnection:
     try:
         if connected.getsockname() == connected.getpeername():  # a port that nobody held may connect to itself
             raise ConnectionRefused(f"connecting to {format_address(host, port)}")
-        return TcpConnection(connected)
+        return TcpConnection(connected, keepalive)
     except OSError as error:  # a listener that closed at this moment has reset it already
         connected.close()
         raise ConnectionRefused(f"connecting to {format_address(host, port)}: {error.strerror}") from error
@@ -48,8 +51,11 @@ def connect(address: Address, timeout: float | None = 30.0) -> TcpConnection:
         raise
 
 
-def listen(address: Address = (LOOPBACK, 0)) -> TcpListener:
-    """Listens. Raises NameCollision (the port is taken), NameInvalid, AccessDenied, NameNotFound (no such host)."""
+def listen(address: Address = (LOOPBACK, 0), keepalive: float = KEEPALIVE) -> TcpListener:
+    """Listens; keepalive: as in `connect`, for the clients that come.
+
+    Raises NameCollision (the port is taken), NameInvalid, AccessDenied, NameNotFound (no such host).
+    """
     host, port = parse_address(address)
     try:
         family = socket.getaddrinfo(host or LOOPBACK, port, type=socket.SOCK_STREAM)[0][0]
@@ -58,7 +64,7 @@ def listen(address: Address = (LOOPBACK, 0)) -> TcpListener:
         raise from_os_error(error, f"listening on {format_address(host, port)}") from error
     except UnicodeError as error:
         raise NameInvalid(f"{host!r} is no host name: {error}") from error
-    return TcpListener(listening)
+    return TcpListener(listening, keepalive)
 
 
 def parse_address(address: Address) -> tuple[str, int]:
@@ -86,11 +92,11 @@ class TcpConnection:
     message_mode: bool = False
     max_message: int = 0
 
-    def __init__(self, connected: socket.socket) -> None:
+    def __init__(self, connected: socket.socket, keepalive: float = KEEPALIVE) -> None:
         self._timed = TimedSocket(connected)
         self._sending = threading.Lock()
         self.peer = Peer(address=_peer_address(connected))
-        _tune(connected)
+        _tune(connected, keepalive)
 
     def __repr__(self) -> str:
         state = "closed" if self._timed.socket.fileno() < 0 else "open"
@@ -149,18 +155,19 @@ class TcpConnection:
 class TcpListener:
     """A listening port; keeps `seam.Listener`."""
 
-    def __init__(self, listening: socket.socket) -> None:
+    def __init__(self, listening: socket.socket, keepalive: float = KEEPALIVE) -> None:
         host, port = listening.getsockname()[:2]
         self.address = format_address(host, port)
         self._acceptor = Acceptor(listening)
+        self._keepalive = keepalive
         forking.watch(self)
 
     def accept(self, timeout: float | None = None) -> TcpConnection:
-        return TcpConnection(self._acceptor.accept(timeout))
+        return TcpConnection(self._acceptor.accept(timeout), self._keepalive)
 
     def accept_now(self) -> TcpConnection | None:
         accepted = self._acceptor.accept_now()
-        return None if accepted is None else TcpConnection(accepted)
+        return None if accepted is None else TcpConnection(accepted, self._keepalive)
 
     def fileno(self) -> int:
         return self._acceptor.fileno()
@@ -183,10 +190,17 @@ def _peer_address(connected: socket.socket) -> str:
     return format_address(host, port)
 
 
-def _tune(connected: socket.socket) -> None:
-    """No waiting for more to send, and no believing in a peer that is gone."""
+def _tune(connected: socket.socket, keepalive: float) -> None:
+    """No waiting for more to send, and no believing in a peer that is gone.
+
+    The first probe goes after half of the time, three in the rest of it; what was sent must be acknowledged as soon.
+    """
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not keepalive:
+        return
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _KEEPALIVE:
-        if (number := getattr(socket, option, None)) is not None:
+    pause, half = max(round(keepalive / 6), 1), max(round(keepalive / 2), 1)
+    options = {"KEEPIDLE": half, "KEEPINTVL": pause, "KEEPCNT": 3, "USER_TIMEOUT": round(keepalive * 1000)}
+    for option, value in options.items():
+        if (number := getattr(socket, f"TCP_{option}", None)) is not None:
             connected.setsockopt(socket.IPPROTO_TCP, number, value)

@@ -94,6 +94,19 @@ def test_an_address_of_another_machine_cannot_be_listened_on() -> None:
         tcp.listen("192.0.2.1:0")
 
 
+def test_a_dead_peer_is_noticed_as_soon_as_is_asked_for() -> None:
+    listener = tcp.listen(("127.0.0.1", 0), keepalive=6)
+    client = tcp.connect(listener.address, WATCHDOG, keepalive=0)
+    server = listener.accept(WATCHDOG)
+    with socket.socket(fileno=socket.dup(server.fileno())) as twin:
+        names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+        assert [twin.getsockopt(socket.IPPROTO_TCP, name) for name in names] == [3, 1, 3, 6000]
+    with socket.socket(fileno=socket.dup(client.fileno())) as twin:
+        assert not twin.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    for end in (client, server, listener):
+        end.close()
+
+
 def test_small_messages_are_not_held_back_and_dead_peers_are_noticed(listener: tcp.TcpListener) -> None:
     client = tcp.connect(listener.address, WATCHDOG)
     server = listener.accept(WATCHDOG)
