@@ -12,8 +12,8 @@ from typing import Final
 
 from ..transports import forking
 from .call import ends, remaining
-from .channel import FORKED, dismissal, dropped, ended, late, over, settled
 from .ndr.layout import Encoding
+from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled
 from .pipes.async_pipe_call import AsyncioPipeCall
 from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
@@ -205,8 +205,10 @@ class AsyncioChannel:
                 await self._writable()
                 for _ in sending:
                     await self._writable()
-            while self._unheard:
-                self._wire.abandon(self._unheard.pop())
+                while self._unheard:
+                    self._wire.abandon(self._unheard.pop())
+                for _ in self._wire.saying():
+                    await self._writable()
         except TimeoutError:
             self._break(ConnectionLost("the server does not read what it is sent"))
         except RpcError as error:
@@ -261,6 +263,9 @@ class AsyncioChannel:
     def _say(self, word: Callable[[], None]) -> None:
         try:
             word()
+            saying = self._wire.saying()
+            if not self._sending.locked() and next(saying, None) is not None:
+                self._rest = self._loop.create_task(self._send_rest(saying))
         except RpcError as error:
             self._break(error)
 

@@ -206,7 +206,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
     def _leave(self, session: Session) -> None:
         """While the server stops: of a client that no call runs for, read what it has sent, to its end."""
         client = self._clients.get(session)
-        if client is not None and not client.running:
+        if client is not None and not (client.running or session.cancelling.pending):
             session.drain()
 
     async def _quiet(self, grace: float) -> None:
@@ -291,7 +291,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
     def _readable(self, session: Session, client: _Client) -> None:
         try:
             for _ in range(session.burst):
-                if client.running - client.one_way >= self.limits.max_calls or session.full:
+                if len(session.cancelling.pending) >= self.limits.max_calls or session.full:
                     self._pause(session, client)
                     return
                 calls = session.receive_now()
@@ -309,6 +309,9 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         if call.one_way and not self._guests.begin_one_way(session):
             session.drop(call)
             return
+        if client.running - client.one_way >= self.limits.max_calls and not call.one_way:
+            session.cancelling.pending.append(call)  # while others are read: it may be one of those that is given up
+            return
         client.running += 1
         client.one_way += call.one_way
         running = _Running(one_way=call.one_way)
@@ -318,6 +321,12 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             client.calls[call.key] = running
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _begin_next(self, session: Session, client: _Client) -> None:
+        """Begin the call that has waited for longest, if there is room for it now."""
+        pending = session.cancelling.pending
+        if pending and not client.over and client.running - client.one_way < self.limits.max_calls:
+            self._begin(session, client, pending.popleft())
 
     async def _run(self, session: Session, client: _Client, call: Call, running: _Running) -> None:
         try:
@@ -340,6 +349,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             if client.over:
                 self._finish(session, client)
             else:
+                if session.cancelling.pending:
+                    asyncio.get_running_loop().call_soon(self._begin_next, session, client)
                 self._resume(session, client)
                 if self._stopped.is_set():
                     self._leave(session)
@@ -387,9 +398,11 @@ class AsyncServer(Serving["AsyncInterceptor"]):
     def _finish(self, session: Session, client: _Client) -> None:
         """End a connection once its calls have, which nobody waits for any more; what they use stays until then."""
         client.over = True
-        for running in client.calls.values():
-            if not running.one_way:
-                running.give_up()
+        if not session.cancelling.draining:
+            session.cancelling.pending.clear()
+            for running in client.calls.values():
+                if not running.one_way:
+                    running.give_up()
         if not client.running:
             self._end(session)
         elif session in self._sessions:
@@ -404,7 +417,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         asyncio.get_running_loop().remove_reader(client.descriptor)
 
     def _resume(self, session: Session, client: _Client) -> None:
-        if client.paused and not session.full and session in self._sessions:
+        crowded = session.full or len(session.cancelling.pending) >= self.limits.max_calls
+        if client.paused and not crowded and session in self._sessions:
             client.paused = False
             asyncio.get_running_loop().add_reader(client.descriptor, self._readable, session, client)
 

@@ -42,15 +42,18 @@ class Cancelling:
     def __init__(self, session: Receives, pending: deque[Call], most: int) -> None:
         self.now = 0
         """The key of the call that the session's thread runs, GIVEN_UP when it is."""
+        self.draining = False
+        """The server takes no more calls: if there is nothing more to read, the client has not gone."""
         self.tell: Callable[[int], None] | None = None
         """Told the key of a call that is given up and has begun: the asyncio server's."""
         self._session = session
-        self._pending = pending
+        self.pending = pending
+        """Calls that have come and not begun."""
         self._most = most
 
     def give_up(self, key: int, come: MutableSequence[Call]) -> None:
         """A client does not want this call any more; `come`: the calls that came with that word."""
-        for calls in (come, self._pending):
+        for calls in (come, self.pending):
             for at, call in enumerate(calls):
                 if call.key == key and call.feed is None:
                     calls[at] = call._replace(method=CallCancelled(ran=Ran.NO))
@@ -67,19 +70,20 @@ class Cancelling:
             left = until - time.monotonic()
             if left <= 0:
                 return False
-            if len(self._pending) < self._most:
+            if len(self.pending) < self._most and not self.draining:
                 ready(self._session.fileno(), select.POLLIN, left)
-            else:  # no more is taken from this client before it has its answers
+            else:  # no more is taken from this client, for now or for ever
                 time.sleep(left)
         return True
 
     def _look(self) -> bool:
         try:
-            while self.now != GIVEN_UP and len(self._pending) < self._most:
+            while self.now != GIVEN_UP and len(self.pending) < self._most:
                 calls = self._session.receive_now()
                 if calls is None:
                     break
-                self._pending += calls
+                self.pending += calls
         except Ended:  # which the session finds again when the call is over
-            self.now = GIVEN_UP
+            if not self.draining:
+                self.now = GIVEN_UP
         return self.now == GIVEN_UP

@@ -12,6 +12,7 @@ from __future__ import annotations
 import select
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
@@ -19,20 +20,21 @@ from typing import Final
 from ..transports import forking
 from .call import ends, remaining
 from .ndr.layout import Encoding
+from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled
 from .pipes.pipe_call import BlockingPipeCall
 from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
-from .status import ConnectionLost, DeadlineExceeded, ForkedBinding, PipeOrderError, ProtocolError, Ran, RpcError
+from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, ProtocolError, Ran, RpcError
 from .stub import Octets, Reply
 from .wire import FALSE_ROOM, Arrival, Message, Outcome, Wire, ready
 
 GLANCE: Final = 0.05
 """Seconds that a sender without room waits before it looks whether the turn to read has become free."""
+MOMENT: Final = 0.005
+"""Seconds that who gives up a call waits for the turn to say so: longer than it takes to send a call that finds room.
+"""
 MAX_LAST: Final = 1024
 """Messages that are looked through for the answer to a call that could not be sent to its end."""
-
-FORKED: Final = ForkedBinding("this connection is the parent process's: connect anew in the child")
-"""What breaks a channel in a child of fork."""
 
 
 class _Slot:
@@ -44,53 +46,6 @@ class _Slot:
         self.outcome: Outcome | None = None
         self.wake = threading.Lock()
         self.wake.acquire()
-
-
-def settled(outcome: Outcome) -> Reply:
-    """The response of a call, or its error."""
-    if isinstance(outcome, RpcError):
-        try:
-            raise outcome
-        finally:
-            del outcome  # or the error's traceback would hold the error, and what its frames hold, in a circle
-    return outcome  # type: ignore[return-value]  # only calls with pipes have Parts
-
-
-def dropped(outcome: Outcome) -> None:
-    """Nobody waits for this outcome any more: give back the memory that it is in."""
-    release = None if isinstance(outcome, RpcError) else outcome[2]
-    if release is not None:
-        release()
-
-
-def ended(error: RpcError) -> RpcError:
-    """What the end of a connection means to a call that waits: it may have run, whatever the error says of another."""
-    kind = ProtocolError if isinstance(error, ProtocolError) else ConnectionLost
-    return kind(str(error))
-
-
-def over(how: RpcError | None) -> RpcError:
-    """The error of a call that is made when the connection has ended."""
-    if how is FORKED:
-        return ForkedBinding(str(how))
-    error = ConnectionLost(f"the connection had ended before: {how}", ran=Ran.NO)
-    error.before = True
-    return error
-
-
-def dismissal() -> ConnectionLost:
-    """How a connection ends that the server wants closed."""
-    return ConnectionLost("the server asked for the connection to be closed", ran=Ran.NO)
-
-
-def late(outcome: Outcome | None) -> DeadlineExceeded:
-    """The error of a call whose time is over, and what its answer says of it if one came all the same."""
-    if outcome is None:
-        return DeadlineExceeded("no answer in time")
-    if isinstance(outcome, RpcError):
-        return DeadlineExceeded(f"no answer in time; then: {outcome}", ran=outcome.ran)
-    dropped(outcome)
-    return DeadlineExceeded("the answer came too late", ran=Ran.YES)
 
 
 class BlockingChannel:
@@ -111,6 +66,8 @@ class BlockingChannel:
         self._sending = wire.sending
         self._reading = threading.Lock()
         self._waiting: dict[int, _Slot] = {}
+        self._unheard: deque[Callable[[], None]] = deque()
+        """What is to be said of calls that were given up while another one was sent."""
         self._broken: RpcError | None = None
         self._owner: int | None = None
         """The thread of the call with pipes that has both turns."""
@@ -155,7 +112,7 @@ class BlockingChannel:
             try:
                 self._send_only(opnum, parts, until)
             finally:
-                self._sending.release()
+                self._sent()
         finally:
             self._give_single()
 
@@ -211,7 +168,7 @@ class BlockingChannel:
             self._give_single()
             raise DeadlineExceeded("another call was still being sent", ran=Ran.NO)
         if not self._reading.acquire(timeout=max(until - time.monotonic(), 0)):
-            self._sending.release()
+            self._sent()
             self._give_single()
             raise DeadlineExceeded("another call was still being read", ran=Ran.NO)
         self._owner = threading.get_ident()
@@ -224,7 +181,7 @@ class BlockingChannel:
         self._owner = None
         self._leave()
         self._reading.release()
-        self._sending.release()
+        self._sent()
         self._give_single()
         if self._waiting:
             self._promote()
@@ -252,7 +209,7 @@ class BlockingChannel:
             message = self._wire.compose(opnum, parts)
             left = self._transmit(message, slot, timeout, reading=True)
         finally:
-            self._sending.release()
+            self._sent()
         return slot.outcome or self._read(message.key, slot, left, [])
 
     def _look(self) -> None:
@@ -286,7 +243,7 @@ class BlockingChannel:
             self._weigh(error, awaited=self._reading.locked() or bool(self._waiting))
             raise
         finally:
-            self._sending.release()
+            self._sent()
         return settled(self._follow(key, slot, until))
 
     def _follow(self, key: int, slot: _Slot, until: float) -> Outcome:
@@ -482,16 +439,29 @@ class BlockingChannel:
         self._tell(partial(self._wire.abandon, cancelled=cancelled), key)
 
     def _tell(self, word: Callable[[int], None], key: int) -> bool:
-        """Say something of a call, unless that would have to wait for another that is being sent."""
-        if not self._sending.acquire(False):
-            return False
-        try:
-            word(key)
-        except RpcError as error:
-            self._break(error)
-        finally:
-            self._sending.release()
+        """Say something of a call; False: not yet, since another one is being sent, and then it is said."""
+        self._unheard.append(partial(word, key))
+        return self._say(MOMENT)
+
+    def _say(self, timeout: float) -> bool:
+        """Say what is to be said of calls that were given up, if the turn to send is to be had."""
+        while self._unheard:
+            if not self._sending.acquire(timeout=timeout):
+                return False
+            try:
+                while self._unheard:
+                    self._unheard.popleft()()
+            except RpcError as error:
+                self._break(error)
+            finally:
+                self._sending.release()
         return True
+
+    def _sent(self) -> None:
+        """Give back the turn to send."""
+        self._sending.release()
+        if self._unheard:
+            self._say(0)
 
     def _break(self, error: RpcError) -> None:
         """The connection is over: everybody who waits learns why."""

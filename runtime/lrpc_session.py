@@ -365,6 +365,7 @@ class LrpcSession:
 
     def drain(self) -> None:
         """Take no more calls."""
+        self.cancelling.draining = True
         self._port.drain()
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Final
@@ -31,6 +32,8 @@ class LrpcWire:
         self.message_mode = self.multiplex = True
         self.group_id = 0
         self.dismissed = False
+        self._unsaid: deque[bytes] = deque()
+        """What is to be said before anything else, once there is room."""
         self.numbered = False
         self.port = port
         self._client_id = port.client_id
@@ -70,7 +73,7 @@ class LrpcWire:
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next."""
-        if self._object is not None or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE:
+        if self._object is not None or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE or self._unsaid:
             return None
         key = self._association.next_call_id()
         try:
@@ -94,6 +97,8 @@ class LrpcWire:
         """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""
         kind = alpc.LPC_DATAGRAM if message.maybe else alpc.LPC_REQUEST
         try:
+            while not self._say():
+                yield 0
             while not self.port.send_message_now(message.pieces[0], message.key, kind, message.view):
                 yield 0
         except transport.TransportError as error:
@@ -120,7 +125,8 @@ class LrpcWire:
     def send_now(self, octets: Octets) -> int:
         """Send one message of the call with pipes, if there is room; the message id is that of its call."""
         try:
-            return len(octets) if self.port.send_message_now(octets, ncalrpc.call_id_of(octets)) else 0
+            sent = self._say() and self.port.send_message_now(octets, ncalrpc.call_id_of(octets))
+            return len(octets) if sent else 0
         except transport.TransportError as error:
             raise lost(error) from error
 
@@ -163,13 +169,34 @@ class LrpcWire:
         raise ProtocolError(reason)
 
     def cancel(self, key: int) -> None:
-        """Ask the server to end a call, if there is room to ask; it is answered all the same."""
-        self.send_now(self._association.cancel(key))
+        """Ask the server to end a call; it is answered all the same."""
+        self._unsaid.append(self._association.cancel(key))
+        try:
+            self._say()
+        except transport.TransportError as error:
+            raise lost(error) from error
 
     def abandon(self, key: int, *, cancelled: bool = False) -> None:
         """The same, unless that was said: an answer that nobody waits for is dropped by the channel."""
         if not cancelled:
             self.cancel(key)
+
+    def saying(self) -> Generator[int]:
+        """Send what is to be said; yields while there is no room."""
+        try:
+            while not self._say():
+                yield 0
+        except transport.TransportError as error:
+            raise lost(error) from error
+
+    def _say(self) -> bool:
+        """Is all said that was to be?"""
+        while self._unsaid:
+            octets = self._unsaid[0]
+            if not self.port.send_message_now(octets, ncalrpc.call_id_of(octets)):
+                return False
+            self._unsaid.popleft()
+        return True
 
     def fileno(self) -> int:
         """The port's descriptor."""

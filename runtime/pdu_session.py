@@ -429,6 +429,7 @@ class PduSession:
 
     def drain(self) -> None:
         """Take no more calls."""
+        self.cancelling.draining = True
         self._connection.drain()
 
     def close(self) -> None:

@@ -154,12 +154,16 @@ class Wire(PipeWire, Protocol):
         ...
 
     def cancel(self, key: int) -> None:
-        """Ask the server to end a call, if there is room to ask. It is answered all the same."""
+        """Ask the server to end a call. It is answered all the same."""
         ...
 
     def abandon(self, key: int, *, cancelled: bool = False) -> None:
         """Nobody waits for this call any more: what still comes of it is dropped. The server is told that, and to end
         it, unless it was `cancelled`. Raises ConnectionLost where the protocol has no way to go on after that."""
+        ...
+
+    def saying(self) -> Generator[int]:
+        """Send what these two have left for want of room; yields while there is none. The next call sends it, too."""
         ...
 
     def fileno(self) -> int:
@@ -216,6 +220,8 @@ class PduWire:
         self._association = ncacn.ClientAssociation(limits=bounds, max_fragment=fragment)
         self.group_id = 0
         self._dismissed = False
+        self._unsaid = b""
+        """What is to be said before anything else, once there is room."""
         self._heard = 0.0
         """When something came for the last time."""
         self._engine = threading.Lock()
@@ -272,6 +278,8 @@ class PduWire:
         """Send it without waiting; yields whenever there is no room."""
         gone = 0
         try:
+            while not self._say():
+                yield 0
             for piece in message.pieces:
                 taken = self.connection.send_now(piece)
                 gone += taken
@@ -317,7 +325,7 @@ class PduWire:
     def send_now(self, octets: Octets) -> int:
         """How many octets, of one message or several, have gone without waiting."""
         try:
-            return self.connection.send_now(octets)
+            return self.connection.send_now(octets) if self._say() else 0
         except transport.TransportError as error:
             raise lost(error) from error
 
@@ -335,7 +343,7 @@ class PduWire:
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next. Only while the server has no other: so it reads, and there
         is no waiting for room."""
-        if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None or self.rested():
+        if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None or self._unsaid or self.rested():
             return None
         if not self.sending.acquire(False):
             return None
@@ -427,13 +435,13 @@ class PduWire:
         return arrivals
 
     def cancel(self, key: int) -> None:
-        """Ask the server to end a call, if there is room to ask."""
+        """Ask the server to end a call."""
         with self._engine:
             octets = self._association.cancel(key)
-        self._say(octets)
+        self._tell(octets)
 
     def abandon(self, key: int, *, cancelled: bool = False) -> None:
-        """Tell the server that nobody waits, if there is room to tell it; drop what still comes.
+        """Tell the server that nobody waits; drop what still comes.
 
         Only a server that keeps the connection is told so (MS-RPCE 3.3.1.5.10); one that does not is asked to end the
         call, and where it takes one call at a time the connection ends.
@@ -441,17 +449,33 @@ class PduWire:
         with self._engine:
             asked = b"" if cancelled else self._association.cancel(key)
             orphaned = self._association.orphan(key)
-        self._say(asked + orphaned if self._keeps else asked)
+        self._tell(asked + orphaned if self._keeps else asked)
         if orphaned and not (self._keeps or self._association.multiplex):
             raise ConnectionLost("a call was given up at a server that takes one at a time")
 
-    def _say(self, octets: bytes) -> None:
+    def saying(self) -> Generator[int]:
+        """Send what is to be said; yields while there is no room."""
         try:
-            taken = self.connection.send_now(octets) if octets else 0
+            while not self._say():
+                yield 0
         except transport.TransportError as error:
             raise lost(error) from error
-        if 0 < taken < len(octets):  # a PDU cut short: nothing sensible can follow
-            raise ConnectionLost("the server does not read what it is sent")
+
+    def _tell(self, octets: bytes) -> None:
+        self._unsaid += octets
+        try:
+            self._say()
+        except transport.TransportError as error:
+            raise lost(error) from error
+
+    def _say(self) -> bool:
+        """Is all said that was to be?"""
+        while self._unsaid:
+            taken = self.connection.send_now(self._unsaid)
+            if not taken:
+                return False
+            self._unsaid = self._unsaid[taken:]
+        return True
 
     def fileno(self) -> int:
         """The connection's descriptor."""

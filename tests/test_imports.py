@@ -51,6 +51,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.session",
             "runtime.lrpc_session",
             "runtime.pdu_session",
+            "runtime.outcomes",
             "runtime.channel",
             "runtime.async_channel",
             "runtime.recovery",

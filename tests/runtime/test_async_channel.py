@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -70,6 +70,9 @@ class WaxWire:
 
     def fileno(self) -> int:
         return self._ours.fileno()
+
+    def saying(self) -> Generator[int]:
+        yield from ()
 
     def close(self) -> None:
         self._ours.close()

@@ -118,6 +118,62 @@ def test_calls_that_come_while_a_method_asks_are_served_behind_it(connect: Any, 
     assert world.entered.empty()  # the one that was given up before its turn never ran
 
 
+@pytest.mark.parametrize("face", ["asyncio"], indirect=True)
+@pytest.mark.parametrize("client_face", ["asyncio"], indirect=True)
+def test_a_flood_of_calls_that_are_cancelled_leaves_no_tasks_behind(
+    connect: Any, host: Any, binding: str, world: Any, until: Any
+) -> None:
+    client = connect(binding)
+    most = 0
+
+    async def flood() -> None:
+        nonlocal most
+        for _ in range(20):
+            calls = [asyncio.ensure_future(client.client.Linger(1)) for _ in range(50)]
+            await asyncio.sleep(0.002)
+            most = max(most, *(found.running for found in list(host.server._clients.values())))
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+
+    connect.loop.run(flood())
+    until(lambda: not host.server._tasks)
+    assert most <= host.server.limits.max_calls
+    assert world.given_up.qsize() == world.entered.qsize()
+    assert client.Add(1, 1) == 2
+
+
+def test_threads_that_give_up_some_of_their_calls_lose_none_of_the_others(
+    connect: Any, binding: str, world: Any, threads: Any
+) -> None:
+    client = connect(binding)
+
+    def some(thread: int) -> int:
+        right = 0
+        for number in range(10):
+            if number % 5 == thread % 5:
+                late(client, connect, 1000 + thread)
+            right += client.Add(thread, number) == thread + number
+            right += client.Echo(bytes([number]) * 3000) == bytes([number]) * 3000
+        return right
+
+    assert [call.result(WATCHDOG) for call in [threads.submit(some, thread) for thread in range(8)]] == [20] * 8
+
+
+def test_a_server_that_stops_lets_a_method_end_that_asks(
+    connect: Any, host: Any, binding: str, world: Any, threads: Any, until: Any
+) -> None:
+    client = connect(binding)
+    lingering = threads.submit(client.Linger, 1)
+    world.has_entered(1)
+    stopping = threads.submit(host.stop)
+    until(lambda: not host.server.listening)
+    world.gate(1).set()
+    assert lingering.result(WATCHDOG) == 1
+    stopping.result(WATCHDOG)
+    assert world.given_up.empty()
+
+
 def test_only_a_blocking_method_may_ask() -> None:
     with pytest.raises(LookupError):
         lrpc.call_cancelled()
@@ -174,6 +230,12 @@ def test_the_end_of_the_connection_gives_up_what_runs() -> None:
     cancelling.now = 7
     assert cancelling.test(0)
     assert cancelling.now == GIVEN_UP
+
+
+def test_a_server_that_drains_does_not_take_the_end_of_reading_for_that_of_its_client() -> None:
+    cancelling = Cancelling(Waxen(Ended("drained")), deque(), 64)
+    cancelling.now, cancelling.draining = 7, True
+    assert not cancelling.test(0.001)
 
 
 def test_no_more_is_received_than_may_wait() -> None:

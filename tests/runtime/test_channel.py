@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import lrpc
-from lrpc.runtime.channel import BlockingChannel, dropped, ended, settled
+from lrpc.runtime.channel import BlockingChannel
 from lrpc.runtime.ndr.layout import Encoding
 from lrpc.runtime.status import Ran
 from lrpc.runtime.wire import Message
@@ -82,6 +82,9 @@ class WaxWire:
 
     def abandon(self, key: int, *, cancelled: bool = False) -> None:
         self.abandoned.append(key)
+
+    def saying(self) -> Generator[int]:
+        yield from ()
 
     def close(self) -> None:
         self.closed = True
@@ -322,15 +325,42 @@ def _fail(channel: BlockingChannel, holder: _Holder) -> None:
     raise AssertionError("it did not fail")
 
 
-def test_outcomes_are_replies_or_raised() -> None:
-    assert settled(reply(b"x"))[0] == b"x"
-    with pytest.raises(lrpc.Fault):
-        settled(lrpc.Fault(5))
-    dropped(lrpc.Fault(5))
-    dropped(reply(b"x"))
+def test_a_call_given_up_while_another_one_is_sent_is_told_of_after_it(
+    channel: BlockingChannel, wire: WaxWire, threads: ThreadPoolExecutor
+) -> None:
+    def brief() -> None:
+        with lrpc.deadline(0.2):
+            channel.call(0, [b""])
+
+    call = threads.submit(brief)
+    wire.sent.get(timeout=WATCHDOG)
+    assert wire.sending.acquire(timeout=WATCHDOG)
+    assert isinstance(call.exception(WATCHDOG), lrpc.DeadlineExceeded)
+    assert wire.abandoned == []
+    channel._sent()
+    assert wire.abandoned == [1]
 
 
-def test_the_end_of_a_connection_says_that_others_may_have_run() -> None:
-    assert ended(lrpc.ConnectionLost("x", ran=Ran.NO)).ran is Ran.UNKNOWN
-    assert isinstance(ended(lrpc.BadStubData("x")), lrpc.ProtocolError)
-    assert isinstance(ended(lrpc.DeadlineExceeded("x")), lrpc.ConnectionLost)
+def test_a_server_that_takes_one_call_at_a_time_gets_one(threads: ThreadPoolExecutor) -> None:
+    wire = WaxWire()
+    wire.multiplex = False
+    channel = BlockingChannel(wire, WATCHDOG)  # type: ignore[arg-type]
+    calls = [threads.submit(channel.call, 0, [b""]) for _ in range(8)]
+    for _ in calls:
+        key, _ = wire.sent.get(timeout=WATCHDOG)
+        assert wire.sent.empty()
+        wire.arriving.put([(key, reply(b"%d" % key))])
+    assert sorted(call.result(WATCHDOG)[0] for call in calls) == [b"%d" % key for key in range(1, 9)]
+
+
+def test_a_call_waits_for_the_one_before_it_no_longer_than_its_deadline(threads: ThreadPoolExecutor) -> None:
+    wire = WaxWire()
+    wire.multiplex = False
+    channel = BlockingChannel(wire, WATCHDOG)  # type: ignore[arg-type]
+    first = threads.submit(channel.call, 0, [b""])
+    key, _ = wire.sent.get(timeout=WATCHDOG)
+    with pytest.raises(lrpc.DeadlineExceeded) as caught, lrpc.deadline(0.02):
+        channel.call(0, [b""])
+    assert caught.value.ran is Ran.NO
+    wire.arriving.put([(key, reply(b"x"))])
+    assert first.result(WATCHDOG)[0] == b"x"
