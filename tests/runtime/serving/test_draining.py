@@ -45,7 +45,8 @@ def test_of_a_hundred_calls_all_that_run_are_answered_and_no_other_is_left(
         stopping.result(WATCHDOG)
         ends = Counter(_how(call) for call in late)
     assert sum(ends.values()) == connections
-    assert set(ends) <= {"2", "ServerTooBusy no", "ConnectionLost no", "ConnectionLost unknown"}
+    ended = {"ServerTooBusy no", "ServerUnavailable no", "ConnectionLost no", "ConnectionLost unknown"}
+    assert set(ends) <= {"2"} | ended
 
 
 def _how(call: Any) -> str:
