@@ -20,6 +20,7 @@ from .ndr.blank import blank
 from .ndr.errors import NdrError
 from .ndr.layout import ContextHandle, Encoding, Field, Parameters
 from .ndr.strictness import DEFAULT, Strictness
+from .quota import Quota, quota
 from .status import (
     NCA_OP_RNG_ERROR,
     NCA_SERVER_TOO_BUSY,
@@ -64,6 +65,8 @@ class Method(NamedTuple):
     """The operation has pipes: `pipes/piped_method.py` serves it."""
     guard: Guard | None = None
     """Who may call it."""
+    quota: Quota | None = None
+    """What its calls may cost."""
 
 
 class Registration(NamedTuple):
@@ -107,6 +110,8 @@ class Registry:
         strictness: Strictness = DEFAULT,
         level: AuthLevel = AuthLevel.NONE,
         admit: Admit | None = None,
+        max_calls: int | None = None,
+        max_request: int | None = None,
     ) -> list[Interface]:
         """Have an object answer for every interface that it implements. TypeError when it implements none."""
         interfaces = interfaces_of(implementation)
@@ -116,7 +121,7 @@ class Registry:
         allowed = None if endpoints is None else frozenset(endpoints)
         for interface in interfaces:
             interface.require_calls()
-            kept = guard(interface, level, admit)
+            kept, bounded = guard(interface, level, admit), quota(interface, max_calls, max_request)
             methods = {
                 operation.opnum: Method(
                     operation,
@@ -127,6 +132,7 @@ class Registry:
                     strictness,
                     operation.piped,
                     kept,
+                    bounded,
                 )
                 for operation in interface.operations
             }
@@ -211,6 +217,14 @@ def serve(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTab
     """Run one call to a blocking method: the parts of the response's stub, or a Fault."""
     if method.guard is not None:
         method.guard.check(method.operation.opnum)
+    if method.quota is None:
+        return _served(method, stub, encoding, contexts)
+    method.quota.check(len(stub))
+    with method.quota:
+        return _served(method, stub, encoding, contexts)
+
+
+def _served(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
     given = _decoded(method, stub, encoding)
     try:
         result = invoke(method, given, contexts)
@@ -222,7 +236,8 @@ def serve(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTab
 def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callable[[Octets], list[Octets] | Fault]:
     """`answer` for one method of one client. A plain operation in NDR gets a function with nothing left to look up."""
     operation, function, octets, items = method.operation, method.function, method.octets, method.items
-    if encoding is not Encoding.NDR or not operation.plain or method.guard is not None:
+    watched = method.guard is not None or method.quota is not None
+    if encoding is not Encoding.NDR or not operation.plain or watched:
         return lambda stub: answer(method, stub, encoding, contexts)
     request, response = operation.codecs(encoding, method.strictness)
     decode, encode = request.decoder(), response.encoder()
@@ -255,6 +270,14 @@ async def serve_async(method: Method, stub: Octets, encoding: Encoding, contexts
     """Run one call to an asyncio method."""
     if method.guard is not None:
         await method.guard.check_async(method.operation.opnum)
+    if method.quota is None:
+        return await _served_async(method, stub, encoding, contexts)
+    method.quota.check(len(stub))
+    with method.quota:
+        return await _served_async(method, stub, encoding, contexts)
+
+
+async def _served_async(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
     given = _decoded(method, stub, encoding)
     try:
         result = await invoke(method, given, contexts)

@@ -34,7 +34,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.capture", "runtime.authentication"}),
     frozenset({"runtime.call"}),
     frozenset({"runtime.operation"}),
-    frozenset({"runtime.admission"}),
+    frozenset({"runtime.admission", "runtime.quota"}),
     frozenset({"runtime.pipes.piping", "runtime.pipes.piped_reply"}),
     frozenset({"runtime.intercept", "runtime.otel"}),
     frozenset({"runtime.handle", "runtime.stub", "runtime.serialization"}),

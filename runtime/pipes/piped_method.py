@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Generator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from functools import partial
 from typing import Any, cast
 
@@ -50,29 +50,31 @@ async def serve(method: Method, receive: Receive, contexts: ContextTable, limit:
     operation = method.operation
     if method.guard is not None:
         await method.guard.check_async(operation.opnum)
-    pipes = [found for found in operation.inward if found.piped]
-    planned = partial(plan_of, operation, strictness=method.strictness)
-    incoming = Incoming(receive, planned, pipes, limit)
-    try:
-        front = await incoming.front(method.items)
-    except NdrError as error:
-        raise refused(operation, error) from error
-    plan = plan_of(operation, ANSWERED_IN[incoming.plan.encoding])
-    given = plan.joined(front, streams(_Given(operation, incoming), plan.pipes_in, face))
-    response = _Response(method, plan, front, given, contexts)
-    try:
-        result = invoke(method, given, contexts)
-        if inspect.isawaitable(result):
-            result = await result
-    except (Exception, SystemExit) as error:
-        yield Piece(response.failure(error), last=True)
-        return
-    if not plan.pipes_out:
-        yield Piece(answered(method, given, result, plan.encoding, contexts), last=True)
-        return
-    async with aclosing(response.of(result)) as pieces:
-        async for piece in pieces:
-            yield piece
+    quota = method.quota
+    with quota or nullcontext():
+        pipes = [found for found in operation.inward if found.piped]
+        planned = partial(plan_of, operation, strictness=method.strictness)
+        incoming = Incoming(receive, planned, pipes, limit if quota is None else quota.request(limit))
+        try:
+            front = await incoming.front(method.items)
+        except NdrError as error:
+            raise refused(operation, error) from error
+        plan = plan_of(operation, ANSWERED_IN[incoming.plan.encoding])
+        given = plan.joined(front, streams(_Given(operation, incoming), plan.pipes_in, face))
+        response = _Response(method, plan, front, given, contexts)
+        try:
+            result = invoke(method, given, contexts)
+            if inspect.isawaitable(result):
+                result = await result
+        except (Exception, SystemExit) as error:
+            yield Piece(response.failure(error), last=True)
+            return
+        if not plan.pipes_out:
+            yield Piece(answered(method, given, result, plan.encoding, contexts), last=True)
+            return
+        async with aclosing(response.of(result)) as pieces:
+            async for piece in pieces:
+                yield piece
 
 
 class _Response:

@@ -96,6 +96,8 @@ class Serving(abc.ABC, Generic[I]):
         strictness: Strictness = DEFAULT,
         level: AuthLevel = AuthLevel.NONE,
         admit: Admit | None = None,
+        max_calls: int | None = None,
+        max_request: int | None = None,
     ) -> list[Interface]:
         """Have an object answer for the interfaces that it implements.
 
@@ -106,7 +108,9 @@ class Serving(abc.ABC, Generic[I]):
         what is overlooked. level: the least level of authentication that a call has to come with, else it is faulted
         access_denied before its request is read; none unless said, and local callers, whom the kernel knows, pass any.
         admit: asked of each call that passes, with the caller, the interface and the operation's number, whether it is
-        admitted; for an AsyncServer it may be `async`. TypeError for an object of the other face.
+        admitted; for an AsyncServer it may be `async`. max_calls: its calls that run at once, of all clients together;
+        more are faulted server_too_busy. max_request: octets that its requests may have; longer ones are faulted
+        access_denied. TypeError for an object of the other face.
         """
         self._require_own("register")
         dispatch.check_face(implementation, asynchronous=self._asynchronous)
@@ -122,6 +126,8 @@ class Serving(abc.ABC, Generic[I]):
             strictness=strictness,
             level=level,
             admit=admit,
+            max_calls=max_calls,
+            max_request=max_request,
         )
         if self._announcer is not None:
             self._announcer.change()
