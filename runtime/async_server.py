@@ -16,7 +16,7 @@ from .binding import StringBinding
 from .call import Caller, set_caller
 from .dispatch import Method
 from .eager import Eager
-from .ended import Ended, note_end, paused, too_slow
+from .ended import note_end, paused, too_slow
 from .endpoints import Endpoint
 from .journal import note
 from .pipes import piped_method
@@ -24,6 +24,7 @@ from .pipes.feed import Feed
 from .pipes.piping import AsyncPipeStream, Part
 from .serving.face import Serving
 from .serving.guests import PAUSE
+from .serving.room import Room, fulfil
 from .serving.signals import told_of_term
 from .serving.workers import Control
 from .session import SEND_TIMEOUT, Answer, Call, Session
@@ -48,6 +49,8 @@ class _Client:
         self.awaited: int | None = None
         """How many PDUs had come when a request that is not ended yet was last looked at."""
         self.sending = asyncio.Lock()
+        self.unread = False
+        """It has left an answer unread: the others are not sent."""
         self.running = 0
         self.one_way = 0
         """Of those that run."""
@@ -376,9 +379,10 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                         await asyncio.sleep(0)
                         turn = loop.time()
                     async with client.sending:
-                        for _ in session.answering_piece(call, piece):
+                        room = Room(session, feed)
+                        for moved in session.answering_piece(call, piece):
                             wanted = session.wanted(call)
-                            await _room(session, self.limits.max_silence if wanted else None, feed)
+                            await room.wait(self.limits.max_silence if wanted else None, moved=moved)
                             if not session.wanted(call):
                                 await pieces.aclose()
         except Fault as fault:
@@ -392,8 +396,13 @@ class AsyncServer(Serving["AsyncInterceptor"]):
 
     async def _send(self, session: Session, client: _Client, call: Call, answer: Answer) -> None:
         async with client.sending:
-            for _ in session.answering(call, answer):
-                await _room(session, SEND_TIMEOUT)
+            if client.unread:
+                return
+            room = Room(session)
+            client.unread = True  # until it is
+            for moved in session.answering(call, answer):
+                await room.wait(SEND_TIMEOUT, moved=moved)
+            client.unread = False
 
     def _finish(self, session: Session, client: _Client) -> None:
         """End a connection once its calls have, which nobody waits for any more; what they use stays until then."""
@@ -450,7 +459,7 @@ async def _next_part(feed: Feed, timeout: float) -> Part:
     """The next part of a request with pipes."""
     while (part := feed.take()) is None:
         come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        feed.wake = partial(_ready, come)
+        feed.wake = partial(fulfil, come)
         try:
             async with asyncio.timeout(timeout):
                 await come
@@ -459,29 +468,3 @@ async def _next_part(feed: Feed, timeout: float) -> Part:
         finally:
             feed.wake = None
     return part
-
-
-async def _room(session: Session, timeout: float | None, feed: Feed | None = None) -> None:
-    """Wait until more can be sent, or something has happened to `feed`."""
-    loop = asyncio.get_running_loop()
-    descriptor = session.fileno()
-    if descriptor < 0:
-        raise Ended("the connection was closed")
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_writer(descriptor, _ready, ready)
-    if feed is not None:
-        feed.wake = partial(_ready, ready)
-    try:
-        async with asyncio.timeout(timeout):
-            await ready
-    except TimeoutError:
-        raise Ended("the client leaves its answers unread") from None
-    finally:
-        loop.remove_writer(descriptor)
-        if feed is not None:
-            feed.wake = None
-
-
-def _ready(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -276,7 +276,7 @@ class LrpcSession:
     def send_behind(self) -> None:
         """Nothing waits: messages go whole or not at all."""
 
-    def answering_piece(self, call: Call, piece: Piece) -> Iterator[None]:
+    def answering_piece(self, call: Call, piece: Piece) -> Iterator[bool]:
         """Send the next piece of a response without waiting; yields whenever there is no room."""
         return sending(self, call, self.messages(call, piece))
 
@@ -321,7 +321,7 @@ class LrpcSession:
             self._discard(view)
             raise Ended(str(error)) from error
 
-    def answering(self, call: Call, answer: Answer) -> Iterator[None]:
+    def answering(self, call: Call, answer: Answer) -> Iterator[bool]:
         """Reply without waiting; yields whenever there is no room."""
         assert call.message is not None
         if call.one_way:
@@ -331,7 +331,7 @@ class LrpcSession:
         self.traffic.packets_out += 1
         try:
             while not self._port.send_message_now(data, call.message.message_id, alpc.LPC_REPLY, view):
-                yield
+                yield False
         except transport.TransportError as error:
             self._discard(view)
             raise Ended(str(error)) from error

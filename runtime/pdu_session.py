@@ -343,7 +343,7 @@ class PduSession:
         if behind:
             self._connection.send(behind, SEND_TIMEOUT)
 
-    def answering_piece(self, call: Call, piece: Piece) -> Iterator[None]:
+    def answering_piece(self, call: Call, piece: Piece) -> Iterator[bool]:
         """Send the next piece of a response without waiting; yields whenever there is no room."""
         try:
             for message in self._joined(self.messages(call, piece)):
@@ -379,14 +379,14 @@ class PduSession:
         except transport.TransportError as error:
             raise Ended(str(error)) from error
 
-    def answering(self, call: Call, answer: Answer) -> Iterator[None]:
+    def answering(self, call: Call, answer: Answer) -> Iterator[bool]:
         """The same without waiting; yields whenever there is no room."""
         try:
             yield from self._sending_all(self._composed(call.key, call.context_id, answer))
         except transport.TransportError as error:
             raise Ended(str(error)) from error
 
-    def _sending_all(self, messages: Sequence[bytes]) -> Iterator[None]:
+    def _sending_all(self, messages: Sequence[bytes]) -> Iterator[bool]:
         for message in messages:
             taken = self._connection.send_now(message)
             if taken != len(message):
@@ -395,11 +395,13 @@ class PduSession:
                 behind, self._behind = self._behind, b""
                 yield from self._sending(memoryview(behind))
 
-    def _sending(self, rest: memoryview) -> Iterator[None]:
+    def _sending(self, rest: memoryview) -> Iterator[bool]:
+        taken = len(rest)
         while rest:
             self._half_sent = True
-            yield
-            rest = rest[self._connection.send_now(rest) :]
+            yield bool(taken)
+            taken = self._connection.send_now(rest)
+            rest = rest[taken:]
         self._half_sent = False
 
     def _composed(self, key: int, context_id: int, answer: Answer) -> Sequence[bytes]:

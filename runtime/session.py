@@ -96,8 +96,8 @@ class Session(Protocol):
         """End a call."""
         ...
 
-    def answering(self, call: Call, answer: Answer) -> Iterator[None]:
-        """End a call without waiting; yields whenever there is no room."""
+    def answering(self, call: Call, answer: Answer) -> Iterator[bool]:
+        """End a call without waiting; yields whenever there is no room: whether anything has gone since."""
         ...
 
     @property
@@ -114,7 +114,7 @@ class Session(Protocol):
         """Does the client wait for this call with pipes?"""
         ...
 
-    def answering_piece(self, call: Call, piece: Piece) -> Iterator[None]:
+    def answering_piece(self, call: Call, piece: Piece) -> Iterator[bool]:
         """Send the next piece of a response without waiting; yields whenever there is no room."""
         ...
 

@@ -226,8 +226,8 @@ class PipedCalls:
         return Slow(reason, "max_silence", self._limits.max_silence)
 
 
-def sending(exchange: Exchange, call: Call, messages: Sequence[bytes]) -> Iterator[None]:
+def sending(exchange: Exchange, call: Call, messages: Sequence[bytes]) -> Iterator[bool]:
     """Send messages that go whole or not at all, without waiting; yields whenever there is no room."""
     for message in messages:
         while exchange.wanted(call) and not exchange.send_now(call, message):
-            yield
+            yield False
