@@ -51,9 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m tests.interop.netlogon")
     parser.add_argument("binding")
+    parser.add_argument("--users", metavar="FILE")
     options = parser.parse_args(argv)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    with lrpc.Server(register_endpoints=True) as server:
+    authenticator = lrpc.Authenticator(users=options.users) if options.users else None
+    with lrpc.Server(register_endpoints=True, authenticator=authenticator) as server:
         server.register(Netlogon(), strictness=Strictness(trailing=None))
         server.start()
         print(f"listening on {server.listen(options.binding)}", flush=True)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from tests.interop.accounts import DOMAIN, PASSWORD, USER
 from tests.interop.network import Network
 
 PYTHON: Final = "/usr/bin/python3"
@@ -15,7 +16,6 @@ PYTHON: Final = "/usr/bin/python3"
 ADMINISTRATOR: Final = "root"
 """The account of Samba's servers, which has to be one of the machine."""
 DCERPCD: Final = "/usr/libexec/samba/samba-dcerpcd"
-DOMAIN, USER, PASSWORD = "DOMAIN", "user", "Passw0rd"
 CONFIGURATION: Final = """[global]
     netbios name = JUDGE
     workgroup = {domain}

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from tests.interop.accounts import DOMAIN, PASSWORD, USER
 from tests.interop.network import Network, listening
 
 ROOT: Final = Path(__file__).parents[2]
@@ -24,6 +25,9 @@ class Services:
         names = folder / "names"
         names.mkdir(mode=0o700)
         self.capture = folder / "services.pcapng"
+        self.users = folder / "users"
+        self.users.write_text(f"{DOMAIN}:{USER}:{PASSWORD}\n")
+        self.users.chmod(0o600)
         self.network = Network()
         self.environment = os.environ | {"LRPC_NAMESPACE": str(names), "LRPC_CAPTURE": str(self.capture)}
         self._running: list[subprocess.Popen[str]] = []
@@ -34,11 +38,12 @@ class Services:
             raise
 
     def _start_all(self) -> None:
-        self._start(2, "lrpc", "epmapper", "--listen", "ncacn_ip_tcp:127.0.0.1[135]", "--trust-machine")
+        who = ("--users", str(self.users))
+        self._start(2, "lrpc", "epmapper", "--listen", "ncacn_ip_tcp:127.0.0.1[135]", "--trust-machine", *who)
         ports = [ECHO_PORT, *([0] * MORE_PORTS)]
         listen = [word for port in ports for word in ("--listen", f"ncacn_ip_tcp:127.0.0.1[{port}]")]
-        self._start(len(ports), "examples.echo", "--register", *listen)
-        self._start(1, "tests.interop.netlogon", "ncacn_ip_tcp:127.0.0.1[0]")
+        self._start(len(ports), "examples.echo", "--register", *listen, *who)
+        self._start(1, "tests.interop.netlogon", "ncacn_ip_tcp:127.0.0.1[0]", *who)
 
     def _start(self, count: int, *words: str) -> None:
         command = self.network.inside(sys.executable, "-m", *words)

@@ -15,8 +15,8 @@ import pytest
 
 import lrpc
 from examples.echo.rpcecho import rpcechoClient
+from tests.interop.accounts import DOMAIN, PASSWORD, USER
 from tests.interop.network import listening
-from tests.interop.samba_programs import DOMAIN, PASSWORD, USER
 
 pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("wireshark")]
 
