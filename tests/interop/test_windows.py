@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import lrpc
 from tests.interop import windows_programs
+from tests.interop.accounts import DOMAIN, PASSWORD, USER
 from tests.interop.windows_programs import Windows
 from tests.interop.windows_shapes import CALLS, SAID, Shapes, chain, shapes, wrong
 
@@ -20,6 +22,8 @@ TCP = "ncacn_ip_tcp"
 PEER = "Wine 8 and widl 7"
 Show = Callable[[str, str, str, str, str], None]
 RPC_X_BAD_STUB_DATA = 1783
+SECURITY_FAILED = 1825
+"""RPC_S_SEC_PKG_ERROR."""
 TRIES = 1000
 
 
@@ -89,7 +93,95 @@ def test_asynchronous_client_calls_the_windows_server(binding):
     assert (total, length, turned.value) == (3, 300, 299)
 
 
+# With NTLM
+
+WHO = (DOMAIN, USER, PASSWORD)
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[tuple[Shapes, str]]:
+    """Our server of shapes that takes authenticated calls alone, and its port."""
+    users = tmp_path / "users"
+    users.write_text(":".join(WHO) + "\n")
+    users.chmod(0o600)
+    with lrpc.Server(register_endpoints=False, authenticator=lrpc.Authenticator(users=users)) as server:
+        implementation = Callers()
+        server.register(implementation, level=lrpc.AuthLevel.CONNECT)
+        server.start()
+        yield implementation, server.listen(f"{TCP}:127.0.0.1[0]").endpoint
+
+
+class Callers(Shapes):
+    """Notes who calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[tuple[str, lrpc.AuthLevel]] = set()
+
+    def Add(self, a: int, b: int) -> int:
+        caller = lrpc.caller()
+        assert caller is not None
+        self.seen.add((str(caller.user), caller.level))
+        return super().Add(a, b)
+
+
+@pytest.mark.parametrize("level", [lrpc.AuthLevel.CONNECT, lrpc.AuthLevel.INTEGRITY, lrpc.AuthLevel.PRIVACY])
+def test_windows_client_logs_on(windows, guarded, level: lrpc.AuthLevel, shown: Show):
+    implementation, port = guarded
+    assert windows.client(port, "all", str(int(level)), *WHO) == SAID
+    assert implementation.seen == {(f"{DOMAIN}\\{USER}", level)}
+    shown(PEER, "client", TCP, f"NTLM {level.name.lower()}", f"{len(SAID)} of {len(SAID)} calls")
+
+
+def test_windows_client_without_the_password_is_refused(windows, guarded):
+    implementation, port = guarded
+    assert windows.client(port, "all", str(int(lrpc.AuthLevel.PRIVACY)), DOMAIN, USER, "wrong") == ["raised 5"]
+    assert windows.client(port, "all") == ["raised 5"]
+    assert implementation.seen == set()
+
+
+@pytest.fixture
+def asking(windows: Windows) -> Iterator[str]:
+    """Where the Windows server listens that takes NTLM."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = str(found.getsockname()[1])
+    with windows.server(port, "ntlm"):
+        yield f"{TCP}:127.0.0.1[{port}]"
+
+
+def ntlm(level: lrpc.AuthLevel, password: str = PASSWORD) -> lrpc.Security:
+    return lrpc.Security(level, "ntlm", lrpc.Credentials(USER, password, DOMAIN))
+
+
+def test_our_client_logs_on_to_the_windows_server(asking, shown: Show):
+    with lrpc.connect(shapes.shapesClient, asking, security=ntlm(lrpc.AuthLevel.CONNECT)) as client:
+        assert list(wrong(client)) == []
+    shown(PEER, "server", TCP, "NTLM connect", f"{len(CALLS)} of {len(CALLS)} calls")
+
+
 # Where Wine is wrong
+
+
+def test_calls_that_wine_does_not_sign_are_refused(windows, guarded, shown: Show):
+    """Its level of packets has a signature of zeros."""
+    assert windows.client(guarded[1], "all", str(int(lrpc.AuthLevel.PACKET)), *WHO) == [f"raised {SECURITY_FAILED}"]
+    shown(PEER, "client", TCP, "NTLM packet", "wrong: it signs with zeros, and is refused")
+
+
+@pytest.mark.parametrize("level", [lrpc.AuthLevel.PACKET, lrpc.AuthLevel.INTEGRITY, lrpc.AuthLevel.PRIVACY])
+def test_windows_server_reads_nothing_that_is_signed(asking, level: lrpc.AuthLevel, shown: Show):
+    """Without a winbindd that tells it the key of the session."""
+    with pytest.raises(lrpc.ConnectionLost), lrpc.connect(shapes.shapesClient, asking, security=ntlm(level)) as client:
+        client.Add(1, 2)
+    shown(PEER, "server", TCP, f"NTLM {level.name.lower()}", "wrong: it ends the connection")
+
+
+def test_windows_server_takes_any_password(asking, shown: Show):
+    """Without a winbindd that knows better."""
+    security = ntlm(lrpc.AuthLevel.CONNECT, "wrong")
+    with lrpc.connect(shapes.shapesClient, asking, security=security) as client:
+        assert client.Add(1, 2) == 3
+    shown(PEER, "server", TCP, "NTLM connect", "wrong: it takes any password")
 
 
 def test_structure_that_wine_sends_without_its_padding_is_refused(windows, service, shown: Show):

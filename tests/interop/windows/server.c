@@ -166,6 +166,7 @@ static void check(const char *what, RPC_STATUS status)
 {
     if (status != RPC_S_OK) {
         printf("%s: %ld\n", what, (long)status);
+        fflush(stdout);
         ExitProcess(1);
     }
 }
