@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.interop import rows
+from tests.interop.accounts import DOMAIN, PASSWORD, USER
 from tests.interop.samba_programs import Samba
 from tests.interop.services import Services
 from tests.interop.wireshark import OURS, verdict_on
@@ -109,6 +110,15 @@ def serving(hive: Path, *bindings: str) -> Iterator[list[str]]:
                 process.kill()
                 raise
     assert status == 0
+
+
+@pytest.fixture
+def users(tmp_path: Path) -> Path:
+    """A file of one account."""
+    path = tmp_path / "users"
+    path.write_text(f"{DOMAIN}:{USER}:{PASSWORD}\n")
+    path.chmod(0o600)
+    return path
 
 
 @pytest.fixture

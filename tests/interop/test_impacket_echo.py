@@ -15,6 +15,7 @@ import pytest
 
 import lrpc
 from examples.echo.rpcecho import AsyncrpcechoClient, rpcechoClient
+from tests.interop.accounts import DOMAIN, PASSWORD, USER
 from tests.interop.network import listening
 
 pytestmark = [
@@ -29,6 +30,8 @@ Show = Callable[[str, str, str, str, str], None]
 NDR = ("8a885d04-1ceb-11c9-9fe8-08002b104860", "2.0")
 NDR64 = ("71710533-beba-4937-8319-b5dbef9ccc36", "1.0")
 SYNTAXES = {"ndr": NDR, "ndr64": NDR64}
+NONE = 1
+LEVELS = {NONE: "none", 2: "NTLM connect", 4: "NTLM packet", 5: "NTLM integrity", 6: "NTLM privacy"}
 SIZES = (0, 1, 3, 4280, 5841, 70_000)
 FRAGMENTS = (1, 7, 100, 1000)
 TEXTS = ("x\0", "input string\0", "\u20ac\u00f6\0")
@@ -37,15 +40,20 @@ TEXTS = ("x\0", "input string\0", "\u20ac\u00f6\0")
 class Asked:
     """impacket, connected and bound to rpcecho in one transfer syntax."""
 
-    def __init__(self, port: int, syntax: str, fragment: int = 0) -> None:
+    def __init__(self, port: int, syntax: str, fragment: int = 0, level: int = NONE, password: str = PASSWORD) -> None:
         from impacket import uuid
-        from impacket.dcerpc.v5 import transport
+        from impacket.dcerpc.v5 import rpcrt, transport
 
         from tests.interop import impacket_echo
 
         self.syntax, self._calls = syntax, impacket_echo
         self.interface = uuid.uuidtup_to_bin(impacket_echo.ECHO)
-        self.dce = transport.DCERPCTransportFactory(f"{TCP}:127.0.0.1[{port}]").get_dce_rpc()
+        way = transport.DCERPCTransportFactory(f"{TCP}:127.0.0.1[{port}]")
+        way.set_credentials(USER, password, DOMAIN)
+        self.dce = way.get_dce_rpc()
+        if level > NONE:
+            self.dce.set_auth_type(rpcrt.RPC_C_AUTHN_WINNT)
+            self.dce.set_auth_level(level)
         self.dce.connect()
         self.dce.bind(self.interface, transfer_syntax=SYNTAXES[syntax])
         if fragment:
@@ -63,9 +71,9 @@ class Asked:
 
 
 @pytest.fixture
-def port(wireshark: Path) -> Iterator[int]:
+def port(wireshark: Path, users: Path) -> Iterator[int]:
     """Where an rpcecho of ours listens, which is captured."""
-    command = [sys.executable, "-m", "examples.echo", "--listen", f"{TCP}:127.0.0.1[0]"]
+    command = [sys.executable, "-m", "examples.echo", "--listen", f"{TCP}:127.0.0.1[0]", "--users", str(users)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         (binding,) = listening(process)
         yield int(binding.partition("[")[2][:-1])
@@ -77,8 +85,8 @@ def port(wireshark: Path) -> Iterator[int]:
 def connect(port: int) -> Iterator[Callable[..., Asked]]:
     made: list[Asked] = []
 
-    def connect(syntax: str, fragment: int = 0) -> Asked:
-        made.append(Asked(port, syntax, fragment))
+    def connect(syntax: str, fragment: int = 0, level: int = NONE, password: str = PASSWORD) -> Asked:
+        made.append(Asked(port, syntax, fragment, level, password))
         return made[-1]
 
     yield connect
@@ -106,18 +114,27 @@ def calls(peer: Asked) -> Iterator[tuple[Any, Any]]:
     yield peer.call("TestSleep", seconds=1)["seconds"], 1
 
 
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("syntax", SYNTAXES)
-def test_impacket_gets_each_call_right(connect, syntax: str, shown: Show):
-    found = list(calls(connect(syntax)))
+def test_impacket_gets_each_call_right(connect, syntax: str, level: int, shown: Show):
+    found = list(calls(connect(syntax, level=level)))
     assert [pair for pair in found if pair[0] != pair[1]] == []
-    shown(PEER, "client", TCP, f"none, {syntax}", f"{len(found)} of {len(found)} calls")
+    shown(PEER, "client", TCP, f"{LEVELS[level]}, {syntax}", f"{len(found)} of {len(found)} calls")
 
 
-@pytest.mark.parametrize("fragment", FRAGMENTS)
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("syntax", SYNTAXES)
-def test_impacket_sends_in_small_fragments(connect, syntax: str, fragment: int):
+def test_impacket_sends_in_small_fragments(connect, syntax: str, level: int):
     octets = bytes(range(50))
-    assert b"".join(connect(syntax, fragment).call("EchoData", len=50, in_data=octets)["out_data"]) == octets
+    for fragment in FRAGMENTS:
+        peer = connect(syntax, fragment, level)
+        assert b"".join(peer.call("EchoData", len=50, in_data=octets)["out_data"]) == octets
+
+
+@pytest.mark.parametrize("level", [level for level in LEVELS if level != NONE])
+def test_impacket_without_the_password_is_refused(connect, level: int):
+    with pytest.raises(Exception, match="access_denied"):
+        connect("ndr", level=level, password="wrong").call("AddOne", in_data=1)
 
 
 def test_impacket_has_faults_and_a_second_context(connect, shown: Show):

@@ -99,11 +99,8 @@ WHO = (DOMAIN, USER, PASSWORD)
 
 
 @pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[tuple[Shapes, str]]:
+def guarded(users: Path) -> Iterator[tuple[Shapes, str]]:
     """Our server of shapes that takes authenticated calls alone, and its port."""
-    users = tmp_path / "users"
-    users.write_text(":".join(WHO) + "\n")
-    users.chmod(0o600)
     with lrpc.Server(register_endpoints=False, authenticator=lrpc.Authenticator(users=users)) as server:
         implementation = Callers()
         server.register(implementation, level=lrpc.AuthLevel.CONNECT)
