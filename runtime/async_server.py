@@ -245,7 +245,14 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         loop = asyncio.get_running_loop()
         try:
             while (connection := endpoint.listener.accept_now()) is not None:
-                self._greet(endpoint.session(connection, patient=False))
+                if not self._guests.door.is_shut(connection.peer):
+                    self._greet(endpoint.session(connection, patient=False))
+                    continue
+                connection.close()
+                if rest := self._guests.door.rest():
+                    loop.remove_reader(endpoint.listener.fileno())
+                    loop.call_later(rest, self._open_again, endpoint)
+                    return
         except transport.Disconnected:
             loop.remove_reader(endpoint.listener.fileno())
         except transport.TransportError as error:  # out of descriptors, mostly: there may be some soon
@@ -254,6 +261,10 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             loop.call_later(PAUSE, self._accept_again, endpoint)
 
     def _accept_again(self, endpoint: Endpoint) -> None:
+        if not self._stopped.is_set():
+            asyncio.get_running_loop().add_reader(endpoint.listener.fileno(), self._accept, endpoint)
+
+    def _open_again(self, endpoint: Endpoint) -> None:
         if not self._stopped.is_set():
             asyncio.get_running_loop().add_reader(endpoint.listener.fileno(), self._accept, endpoint)
 

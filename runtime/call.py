@@ -55,6 +55,8 @@ class Limits:
     """From connecting to the first call that is understood."""
     max_strangers: int = 64
     """Connections in their handshake; one more, and the oldest goes."""
+    max_idlers: int = 256
+    """Connections of a user that ended without a call, and 20 each second; who has more is turned away at the door."""
 
 
 @dataclass(slots=True)

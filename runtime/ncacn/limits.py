@@ -29,6 +29,8 @@ class Limits:
     """Calls with MAYBE that run at one time on a connection, beside `max_calls`; more are dropped, as nobody waits."""
     max_held: int = 256 * 1024
     """Octets kept while a bind is not answered yet: two reads of 128 KiB."""
+    max_strays: int = 64
+    """Cancels and orphans for no call that runs, beyond two for each PDU of calls: more is a flood, not a late word."""
     max_abandoned: int = 1024
     """Orphaned calls whose late answers a client still recognises; older ones are forgotten."""
 

@@ -89,6 +89,7 @@ class ServerAssociation(Answering):
         self.contexts: dict[int, Context] = {}
         self.packets_in = 0
         self.dropped = 0
+        self._strays = 0
         self._secondary_address = secondary_address
         self._choose_group = group_id
         self._limits = limits
@@ -373,6 +374,7 @@ class ServerAssociation(Answering):
         # A call that is unknown, or whose fragments are still coming, is left alone, as Windows does.
         fate = self._running.get(call_id)
         if fate is None or fate[0] != RUNNING:
+            self._check_strays()
             return None
         fate[0] = CANCELLED
         return CancelReceived(call_id)
@@ -383,9 +385,16 @@ class ServerAssociation(Answering):
             self._incoming = None  # C706 12.6.4.8: its fragments end here
         fate = self._running.get(call_id)
         if fate is None or fate[0] == SILENT:
+            self._check_strays()
             return None
         fate[0] = SILENT
         return Orphaned(call_id)
+
+    def _check_strays(self) -> None:
+        # It may have crossed the answer on its way, as a cancel and an orphan can for every call, and no more.
+        self._strays += 1
+        if self._strays > self._limits.max_strays + 2 * (self.packets_in - self._strays):
+            raise PduError(f"{self._strays} words on calls that do not run")
 
     # Answers to binds
 

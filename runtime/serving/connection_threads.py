@@ -49,6 +49,10 @@ class ConnectionThreads:
                 note("accept_failed", binding=str(endpoint.binding), reason=str(error))
                 self._stopping.wait(PAUSE)
                 continue
+            if self._guests.door.is_shut(connection.peer):
+                connection.close()
+                self._stopping.wait(self._guests.door.rest())
+                continue
             session = endpoint.session(connection, patient=True)
             if not self._guests.admit(session):
                 session.close()

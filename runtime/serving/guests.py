@@ -10,6 +10,7 @@ from typing import Final
 from ..call import Limits, Traffic
 from ..journal import note
 from ..session import Session
+from .door import Door, user_of
 
 PAUSE: Final = 0.1
 """Seconds to wait before accepting again when the machine is out of descriptors."""
@@ -28,6 +29,7 @@ class Guests:
         """What the connections carried that have ended."""
         self._one_way: Counter[object] = Counter()
         """Calls without answers that run, by user."""
+        self.door = Door(limits.max_idlers)
         self._limits = limits
         self._drop = drop
         self._strangers: dict[Session, None] = {}
@@ -37,7 +39,7 @@ class Guests:
 
     def admit(self, session: Session) -> bool:
         """Count a connection in, unless its user has too many or the server stops. An older stranger may have to go."""
-        user = _user(session)
+        user = user_of(session.caller)
         with self._lock:
             if self._closed:
                 return False
@@ -60,7 +62,9 @@ class Guests:
 
     def dismiss(self, session: Session) -> None:
         """Count a connection out."""
-        user = _user(session)
+        user = user_of(session.caller)
+        if not session.traffic.calls_in:
+            self.door.count(user)
         with self._lock:
             self.sessions.discard(session)
             self._strangers.pop(session, None)
@@ -118,8 +122,3 @@ class Guests:
 
     def _note(self, session: Session, reason: str, limit: str, value: int) -> None:
         note("limit", peer=str(session.caller), reason=reason, limit=limit, value=value)
-
-
-def _user(session: Session) -> object:
-    caller = session.caller
-    return caller.address.rpartition(":")[0] if caller.uid is None else f"uid {caller.uid}"

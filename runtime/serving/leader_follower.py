@@ -19,6 +19,7 @@ from ..endpoints import Endpoint
 from ..journal import note
 from ..session import Session
 from .crew import Crew
+from .door import REST
 from .guests import PAUSE, Guests
 
 TICK: Final = 1.0
@@ -48,6 +49,8 @@ class LeaderFollower:
         self._watched: dict[int, Session | Endpoint] = {}
         self._late: dict[Session, _Late] = {}
         """Who has to go on."""
+        self._resting: dict[int, float] = {}
+        """Listeners that accept nobody until that time of time.monotonic."""
         self._working = 0
         self._stopping = False
         self._lock = threading.Lock()
@@ -96,7 +99,7 @@ class LeaderFollower:
 
     def _follow(self) -> None:
         while True:
-            for descriptor, _ in self._epoll.poll(TICK, 1):
+            for descriptor, _ in self._epoll.poll(REST if self._resting else TICK, 1):
                 if descriptor == self._bell:
                     return
                 found = self._watched[descriptor]
@@ -106,6 +109,8 @@ class LeaderFollower:
                     self._serve(found, descriptor)
             if self._late:
                 self._hurry()
+            if self._resting:
+                self._end_rests()
 
     def _serve(self, session: Session, descriptor: int) -> None:
         set_caller(session.caller)
@@ -135,17 +140,33 @@ class LeaderFollower:
     def _accept(self, endpoint: Endpoint, descriptor: int) -> None:
         try:
             while (connection := endpoint.listener.accept_now()) is not None:
-                self._greet(endpoint.session(connection, patient=True))
+                if not self._guests.door.is_shut(connection.peer):
+                    self._greet(endpoint.session(connection, patient=True))
+                    continue
+                connection.close()
+                if rest := self._guests.door.rest():
+                    self._resting[descriptor] = time.monotonic() + rest
+                    return
         except transport.Disconnected:
             self._watched.pop(descriptor, None)
             return
         except transport.TransportError as error:
             note("accept_failed", binding=str(endpoint.binding), reason=str(error))
-            time.sleep(PAUSE)
+            self._resting[descriptor] = time.monotonic() + PAUSE
+            return
+        self._rearm(descriptor)
+
+    def _rearm(self, descriptor: int) -> None:
         try:
             self._epoll.modify(descriptor, self._armed)
         except OSError:  # the listener was closed meanwhile
             self._watched.pop(descriptor, None)
+
+    def _end_rests(self) -> None:
+        now = time.monotonic()
+        for descriptor, until in [*self._resting.items()]:
+            if until <= now and self._resting.pop(descriptor, None) is not None:
+                self._rearm(descriptor)
 
     def _greet(self, session: Session) -> None:
         if not self._guests.admit(session):
