@@ -75,7 +75,7 @@ class Guests:
 
     def begin_one_way(self, session: Session) -> bool:
         """Count in a call without an answer, unless too many of its user run."""
-        user = _user(session)
+        user = user_of(session.caller)
         if self._one_way[user] >= self._limits.max_one_way:
             if not session.traffic.dropped:
                 self._note(session, f"{user} sends more than is served", "max_one_way", self._limits.max_one_way)
@@ -85,7 +85,7 @@ class Guests:
 
     def end_one_way(self, session: Session) -> None:
         """Count it out."""
-        user = _user(session)
+        user = user_of(session.caller)
         self._one_way[user] -= 1
         if not self._one_way[user]:
             del self._one_way[user]
