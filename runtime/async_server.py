@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from ..transports import activation
 from ..transports import errors as transport
 from . import dispatch
 from .binding import StringBinding
@@ -24,6 +25,7 @@ from .pipes.feed import Feed
 from .pipes.piping import AsyncPipeStream, Part
 from .serving.face import Serving
 from .serving.guests import PAUSE
+from .serving.loop_watch import LoopWatch
 from .serving.room import Room, fulfil
 from .serving.signals import told_of_term
 from .serving.workers import Control
@@ -122,6 +124,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         self._alone = asyncio.Event()
         """Set when the last client has gone."""
         self._stopping: asyncio.Task[None] | None = None
+        self._watch: LoopWatch | None = None
 
     async def listen(self, binding: str, *, security: str | None = None) -> StringBinding:
         """Listen on an endpoint; what clients connect to. It is served from now on, by workers from `start` on."""
@@ -142,6 +145,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 await asyncio.to_thread(self._announce)
 
     def _serve_endpoint(self, endpoint: Endpoint) -> None:
+        self._watch = self._watch or LoopWatch()
         asyncio.get_running_loop().add_reader(endpoint.listener.fileno(), self._accept, endpoint)
 
     def _stop_by_worker(self) -> None:
@@ -160,12 +164,17 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         await self.stop(control.grace())
 
     async def serve_forever(self) -> None:
-        """Serve until `stop` is called, SIGTERM comes, or the task is cancelled, as SIGINT does it."""
+        """Serve until `stop` is called, SIGTERM comes, or the task is cancelled, as SIGINT does it. systemd is told."""
         with told_of_term(asyncio.get_running_loop(), self.stop_soon):
             try:
                 await self.start()
-                await self._stopped.wait()
+                activation.notify("READY=1")
+                while not self._stopped.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._stopped.wait(), activation.watchdog())
+                    activation.notify("WATCHDOG=1")
             finally:
+                activation.notify("STOPPING=1")
                 await self.stop()
 
     async def stop(self, grace: float = 5.0) -> None:
@@ -191,6 +200,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         for session in list(self._sessions):
             self._end(session)
         self._eager.close()
+        if self._watch is not None:
+            self._watch.close()
         if self._workers is not None:
             await asyncio.to_thread(self._workers.join)
 

@@ -7,10 +7,11 @@ transports there are, and what their addresses look like, is known here and nowh
 from __future__ import annotations
 
 import os
+import socket
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ..transports import alpc, memory, namespace, pipe, security, tcp
+from ..transports import activation, alpc, memory, namespace, pipe, security, tcp
 from ..transports import errors as transport
 from ..transports.seam import Connection, Listener
 from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding, pipe_name
@@ -166,14 +167,18 @@ class Endpoint:
 
 
 def _listen(binding: StringBinding, descriptor: str | None, limits: Limits) -> Any:
-    if not binding.endpoint:
+    name = binding.options.get("fd")
+    if not binding.endpoint and (name is None or binding.protocol != NCACN_IP_TCP):
         raise ListenError(f"{binding}: a server needs an endpoint, as in {binding.protocol}:[name]")
-    if binding.protocol == NCALRPC:
-        return alpc.listen(binding.endpoint, security=descriptor)
-    if binding.protocol == NCACN_NP:
-        return pipe.listen(pipe_name(binding.endpoint), security=descriptor)
+    if binding.protocol in (NCALRPC, NCACN_NP):
+        adopted = None if name is None else activation.take(name, socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if binding.protocol == NCALRPC:
+            return alpc.listen(binding.endpoint, security=descriptor, adopted=adopted)
+        return pipe.listen(pipe_name(binding.endpoint), security=descriptor, adopted=adopted)
     if descriptor is not None:
         raise ListenError(f"{binding}: {binding.protocol} has no security descriptor")
+    if binding.protocol == NCACN_IP_TCP and name is not None:
+        return tcp.adopt(activation.take(name, 0, socket.SOCK_STREAM), limits.keepalive)
     if binding.protocol == NCACN_IP_TCP:
         return tcp.listen((binding.address or LOOPBACK, int(binding.endpoint)), limits.keepalive)
     assert binding.protocol == MEMORY
@@ -182,6 +187,6 @@ def _listen(binding: StringBinding, descriptor: str | None, limits: Limits) -> A
 
 def _actual(asked: StringBinding, listener: Listener) -> StringBinding:
     if asked.protocol != NCACN_IP_TCP:
-        return asked
+        return StringBinding(asked.protocol, asked.address, asked.endpoint)
     host, port = tcp.parse_address(listener.address)
     return StringBinding(asked.protocol, asked.address or host, str(port))

@@ -45,6 +45,7 @@ EVENTS: Final = {
     "malformed": _event("server", logging.WARNING, "{peer} broke the protocol: {reason}", "offset"),
     "limit": _event("server", logging.WARNING, "{peer}: {reason}: {limit} is {value}"),
     "broken": _event("server", logging.ERROR, "{peer}: serving the connection failed"),
+    "blocked": _event("server", logging.WARNING, "the loop has served nobody for {seconds} s: it is at {place}"),
     "worker_died": _event("server", logging.WARNING, "worker {pid} ended with status {status}; another in {seconds} s"),
     "no_worker": _event("server", logging.ERROR, "no worker: {reason}; another try in {seconds} s"),
     "refused": _event("server", logging.INFO, "{peer} asked for {interface}, which is not served here", "binding"),

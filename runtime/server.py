@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from ..transports import activation
 from .binding import StringBinding
 from .journal import note
 from .serving.connection_threads import ConnectionThreads
@@ -22,6 +23,9 @@ from .session import Session
 
 if TYPE_CHECKING:
     from .intercept import Interceptor  # noqa: F401 - in a string
+
+IDLE: Final = 3600.0
+"""Seconds to wait where nobody waits for signs of life."""
 
 
 class Server(Serving["Interceptor"]):
@@ -74,15 +78,17 @@ class Server(Serving["Interceptor"]):
         self.stop(control.grace())
 
     def serve_forever(self) -> None:
-        """Serve until `stop` is called from elsewhere, or SIGINT or SIGTERM interrupts the program."""
+        """Serve until `stop` is called from elsewhere, or SIGINT or SIGTERM interrupts the program. systemd is told."""
         with interrupted_by_term():
             try:
                 self.start()
-                while not self._stopping.wait(3600):
-                    continue
+                activation.notify("READY=1")
+                while not self._stopping.wait(activation.watchdog() or IDLE):
+                    activation.notify("WATCHDOG=1")
             except KeyboardInterrupt:
                 note("interrupted")
             finally:
+                activation.notify("STOPPING=1")
                 self.stop()
 
     def stop(self, grace: float = 5.0) -> None:

@@ -18,7 +18,8 @@ import stat
 from typing import Final
 
 from . import unix
-from .errors import AccessDenied, NameCollision, from_os_error
+from .errors import AccessDenied, NameCollision, NameInvalid, from_os_error
+from .sockets import Acceptor
 
 _MAX_ATTEMPTS: Final = 100
 """Times a lock file may vanish while we open it before we give up."""
@@ -50,6 +51,30 @@ class Claim:
             listening.close()
             raise
         return listening
+
+    def acceptor(self, mode: int, backlog: int, adopted: socket.socket | None) -> Acceptor:
+        """What accepts clients under the name: a new socket, or `adopted`. Gives the name back when it raises."""
+        try:
+            if adopted is None:
+                return Acceptor(self.listen(mode, backlog))
+            self.adopt(adopted)
+        except BaseException:
+            self.close()
+            raise
+        acceptor = Acceptor(adopted)
+        acceptor.inherit()
+        return acceptor
+
+    def adopt(self, listening: socket.socket) -> None:
+        """Takes a socket that somebody made for us; it stays theirs. NameInvalid unless it stands under the name."""
+        path = listening.getsockname()
+        expected = f"{os.readlink(f'/proc/self/fd/{self._directory}')}/{self._socket_name}"
+        try:
+            found = os.stat(path, follow_symlinks=False)
+        except (OSError, ValueError):  # no path at all: an abstract name, or none
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != _inode_at(self._directory, self._socket_name):
+            raise NameInvalid(f"clients of {self.name} look at {expected}, and the inherited socket is at {path!r}")
 
     def close(self) -> None:
         """Gives the name back."""

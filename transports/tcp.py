@@ -152,6 +152,13 @@ class TcpConnection:
                 raise
 
 
+def adopt(listening: socket.socket, keepalive: float = KEEPALIVE) -> TcpListener:
+    """A listener of a socket that somebody made for us, and keeps."""
+    listener = TcpListener(listening, keepalive)
+    listener.inherit()
+    return listener
+
+
 class TcpListener:
     """A listening port; keeps `seam.Listener`."""
 

@@ -76,9 +76,14 @@ def create_port(
     return ConnectionPort(name, security, attributes)
 
 
-def listen(address: str, *, security: str | security.SecurityDescriptor | None = None) -> ConnectionPort:
-    """`create_port`, by the name every transport has for it."""
-    return ConnectionPort(address, security, DEFAULT_ATTRIBUTES)
+def listen(
+    address: str,
+    *,
+    security: str | security.SecurityDescriptor | None = None,
+    adopted: socket.socket | None = None,
+) -> ConnectionPort:
+    """`create_port`, by the name every transport has for it. adopted: a socket that somebody made for us, and keeps."""
+    return ConnectionPort(address, security, DEFAULT_ATTRIBUTES, adopted)
 
 
 def connect(
@@ -187,18 +192,18 @@ class ConnectionPort:
     """The named port of a server; keeps `seam.Listener`. Threads may accept at the same time."""
 
     def __init__(
-        self, name: str, protection: str | security.SecurityDescriptor | None, attributes: PortAttributes
+        self,
+        name: str,
+        protection: str | security.SecurityDescriptor | None,
+        attributes: PortAttributes,
+        adopted: socket.socket | None = None,
     ) -> None:
         self.attributes = attributes
         self._security = security.descriptor_of(protection)
         self._claim: Claim = namespace.current(DIRECTORY).claim(name)
-        try:
-            listening = self._claim.listen(security.socket_mode(self._security), attributes.backlog)
-        except BaseException:
-            self._claim.close()
-            raise
+        mode = security.socket_mode(self._security)
+        self._acceptor: Acceptor = self._claim.acceptor(mode, attributes.backlog, adopted)
         self.address = name
-        self._acceptor = Acceptor(listening)
         self._closed = False
         self._begin()
         forking.watch(self)

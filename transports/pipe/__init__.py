@@ -53,12 +53,18 @@ def connect(
     return unix.PacketConnection(connected, peer, MAX_MESSAGE)
 
 
-def listen(address: str, *, security: str | security.SecurityDescriptor | None = None) -> PipeListener:
+def listen(
+    address: str,
+    *,
+    security: str | security.SecurityDescriptor | None = None,
+    adopted: socket.socket | None = None,
+) -> PipeListener:
     """Creates a pipe. `security` is SDDL; None admits our own user and root.
 
-    Raises NameCollision, NameInvalid, AccessDenied, SddlError.
+    adopted: a socket that somebody made for us under the name, and keeps. Raises NameCollision, NameInvalid,
+    AccessDenied, SddlError.
     """
-    return PipeListener(pipe_name(address), security)
+    return PipeListener(pipe_name(address), security, adopted)
 
 
 def list_pipes() -> list[str]:
@@ -69,15 +75,13 @@ def list_pipes() -> list[str]:
 class PipeListener:
     """A pipe's server; keeps `seam.Listener`. Clients without the right to read and write are dropped."""
 
-    def __init__(self, name: str, protection: str | security.SecurityDescriptor | None) -> None:
+    def __init__(
+        self, name: str, protection: str | security.SecurityDescriptor | None, adopted: socket.socket | None = None
+    ) -> None:
         self._security = security.descriptor_of(protection)
         self._claim: Claim = namespace.current(DIRECTORY).claim(name)
-        try:
-            listening = self._claim.listen(security.socket_mode(self._security), BACKLOG)
-        except BaseException:
-            self._claim.close()
-            raise
-        self._acceptor = Acceptor(listening)
+        mode = security.socket_mode(self._security)
+        self._acceptor: Acceptor = self._claim.acceptor(mode, BACKLOG, adopted)
         self.address = name
         forking.watch(self)
 
