@@ -20,6 +20,7 @@ from lrpc.runtime.status import (
     ArgumentError,
     BadStubData,
     BindRefused,
+    CallbackRefused,
     CallCancelled,
     ConnectionLost,
     ContextMismatch,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from lrpc.runtime.authentication.security import Impersonation, Security
     from lrpc.runtime.binding import StringBinding
     from lrpc.runtime.call import Caller, Limits, call_cancelled, caller, deadline
+    from lrpc.runtime.callbacks.line import callback
     from lrpc.runtime.connect import ConnectionInfo, connect
     from lrpc.runtime.extended import Component, Disclosure, ErrorRecord
     from lrpc.runtime.intercept import AsyncInterceptor, AsyncProceed, Interceptor, Invocation, Proceed
@@ -74,6 +76,7 @@ __all__ = [
     "BadStubData",
     "BindRefused",
     "CallCancelled",
+    "CallbackRefused",
     "Caller",
     "Component",
     "ConnectionInfo",
@@ -111,6 +114,7 @@ __all__ = [
     "StringBinding",
     "UnknownInterface",
     "call_cancelled",
+    "callback",
     "caller",
     "connect",
     "deadline",
@@ -130,6 +134,7 @@ _LATER: Final = {
     **dict.fromkeys(("Component", "Disclosure", "ErrorRecord"), "runtime.extended"),
     **dict.fromkeys(("deserialize", "serialize"), "runtime.serialization"),
     **dict.fromkeys(("Impersonation", "Security"), "runtime.authentication.security"),
+    "callback": "runtime.callbacks.line",
     "AsyncServer": "runtime.async_server",
     "AuthLevel": "runtime.ncacn.security",
     "Authenticator": "runtime.authentication.authenticator",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Final
 
@@ -42,6 +43,7 @@ class AsyncioChannel:
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self._sending = asyncio.Lock()
         self._room = asyncio.Semaphore(MAX_CALLS if wire.multiplex else 1)
+        self._places: AbstractAsyncContextManager[object] = self._room
         self._rest: asyncio.Task[None] | None = None
         """Sends what is left of a message; nothing may be sent between."""
         self._unheard: list[int] = []
@@ -60,7 +62,7 @@ class AsyncioChannel:
         """Send a request and wait for its response; the server is asked to end the call of a cancelled caller."""
         future: asyncio.Future[Outcome] | None = None
         try:
-            async with asyncio.timeout(remaining(self._timeout)), self._room:
+            async with asyncio.timeout(remaining(self._timeout)), self._places:
                 key, future = await self._send(opnum, parts)
                 return settled(await (self._last_word(key, future) if self._cancel_timeout else future))
         except TimeoutError as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
@@ -15,11 +16,13 @@ from ..transports import errors as transport
 from . import dispatch
 from .binding import StringBinding
 from .call import Caller, set_caller
+from .callbacks.line import AsyncLine, held
 from .dispatch import Method
 from .eager import Eager
 from .ended import note_end, paused, too_slow
 from .endpoints import Endpoint
 from .journal import note
+from .lrpc_session import LrpcSession
 from .pipes import piped_method
 from .pipes.feed import Feed
 from .pipes.piping import AsyncPipeStream, Part
@@ -341,7 +344,10 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         client.one_way += call.one_way
         running = _Running(one_way=call.one_way)
         context = client.context if call.caller is None else client.calling(call.caller)
-        task = self._eager.run(self._run(session, client, call, running), context)
+        line = self._line(session, client, call)
+        if line is not None and call.caller is None:
+            context = context.copy()  # where a line is, no other call looks
+        task = self._eager.run(self._run(session, client, call, running, line), context)
         if task is not None:
             client.calls[call.key] = running
             self._tasks.add(task)
@@ -353,14 +359,41 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         if pending and not client.over and client.running - client.one_way < self.limits.max_calls:
             self._begin(session, client, pending.popleft())
 
-    async def _run(self, session: Session, client: _Client, call: Call, running: _Running) -> None:
+    def _line(self, session: Session, client: _Client, call: Call) -> AsyncLine | None:
+        """What a method calls its client back through; None without callbacks, or where they are not carried."""
+        callbacks = call.method.callbacks if isinstance(call.method, Method) else None
+        if callbacks is None or call.feed is not None or not isinstance(session, LrpcSession) or call.message is None:
+            return None
+        sent = partial(self._calling_back, session, client)
+        return AsyncLine(session, call.message.message_id, call.encoding, callbacks, sent)
+
+    @asynccontextmanager
+    async def _calling_back(self, session: Session, client: _Client, sending: Iterator[bool]) -> AsyncGenerator[None]:
+        """Send a callback. A call that awaits the answer takes no place: the connection has to be read."""
+        async with client.sending:
+            room = Room(session)
+            for moved in sending:
+                await room.wait(SEND_TIMEOUT, moved=moved)
+        client.running -= 1
+        self._begin_next(session, client)
+        self._resume(session, client)
+        try:
+            yield
+        finally:
+            client.running += 1
+
+    async def _run(
+        self, session: Session, client: _Client, call: Call, running: _Running, line: AsyncLine | None
+    ) -> None:
         try:
             if session not in self._sessions:  # it ended before the call began
                 return
             if call.feed is not None:
                 await self._serve_piped(session, client, call, call.feed)
                 return
-            await self._send(session, client, call, await running.answer(session, call))
+            with nullcontext() if line is None else held(line):
+                answer = await running.answer(session, call)
+            await self._send(session, client, call, answer)
         except Exception as end:  # whatever it is, it ends this connection alone
             note_end(session.caller, end)
             client.over = True

@@ -37,7 +37,7 @@ MAX_LAST: Final = 1024
 """Messages that are looked through for the answer to a call that could not be sent to its end."""
 
 
-class _Slot:
+class Slot:
     """A call's outcome, and a thread that waits for it, or for its turn to read."""
 
     __slots__ = ("outcome", "wake")
@@ -65,7 +65,7 @@ class BlockingChannel:
             self.call = self._singly  # type: ignore[method-assign]
         self._sending = wire.sending
         self._reading = threading.Lock()
-        self._waiting: dict[int, _Slot] = {}
+        self._waiting: dict[int, Slot] = {}
         self._unheard: deque[Callable[[], None]] = deque()
         """What is to be said of calls that were given up while another one was sent."""
         self._broken: RpcError | None = None
@@ -126,7 +126,7 @@ class BlockingChannel:
         if self._broken is not None:
             raise self._over()
         message = self._wire.compose(opnum, parts, maybe=True)
-        self._transmit(message, _Slot(), until - time.monotonic(), reading=False)
+        self._transmit(message, Slot(), until - time.monotonic(), reading=False)
 
     def _singly(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """A call to a server that takes one at a time."""
@@ -202,7 +202,7 @@ class BlockingChannel:
 
     def _alone(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Outcome:
         """A call with both turns in hand; that to send is given back."""
-        slot = _Slot()
+        slot = Slot()
         try:
             if self._wire.rested():
                 self._look()
@@ -226,7 +226,7 @@ class BlockingChannel:
 
     def _together(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Reply:
         """A call while other threads have theirs."""
-        until, slot, key = time.monotonic() + timeout, _Slot(), 0
+        until, slot, key = time.monotonic() + timeout, Slot(), 0
         self._refuse_owner()
         if not self._sending.acquire(timeout=timeout):
             raise DeadlineExceeded("another call was still being sent", ran=Ran.NO)
@@ -246,19 +246,10 @@ class BlockingChannel:
             self._sent()
         return settled(self._follow(key, slot, until))
 
-    def _follow(self, key: int, slot: _Slot, until: float) -> Outcome:
+    def _follow(self, key: int, slot: Slot, until: float) -> Outcome:
         """Wait for the outcome or for the turn to read."""
         try:
-            while slot.outcome is None:
-                left = max(until - time.monotonic(), 0.001)
-                if self._reading.acquire(False):
-                    try:
-                        return slot.outcome or self._read(key, slot, left, [])
-                    finally:
-                        self._reading.release()
-                elif not slot.wake.acquire(timeout=left) and slot.outcome is None:
-                    raise self._late(key, slot, reading=False)
-            return slot.outcome
+            return self._outcome(key, slot, until)
         except KeyboardInterrupt:
             self._abandon(key)
             raise
@@ -268,7 +259,19 @@ class BlockingChannel:
             if self._waiting:
                 self._promote()
 
-    def _read(self, key: int, slot: _Slot | None, timeout: float, arrived: list[Arrival]) -> Outcome:
+    def _outcome(self, key: int, slot: Slot, until: float) -> Outcome:
+        while slot.outcome is None:
+            left = max(until - time.monotonic(), 0.001)
+            if self._reading.acquire(False):
+                try:
+                    return slot.outcome or self._read(key, slot, left, [])
+                finally:
+                    self._reading.release()
+            elif not slot.wake.acquire(timeout=left) and slot.outcome is None:
+                raise self._late(key, slot, reading=False)
+        return slot.outcome
+
+    def _read(self, key: int, slot: Slot | None, timeout: float, arrived: list[Arrival]) -> Outcome:
         """With the reading lock held: read until the outcome of `key` is there, and hand to others what is theirs."""
         until, left = time.monotonic() + timeout, timeout  # unchanged at first: a wait of another length is a call
         try:
@@ -290,7 +293,7 @@ class BlockingChannel:
             self._break(error)
             raise
 
-    def _late(self, key: int, slot: _Slot | None, *, reading: bool = True) -> DeadlineExceeded:
+    def _late(self, key: int, slot: Slot | None, *, reading: bool = True) -> DeadlineExceeded:
         """No answer in time: the server is asked to end the call, and what it then says tells whether it ran."""
         outcome: Outcome | None = None
         cancelled = self._cancel_timeout > 0 and self._tell(self._wire.cancel, key)
@@ -303,7 +306,7 @@ class BlockingChannel:
             self._abandon(key, cancelled=cancelled)
         return late(outcome)
 
-    def _last_word(self, key: int, slot: _Slot | None) -> Outcome | None:
+    def _last_word(self, key: int, slot: Slot | None) -> Outcome | None:
         until = time.monotonic() + self._cancel_timeout
         try:
             while (left := until - time.monotonic()) > 0 and (slot is None or slot.outcome is None):
@@ -328,19 +331,19 @@ class BlockingChannel:
         slot = self._waiting.pop(key, None)
         if slot is not None:
             slot.outcome = outcome
-            _wake(slot)
+            wake(slot)
         else:
             dropped(outcome)
 
     def _promote(self) -> None:
         """Wake one that waits, to read in its turn."""
         for slot in list(self._waiting.values()):
-            _wake(slot)
+            wake(slot)
             return
 
     # Sending
 
-    def _transmit(self, message: Message, slot: _Slot, timeout: float, *, reading: bool) -> float:
+    def _transmit(self, message: Message, slot: Slot, timeout: float, *, reading: bool) -> float:
         """With the turn to send, and perhaps (`reading`) that to read: send a call. The seconds that are left for it.
 
         Whoever has no room takes what has come meanwhile. The outcome of this very call, a fault perhaps, goes to
@@ -387,7 +390,7 @@ class BlockingChannel:
         events = (select.POLLIN if turn else 0) | (0 if lied else select.POLLOUT)
         return bool(ready(self._wire.fileno(), events, min(left, FALSE_ROOM if lied else GLANCE)) & select.POLLOUT)
 
-    def _take(self, key: int, slot: _Slot, gone: int) -> bool:
+    def _take(self, key: int, slot: Slot, gone: int) -> bool:
         """With the turn to read: hand out what has come, if anything has."""
         try:
             arrivals = self._wire.receive_now()
@@ -402,7 +405,7 @@ class BlockingChannel:
                 self._deliver(arrived, outcome)
         return arrivals is not None
 
-    def _search(self, key: int, slot: _Slot) -> None:
+    def _search(self, key: int, slot: Slot) -> None:
         """The server is gone: it may have said before why it would not take the call."""
         try:
             for _ in range(MAX_LAST):
@@ -476,7 +479,8 @@ def _ran(gone: int) -> Ran:
     return Ran.UNKNOWN if gone else Ran.NO
 
 
-def _wake(slot: _Slot) -> None:
+def wake(slot: Slot) -> None:
+    """Let a thread look whether there is something for it."""
     if slot.wake.locked():
         try:
             slot.wake.release()

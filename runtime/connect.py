@@ -19,10 +19,11 @@ from .channel import BlockingChannel
 from .endpoints import capture_of, open_wire
 from .journal import note
 from .locate import candidates
+from .lrpc_wire import LrpcWire
 from .ndr.strictness import DEFAULT, Strictness
 from .policy import Policy
 from .recovery import Recovery
-from .status import DeadlineExceeded, Ran, RpcError, ServerUnavailable
+from .status import CallbackRefused, DeadlineExceeded, Ran, RpcError, ServerUnavailable
 from .stub import AsyncClient, Client, Interface
 from .wire import Wire
 
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     import os
     from types import TracebackType
 
+    from .async_channel import AsyncioChannel
     from .authentication.security import Security
+    from .callbacks.served import Served
     from .intercept import AsyncInterceptor, Interceptor
 
 C = TypeVar("C", bound=Client)
@@ -69,6 +72,7 @@ def connect(
     policy: Policy = ...,
     association: int = ...,
     security: Security | None = ...,
+    callbacks: object | None = ...,
 ) -> C: ...
 @overload
 def connect(
@@ -84,6 +88,7 @@ def connect(
     policy: Policy = ...,
     association: int = ...,
     security: Security | None = ...,
+    callbacks: object | None = ...,
 ) -> Connecting[A]: ...
 def connect(
     client: type[C] | type[A],
@@ -98,6 +103,7 @@ def connect(
     policy: Policy = Policy(),  # noqa: B008 -- frozen
     association: int = 0,
     security: Security | None = None,
+    callbacks: object | None = None,
 ) -> C | Connecting[A]:
     r"""A client for the server at `target`.
 
@@ -109,25 +115,47 @@ def connect(
     responses pass, and what is overlooked. policy: what is done when a call goes wrong (docs/calls.md).
     association: `connection.association` of another client of the same endpoint: context handles are good in both.
     security: how the client proves to a server of the network who it is, and how calls are protected; words of the
-    string binding (`sign`, `seal`, `ntlm`) say it too, and count before it (docs/security.md).
+    string binding (`sign`, `seal`, `ntlm`) say it too, and count before it (docs/security.md). callbacks: the object
+    that the server calls back (docs/callbacks.md).
 
-    Raises InvalidBinding, ServerUnavailable, AccessDenied, BindRefused, DeadlineExceeded; TypeError for the client
-    of an interface of objects; OSError for a file that cannot be had; MissingPackage.
+    Raises InvalidBinding, ServerUnavailable, AccessDenied, BindRefused, DeadlineExceeded; CallbackRefused for callbacks
+    where the server is not reached by ncalrpc; TypeError for the client of an interface of objects, and for an object
+    that has not its callbacks; OSError for a file that cannot be had; MissingPackage.
     """
     client.interface.require_calls()
     bounds = limits or Limits()
+    served = None if callbacks is None else _served(client, callbacks, bounds)
     if issubclass(client, AsyncClient):
         return Connecting(
-            client, target, timeout, object, bounds, capture, interceptors, strictness, policy, association, security
-        )
+            client, target, timeout, object, bounds, capture, interceptors, strictness, policy, association, security,
+            served,
+        )  # fmt: skip
     reaching = partial(reach, client.interface, target, timeout, object, bounds, capture, association, security)
 
     def channel(wire: Wire) -> BlockingChannel:
-        return BlockingChannel(wire, timeout, policy.cancel_timeout)
+        if served is None:
+            return BlockingChannel(wire, timeout, policy.cancel_timeout)
+        from .callbacks.channel import CallbackChannel
+
+        return CallbackChannel(_carrier(wire), served, timeout, policy.cancel_timeout)
 
     recovery = Recovery(policy, timeout, reaching, channel)
     opened, info = recovery.take(*reaching()), recovery.connection
     return _intercepted(client(opened, info, strictness, recovery), interceptors, timeout)
+
+
+def _served(client: type[Client] | type[AsyncClient], callbacks: object, limits: Limits) -> Served:
+    from .callbacks.served import Served  # few clients are called back
+
+    return Served(client.interface, callbacks, limits, asynchronous=issubclass(client, AsyncClient))
+
+
+def _carrier(wire: Wire) -> LrpcWire:
+    """The wire, if it carries callbacks; CallbackRefused otherwise."""
+    if isinstance(wire, LrpcWire):
+        return wire
+    wire.close()
+    raise CallbackRefused(message="only ncalrpc carries callbacks", ran=Ran.NO)
 
 
 class Connecting(Generic[A]):
@@ -146,11 +174,13 @@ class Connecting(Generic[A]):
         policy: Policy,
         association: int,
         security: Security | None,
+        served: Served | None,
     ) -> None:
         self._client = client
         self._interceptors = interceptors
         self._strictness = strictness
         self._policy = policy
+        self._served = served
         self._reach = partial(reach, client.interface, target, timeout, object, limits, capture, association, security)
         self._timeout = timeout
         self._connected: A | None = None
@@ -173,7 +203,12 @@ class Connecting(Generic[A]):
         from .async_recovery import AsyncRecovery, in_thread
 
         def channel(wire: Wire) -> AsyncioChannel:
-            return AsyncioChannel(wire, self._timeout, self._policy.cancel_timeout)
+            cancel_timeout = self._policy.cancel_timeout
+            if self._served is None:
+                return AsyncioChannel(wire, self._timeout, cancel_timeout)
+            from .callbacks.async_channel import AsyncCallbackChannel
+
+            return AsyncCallbackChannel(_carrier(wire), self._served, self._timeout, cancel_timeout)
 
         recovery = AsyncRecovery(self._policy, self._timeout, self._reach, channel)
         opened, info = recovery.take(*await in_thread(self._reach)), recovery.connection

@@ -67,6 +67,8 @@ class Method(NamedTuple):
     """Who may call it."""
     quota: Quota | None = None
     """What its calls may cost."""
+    callbacks: Interface | None = None
+    """What it may call its client by, where that is carried."""
 
 
 class Registration(NamedTuple):
@@ -133,6 +135,7 @@ class Registry:
                     operation.piped,
                     kept,
                     bounded,
+                    interface.callbacks,
                 )
                 for operation in interface.operations
             }
@@ -228,6 +231,8 @@ def _served(method: Method, stub: Octets, encoding: Encoding, contexts: ContextT
     given = _decoded(method, stub, encoding)
     try:
         result = invoke(method, given, contexts)
+    except KeyboardInterrupt:  # of the program, which is to end
+        raise
     except BaseException as error:
         return failed(method, given, error, ANSWERED_IN[encoding], contexts)
     return answered(method, given, result, ANSWERED_IN[encoding], contexts)
@@ -249,6 +254,8 @@ def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callab
             return refused(operation, request.explained_stub(stub, (), failure))
         try:
             result = function(*given)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:
             return _failure(method, given, error, contexts)
         try:
@@ -411,7 +418,7 @@ def failed(
         if error.result is None:
             return _alone(method, given, error, encoding)
         return _encoded(method, given, (*_beside(method, given, error.result, contexts), error.code), encoding)
-    if isinstance(error, Fault):
+    if isinstance(error, Fault) and not error.received:
         raise error
     raise fault_of(operation, error) from error
 
@@ -419,7 +426,9 @@ def failed(
 def fault_of(operation: Operation[Any], error: BaseException) -> Fault:
     """What a method's error is to a client, where it is not told by a status."""
     if isinstance(error, Fault):
-        return error
+        if not error.received:
+            return error
+        return type(error)(error.status, error.args[0], ran=Ran.YES, extended=error.extended)
     if isinstance(error, StatusError):
         return Fault(error.code, str(error), ran=Ran.YES, extended=error.extended)
     note("failed", operation=operation.name, peer=peer(), failure=error)
@@ -461,15 +470,16 @@ def blanks(operation: Operation[Any], given: Values) -> Values:
     return tuple(siblings[found.name] if found.inward else made[found.name] for found in operation.outward)
 
 
-def check_face(implementation: object, *, asynchronous: bool) -> None:
+def check_face(implementation: object, *interfaces: Interface, asynchronous: bool) -> None:
     """TypeError when an object's methods are not of the face that the server has."""
-    for interface in interfaces_of(implementation):
+    for interface in interfaces or interfaces_of(implementation):
         for operation in interface.operations:
             function = getattr(implementation, operation.method)
             if not _is_of_face(function, asynchronous=asynchronous, alone=operation.pipe_alone):
-                face, server = ("async def", "AsyncServer") if asynchronous else ("plain def", "Server")
+                face = ("async def", "AsyncServer") if asynchronous else ("plain def", "Server")
+                server = "an asyncio client" if interface.calls_back and asynchronous else face[1]
                 name = f"{type(implementation).__name__}.{operation.method}"
-                raise TypeError(f"{server} takes methods that are {face}; {name} is not")
+                raise TypeError(f"{server} takes methods that are {face[0]}; {name} is not")
 
 
 def _is_of_face(function: Any, *, asynchronous: bool, alone: bool) -> bool:

@@ -6,13 +6,17 @@ The other sessions, and what they have in common: `session.py`. The client's sid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from functools import partial
 from uuid import UUID, uuid4
 
 from ..transports import alpc
 from ..transports import errors as transport
 from . import dispatch, ncalrpc, plain
 from .call import Limits, Traffic
-from .cancelling import Cancelling
+from .callbacks.line import Backs, Line, held
+from .callbacks.served import MAX_DEPTH
+from .cancelling import GIVEN_UP, Cancelling
 from .contexts import ContextTable
 from .dispatch import Method, Registry
 from .ended import Ended, Malformed
@@ -30,9 +34,12 @@ from .status import (
     RPC_S_SERVER_TOO_BUSY,
     RPC_S_UNKNOWN_IF,
     RPC_X_BAD_STUB_DATA,
+    CallCancelled,
     Fault,
     Ran,
     RpcError,
+    ServerTooBusy,
+    fault,
 )
 from .stub import Octets
 
@@ -50,6 +57,9 @@ class LrpcSession:
         self._piped = PipedCalls(self, limits, message_mode=True)
         self._pending = self._piped.pending
         self.cancelling = Cancelling(self, self._pending, limits.max_calls)
+        self.backs = Backs()
+        self._depth = 0
+        """Callbacks, one within the other, in the middle of which what comes is served."""
         self._unwanted = 0
         """Octets of requests with pipes that came when their calls were over."""
         self._patient = patient
@@ -107,8 +117,11 @@ class LrpcSession:
         self.cancelling.now = call.key
         if call.feed is not None:
             self._piped.serve(call, call.feed)
-        else:
-            self.answer(call, dispatch.answer(call.method, call.stub, call.encoding, self.contexts))
+            return
+        line = self.line(call)
+        with nullcontext() if line is None and not self._depth else held(line):
+            answer = dispatch.answer(call.method, call.stub, call.encoding, self.contexts)
+        self.answer(call, answer)
 
     def _plain_reply(self, frame: bytes) -> bytes | None:
         """Serve a plain call: the frame of its reply, empty when that was not plain and is on its way already.
@@ -130,7 +143,7 @@ class LrpcSession:
         if type(answer) is list and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE and not self._pending:
             traffic.packets_out += 1
             return plain.response(self._port.client_id, message_id, call_id, answer[0])
-        self._reply(message_id, *self._composed(call_id, answer))
+        self._send(message_id, *self._composed(call_id, answer))
         return b""
 
     def _runner(self, binding_id: int, opnum: int) -> Callable[[Octets], Answer] | None:
@@ -140,6 +153,7 @@ class LrpcSession:
             binding is None
             or not isinstance(method, Method)
             or method.piped
+            or method.callbacks is not None
             or self._limits.max_local_request < ncalrpc.INLINE
         ):
             return None
@@ -171,6 +185,7 @@ class LrpcSession:
             return self._calls_in(message)
         except Ended as end:
             self._piped.lose(end)
+            self.backs.lose(end)
             raise
 
     def _calls_in(self, message: alpc.PortMessage) -> list[Call]:
@@ -191,9 +206,11 @@ class LrpcSession:
         elif isinstance(event, ncalrpc.Cancelled):
             self._piped.cancel(event.call_id)
             self.cancelling.give_up(event.call_id, [])
+        elif isinstance(event, ncalrpc.CallbackAnswered | ncalrpc.CallbackFailed):
+            self._answered(message, event)
         elif isinstance(event, ncalrpc.UnboundRequest):
-            fault = Fault(RPC_S_UNKNOWN_IF, ran=Ran.NO)
-            return [Call(event.call_id, 0, fault, b"", Encoding.NDR, message)]
+            unknown = Fault(RPC_S_UNKNOWN_IF, ran=Ran.NO)
+            return [Call(event.call_id, 0, unknown, b"", Encoding.NDR, message)]
         elif event is not None:
             raise Malformed(event.reason)
         return []
@@ -213,7 +230,8 @@ class LrpcSession:
             return Call(event.call_id, 0, method, b"", encoding, message, feed)
         if isinstance(method, Method) and method.piped:
             method = Fault(RPC_X_BAD_STUB_DATA, "a call with pipes has an answer", ran=Ran.NO)
-        return Call(event.call_id, 0, method, event.stub, encoding, message, one_way=one_way)
+        within = event.within
+        return Call(event.call_id, 0, method, event.stub, encoding, message, one_way=one_way, within=within)
 
     def _method(self, interface: ncalrpc.SyntaxId, opnum: int, object: UUID | None) -> Method | Fault:
         method = None if object else self._methods.get((interface, opnum))
@@ -222,11 +240,66 @@ class LrpcSession:
         uuid, *version = interface
         try:
             found = self._registry.find(uuid, (version[0], version[1]), opnum, object, self._endpoint)
-        except Fault as fault:
-            return Fault(_LOCAL.get(fault.status, fault.status), str(fault), ran=Ran.NO)
+        except Fault as error:
+            return Fault(_LOCAL.get(error.status, error.status), str(error), ran=Ran.NO)
         if object is None:  # objects are a client's to name, and so without end
             self._methods[interface, opnum] = found
         return found
+
+    # Callbacks
+
+    def line(self, call: Call) -> Line | None:
+        """What a blocking method calls its client back through, if its interface has callbacks."""
+        if not isinstance(call.method, Method) or call.method.callbacks is None or call.message is None:
+            return None
+        return Line(self, call.message.message_id, call.encoding, call.method.callbacks)
+
+    def serve_within(self, callback_id: int, timeout: float) -> None:
+        """Receive what comes next, and serve a call that is made in the middle of the callback. Others wait."""
+        pending = self._pending
+        try:
+            pending += self.receive(timeout)
+        except transport.TimedOut:
+            return
+        if self.cancelling.now == GIVEN_UP:
+            raise CallCancelled(message="the client gave up the call that it is called back in", ran=Ran.UNKNOWN)
+        own = [call for call in pending if call.within == callback_id]
+        for call in own:
+            pending.remove(call)
+            self._serve_nested(call)
+        while len(pending) > self._limits.max_calls:
+            self.answer(pending.pop(), ServerTooBusy(ran=Ran.NO))
+
+    def _serve_nested(self, call: Call) -> None:
+        if self._depth == MAX_DEPTH:
+            self.answer(call, ServerTooBusy(message=f"more than {MAX_DEPTH} calls within callbacks", ran=Ran.NO))
+            return
+        self._depth += 1
+        outer = self.cancelling.now
+        try:
+            self._serve_call(call)
+        finally:
+            self.cancelling.now = outer
+            self._depth -= 1
+
+    def call_back(self, message_id: int, callback_id: int, opnum: int, parts: Sequence[Octets]) -> None:
+        """Send a callback in the middle of the call whose message is named."""
+        self._send(message_id, *self._called_back(callback_id, opnum, parts), alpc.LPC_REQUEST)
+
+    def calling_back(self, message_id: int, callback_id: int, opnum: int, parts: Sequence[Octets]) -> Iterator[bool]:
+        """The same without waiting; yields whenever there is no room."""
+        return self._sending(message_id, *self._called_back(callback_id, opnum, parts), alpc.LPC_REQUEST)
+
+    def _called_back(self, callback_id: int, opnum: int, parts: Sequence[Octets]) -> tuple[bytes, alpc.View | None]:
+        data, in_view, size = self._association.call_back(callback_id, opnum, parts)
+        return data, None if in_view is None else fill(self._port, in_view, size)
+
+    def _answered(self, message: alpc.PortMessage, event: ncalrpc.CallbackAnswered | ncalrpc.CallbackFailed) -> None:
+        if isinstance(event, ncalrpc.CallbackFailed):
+            self.backs.failed(event.callback_id, fault(event.status, did_not_execute=not event.begun))
+        else:
+            release = None if message.view is None else partial(self._port.release, message)
+            self.backs.replied(event.callback_id, event.stub, release)
 
     # Calls with pipes
 
@@ -311,12 +384,12 @@ class LrpcSession:
         if call.one_way:
             self._port.release(call.message)
             return
-        self._reply(call.message.message_id, *self._composed(call.key, answer))
+        self._send(call.message.message_id, *self._composed(call.key, answer))
 
-    def _reply(self, message_id: int, data: bytes, view: alpc.View | None) -> None:
+    def _send(self, message_id: int, data: bytes, view: alpc.View | None, kind: int = alpc.LPC_REPLY) -> None:
         self.traffic.packets_out += 1
         try:
-            self._port.send_message(data, message_id, alpc.LPC_REPLY, view, SEND_TIMEOUT)
+            self._port.send_message(data, message_id, kind, view, SEND_TIMEOUT)
         except transport.TransportError as error:
             self._discard(view)
             raise Ended(str(error)) from error
@@ -327,10 +400,14 @@ class LrpcSession:
         if call.one_way:
             self._port.release(call.message)
             return
-        data, view = self._composed(call.key, answer)
+        yield from self._sending(call.message.message_id, *self._composed(call.key, answer))
+
+    def _sending(
+        self, message_id: int, data: bytes, view: alpc.View | None, kind: int = alpc.LPC_REPLY
+    ) -> Iterator[bool]:
         self.traffic.packets_out += 1
         try:
-            while not self._port.send_message_now(data, call.message.message_id, alpc.LPC_REPLY, view):
+            while not self._port.send_message_now(data, message_id, kind, view):
                 yield False
         except transport.TransportError as error:
             self._discard(view)
@@ -375,6 +452,7 @@ class LrpcSession:
     def end(self) -> None:
         """Run down what the client left."""
         self._piped.lose("the connection has ended")
+        self.backs.lose("the connection has ended")
         self.close()
         self.contexts.run_down()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Generator, Sequence
+from contextvars import ContextVar
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -15,12 +16,25 @@ from . import ncalrpc, plain
 from .call import Limits
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
-from .status import BindRefused, ConnectionLost, InvalidBinding, ProtocolError, Ran, fault_name
+from .status import (
+    RPC_S_CANNOT_SUPPORT,
+    BindRefused,
+    ConnectionLost,
+    Fault,
+    InvalidBinding,
+    ProtocolError,
+    Ran,
+    fault_name,
+)
 from .stub import Interface, Octets
-from .wire import Arrival, Exchanged, Message, failure, lost
+from .wire import Arrival, Back, Exchanged, Message, failure, lost
 
 PLAIN_SEND: Final = 0.001
 """Seconds that a plain call may wait for room before it is sent the longer way. (Constant: setting it is a call.)"""
+
+
+within: Final[ContextVar[tuple[LrpcWire, int] | None]] = ContextVar("lrpc callback", default=None)
+"""The callback that runs here, and the wire that it came by."""
 
 
 class LrpcWire:
@@ -40,6 +54,8 @@ class LrpcWire:
         self._max_response = limits.max_response
         self._object = object
         self._association = ncalrpc.ClientAssociation()
+        self.called_back = False
+        """Somebody serves callbacks: they are handed on."""
         self._binding_id = 0
 
     def bind(self, interface: Interface, timeout: float, group_id: int = 0) -> None:
@@ -68,7 +84,9 @@ class LrpcWire:
     def compose(self, opnum: int, parts: Sequence[Octets], *, maybe: bool = False) -> Message:
         """A request; one that is large goes into a view of the port's section."""
         key = self._association.next_call_id()
-        data, in_view, size = self._association.request(key, self._binding_id, opnum, parts, self._object)
+        back = within.get()
+        callback_id = back[1] if back is not None and back[0] is self else 0
+        data, in_view, size = self._association.request(key, self._binding_id, opnum, parts, self._object, callback_id)
         return Message(key, (data,), None if in_view is None else fill(self.port, in_view, size), maybe)
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
@@ -95,7 +113,7 @@ class LrpcWire:
 
     def transmitting(self, message: Message) -> Generator[int]:
         """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""
-        kind = alpc.LPC_DATAGRAM if message.maybe else alpc.LPC_REQUEST
+        kind = alpc.LPC_DATAGRAM if message.maybe else message.kind
         try:
             while not self._say():
                 yield 0
@@ -165,8 +183,40 @@ class LrpcWire:
             return []
         if isinstance(event, ncalrpc.FaultReceived):
             return [(key, failure(event))]
+        if isinstance(event, ncalrpc.CallbackRequested):
+            return self._back(key, Back(event.stub, self.encoding, release, event.callback_id, event.opnum))
         reason = event.reason if isinstance(event, ncalrpc.Failed) else f"an answer that was not asked for: {event}"
         raise ProtocolError(reason)
+
+    # Callbacks
+
+    def _back(self, key: int, back: Back) -> list[Arrival]:
+        if self.called_back:
+            return [(key, back)]
+        self.deny(key, back, Fault(RPC_S_CANNOT_SUPPORT, ran=Ran.NO))
+        return []
+
+    def deny(self, key: int, back: Back, why: Fault) -> None:
+        """Fail a callback without waiting for room, of which a server that waits for its answer leaves enough."""
+        message = self.answer(key, back, why)
+        try:
+            sent = self.port.send_message_now(message.pieces[0], key, message.kind)
+        except transport.TransportError as error:
+            raise lost(error) from error
+        if not sent:
+            raise ConnectionLost("the server does not read the answers to its callbacks")
+
+    def answer(self, key: int, back: Back, answer: list[Octets] | Fault) -> Message:
+        """What a callback in the middle of the call `key` is answered with."""
+        if back.release is not None:
+            back.release()
+        if isinstance(answer, Fault):
+            begun = answer.ran is not Ran.NO
+            data = self._association.deny(back.callback_id, answer.status, begun=begun)
+            return Message(key, (data,), kind=alpc.LPC_REPLY)
+        data, in_view, size = self._association.reply(back.callback_id, answer)
+        view = None if in_view is None else fill(self.port, in_view, size)
+        return Message(key, (data,), view, kind=alpc.LPC_REPLY)
 
     def cancel(self, key: int) -> None:
         """Ask the server to end a call; it is answered all the same."""

@@ -231,8 +231,9 @@ class Operation(Generic[R]):
 class Interface:
     """An interface: name, UUID, version, operations; endpoints: where the IDL says it is found.
 
-    operations: those of `base` come before its own and have the lower numbers. callbacks: what a server calls at its
-    client, numbered apart. object: it is an interface of objects, which the object layer calls.
+    operations: those of `base` come before its own and have the lower numbers. callbacks: the interface of what a
+    server calls at its client, that of `base` unless it has its own. object: it is an interface of objects, which the
+    object layer calls. calls_back: it is one of callbacks.
     """
 
     def __init__(
@@ -243,18 +244,20 @@ class Interface:
         operations: tuple[Operation[Any], ...],
         *,
         endpoints: tuple[str, ...] = (),
-        callbacks: tuple[Operation[Any], ...] = (),
+        callbacks: Interface | None = None,
         base: Interface | None = None,
         object: bool = False,
+        calls_back: bool = False,
     ) -> None:
         self.name = name
         self.uuid = uuid
         self.version = version
         self.operations: tuple[Operation[Any], ...] = operations if base is None else (*base.operations, *operations)
         self.endpoints = endpoints
-        self.callbacks = callbacks
+        self.callbacks: Interface | None = base.callbacks if base is not None and callbacks is None else callbacks
         self.base = base
         self.object = object
+        self.calls_back = calls_back
 
     def __repr__(self) -> str:
         return f"<interface {self.name} {self.uuid} v{self.version[0]}.{self.version[1]}>"
@@ -273,7 +276,12 @@ class Interface:
         return {operation.name: operation for operation in self.operations}
 
     def require_calls(self) -> None:
-        """TypeError for an interface of objects: a binding is not enough to call one."""
+        """TypeError for an interface of objects or callbacks: a binding is not enough to call one."""
+        if self.calls_back:
+            raise TypeError(
+                f"{self.name} is called while a call is served: clients give lrpc.connect an object for it "
+                f"(callbacks=), methods of servers call it through lrpc.callback"
+            )
         if self.object:
             raise TypeError(
                 f"{self.name} is an interface of objects: it is called and served through the object layer "

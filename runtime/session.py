@@ -53,6 +53,8 @@ class Call(NamedTuple):
     """Who makes it, where that is not the caller of all calls of the connection."""
     one_way: bool = False
     """It has no answer."""
+    within: int = 0
+    """The callback in the middle of which it is made."""
 
 
 Answer: TypeAlias = list[Octets] | Fault

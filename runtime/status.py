@@ -141,6 +141,8 @@ class Fault(RpcError):
 
     default: int = 0x1C000012
     """The status of one that is raised without."""
+    received: bool = False
+    """It came from a server. A method that lets it out has run all the same, whatever `ran` says of its own call."""
 
     def __init__(
         self,
@@ -198,6 +200,12 @@ class ServerTooBusy(Fault):
     default = 0x1C010014
 
 
+class CallbackRefused(Fault):
+    """The other side is not called back: what carries the call has no callbacks, or nobody there serves them."""
+
+    default = 1764
+
+
 class CallCancelled(Fault):
     """The call was cancelled."""
 
@@ -211,6 +219,7 @@ RPC_S_UNKNOWN_IF: Final = 1717
 RPC_S_SERVER_TOO_BUSY: Final = 1723
 RPC_S_CALL_FAILED: Final = 1726
 RPC_S_PROCNUM_OUT_OF_RANGE: Final = 1745
+RPC_S_CANNOT_SUPPORT: Final = 1764
 RPC_X_BAD_STUB_DATA: Final = 1783
 EPT_S_CANT_PERFORM_OP: Final = 0x6D8
 NCA_OP_RNG_ERROR: Final = 0x1C010002
@@ -239,6 +248,7 @@ _FAULTS: Final[dict[int, str]] = {
     0x6C5: "RPC_S_INVALID_TAG",
     0x6C6: "RPC_S_INVALID_BOUND",
     RPC_S_PROCNUM_OUT_OF_RANGE: "RPC_S_PROCNUM_OUT_OF_RANGE",
+    RPC_S_CANNOT_SUPPORT: "RPC_S_CANNOT_SUPPORT",
     1780: "RPC_X_NULL_REF_POINTER",
     1781: "RPC_X_ENUM_VALUE_OUT_OF_RANGE",
     1782: "RPC_X_BYTE_COUNT_TOO_SMALL",
@@ -283,6 +293,7 @@ _CLASSES: Final[dict[int, type[Fault]]] = {
     NCA_OBJECT_NOT_FOUND: ObjectNotFound,
     RPC_S_SERVER_TOO_BUSY: ServerTooBusy,
     NCA_SERVER_TOO_BUSY: ServerTooBusy,
+    RPC_S_CANNOT_SUPPORT: CallbackRefused,
     NCA_CANCEL: CallCancelled,
 }
 
@@ -375,4 +386,6 @@ def fault_name(status: int) -> str:
 def fault(status: int, *, did_not_execute: bool = False) -> Fault:
     """The exception for a fault that came from a server."""
     ran = Ran.NO if did_not_execute or status in NEVER_RAN else Ran.UNKNOWN
-    return _CLASSES.get(status, Fault)(status, ran=ran)
+    found = _CLASSES.get(status, Fault)(status, ran=ran)
+    found.received = True
+    return found

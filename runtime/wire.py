@@ -14,7 +14,7 @@ import math
 import select
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from uuid import UUID
 
@@ -42,9 +42,20 @@ from .stub import Interface, Octets, Reply
 if TYPE_CHECKING:
     from .authentication.security import Security
 
-Outcome = Reply | Part | RpcError
+
+class Back(NamedTuple):
+    """A callback, which comes in the middle of a call: its stub as that of a Reply, and what it is."""
+
+    stub: Octets
+    encoding: Encoding
+    release: Callable[[], None] | None
+    callback_id: int
+    opnum: int
+
+
+Outcome = Reply | Part | Back | RpcError
 Arrival = tuple[int, Outcome]
-"""The key of a call and how it ended, or for a call with pipes how it goes on."""
+"""The key of a call and how it ended; for a call with pipes, or when the server calls back, how it goes on."""
 
 Exchanged = tuple[int, Reply | list[Arrival] | None]
 """The key of a call, and its reply by itself, or whatever else came next; None: nothing came in time."""
@@ -68,6 +79,8 @@ class Message(NamedTuple):
     view: alpc.View | None = None
     maybe: bool = False
     """It has no answer."""
+    kind: int = alpc.LPC_REQUEST
+    """What ALPC calls it."""
 
 
 class PipeWire(Protocol):

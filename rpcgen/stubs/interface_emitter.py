@@ -1,6 +1,6 @@
 """The part of a stub that belongs to one interface: contracts, clients, operations.
 
-Callbacks are the operations of an interface of their own, which has contracts and no clients: a client serves them.
+Callbacks are the operations of an interface of their own: a client implements its contract, a server calls its clients.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ class InterfaceNames:
                 self.results[operation.name] = names.take(plain)
                 if pipes_out(operation):
                     self.asynchronous_results[operation.name] = names.take(f"Async{plain}")
-        if self.callbacks is not None:
+        if self.callbacks is not None and interface.callbacks:
             self.callbacks.take_results(callbacks_of(interface), names)
 
     def take_operations(self, interface: model.Interface, names: Names) -> None:
         """The constants that describe operations."""
         for operation in operations_of(interface):
             self.operations[operation.name] = names.private(f"{interface.name}_{operation.name}")
-        if self.callbacks is not None:
+        if self.callbacks is not None and interface.callbacks:
             self.callbacks.take_operations(callbacks_of(interface), names)
 
 
@@ -83,11 +83,16 @@ class Bases:
         client = names.take(f"{name.lstrip('_')}Client")  # not private: nothing in the stub uses it
         found = InterfaceNames(contract, asynchronous, client, names.take(f"Async{name}Client"))
         found.base = self._known.get(interface.base or "")
-        if interface.callbacks:
-            contract, asynchronous = names.take(f"{name}Callbacks"), names.take(f"Async{name}Callbacks")
-            found.callbacks = InterfaceNames(contract, asynchronous, "", "")
+        inherited = None if found.base is None else found.base.callbacks
+        found.callbacks = self._callbacks(interface, inherited, names) if interface.callbacks else inherited
         self._known[name] = found
         return found
+
+    def _callbacks(self, interface: model.Interface, base: InterfaceNames | None, names: Names) -> InterfaceNames:
+        name = callbacks_of(interface).name
+        contract, asynchronous = names.take(name), names.take(f"Async{name}")
+        client, asynchronous_client = names.take(f"{name}Client"), names.take(f"Async{name}Client")
+        return InterfaceNames(contract, asynchronous, client, asynchronous_client, base)
 
 
 def operations_of(interface: model.Interface) -> list[model.Operation]:
@@ -150,7 +155,7 @@ class InterfaceEmitter:
         self._methods = self._method_names()
         names.inherited = frozenset(self._methods.values()) | (names.base.inherited if names.base else frozenset())
         self._callbacks: InterfaceEmitter | None = None
-        if names.callbacks is not None:
+        if names.callbacks is not None and interface.callbacks:
             self._callbacks = InterfaceEmitter(callbacks_of(interface), names.callbacks, annotations, layouts)
 
     @property
@@ -167,13 +172,17 @@ class InterfaceEmitter:
 
     def classes(self) -> Iterator[list[str]]:
         """Result tuples, contracts and clients, a block each."""
-        names, name = self._names, self._interface.name
+        name = self._interface.name
         yield from self._contracts(f"What {{}} server of {name} implements.")
         if self._callbacks is not None:
             yield from self._callbacks._contracts(f"What {{}} client of {name} implements, for its server to call.")
+            yield from self._callbacks._clients(f"Calls back a client of {name}; made by lrpc.callback.")
         maker = "the object layer" if self._interface.object else "lrpc.connect"
-        told = f'{INDENT}"""Calls {name}; made by {maker}."""'
-        base = names.base
+        yield from self._clients(f"Calls {name}; made by {maker}.")
+
+    def _clients(self, told: str) -> Iterator[list[str]]:
+        names, base = self._names, self._names.base
+        told = f'{INDENT}"""{told}"""'
         client = _head(names.client, "rpc.Client" if base is None else base.client, names.contract)
         yield [*client, told, *self._calls(Face(asynchronous=False, client=True))]
         over = "rpc.AsyncClient" if base is None else base.asynchronous_client
@@ -344,8 +353,9 @@ class InterfaceEmitter:
         words = [f"{word}=True" for word in ("auto", "partial") if getattr(parameter, word)]
         return call(f"rpc.{kind}", quoted(names[parameter.name]), self._layouts.of(parameter.type, names), *words)
 
-    def interface(self) -> list[str]:
-        """The interface with its operations."""
+    def interface(self, *, calls_back: bool = False) -> list[str]:
+        """The interface with its operations, behind that of its callbacks; calls_back: it is the one of those."""
+        out = [] if self._callbacks is None else [*self._callbacks.interface(calls_back=True), ""]
         found, names = self._interface, self._names
         items: list[Part] = [
             quoted(found.name),
@@ -355,13 +365,17 @@ class InterfaceEmitter:
         ]
         if found.endpoints:
             items.append(Prefixed("endpoints=", display([quoted(text) for text in found.endpoints])))
-        if names.callbacks is not None:
-            items.append(Prefixed("callbacks=", display(list(names.callbacks.operations.values()))))
+        if self._callbacks is not None:
+            items.append(f"callbacks={self._callbacks.expression}")
         if names.base is not None:
             items.append(f"base={names.base.expression}")
         if found.object:
             items.append("object=True")
-        return assigned(f"{names.expression} = {names.asynchronous}.interface", Group("rpc.Interface(", tuple(items)))
+        if calls_back:
+            items.append("calls_back=True")
+        return out + assigned(
+            f"{names.expression} = {names.asynchronous}.interface", Group("rpc.Interface(", tuple(items))
+        )
 
 
 def _head(name: str, *bases: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 A Bind becomes a bind (the first) or an alter context, its answer a bind_ack; binding ids are context ids, message
 ids call ids. Requests and responses are cut into fragments of 64 KiB. Faults and cancels, which name their call by
-the id of the message, get its call id and context. What is no message of LRPC comes out as it is. Never raises.
+the id of the message, get its call id and context. What is no message of LRPC, and a callback, which has no PDU, comes
+out as it is. Never raises.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class Translator:
             yield from self._response(message_id, data, view)
         elif kind is MessageType.FAULT:
             yield self._fault(message_id, data)
+        elif kind > MessageType.CANCEL:
+            raise MessageError("callbacks have no PDU")
         else:
             yield pdu.CoCancel(self._cancelled(message_id, data)).serialize()
 

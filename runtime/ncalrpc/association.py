@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -73,6 +73,8 @@ class RequestReceived(NamedTuple):
     stub: Octets
     in_view: bool
     """The stub is shared memory that the client can still write to."""
+    within: int = 0
+    """The callback in the middle of which the call is made; 0 for none."""
 
 
 class RequestBegun(NamedTuple):
@@ -131,6 +133,29 @@ class FaultReceived(NamedTuple):
     """Extended error information ([MS-EERR]), as octets."""
 
 
+class CallbackRequested(NamedTuple):
+    """The server calls back, in the middle of the call whose message this one names: answer with `reply` or `deny`."""
+
+    callback_id: int
+    opnum: int
+    stub: Octets
+
+
+class CallbackAnswered(NamedTuple):
+    """The results of a callback."""
+
+    callback_id: int
+    stub: Octets
+
+
+class CallbackFailed(NamedTuple):
+    """A callback that failed, or that was not begun."""
+
+    callback_id: int
+    status: int
+    begun: bool
+
+
 class Failed(NamedTuple):
     """The peer broke the protocol: close the port."""
 
@@ -162,14 +187,28 @@ TRANSITIONS: Final[dict[State, dict[MessageType, State]]] = {
         MessageType.RESPONSE: State.BOUND,
         MessageType.FAULT: State.BOUND,
         MessageType.CANCEL: State.BOUND,
+        MessageType.CALLBACK_ACK: State.BOUND,
+        MessageType.CALLBACK_NACK: State.BOUND,
+        MessageType.CALLBACK_REQUEST: State.BOUND,
+        MessageType.CALLBACK_REPLY: State.BOUND,
+        MessageType.CALLBACK_FAULT: State.BOUND,
     },
     State.CLOSED: {},
 }
 
 ServerEvent = (
-    BindRequested | RequestReceived | RequestBegun | RequestContinued | Cancelled | UnboundRequest | Failed | None
+    BindRequested
+    | RequestReceived
+    | RequestBegun
+    | RequestContinued
+    | Cancelled
+    | UnboundRequest
+    | CallbackAnswered
+    | CallbackFailed
+    | Failed
+    | None
 )
-ClientEvent = Bound | ResponseReceived | ResponsePart | FaultReceived | Failed | None
+ClientEvent = Bound | ResponseReceived | ResponsePart | FaultReceived | CallbackRequested | Failed | None
 
 
 @dataclass(slots=True)
@@ -227,16 +266,16 @@ class ClientAssociation(_Association):
         return next(self._call_ids) & 0xFFFFFFFF or self.next_call_id()
 
     def request(
-        self, call_id: int, binding_id: int, opnum: int, parts: Sequence[Octets], uuid: UUID | None = None
+        self,
+        call_id: int,
+        binding_id: int,
+        opnum: int,
+        parts: Sequence[Octets],
+        uuid: UUID | None = None,
+        within: int = 0,
     ) -> Outgoing:
-        """The message of a call."""
-        size = sum(map(len, parts))
-        if size <= INLINE:
-            header = messages.pack_request(call_id, binding_id, opnum, uuid)
-            return Outgoing(b"".join((header, *parts)), None, 0)
-        flags = RequestFlag.VIEW_PRESENT | RequestFlag.VIEW_NOT_SECURE
-        header = messages.pack_request(call_id, binding_id, opnum, uuid, flags)
-        return Outgoing(header + messages.pack_large(size), parts, size)
+        """The message of a call; within: the callback in the middle of which it is made."""
+        return _outgoing(lambda flags: messages.pack_request(call_id, binding_id, opnum, uuid, flags, within), parts)
 
     def begin(self, call_id: int, binding_id: int, opnum: int, uuid: UUID | None = None) -> None:
         """A call that goes, and whose response comes, part by part: one at a time."""
@@ -279,9 +318,17 @@ class ClientAssociation(_Association):
                 event = _response(data, view)
                 plain = self._flow is None and isinstance(event, ResponseReceived)
                 return event if plain else self._of_flow(event)
-            return self._other(kind, data)
+            return self._other(kind, data, view)
         except MessageError as error:
             return self._fail(error)
+
+    def reply(self, callback_id: int, parts: Sequence[Octets]) -> Outgoing:
+        """The results of a callback, as an answer to its message."""
+        return _outgoing(lambda flags: messages.pack_callback_reply(callback_id, flags), parts)
+
+    def deny(self, callback_id: int, status: int, *, begun: bool) -> bytes:
+        """A callback that failed, or that was not begun, as an answer to its message."""
+        return messages.pack_callback_fault(callback_id, status, begun=begun)
 
     def _of_flow(self, event: ResponseReceived | ResponsePart) -> ClientEvent:
         """What belongs to the call that comes in parts; None for what is late."""
@@ -295,13 +342,16 @@ class ClientAssociation(_Association):
             self._flow.answered = True
         return event
 
-    def _other(self, kind: MessageType, data: bytes) -> ClientEvent:
+    def _other(self, kind: MessageType, data: bytes, view: memoryview | None) -> ClientEvent:
         self._step(kind)
         if kind is MessageType.FAULT:
             status, flags = messages.parse_fault(data)
             return FaultReceived(status, bool(flags & FaultFlag.DID_NOT_EXECUTE), messages.detail_of(data))
         if kind is MessageType.BIND:
             return self._bound(Bind.parse(data))
+        if kind is MessageType.CALLBACK_REQUEST:
+            flags, callback_id, _, opnum, _ = messages.parse_request(data)
+            return CallbackRequested(callback_id, opnum, _stub(flags, data, REQUEST_SIZE, view))
         raise MessageError(f"a server sent {kind.name}")
 
     def _bound(self, answer: Bind) -> Bound:
@@ -315,13 +365,24 @@ class ClientAssociation(_Association):
         return Bound(asked.interface, 0, answer.syntaxes, asked.binding_id(answer.syntaxes))
 
 
+def _stub(flags: int, data: bytes, start: int, view: memoryview | None) -> Octets:
+    return messages.large_stub(data, start, view) if flags & RequestFlag.VIEW_PRESENT else data[start:]
+
+
+def _outgoing(head: Callable[[int], bytes], parts: Sequence[Octets]) -> Outgoing:
+    """A message with stub data in it, or in a view when it is large; head: what stands in front of it, by its flags."""
+    size = sum(map(len, parts))
+    if size <= INLINE:
+        return Outgoing(b"".join((head(0), *parts)), None, 0)
+    flags = RequestFlag.VIEW_PRESENT | RequestFlag.VIEW_NOT_SECURE
+    return Outgoing(head(flags) + messages.pack_large(size), parts, size)
+
+
 def _response(data: bytes, view: memoryview | None) -> ResponseReceived | ResponsePart:
     flags, call_id = messages.parse_response(data)
     if flags & RequestFlag.PART_OF_FLOW:
         return ResponsePart(call_id, data[RESPONSE_SIZE:])
-    if flags & RequestFlag.VIEW_PRESENT:
-        return ResponseReceived(call_id, messages.large_stub(data, RESPONSE_SIZE, view))
-    return ResponseReceived(call_id, data[RESPONSE_SIZE:])
+    return ResponseReceived(call_id, _stub(flags, data, RESPONSE_SIZE, view))
 
 
 class ServerAssociation(_Association):
@@ -344,9 +405,24 @@ class ServerAssociation(_Association):
             if kind is MessageType.CANCEL:
                 call_id = messages.parse_cancel(data)
                 return None if call_id is None else Cancelled(call_id)
-            raise MessageError(f"a client sent {kind.name}")
+            return self._called_back(kind, data, view)
         except MessageError as error:
             return self._fail(error)
+
+    def _called_back(self, kind: MessageType, data: bytes, view: memoryview | None) -> ServerEvent:
+        """The answer to a callback, of which its server knows whether it waits for it."""
+        if kind is MessageType.CALLBACK_REPLY:
+            flags, callback_id = messages.parse_response(data)
+            return CallbackAnswered(callback_id, _stub(flags, data, RESPONSE_SIZE, view))
+        if kind in (MessageType.CALLBACK_FAULT, MessageType.CALLBACK_NACK):
+            return CallbackFailed(*messages.parse_callback_fault(data), kind is MessageType.CALLBACK_FAULT)
+        if kind is MessageType.CALLBACK_ACK:
+            return None
+        raise MessageError(f"a client sent {kind.name}")
+
+    def call_back(self, callback_id: int, opnum: int, parts: Sequence[Octets]) -> Outgoing:
+        """A callback, for the message of the call that it belongs to."""
+        return _outgoing(lambda flags: messages.pack_callback(callback_id, opnum, flags), parts)
 
     def binding(self, binding_id: int) -> tuple[SyntaxId, TransferSyntax] | None:
         """What a binding id stands for; None when it was never granted."""
@@ -366,8 +442,8 @@ class ServerAssociation(_Association):
             return RequestBegun(call_id, *binding, opnum, uuid, data[REQUEST_SIZE:], last)
         if flags & RequestFlag.VIEW_PRESENT:
             stub: Octets = messages.large_stub(data, REQUEST_SIZE, view)
-            return RequestReceived(call_id, *binding, opnum, uuid, stub, True)
-        return RequestReceived(call_id, *binding, opnum, uuid, data[REQUEST_SIZE:], False)
+            return RequestReceived(call_id, *binding, opnum, uuid, stub, True, messages.within_of(data))
+        return RequestReceived(call_id, *binding, opnum, uuid, data[REQUEST_SIZE:], False, messages.within_of(data))
 
     def accept(self, event: BindRequested, preferred: TransferSyntax = TransferSyntax.NDR) -> bytes:
         """Grant the interface, in the preferred syntax if the client offers it."""
@@ -389,11 +465,7 @@ class ServerAssociation(_Association):
 
     def respond(self, call_id: int, parts: Sequence[Octets]) -> Outgoing:
         """The results of a call."""
-        size = sum(map(len, parts))
-        if size <= INLINE:
-            return Outgoing(b"".join((messages.pack_response(call_id), *parts)), None, 0)
-        flags = RequestFlag.VIEW_PRESENT | RequestFlag.VIEW_NOT_SECURE
-        return Outgoing(messages.pack_response(call_id, flags) + messages.pack_large(size), parts, size)
+        return _outgoing(lambda flags: messages.pack_response(call_id, flags), parts)
 
     def respond_parts(self, call_id: int, octets: bytes, *, last: bool) -> list[bytes]:
         """The messages of the next results of a call, none for no octets unless they are the last."""

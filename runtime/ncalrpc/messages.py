@@ -20,13 +20,24 @@ class MessageError(ValueError):
 
 
 class MessageType(enum.IntEnum):
-    """The first word of every message."""
+    """The first word of every message.
+
+    Of callbacks rpcrt4's names and numbers are known and no more. What lrpc makes of them is its own: a
+    CALLBACK_REQUEST is laid out as a request, its call id naming the callback and the id of its ALPC message the call
+    that it belongs to; a CALLBACK_REPLY as a response; a CALLBACK_FAULT, and a CALLBACK_NACK for what was not begun,
+    as a fault with the callback's id behind its flags. Nobody waits for a CALLBACK_ACK.
+    """
 
     REQUEST = 0
     BIND = 1
     FAULT = 2
     RESPONSE = 3
     CANCEL = 4
+    CALLBACK_ACK = 7
+    CALLBACK_NACK = 8
+    CALLBACK_REQUEST = 9
+    CALLBACK_REPLY = 10
+    CALLBACK_FAULT = 11
 
 
 class TransferSyntax(enum.IntFlag):
@@ -70,12 +81,15 @@ class SyntaxId(NamedTuple):
 
 
 _BIND: Final = struct.Struct("<I4xI16sHHIhhh2xII4xqI4x")
-_REQUEST: Final = struct.Struct("<I4xIIII24x16s")
+_REQUEST: Final = struct.Struct("<I4xIIIII20x16s")
+_WITHIN: Final = 24
+"""Where a request says in the middle of which callback it is made: the first word that rpcrt4 keeps to itself."""
 PLAIN_REQUEST: Final = struct.Struct("<I4xIIII40x")
 """A request whose flags ask for no object: type, flags, call id, binding id, opnum."""
 RESPONSE: Final = struct.Struct("<I4xII8x")
 """Type, flags, call id."""
 _FAULT: Final = struct.Struct("<I4xII")
+_CALLBACK_FAULT: Final = struct.Struct("<I4xIII4x")
 _LARGE: Final = struct.Struct("<I4x")
 _WORD: Final = struct.Struct("<I")
 
@@ -116,19 +130,27 @@ class Bind:
         return self.ndr64_id if syntax is TransferSyntax.NDR64 else self.ndr_id
 
 
-def pack_request(call_id: int, binding_id: int, opnum: int, uuid: UUID | None, flags: int = 0) -> bytes:
-    """The 64 octets in front of the stub data of a request."""
+def pack_request(
+    call_id: int, binding_id: int, opnum: int, uuid: UUID | None, flags: int = 0, within: int = 0
+) -> bytes:
+    """The 64 octets in front of the stub data of a request; within: the callback in the middle of which it is made."""
     if uuid is None:
-        return _REQUEST.pack(MessageType.REQUEST, flags, call_id, binding_id, opnum, NO_OBJECT)
-    return _REQUEST.pack(MessageType.REQUEST, flags | 1, call_id, binding_id, opnum, uuid.bytes_le)
+        return _REQUEST.pack(MessageType.REQUEST, flags, call_id, binding_id, opnum, within, NO_OBJECT)
+    return _REQUEST.pack(MessageType.REQUEST, flags | 1, call_id, binding_id, opnum, within, uuid.bytes_le)
 
 
 def parse_request(data: bytes) -> tuple[int, int, int, int, UUID | None]:
     """(flags, call id, binding id, opnum, object UUID)."""
     if len(data) < REQUEST_SIZE:
         raise MessageError(f"a Request of {len(data)} octets, {REQUEST_SIZE} needed")
-    _, flags, call_id, binding_id, opnum, uuid = _REQUEST.unpack_from(data)
+    _, flags, call_id, binding_id, opnum, _, uuid = _REQUEST.unpack_from(data)
     return flags, call_id, binding_id, opnum, UUID(bytes_le=uuid) if flags & RequestFlag.OBJECT_UUID else None
+
+
+def within_of(data: bytes) -> int:
+    """The callback in the middle of which a request that was parsed is made; 0 for none."""
+    within: int = _WORD.unpack_from(data, _WITHIN)[0]
+    return within
 
 
 def pack_response(call_id: int, flags: int = 0) -> bytes:
@@ -160,6 +182,30 @@ def parse_fault(data: bytes) -> tuple[int, int]:
 def detail_of(data: bytes) -> bytes:
     """The extended error information of a fault that was parsed; empty when there is none."""
     return data[_FAULT.size :] if parse_fault(data)[1] & FaultFlag.EXTENDED_ERROR else b""
+
+
+def pack_callback(callback_id: int, opnum: int, flags: int = 0) -> bytes:
+    """The 64 octets in front of the stub data of a callback; `parse_request` reads them."""
+    return _REQUEST.pack(MessageType.CALLBACK_REQUEST, flags, callback_id, 0, opnum, 0, NO_OBJECT)
+
+
+def pack_callback_reply(callback_id: int, flags: int = 0) -> bytes:
+    """The 24 octets in front of the results of a callback; `parse_response` reads them."""
+    return RESPONSE.pack(MessageType.CALLBACK_REPLY, flags, callback_id)
+
+
+def pack_callback_fault(callback_id: int, status: int, *, begun: bool) -> bytes:
+    """24 octets: a callback that failed, or one that was not begun."""
+    kind = MessageType.CALLBACK_FAULT if begun else MessageType.CALLBACK_NACK
+    return _CALLBACK_FAULT.pack(kind, status, 0, callback_id)
+
+
+def parse_callback_fault(data: bytes) -> tuple[int, int]:
+    """(callback id, status)."""
+    if len(data) < _CALLBACK_FAULT.size:
+        raise MessageError(f"a callback's fault of {len(data)} octets, {_CALLBACK_FAULT.size} needed")
+    _, status, _, callback_id = _CALLBACK_FAULT.unpack_from(data)
+    return callback_id, status
 
 
 def pack_cancel(call_id: int) -> bytes:

@@ -15,8 +15,7 @@ from collections import deque
 from typing import Final, Protocol
 
 from ..status import ConnectionLost, DeadlineExceeded, ProtocolError, Ran, RpcError
-from ..stub import Reply
-from ..wire import FALSE_ROOM, Arrival, PipeWire, ready
+from ..wire import FALSE_ROOM, Arrival, Back, Outcome, PipeWire, ready
 from .outbox import Outbox
 from .piping import Part, Pieces, at_once
 
@@ -193,6 +192,8 @@ class BlockingPipeCall:
             self._turns.end(error)
 
 
-def part_of(outcome: Reply | Part | RpcError) -> Part | RpcError:
+def part_of(outcome: Outcome) -> Part | RpcError:
     """What has arrived of a call with pipes: a short response comes whole."""
+    if isinstance(outcome, Back):
+        return ProtocolError("a callback in the middle of a call with pipes")
     return outcome if isinstance(outcome, Part | RpcError) else Part(*outcome, last=True)

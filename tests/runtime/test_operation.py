@@ -204,12 +204,15 @@ def test_operation_keeps_what_the_idl_says_of_it(words: ModuleType) -> None:
 
 
 def test_callbacks_stand_apart(words: ModuleType) -> None:
-    [progress] = words.Words.interface.callbacks
+    assert words.Words.interface.callbacks is words.WordsCallbacks.interface
+    [progress] = words.WordsCallbacks.interface.operations
     assert (progress.opnum, progress.name) == (0, "Progress")
     assert progress not in words.Words.interface.operations
     assert not issubclass(words.WordsCallbacks, words.Words)
     with pytest.raises(TypeError, match="Progress"):
         words.WordsCallbacks()
+    with pytest.raises(TypeError, match=r"lrpc\.callback"):
+        words.WordsCallbacks.interface.require_calls()
 
 
 def test_interface_has_the_operations_of_its_base_before_its_own(words: ModuleType) -> None:

@@ -94,6 +94,20 @@ class AsyncShopCallbacks(rpc.AsyncContract):
     async def Confirm(self, article: int) -> int: ...
 
 
+class ShopCallbacksClient(rpc.Client, ShopCallbacks):
+    """Calls back a client of Shop; made by lrpc.callback."""
+
+    def Confirm(self, article: int) -> int:
+        return self._call(_ShopCallbacks_Confirm, article)
+
+
+class AsyncShopCallbacksClient(rpc.AsyncClient, AsyncShopCallbacks):
+    """Calls back a client of Shop; made by lrpc.callback."""
+
+    async def Confirm(self, article: int) -> int:
+        return await self._call(_ShopCallbacks_Confirm, article)
+
+
 class ShopClient(rpc.Client, Shop):
     """Calls Shop; made by lrpc.connect."""
 
@@ -170,18 +184,32 @@ class AsyncBigShop(AsyncShop):
     async def Floors(self) -> int: ...
 
 
-class BigShopCallbacks(rpc.Contract):
+class BigShopCallbacks(ShopCallbacks):
     """What a client of BigShop implements, for its server to call."""
 
     @abc.abstractmethod
     def Alarm(self, floor: int) -> None: ...
 
 
-class AsyncBigShopCallbacks(rpc.AsyncContract):
+class AsyncBigShopCallbacks(AsyncShopCallbacks):
     """What an asyncio client of BigShop implements, for its server to call."""
 
     @abc.abstractmethod
     async def Alarm(self, floor: int) -> None: ...
+
+
+class BigShopCallbacksClient(ShopCallbacksClient, BigShopCallbacks):
+    """Calls back a client of BigShop; made by lrpc.callback."""
+
+    def Alarm(self, floor: int) -> None:
+        return self._call(_BigShopCallbacks_Alarm, floor)
+
+
+class AsyncBigShopCallbacksClient(AsyncShopCallbacksClient, AsyncBigShopCallbacks):
+    """Calls back a client of BigShop; made by lrpc.callback."""
+
+    async def Alarm(self, floor: int) -> None:
+        return await self._call(_BigShopCallbacks_Alarm, floor)
 
 
 class BigShopClient(ShopClient, BigShop):
@@ -224,24 +252,37 @@ _Shop_Upload: rpc.Operation[int | None] = rpc.Operation(
 _Shop_Status: rpc.Operation[int] = rpc.Operation(7, "Status", rpc.In("article", rpc.Long), returns=rpc.Long)
 _ShopCallbacks_Confirm: rpc.Operation[int] = rpc.Operation(0, "Confirm", rpc.In("article", rpc.Long), returns=rpc.Long)
 
+ShopCallbacks.interface = AsyncShopCallbacks.interface = rpc.Interface(
+    "ShopCallbacks", UUID("7b0d2f1a-0c45-4d0e-9d6f-0a1b2c3d4e01"), (2, 10), (_ShopCallbacks_Confirm,), calls_back=True
+)
+
 Shop.interface = AsyncShop.interface = rpc.Interface(
     "Shop",
     UUID("7b0d2f1a-0c45-4d0e-9d6f-0a1b2c3d4e01"),
     (2, 10),
     (_Shop_Open, _Shop_Close, _Shop_Price, _Shop_Ring, _Shop_WhoIsThere, _Shop_RemoteTotal, _Shop_Upload, _Shop_Status),
     endpoints=("ncalrpc:[shop]",),
-    callbacks=(_ShopCallbacks_Confirm,),
+    callbacks=ShopCallbacks.interface,
 )
 
 _BigShop_Floors: rpc.Operation[int] = rpc.Operation(8, "Floors", returns=rpc.Long)
 _BigShopCallbacks_Alarm: rpc.Operation[None] = rpc.Operation(1, "Alarm", rpc.In("floor", rpc.Long))
+
+BigShopCallbacks.interface = AsyncBigShopCallbacks.interface = rpc.Interface(
+    "BigShopCallbacks",
+    UUID("7b0d2f1a-0c45-4d0e-9d6f-0a1b2c3d4e02"),
+    (0, 0),
+    (_BigShopCallbacks_Alarm,),
+    base=ShopCallbacks.interface,
+    calls_back=True,
+)
 
 BigShop.interface = AsyncBigShop.interface = rpc.Interface(
     "BigShop",
     UUID("7b0d2f1a-0c45-4d0e-9d6f-0a1b2c3d4e02"),
     (0, 0),
     (_BigShop_Floors,),
-    callbacks=(_BigShopCallbacks_Alarm,),
+    callbacks=BigShopCallbacks.interface,
     base=Shop.interface,
 )
 

@@ -268,6 +268,26 @@ class AsyncWordsCallbacks(rpc.AsyncContract):
     async def Answer(self, a: int) -> AnswerResult: ...
 
 
+class WordsCallbacksClient(rpc.Client, WordsCallbacks):
+    """Calls back a client of Words; made by lrpc.callback."""
+
+    def Progress(self, done: int, of: record) -> int:
+        return self._call(_WordsCallbacks_Progress, done, of)
+
+    def Answer(self, a: int) -> AnswerResult:
+        return self._call(_WordsCallbacks_Answer, a)
+
+
+class AsyncWordsCallbacksClient(rpc.AsyncClient, AsyncWordsCallbacks):
+    """Calls back a client of Words; made by lrpc.callback."""
+
+    async def Progress(self, done: int, of: record) -> int:
+        return await self._call(_WordsCallbacks_Progress, done, of)
+
+    async def Answer(self, a: int) -> AnswerResult:
+        return await self._call(_WordsCallbacks_Answer, a)
+
+
 class WordsClient(rpc.Client, Words):
     """Calls Words; made by lrpc.connect."""
 
@@ -460,6 +480,14 @@ _WordsCallbacks_Answer: rpc.Operation[AnswerResult] = rpc.Operation(
     1, "Answer", rpc.In("a", rpc.Long), rpc.Out("b", rpc.Long), rpc.Out("c", rpc.Long), result=AnswerResult
 )
 
+WordsCallbacks.interface = AsyncWordsCallbacks.interface = rpc.Interface(
+    "WordsCallbacks",
+    UUID("5c5a0f0e-2d37-4a53-8f0c-0a1cf7c5a303"),
+    (1, 0),
+    (_WordsCallbacks_Progress, _WordsCallbacks_Answer),
+    calls_back=True,
+)
+
 Words.interface = AsyncWords.interface = rpc.Interface(
     "Words",
     UUID("5c5a0f0e-2d37-4a53-8f0c-0a1cf7c5a303"),
@@ -475,7 +503,7 @@ Words.interface = AsyncWords.interface = rpc.Interface(
         _Words_AnOperationWithANameThatIsLongEnoughToBreakTheLineOfItsDeclaration,
         _Words_Sized,
     ),
-    callbacks=(_WordsCallbacks_Progress, _WordsCallbacks_Answer),
+    callbacks=WordsCallbacks.interface,
 )
 
 __interfaces__ = (ILens.interface, IZoomLens.interface, Words.interface)

@@ -133,16 +133,32 @@ def test_local_interface_is_left_out_unless_something_derives_from_it() -> None:
     assert stub.L.interface.operations == ()
 
 
-def test_callbacks_are_contracts_of_their_own() -> None:
+def test_callbacks_are_an_interface_of_their_own() -> None:
     back = operation("Progress", 0, parameter("a"), parameter("b", is_in=False, is_out=True), returns=LONG)
     stub = made(interface("I", operation("Progress", 0), callbacks=(back,)))
     assert list(inspect.signature(stub.I.Progress).parameters) == ["self"]
     assert list(inspect.signature(stub.ICallbacks.Progress).parameters) == ["self", "a"]
     assert inspect.iscoroutinefunction(stub.AsyncICallbacks.Progress)
-    assert not hasattr(stub, "ICallbacksClient")
-    [found] = stub.I.interface.callbacks
+    assert issubclass(stub.ICallbacksClient, stub.ICallbacks)
+    assert inspect.iscoroutinefunction(stub.AsyncICallbacksClient.Progress)
+    assert stub.I.interface.callbacks is stub.ICallbacks.interface is stub.AsyncICallbacks.interface
+    assert stub.ICallbacks.interface not in stub.__interfaces__
+    [found] = stub.I.interface.callbacks.operations
     assert found.result is not None
     assert found not in stub.I.interface.operations
+
+
+def test_callbacks_of_a_base_are_those_of_what_derives_from_it() -> None:
+    one, two = operation("One", 0), operation("Two", 1)
+    stub = made(
+        interface("I", operation("F", 0), callbacks=(one,)),
+        interface("J", operation("G", 1), base="I", callbacks=(two,)),
+        interface("K", operation("H", 1), base="I"),
+    )
+    assert [found.name for found in stub.J.interface.callbacks.operations] == ["One", "Two"]
+    assert issubclass(stub.JCallbacks, stub.ICallbacks)
+    assert issubclass(stub.JCallbacksClient, stub.ICallbacksClient)
+    assert stub.K.interface.callbacks is stub.ICallbacks.interface
 
 
 def test_words_of_an_operation_are_kept() -> None:

@@ -1,0 +1,70 @@
+"""What a client serves: the object that its server calls back, in both faces."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any, Final
+from uuid import uuid4
+
+from ..call import Limits
+from ..contexts import ContextTable
+from ..dispatch import Method, answer, answer_async, check_face
+from ..ndr.strictness import DEFAULT
+from ..operation import Interface
+from ..status import NCA_OP_RNG_ERROR, CallbackRefused, Fault, OperationOutOfRange, Ran
+from ..stub import Octets
+from ..wire import Back
+
+MAX_DEPTH: Final = 8
+"""Callbacks within callbacks: each has a call of the one outside under way, at both ends."""
+
+_depth: ContextVar[int] = ContextVar("lrpc depth of callbacks", default=0)
+_NO_CONTEXTS: Final = ContextTable(uuid4, 0)
+
+
+def nested() -> bool:
+    """Does a callback run here?"""
+    return _depth.get() > 0
+
+
+class Served:
+    """An object for the callbacks of an interface. TypeError when it does not serve them, or not in this face."""
+
+    def __init__(self, interface: Interface, implementation: object, limits: Limits, *, asynchronous: bool) -> None:
+        callbacks = interface.callbacks
+        if callbacks is None:
+            raise TypeError(f"{interface.name} has no callbacks")
+        missing = [found.method for found in callbacks.operations if not hasattr(implementation, found.method)]
+        if missing:
+            raise TypeError(f"{type(implementation).__name__} has no {missing[0]}, a callback of {interface.name}")
+        check_face(implementation, callbacks, asynchronous=asynchronous)
+        self._methods = {
+            found.opnum: Method(
+                found, getattr(implementation, found.method), callbacks.uuid, bytes, limits.max_items, DEFAULT
+            )
+            for found in callbacks.operations
+        }
+
+    def answer(self, back: Back) -> list[Octets] | Fault:
+        """Run a callback."""
+        method = self._method(back)
+        token = _depth.set(_depth.get() + 1)
+        try:
+            return answer(method, back.stub, back.encoding, _NO_CONTEXTS)
+        finally:
+            _depth.reset(token)
+
+    async def answer_async(self, back: Back) -> list[Octets] | Fault:
+        """Run a callback that is a coroutine."""
+        method = self._method(back)
+        token = _depth.set(_depth.get() + 1)
+        try:
+            return await answer_async(method, back.stub, back.encoding, _NO_CONTEXTS)
+        finally:
+            _depth.reset(token)
+
+    def _method(self, back: Back) -> Method | Fault:
+        if _depth.get() >= MAX_DEPTH:
+            return CallbackRefused(message=f"more than {MAX_DEPTH} callbacks within callbacks", ran=Ran.NO)
+        found: Any = self._methods.get(back.opnum)
+        return found or OperationOutOfRange(NCA_OP_RNG_ERROR, ran=Ran.NO)
