@@ -5,8 +5,8 @@ Rules, as Windows has them:
    known goes on with it, under the same type and level, until its exchange is over, and not after that;
 2. an auth3 carries the last token and is never answered; when it fails, the next call is refused;
 3. a request names its context by its trailer. One without a trailer comes under the newest context of level CONNECT,
-   until a request has named any, and else under none; but a client whose bind promised to protect its calls is held to
-   that, where Windows lets it be nobody again: whoever can change octets on their way could make it so;
+   until a request has named any, and else under none, whatever the bind promised: it is nobody's. (impacket's clients
+   call so at PACKET. Whoever takes a trailer away on its way gains what he has without: calls as nobody);
 4. header signing is turned on for the whole connection by any bind or alter context that asks for it.
 """
 
@@ -102,7 +102,7 @@ class Acceptor:
         trailer = request.auth
         if trailer is None:
             chosen = self._default or self._first
-            if chosen is None or (chosen is not self._default and chosen.good and not chosen.guards):
+            if chosen is None or (chosen is not self._default and chosen.good):
                 return None
         else:
             chosen = self._named(trailer)
@@ -116,8 +116,6 @@ class Acceptor:
             raise PduError("the client has failed to authenticate", status=_DENIED, context_id=request.context_id)
         if not chosen.context.complete:
             raise PduError("a request comes while tokens are due", did_not_execute=True)
-        if trailer is None and chosen.guards:
-            raise PduError("a request is not protected", status=_DENIED, context_id=request.context_id)
         return chosen
 
     def other(self, request: Request, than: Protection | None) -> bool:
