@@ -17,6 +17,6 @@ class Policy:
     retries: int = 2
     """How often a call may be repeated that surely did not run, or that its IDL calls [idempotent]."""
     backoff: float = 0.05
-    """The pause before the first repetition; each further one is twice as long, and up to half as long by chance."""
+    """The pause before the first repetition; each further one is twice as long, and chance takes up to half of it."""
     max_backoff: float = 2.0
     """The longest pause."""
