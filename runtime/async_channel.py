@@ -31,7 +31,7 @@ BURST: Final = 64
 class AsyncioChannel:
     """Calls that are awaited, on the loop that it was made in. timeout: seconds that a call may take.
 
-    cancel_timeout: seconds that the server's last word is waited for, when a call is cancelled (C706 6.1.8).
+    cancel_timeout: seconds that the server's last word is waited for, when a call is cancelled.
     """
 
     def __init__(self, wire: Wire, timeout: float, cancel_timeout: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""Calls that their client gives up, at the server: how the methods that serve them learn it (C706 9.6, 12.6.4.6-8).
+"""Calls that their client gives up, at the server: how the methods that serve them learn it (C706 12.6.4.6, 12.6.4.8).
 
 A method of an asyncio server is cancelled as a task. One of a blocking server asks `lrpc.call_cancelled()`, and the
 thread that runs it then receives for it: nothing is read, and nothing paid, while nobody asks. Calls that come

@@ -51,7 +51,7 @@ class Slot:
 class BlockingChannel:
     """Calls that block. timeout: seconds that a call may take, unless `deadline` says less.
 
-    cancel_timeout: seconds that the server's last word is waited for, when a call's time is over (C706 6.1.8).
+    cancel_timeout: seconds that the server's last word is waited for, when a call's time is over.
     """
 
     def __init__(self, wire: Wire, timeout: float, cancel_timeout: float = 0.0) -> None:

@@ -11,7 +11,7 @@ class Policy:
 
     cancel_timeout: float = 0.0
     """How long a call that is cancelled, or whose time is over, still waits for what the server says to that, which
-    tells whether it ran (C706 6.1.8, rpc_mgmt_set_cancel_timeout). 0: it is given up at once."""
+    tells whether it ran (rpc_mgmt_set_cancel_timeout of C706). 0: it is given up at once."""
     reconnect: bool = True
     """A client whose connection has ended connects anew at its next call."""
     retries: int = 2
