@@ -154,8 +154,8 @@ def victims(
     logger, handlers = logging.getLogger("lrpc.server"), list[_Journal]()
     caplog.set_level(logging.INFO, logger.name)
 
-    def make(face: str, transport: str, **limits: Any) -> Victim:
-        host = hosts(face, limits=lrpc.Limits(**limits))
+    def make(face: str, transport: str, authenticator: Any = None, **limits: Any) -> Victim:
+        host = hosts(face, limits=lrpc.Limits(**limits), authenticator=authenticator)
         host.server.register(host.service)
         victim = Victim(host, clients_of("blocking"), str(host.listen(binding_for(transport))))
         handlers.append(_Journal(victim))

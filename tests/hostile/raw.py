@@ -156,6 +156,10 @@ class Intruder:
         taken, self._held = self._held[:size], self._held[size:]
         return ncacn_pdu.parse_pdu(taken)
 
+    def octets(self) -> bytes:
+        """What comes next, unparsed."""
+        return bytes(self.connection.receive(WATCHDOG))
+
     def rest(self) -> list[Any]:
         """The PDUs until the server closes."""
         octets, self._held = self._held, b""
