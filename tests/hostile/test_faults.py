@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import resource
+import signal
 import socket
 import struct
 import time
@@ -17,6 +18,7 @@ import pytest
 import lrpc
 from lrpc.runtime import async_server, dispatch, ncacn, pdu_session
 from lrpc.runtime.ncacn import fragments, inbox
+from lrpc.runtime.status import Ran
 from lrpc.transports.errors import TransportError
 
 BIG = 60_000
@@ -30,6 +32,44 @@ def transport(request: pytest.FixtureRequest) -> str:
 def text(words: str) -> bytes:
     """A [in, string] wchar_t name."""
     return struct.pack("<III", len(words) + 1, 0, len(words) + 1) + f"{words}\0".encode("utf-16-le")
+
+
+# X1, X3: servers of other processes
+
+
+@pytest.mark.parametrize("client_face", ["blocking", "asyncio"])
+def test_x1_a_server_killed_at_any_time_is_a_typed_error_and_its_port_is_free_at_once(
+    server_process: Any, clients_of: Any, client_face: str
+) -> None:
+    dice, binding = random.Random(1), "ncacn_ip_tcp:127.0.0.1[0]"
+    for _ in range(4):
+        child, [binding] = server_process(binding)
+        client = clients_of(client_face)(binding)
+        for _ in range(dice.randrange(200)):
+            assert client.Add(2, 3) == 5
+        child.kill()
+        with pytest.raises((lrpc.ConnectionLost, lrpc.ServerUnavailable)) as caught:
+            while True:
+                client.Add(2, 3)
+        assert caught.value.ran in (Ran.NO, Ran.UNKNOWN)
+
+
+@pytest.mark.parametrize("client_face", ["blocking", "asyncio"])
+def test_x3_a_server_that_was_stopped_answers_nobody_late(
+    server_process: Any, clients_of: Any, client_face: str
+) -> None:
+    child, [binding] = server_process("ncacn_ip_tcp:127.0.0.1[0]")
+    client = clients_of(client_face)(binding, timeout=1.0)
+    assert client.Add(2, 3) == 5
+    child.send_signal(signal.SIGSTOP)
+    try:
+        for number in range(2):
+            with pytest.raises(lrpc.DeadlineExceeded) as caught:
+                client.Add(100, number)
+            assert caught.value.ran is Ran.UNKNOWN
+    finally:
+        child.send_signal(signal.SIGCONT)
+    assert [client.Add(number, 3) for number in range(5)] == [3, 4, 5, 6, 7]
 
 
 # X5: no descriptors, no memory
