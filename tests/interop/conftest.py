@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from tests.interop import rows
 from tests.interop.accounts import DOMAIN, PASSWORD, USER
+from tests.interop.network import listening
 from tests.interop.samba_programs import Samba
 from tests.interop.services import Services
 from tests.interop.wireshark import OURS, verdict_on
@@ -119,6 +120,28 @@ def users(tmp_path: Path) -> Path:
     path.write_text(f"{DOMAIN}:{USER}:{PASSWORD}\n")
     path.chmod(0o600)
     return path
+
+
+@pytest.fixture
+def echo(wireshark: Path, users: Path) -> Iterator[Callable[[int], int]]:
+    """Starts rpcecho for those who come at a level of authentication; gives its port. Wireshark judges it."""
+    with ExitStack() as ends:
+
+        def start(level: int) -> int:
+            command = [sys.executable, "-m", "tests.interop.guarded", "0", str(users), str(level)]
+            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+            ends.callback(ended, process)
+            (binding,) = listening(process)
+            return int(binding.partition("[")[2][:-1])
+
+        yield start
+
+
+def ended(process: subprocess.Popen[str]) -> None:
+    """In a clean way."""
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
 
 
 @pytest.fixture

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +13,6 @@ import pytest
 import lrpc
 from examples.echo.rpcecho import AsyncrpcechoClient, rpcechoClient
 from tests.interop.accounts import DOMAIN, PASSWORD, USER
-from tests.interop.network import listening
 
 pytestmark = [
     pytest.mark.interop,
@@ -24,14 +20,14 @@ pytestmark = [
     pytest.mark.usefixtures("wireshark"),
 ]
 
-ROOT = Path(__file__).parents[2]
 PEER, TCP = "impacket", "ncacn_ip_tcp"
 Show = Callable[[str, str, str, str, str], None]
 NDR = ("8a885d04-1ceb-11c9-9fe8-08002b104860", "2.0")
 NDR64 = ("71710533-beba-4937-8319-b5dbef9ccc36", "1.0")
 SYNTAXES = {"ndr": NDR, "ndr64": NDR64}
 NONE = 1
-LEVELS = {NONE: "none", 2: "NTLM connect", 4: "NTLM packet", 5: "NTLM integrity", 6: "NTLM privacy"}
+PACKET = 4
+LEVELS = {NONE: "none", 2: "NTLM connect", 5: "NTLM integrity", 6: "NTLM privacy"}
 SIZES = (0, 1, 3, 4280, 5841, 70_000)
 FRAGMENTS = (1, 7, 100, 1000)
 TEXTS = ("x\0", "input string\0", "\u20ac\u00f6\0")
@@ -71,22 +67,15 @@ class Asked:
 
 
 @pytest.fixture
-def port(wireshark: Path, users: Path) -> Iterator[int]:
-    """Where an rpcecho of ours listens, which is captured."""
-    command = [sys.executable, "-m", "examples.echo", "--listen", f"{TCP}:127.0.0.1[0]", "--users", str(users)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        (binding,) = listening(process)
-        yield int(binding.partition("[")[2][:-1])
-        process.terminate()
-        assert process.wait(30) == 0
-
-
-@pytest.fixture
-def connect(port: int) -> Iterator[Callable[..., Asked]]:
+def connect(echo: Callable[[int], int]) -> Iterator[Callable[..., Asked]]:
+    """Connects to an rpcecho that takes no lower level than the one that is given."""
     made: list[Asked] = []
+    ports: dict[int, int] = {}
 
     def connect(syntax: str, fragment: int = 0, level: int = NONE, password: str = PASSWORD) -> Asked:
-        made.append(Asked(port, syntax, fragment, level, password))
+        if level not in ports:
+            ports[level] = echo(level)
+        made.append(Asked(ports[level], syntax, fragment, level, password))
         return made[-1]
 
     yield connect
@@ -168,6 +157,13 @@ def test_impacket_leaves_out_the_gap_at_the_end_of_a_structure(connect, shown: S
     with pytest.raises(DCERPCException):
         surrounding(connect("ndr64"))
     shown(PEER, "client", TCP, "none, ndr64", "wrong: a structure has no gap at its end")
+
+
+def test_impacket_signs_nothing_at_the_level_of_packets(connect, shown: Show):
+    """So its calls come from nobody, and where somebody is needed they are refused."""
+    with pytest.raises(Exception, match="access_denied"):
+        connect("ndr", level=PACKET).call("AddOne", in_data=1)
+    shown(PEER, "client", TCP, "NTLM packet", "wrong: it signs nothing")
 
 
 def surrounding(peer: Asked) -> tuple[int, list[int]]:

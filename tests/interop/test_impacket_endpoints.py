@@ -15,6 +15,7 @@ import pytest
 import lrpc
 from lrpc.runtime.interfaces import epmapper
 from lrpc.runtime.mapper.towers import NDR, Syntax, Tower, build
+from tests.interop.accounts import DOMAIN, PASSWORD, USER
 
 pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("default")]
 
@@ -22,19 +23,21 @@ ROOT = Path(__file__).parents[2]
 ECHO = ("60a15ec5-4de8-11d7-a637-005056a20182", "1.0")
 UNKNOWN = ("00112233-4455-6677-8899-aabbccddeeff", "1.0")
 WATCHDOG = 20.0
+LEVELS = {2: "NTLM connect", 5: "NTLM integrity", 6: "NTLM privacy"}
 
 
 class Place:
     """A mapper and an echo service that is registered with it, each in a process of its own."""
 
-    def __init__(self, names: Path) -> None:
+    def __init__(self, names: Path, users: Path) -> None:
         self._environment = os.environ | {"LRPC_NAMESPACE": str(names)}
-        self.mapper = self._start("lrpc", "epmapper", "--listen", "ncacn_ip_tcp:127.0.0.1[0]")
+        who = ("--users", str(users))
+        self.mapper = self._start("lrpc", "epmapper", "--listen", "ncacn_ip_tcp:127.0.0.1[0]", *who)
         assert self._line(self.mapper) == "ncalrpc:[epmapper]"
         self.port = _port(self._line(self.mapper))
         listen = ("ncacn_ip_tcp:127.0.0.1[0]", r"ncacn_np:[\pipe\rpcecho]", "ncalrpc:[rpcecho]")
         words = [word for binding in listen for word in ("--listen", binding)]
-        self.echo = self._start("examples.echo", "--register", *words)
+        self.echo = self._start("examples.echo", "--register", *words, *who)
         tcp, *_ = [self._line(self.echo) for _ in listen]
         self.echo_port = _port(tcp)
 
@@ -61,11 +64,11 @@ def _port(binding: str) -> int:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place(tmp_path: Path, users: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     names = tmp_path / "names"
     names.mkdir(mode=0o700)
     monkeypatch.setenv("LRPC_NAMESPACE", str(names))
-    made = Place(names)
+    made = Place(names, users)
     yield made
     made.close()
 
@@ -74,12 +77,17 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 def connect() -> Iterator[Any]:
     """Connects impacket to a port of loopback, and binds an interface if one is named."""
     from impacket import uuid
-    from impacket.dcerpc.v5 import transport
+    from impacket.dcerpc.v5 import rpcrt, transport
 
     made: list[Any] = []
 
-    def connect(port: int, interface: tuple[str, str] | None = None) -> Any:
-        dce = transport.DCERPCTransportFactory(f"ncacn_ip_tcp:127.0.0.1[{port}]").get_dce_rpc()
+    def connect(port: int, interface: tuple[str, str] | None = None, level: int = 0) -> Any:
+        way = transport.DCERPCTransportFactory(f"ncacn_ip_tcp:127.0.0.1[{port}]")
+        way.set_credentials(USER, PASSWORD, DOMAIN)
+        dce = way.get_dce_rpc()
+        if level:
+            dce.set_auth_type(rpcrt.RPC_C_AUTHN_WINNT)
+            dce.set_auth_level(level)
         dce.connect()
         made.append(dce)
         if interface is not None:
@@ -196,3 +204,22 @@ def test_impacket_asks_each_server_what_it_is(place: Place, connect: Any, shown:
             mgmt.hstop_server_listening(dce)
         assert mgmt.hinq_princ_name(dce, 10, 20)["status"] == 1747
     shown("impacket", "client", "ncacn_ip_tcp", "none", "the management interface, as rpcmap has it")
+
+
+# Both, by who has logged on
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_impacket_logs_on_to_mapper_and_management(place: Place, connect: Any, level: int, shown: Any) -> None:
+    from impacket import uuid
+    from impacket.dcerpc.v5 import epm, mgmt
+
+    assert len(epm.hept_lookup(None, dce=connect(place.port, level=level))) == 3
+    dce = connect(place.port, level=level)
+    found = epm.hept_map("127.0.0.1", uuid.uuidtup_to_bin(ECHO), protocol="ncacn_ip_tcp", dce=dce)
+    assert found == f"ncacn_ip_tcp:127.0.0.1[{place.echo_port}]"
+    for port in (place.port, place.echo_port):
+        dce = connect(port, uuid.bin_to_uuidtup(mgmt.MSRPC_UUID_MGMT), level)
+        assert mgmt.hinq_if_ids(dce)["if_id_vector"]["count"] == 1
+        assert mgmt.his_server_listening(dce)["status"] == 0
+    shown("impacket", "client", "ncacn_ip_tcp", LEVELS[level], "ept_lookup, ept_map, inq_if_ids, is_server_listening")

@@ -16,33 +16,22 @@ import pytest
 import lrpc
 from examples.echo.rpcecho import rpcechoClient
 from tests.interop.accounts import DOMAIN, PASSWORD, USER
-from tests.interop.network import listening
 
 pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("wireshark")]
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("scapy_peer.py")
 PEER, TCP = "scapy", "ncacn_ip_tcp"
+NONE = 1
+Echo = Callable[[int], int]
 Show = Callable[[str, str, str, str, str], None]
 WHO = (DOMAIN, USER, PASSWORD)
 CALLS = {"ndr little": 13, "ndr big": 11, "ndr64 little": 13}
 """How many the client makes, by how they are encoded."""
 
 
-@pytest.fixture
-def port(wireshark: Path) -> Iterator[str]:
-    """Where an rpcecho of ours listens, which is captured."""
-    command = [sys.executable, "-m", "examples.echo", "--listen", f"{TCP}:127.0.0.1[0]"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        (binding,) = listening(process)
-        yield binding.partition("[")[2][:-1]
-        process.terminate()
-        assert process.wait(30) == 0
-
-
-def client(port: str, encoding: str, security: str = "none", level: int = 1) -> list[dict[str, Any]]:
+def client(port: int, encoding: str, security: str = "none", level: int = 1) -> list[dict[str, Any]]:
     """What scapy's client saw, call for call."""
-    command = [sys.executable, str(PROGRAM), "client", port, *encoding.split(), security, str(level), *WHO]
+    command = [sys.executable, str(PROGRAM), "client", str(port), *encoding.split(), security, str(level), *WHO]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -63,8 +52,8 @@ def server(security: str = "none", level: int = 1) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("encoding", CALLS)
-def test_scapy_gets_each_call_right(port: str, encoding: str, shown: Show):
-    found = client(port, encoding)
+def test_scapy_gets_each_call_right(echo: Echo, encoding: str, shown: Show):
+    found = client(echo(NONE), encoding)
     assert [one for one in found if one["why"]] == []
     assert len(found) == CALLS[encoding]
     shown(PEER, "client", TCP, f"none, {encoding}", f"{len(found)} of {len(found)} calls")
@@ -83,6 +72,36 @@ def test_our_client_calls_scapys_server(shown: Show):
     shown(PEER, "server", TCP, "none", f"{len(found)} of {len(found)} operations")
 
 
+# With NTLM, alone and in Negotiate
+
+MECHANISMS = {"ntlm": "NTLM", "spnego": "Negotiate"}
+LEVELS = {2: "connect", 4: "packet", 5: "integrity", 6: "privacy"}
+PACKET = 4
+LOGGED_ON = [("ntlm", 2), *((mechanism, level) for mechanism in MECHANISMS for level in (5, 6))]
+SERVED = [(mechanism, level) for mechanism in MECHANISMS for level in LEVELS if level != PACKET]
+
+
+def security(mechanism: str, level: int) -> lrpc.Security:
+    package = "negotiate" if mechanism == "spnego" else mechanism
+    return lrpc.Security(lrpc.AuthLevel(level), package, lrpc.Credentials(USER, PASSWORD, DOMAIN))
+
+
+@pytest.mark.parametrize(("mechanism", "level"), LOGGED_ON)
+def test_scapy_logs_on(echo: Echo, mechanism: str, level: int, shown: Show):
+    found = client(echo(level), "ndr little", mechanism, level)
+    assert [one for one in found if one["why"]] == []
+    shown(PEER, "client", TCP, f"{MECHANISMS[mechanism]} {LEVELS[level]}", f"{len(found)} of {len(found)} calls")
+
+
+@pytest.mark.parametrize(("mechanism", "level"), SERVED)
+def test_our_client_logs_on_to_scapys_server(mechanism: str, level: int, shown: Show):
+    octets = bytes(range(256)) * 15
+    wanted = security(mechanism, level)
+    with server(mechanism, level) as binding, lrpc.connect(rpcechoClient, binding, security=wanted) as peer:
+        assert (peer.AddOne(41), peer.EchoData(octets), peer.TestCall("input string")) == (42, octets, "input string")
+    shown(PEER, "server", TCP, f"{MECHANISMS[mechanism]} {LEVELS[level]}", "3 of 3 operations")
+
+
 # Where scapy is wrong
 
 
@@ -96,3 +115,26 @@ def test_scapys_server_ends_where_a_request_takes_several_fragments(shown: Show)
     with server() as binding, lrpc.connect(rpcechoClient, binding) as peer, pytest.raises(lrpc.ConnectionLost):
         peer.EchoData(bytes(20_000))
     shown(PEER, "server", TCP, "none", "wrong: a request of several fragments ends the connection")
+
+
+def test_scapy_signs_nothing_at_the_level_of_packets(echo: Echo, shown: Show):
+    """So its calls come from nobody, and where somebody is needed they are refused."""
+    assert {one["why"].partition(",")[0] for one in client(echo(PACKET), "ndr little", "ntlm", PACKET)} == {"'0x5'"}
+    shown(PEER, "client", TCP, "NTLM packet", "wrong: it signs nothing")
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_scapys_server_signs_nothing_at_the_level_of_packets(mechanism: str, shown: Show):
+    wanted = security(mechanism, PACKET)
+    with server(mechanism, PACKET) as binding, lrpc.connect(rpcechoClient, binding, security=wanted) as peer:
+        with pytest.raises(lrpc.ProtocolError, match="not protected"):
+            peer.AddOne(41)
+    shown(PEER, "server", TCP, f"{MECHANISMS[mechanism]} packet", "wrong: it signs nothing")
+
+
+@pytest.mark.parametrize("level", [2, PACKET])
+def test_scapy_signs_its_list_of_mechanisms_without_having_agreed_to_sign(echo: Echo, level: int, shown: Show):
+    """NTLM has no key for that (MS-NLMP 3.4.4), so what it sends is not what it should be."""
+    with pytest.raises(subprocess.CalledProcessError):
+        client(echo(level), "ndr little", "spnego", level)
+    shown(PEER, "client", TCP, f"Negotiate {LEVELS[level]}", "wrong: it signs mechListMIC where NTLM signs nothing")
