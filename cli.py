@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from enum import StrEnum
 from functools import partial
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from .runtime.authentication.authenticator import Authenticator
+    from .runtime.authentication.security import Security
     from .runtime.by_name import Form
     from .runtime.ndr.strictness import Strictness
     from .runtime.ping import Pong
@@ -128,6 +130,16 @@ Allowed = Annotated[
 ]
 Refused = Annotated[
     list[str] | None, typer.Option("--refuse", metavar="NAME", help="Do not overlook this; again for more.")
+]
+User = Annotated[
+    str | None,
+    typer.Option(
+        "--user",
+        "-u",
+        metavar="NAME",
+        help="Who you are to a server of the network: DOMAIN\\user, user@REALM. The password is that of the "
+        "environment's LRPC_PASSWORD, or asked for.",
+    ),
 ]
 Users = Annotated[
     str | None,
@@ -271,6 +283,7 @@ def call(
     *,
     idl: Idl,
     timeout: Seconds = DEFAULT_TIMEOUT,
+    user: User = None,
     options: Options,
 ) -> None:
     """Call an operation; results are JSON.
@@ -288,7 +301,8 @@ def call(
     stub = _load(idl, options)
     found = by_name.find_operation(stub, operation)
     data = _json(arguments, "JSON")
-    with connect(by_name.client_class(stub, found.interface), target, timeout=timeout) as client:
+    client_class, security = by_name.client_class(stub, found.interface), _security(user)
+    with connect(client_class, target, timeout=timeout, security=security) as client:
         try:
             result = by_name.call(client, found.operation, data)
         except StatusError as error:
@@ -307,6 +321,7 @@ def ping(
     interface: Annotated[str | None, typer.Option(metavar="NAME", help="Which, when the file has several.")] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How often.")] = 1,
     timeout: Seconds = DEFAULT_TIMEOUT,
+    user: User = None,
     *,
     options: Options,
 ) -> None:
@@ -324,8 +339,9 @@ def ping(
     from .runtime.ping import ping
 
     asked = mgmt.mgmt.interface if idl is None else by_name.find_interface(_load(idl, options), interface)
+    security = _security(user)
     for number in range(count):
-        pong = ping(target, asked, timeout)
+        pong = ping(target, asked, timeout, security)
         if verbose and number == 0:
             _show_choice(pong)
         refused = "" if idl is None or not pong.refusal else f"; refused: {pong.refusal}"
@@ -333,6 +349,19 @@ def ping(
         print(f"{pong.connection.binding} {times}{refused}", flush=True)
         if refused:
             raise typer.Exit(RPC_FAILED)
+
+
+def _security(user: str | None) -> Security | None:
+    """How somebody proves who they are; level and package are words of the binding."""
+    if user is None:
+        return None
+    from .runtime.authentication.credentials import PASSWORD, Credentials
+    from .runtime.authentication.security import Security
+
+    password = os.environ.get(PASSWORD)
+    if password is None:
+        password = typer.prompt(f"Password of {user}", hide_input=True, err=True)
+    return Security(credentials=Credentials(user, password))
 
 
 def _show_choice(pong: Pong) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .binding import StringBinding
 from .call import DEFAULT_TIMEOUT, Limits
@@ -16,6 +17,9 @@ from .locate import Candidate, candidates
 from .status import BindRefused, ServerUnavailable
 from .stub import Interface
 from .wire import Wire
+
+if TYPE_CHECKING:
+    from .authentication.security import Security
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,10 @@ class Pong:
     """Why the server does not grant the interface; empty when it does."""
 
 
-def ping(target: str, interface: Interface, timeout: float = DEFAULT_TIMEOUT) -> Pong:
+def ping(target: str, interface: Interface, timeout: float = DEFAULT_TIMEOUT, security: Security | None = None) -> Pong:
     """Connect to the first candidate for `target` that answers, ask for the interface, and hang up.
+
+    security: how to prove to a server of the network who asks.
 
     Raises InvalidBinding, ServerUnavailable, AccessDenied, DeadlineExceeded and what else connecting raises.
     """
@@ -41,7 +47,7 @@ def ping(target: str, interface: Interface, timeout: float = DEFAULT_TIMEOUT) ->
         for candidate in candidates(target, interface, _open, timeout):
             began = time.perf_counter()
             try:
-                wire = _open(candidate.binding, timeout)
+                wire = _open(candidate.binding, timeout, security)
             except ServerUnavailable as error:
                 tried.append(str(error))
                 continue
@@ -51,8 +57,8 @@ def ping(target: str, interface: Interface, timeout: float = DEFAULT_TIMEOUT) ->
     raise ServerUnavailable(f"no server at {target!r}: {'; '.join(tried)}")
 
 
-def _open(binding: StringBinding, timeout: float) -> Wire:
-    return open_wire(binding, timeout, Limits(), capture_of("client", None))
+def _open(binding: StringBinding, timeout: float, security: Security | None = None) -> Wire:
+    return open_wire(binding, timeout, Limits(), capture_of("client", None), security)
 
 
 def _asked(

@@ -11,7 +11,7 @@ from tests.documents import FENCE, ROOT, Shell, blocks, play
 
 WHOLE = ["commands", "explain", "pidl", "pointers"]
 """Pages every block of which is run."""
-PARTLY = ["calls", "capture", "errors", "interceptors", "logging", "pipes"]
+PARTLY = ["calls", "capture", "errors", "interceptors", "logging", "pipes", "security"]
 """Pages that show other blocks too."""
 
 
