@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DEBIAN := tshark gcc python3-samba samba-common-bin samba-testsuite winbind iproute2 \
-	wine wine64 gcc-mingw-w64-x86-64-win32 mingw-w64-tools
+	wine wine64 gcc-mingw-w64-x86-64-win32 mingw-w64-tools \
+	krb5-kdc krb5-admin-server krb5-user libkrb5-dev
 SECONDS ?= 60
 SEED   ?= 1
 
@@ -72,8 +73,8 @@ $(VENV)/.check: pyproject.toml $(VENV)/.test
 	touch $@
 
 $(VENV)/.interop: pyproject.toml Makefile $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --editable '.[test,interop]'
 	dpkg -s $(DEBIAN) >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); }
+	$(BIN)/python -m pip install --quiet --editable '.[test,interop]'
 	touch $@
 
 $(VENV)/.bench: pyproject.toml $(VENV)/.install
