@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from lrpc.runtime.call import Caller, Limits, call_cancelled, caller, deadline
     from lrpc.runtime.callbacks.line import callback
     from lrpc.runtime.connect import ConnectionInfo, connect
+    from lrpc.runtime.contexts import HandleRules
     from lrpc.runtime.extended import Component, Disclosure, ErrorRecord
     from lrpc.runtime.intercept import AsyncInterceptor, AsyncProceed, Interceptor, Invocation, Proceed
     from lrpc.runtime.ncacn.security import AuthLevel
@@ -88,6 +89,7 @@ __all__ = [
     "ErrorRecord",
     "Fault",
     "ForkedBinding",
+    "HandleRules",
     "IdlError",
     "Impersonation",
     "Interceptor",
@@ -139,6 +141,7 @@ _LATER: Final = {
     "AuthLevel": "runtime.ncacn.security",
     "Authenticator": "runtime.authentication.authenticator",
     "Credentials": "runtime.authentication.credentials",
+    "HandleRules": "runtime.contexts",
     "IdlError": "rpcgen",
     "Policy": "runtime.policy",
     "Server": "runtime.server",

@@ -298,12 +298,16 @@ class Enumeration(Declared):
 
 
 class ContextType(Declared):
-    """A type of context handles; `closed_by` is the operation that ends one."""
+    """A type of context handles; `closed_by` is the operation that ends one.
+
+    shared: calls that use the same handle may run at the same time ([context_handle_noserialize]).
+    """
 
     kind: Literal["context"] = "context"
     key: str
     name: str
     closed_by: str | None = None
+    shared: bool = False
 
 
 class ConversionType(Declared):

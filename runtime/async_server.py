@@ -202,6 +202,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         await self._quiet(grace)
         for session in list(self._sessions):
             self._end(session)
+        for endpoint in self._endpoints:
+            await endpoint.rundown.wait(1)
         self._eager.close()
         if self._watch is not None:
             self._watch.close()

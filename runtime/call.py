@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
+from .contexts import ANYONE, Holder
 from .ncacn.security import AuthLevel
 from .status import DeadlineExceeded, Ran
 
@@ -137,6 +138,15 @@ def call_cancelled(wait: float = 0.0) -> bool:
     if test is None:
         raise LookupError("lrpc.call_cancelled() is for the blocking methods of a server, while they serve a call")
     return test(wait)
+
+
+def holder() -> Holder:
+    """Whose the context handles are that the method makes that runs now: the user's who calls, or the address's."""
+    current = _caller.get()
+    if current is None:
+        return ANYONE
+    known = current.address.rpartition(":")[0] if current.uid is None else current.uid
+    return Holder((current.user, known), current.level)
 
 
 def set_caller(current: Caller) -> None:

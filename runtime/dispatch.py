@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from .admission import Admit, Guard, guard
-from .call import peer
-from .contexts import ContextTable
+from .call import holder, peer
+from .contexts import NO_HANDLES, STRICT, ContextTable, HandleRules, Hold, Wanted
 from .journal import note
 from .ncacn.security import AuthLevel
 from .ndr.blank import blank
 from .ndr.errors import NdrError
 from .ndr.layout import ContextHandle, Encoding, Field, Parameters
 from .ndr.strictness import DEFAULT, Strictness
+from .operation import Parameter
 from .quota import Quota, quota
 from .status import (
     NCA_OP_RNG_ERROR,
@@ -69,6 +70,8 @@ class Method(NamedTuple):
     """What its calls may cost."""
     callbacks: Interface | None = None
     """What it may call its client by, where that is carried."""
+    rules: HandleRules = STRICT
+    """Which context handles it takes."""
 
 
 class Registration(NamedTuple):
@@ -114,6 +117,7 @@ class Registry:
         admit: Admit | None = None,
         max_calls: int | None = None,
         max_request: int | None = None,
+        handles: HandleRules = STRICT,
     ) -> list[Interface]:
         """Have an object answer for every interface that it implements. TypeError when it implements none."""
         interfaces = interfaces_of(implementation)
@@ -136,6 +140,7 @@ class Registry:
                     kept,
                     bounded,
                     interface.callbacks,
+                    handles,
                 )
                 for operation in interface.operations
             }
@@ -229,13 +234,14 @@ def serve(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTab
 
 def _served(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
     given = _decoded(method, stub, encoding)
-    try:
-        result = invoke(method, given, contexts)
-    except KeyboardInterrupt:  # of the program, which is to end
-        raise
-    except BaseException as error:
-        return failed(method, given, error, ANSWERED_IN[encoding], contexts)
-    return answered(method, given, result, ANSWERED_IN[encoding], contexts)
+    with holding(method, given, contexts) as handles:
+        try:
+            result = invoke(method, given, handles)
+        except KeyboardInterrupt:  # of the program, which is to end
+            raise
+        except BaseException as error:
+            return failed(method, given, error, ANSWERED_IN[encoding], contexts)
+        return answered(method, given, result, ANSWERED_IN[encoding], contexts)
 
 
 def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callable[[Octets], list[Octets] | Fault]:
@@ -286,11 +292,12 @@ async def serve_async(method: Method, stub: Octets, encoding: Encoding, contexts
 
 async def _served_async(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
     given = _decoded(method, stub, encoding)
-    try:
-        result = await invoke(method, given, contexts)
-    except (Exception, SystemExit) as error:
-        return failed(method, given, error, ANSWERED_IN[encoding], contexts)
-    return answered(method, given, result, ANSWERED_IN[encoding], contexts)
+    async with holding(method, given, contexts) as handles:
+        try:
+            result = await invoke(method, given, handles)
+        except (Exception, SystemExit) as error:
+            return failed(method, given, error, ANSWERED_IN[encoding], contexts)
+        return answered(method, given, result, ANSWERED_IN[encoding], contexts)
 
 
 def answer(method: Method | Fault, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets] | Fault:
@@ -342,11 +349,13 @@ def misfit(operation: Operation[Any], reason: str) -> None:
     note("bad_result", operation=operation.name, reason=reason, peer=peer())
 
 
-def invoke(method: Method, given: Values, contexts: ContextTable) -> Any:
-    """What the method gives, or a coroutine of it."""
+def invoke(method: Method, given: Values, handles: Sequence[Any]) -> Any:
+    """What the method gives, or a coroutine of it. handles: the objects of its context handles."""
     operation = method.operation
-    if operation.handles:
-        given = _found(method, given, contexts)
+    if handles:
+        found = iter(handles)
+        pairs = zip(operation.inward, given, strict=True)
+        given = tuple(next(found) if _is_held(parameter, value) else value for parameter, value in pairs)
     if not operation.keywords:
         return method.function(*given)
     named = {parameter.name: value for parameter, value in zip(operation.inward, given, strict=True)}
@@ -354,14 +363,22 @@ def invoke(method: Method, given: Values, contexts: ContextTable) -> Any:
     return method.function(*named.values(), **filled)
 
 
-def _found(method: Method, given: Values, contexts: ContextTable) -> Values:
-    """Objects for context handles; only an [in, out] handle may be null, and is None then."""
-    return tuple(
-        contexts.find(value, method.interface, parameter.layout.name)
-        if isinstance(parameter.layout, ContextHandle) and (value is not None or not parameter.outward)
-        else value
-        for parameter, value in zip(method.operation.inward, given, strict=True)
-    )
+def holding(method: Method, given: Values, contexts: ContextTable) -> Hold:
+    """What has the objects of a call's context handles while it runs; for either face."""
+    if not method.operation.handles:
+        return NO_HANDLES
+    pairs = zip(method.operation.inward, given, strict=True)
+    wanted = [
+        Wanted(value, parameter.layout.name, parameter.layout.shared)
+        for parameter, value in pairs
+        if _is_held(parameter, value) and isinstance(parameter.layout, ContextHandle)
+    ]
+    return contexts.hold(wanted, method.interface, holder(), method.rules)
+
+
+def _is_held(parameter: Parameter, value: Any) -> bool:
+    """Is it a context handle that stands for an object? Only one that is [in, out] may be null, and is None then."""
+    return isinstance(parameter.layout, ContextHandle) and (value is not None or not parameter.outward)
 
 
 def answered(method: Method, given: Values, result: Any, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
@@ -401,7 +418,7 @@ def stored(method: Method, given: Values, outs: Values, contexts: ContextTable) 
     operation = method.operation
     known = {parameter.name: value for parameter, value in zip(operation.inward, given, strict=True)}
     kept = [
-        contexts.store(value, method.interface, parameter.layout.name, known.get(parameter.name))
+        contexts.store(value, method.interface, parameter.layout.name, known.get(parameter.name), holder())
         if isinstance(parameter.layout, ContextHandle)
         else value
         for parameter, value in zip(operation.given_back, outs, strict=False)

@@ -21,6 +21,7 @@ from .dispatch import Registry
 from .lrpc_session import LrpcSession
 from .lrpc_wire import LrpcWire
 from .pdu_session import PduSession
+from .rundown import AsyncRundown, Rundown
 from .session import Session
 from .status import AccessDenied, InvalidBinding, ListenError, Ran, RpcError, ServerUnavailable
 from .wire import PduWire, Wire
@@ -130,13 +131,18 @@ class Endpoint:
         limits: Limits,
         capture: Capture | None = None,
         authenticator: Authenticator | None = None,
+        *,
+        asynchronous: bool = False,
     ) -> None:
         self.asked = str(asked)
+        self.rundown: Any = AsyncRundown() if asynchronous else Rundown()
+        """Closes what clients leave: for either face the one that its server waits for."""
+        self._asynchronous = asynchronous
         self._authenticate = None if authenticator is None else authenticator.context
         self._capture = capture
         self._registry = registry
         self._limits = limits
-        self._groups = AssociationGroups(lambda: ContextTable(uuid4, limits.max_contexts))
+        self._groups = AssociationGroups(self._contexts)
         try:
             self.listener: Listener = _listen(asked, descriptor, limits)
         except (transport.TransportError, security.SddlError) as error:
@@ -146,13 +152,17 @@ class Endpoint:
     def __repr__(self) -> str:
         return f"<Endpoint {self.binding}>"
 
+    def _contexts(self) -> ContextTable:
+        return ContextTable(uuid4, self._limits.max_contexts, self.rundown, asynchronous=self._asynchronous)
+
     def session(self, connection: Any, *, patient: bool) -> Session:
         """The engine for a connection that was accepted; patient: it may wait for a client to read."""
         if self._capture is not None:
             tapped = self._capture.port if self.binding.protocol == NCALRPC else self._capture.connection
             connection = tapped(connection, self.binding)
         if self.binding.protocol == NCALRPC:
-            return LrpcSession(connection, self._registry, self.asked, self._limits, patient=patient)
+            contexts = self._contexts()
+            return LrpcSession(connection, self._registry, self.asked, self._limits, patient=patient, contexts=contexts)
         return PduSession(
             connection,
             self._registry,

@@ -48,12 +48,19 @@ class LrpcSession:
     """LRPC through an ALPC port."""
 
     def __init__(
-        self, port: alpc.CommunicationPort, registry: Registry, endpoint: str, limits: Limits, *, patient: bool
+        self,
+        port: alpc.CommunicationPort,
+        registry: Registry,
+        endpoint: str,
+        limits: Limits,
+        *,
+        patient: bool,
+        contexts: ContextTable | None = None,
     ) -> None:
         self.caller = caller_of(port.peer, "ncalrpc")
         self.traffic = Traffic()
         self.burst = BURST
-        self.contexts = ContextTable(uuid4, limits.max_contexts)
+        self.contexts = ContextTable(uuid4, limits.max_contexts) if contexts is None else contexts
         self._piped = PipedCalls(self, limits, message_mode=True)
         self._pending = self._piped.pending
         self.cancelling = Cancelling(self, self._pending, limits.max_calls)

@@ -109,6 +109,8 @@ class Server(Serving["Interceptor"]):
         for session in self._guests.present():
             self._give_up(session)
         self._threads.join(time.monotonic() + 1)
+        for endpoint in self._endpoints:
+            endpoint.rundown.wait(max(until - time.monotonic(), 1))
         if self._workers is not None:
             self._workers.join()
 

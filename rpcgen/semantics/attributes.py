@@ -172,7 +172,7 @@ _SLOTS: Final[dict[str, tuple[int, int, str]]] = {
 _FREE: Final = frozenset(("uuid", "implicit_handle", "source", *_SLOTS))
 """Honoured attributes that have arguments; those of `in` and `out` are `shape`, if anything (C706 4.2.23)."""
 _SAME: Final = {"context_handle_serialize": "context_handle", "context_handle_noserialize": "context_handle"}
-"""Attributes that say another one and more that is of no effect here."""
+"""Attributes that say another one, and whether calls take turns at the handle."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,8 @@ def _context_handle(binding: Binding, shape: Shape, attributes: AttributeSet, na
         raise problem(catalogue.BAD_CONTEXT_HANDLE, attribute.span)
     handle = binding.draft("context", name, span)
     binding.drafts.append(handle)
-    handle.definition = model.ContextType(key=handle.key, name=name, span=span)
+    shared = attribute.name == "context_handle_noserialize"
+    handle.definition = model.ContextType(key=handle.key, name=name, span=span, shared=shared)
     return Shape(handle, shape.levels[:-1])
 
 

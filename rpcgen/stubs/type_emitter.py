@@ -171,9 +171,9 @@ class TypeEmitter:
             case model.SwitchUnion(union=union):
                 words = [quoted(name) for name in self._switch_members(definition)]
                 return call("rpc.EncapsulatedUnion", self._names.classes[key], *words, self._layouts.union(union))
-            case model.ContextType(name=name, closed_by=closed_by):
-                closing = [] if closed_by is None else [f"closed_by={quoted(closed_by)}"]
-                return call("rpc.ContextHandle", quoted(name), *closing)
+            case model.ContextType(name=name, closed_by=closed_by, shared=shared):
+                words = [] if closed_by is None else [f"closed_by={quoted(closed_by)}"]
+                return call("rpc.ContextHandle", quoted(name), *words, *(["shared=True"] if shared else []))
             case model.ConversionType(wire=wire):
                 return call("rpc.Converted", self._layouts.of(wire, {}), self._names.conversions[key])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 from uuid import uuid4
@@ -19,12 +20,26 @@ MAX_DEPTH: Final = 8
 """Callbacks within callbacks: each has a call of the one outside under way, at both ends."""
 
 _depth: ContextVar[int] = ContextVar("lrpc depth of callbacks", default=0)
+_interruption: ContextVar[BaseException | None] = ContextVar("lrpc interrupted callback", default=None)
 _NO_CONTEXTS: Final = ContextTable(uuid4, 0)
 
 
 def nested() -> bool:
     """Does a callback run here?"""
     return _depth.get() > 0
+
+
+def _watched(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of a callback: to a server's dispatch what interrupts it would be an answer like any other."""
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except (KeyboardInterrupt, GeneratorExit) as interruption:
+            _interruption.set(interruption)
+            raise
+
+    return call
 
 
 class Served:
@@ -40,19 +55,24 @@ class Served:
         check_face(implementation, callbacks, asynchronous=asynchronous)
         self._methods = {
             found.opnum: Method(
-                found, getattr(implementation, found.method), callbacks.uuid, bytes, limits.max_items, DEFAULT
+                found, _watched(getattr(implementation, found.method)), callbacks.uuid, bytes, limits.max_items, DEFAULT
             )
             for found in callbacks.operations
         }
 
     def answer(self, back: Back) -> list[Octets] | Fault:
-        """Run a callback."""
+        """Run a callback. What interrupts its thread, and is no error of its own, is raised."""
         method = self._method(back)
-        token = _depth.set(_depth.get() + 1)
+        token, watch = _depth.set(_depth.get() + 1), _interruption.set(None)
         try:
-            return answer(method, back.stub, back.encoding, _NO_CONTEXTS)
+            answered = answer(method, back.stub, back.encoding, _NO_CONTEXTS)
+            interruption = _interruption.get()
+            if interruption is not None:
+                raise interruption
+            return answered
         finally:
             _depth.reset(token)
+            _interruption.reset(watch)
 
     async def answer_async(self, back: Back) -> list[Octets] | Fault:
         """Run a callback that is a coroutine."""

@@ -242,14 +242,15 @@ class EncapsulatedUnion(Layout):
 class ContextHandle(Layout):
     """A context handle: 20 octets, aligned to 4, in both syntaxes (C706 6.1.6, MS-RPCE 2.2.4.12).
 
-    name: its IDL type. closed_by: the operation that closes it, if the interface has one.
-    At this level the value is (attributes, uuid), or None for the null handle.
+    name: its IDL type. closed_by: the operation that closes it, if the interface has one. shared: calls that use the
+    same handle may run at the same time. At this level the value is (attributes, uuid), or None for the null handle.
     """
 
-    def __init__(self, name: str, *, closed_by: str | None = None) -> None:
+    def __init__(self, name: str, *, closed_by: str | None = None, shared: bool = False) -> None:
         super().__init__()
         self.name = name
         self.closed_by = closed_by
+        self.shared = shared
 
 
 class Parameters(Layout):

@@ -6,20 +6,33 @@ Counterpart: `piped_reply.py`. Both faces: see `piping.py`. Calls without pipes:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Generator, Sequence
-from contextlib import aclosing, nullcontext
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any, cast
 
-from ..contexts import ContextTable
-from ..dispatch import ANSWERED_IN, Method, answered, blanks, failed, fault_of, invoke, misfit, refused, stored, unfit
+from ..contexts import ContextTable, Hold
+from ..dispatch import (
+    ANSWERED_IN,
+    Method,
+    answered,
+    blanks,
+    failed,
+    fault_of,
+    holding,
+    invoke,
+    misfit,
+    refused,
+    stored,
+    unfit,
+)
 from ..ndr.errors import NdrError
 from ..ndr.layout import Pipe
 from ..ndr.pipe_stream import PipeWriter
 from ..operation import Operation
 from ..status import NCA_UNSPECIFIED, Fault, Ran, StatusError, is_failure
 from ..stub import Octets
-from .piping import Incoming, Piece, Pieces, Plan, Receive, Values, plan_of, streams, written
+from .piping import AsyncPipeStream, Incoming, Piece, Pieces, Plan, Receive, Values, plan_of, streams, written
 
 
 class _Given:
@@ -62,19 +75,28 @@ async def serve(method: Method, receive: Receive, contexts: ContextTable, limit:
         plan = plan_of(operation, ANSWERED_IN[incoming.plan.encoding])
         given = plan.joined(front, streams(_Given(operation, incoming), plan.pipes_in, face))
         response = _Response(method, plan, front, given, contexts)
-        try:
-            result = invoke(method, given, contexts)
-            if inspect.isawaitable(result):
-                result = await result
-        except (Exception, SystemExit) as error:
-            yield Piece(response.failure(error), last=True)
-            return
-        if not plan.pipes_out:
-            yield Piece(answered(method, given, result, plan.encoding, contexts), last=True)
-            return
-        async with aclosing(response.of(result)) as pieces:
-            async for piece in pieces:
-                yield piece
+        held = holding(method, given, contexts)
+        async with held if face is AsyncPipeStream else blocking(held) as handles:
+            try:
+                result = invoke(method, given, handles)
+                if inspect.isawaitable(result):
+                    result = await result
+            except (Exception, SystemExit) as error:
+                yield Piece(response.failure(error), last=True)
+                return
+            if not plan.pipes_out:
+                yield Piece(answered(method, given, result, plan.encoding, contexts), last=True)
+                return
+            async with aclosing(response.of(result)) as pieces:
+                async for piece in pieces:
+                    yield piece
+
+
+@asynccontextmanager
+async def blocking(held: Hold) -> AsyncGenerator[list[Any]]:
+    """A call's handles in a thread, where nothing is awaited."""
+    with held as handles:
+        yield handles
 
 
 class _Response:

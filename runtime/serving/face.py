@@ -15,6 +15,7 @@ from .. import dispatch
 from ..admission import Admit
 from ..binding import MEMORY, StringBinding
 from ..call import Limits
+from ..contexts import STRICT, HandleRules
 from ..dispatch import Registry
 from ..endpoints import Endpoint, capture_of, has_mapper
 from ..journal import note
@@ -98,6 +99,7 @@ class Serving(abc.ABC, Generic[I]):
         admit: Admit | None = None,
         max_calls: int | None = None,
         max_request: int | None = None,
+        handles: HandleRules = STRICT,
     ) -> list[Interface]:
         """Have an object answer for the interfaces that it implements.
 
@@ -110,7 +112,8 @@ class Serving(abc.ABC, Generic[I]):
         admit: asked of each call that passes, with the caller, the interface and the operation's number, whether it is
         admitted; for an AsyncServer it may be `async`. max_calls: its calls that run at once, of all clients together;
         more are faulted server_too_busy. max_request: octets that its requests may have; longer ones are faulted
-        access_denied. TypeError for an object of the other face.
+        access_denied. handles: which context handles it takes; unless said those that it made itself, of the type that
+        is asked for (docs/context-handles.md). TypeError for an object of the other face.
         """
         self._require_own("register")
         dispatch.check_face(implementation, asynchronous=self._asynchronous)
@@ -128,6 +131,7 @@ class Serving(abc.ABC, Generic[I]):
             admit=admit,
             max_calls=max_calls,
             max_request=max_request,
+            handles=handles,
         )
         if self._announcer is not None:
             self._announcer.change()
@@ -205,7 +209,15 @@ class Serving(abc.ABC, Generic[I]):
         asked = StringBinding.parse(binding)
         if self._workers is not None and asked.protocol == MEMORY:
             raise ListenError(f"{binding}: workers have no memory in common")
-        endpoint = Endpoint(asked, security, self._registry, self.limits, self._capture, self._authenticator)
+        endpoint = Endpoint(
+            asked,
+            security,
+            self._registry,
+            self.limits,
+            self._capture,
+            self._authenticator,
+            asynchronous=self._asynchronous,
+        )
         self._endpoints.append(endpoint)
         management = (AsyncManagement if self._asynchronous else Management)(self, endpoint.asked)
         self._registry.register(management, endpoints=[endpoint.asked], strictness=PADDED, built_in=True)

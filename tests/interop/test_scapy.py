@@ -126,9 +126,12 @@ def test_scapy_signs_nothing_at_the_level_of_packets(echo: Echo, shown: Show):
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_scapys_server_signs_nothing_at_the_level_of_packets(mechanism: str, shown: Show):
     wanted = security(mechanism, PACKET)
-    with server(mechanism, PACKET) as binding, lrpc.connect(rpcechoClient, binding, security=wanted) as peer:
-        with pytest.raises(lrpc.ProtocolError, match="not protected"):
-            peer.AddOne(41)
+    with (
+        server(mechanism, PACKET) as binding,
+        lrpc.connect(rpcechoClient, binding, security=wanted) as peer,
+        pytest.raises(lrpc.ProtocolError, match="not protected"),
+    ):
+        peer.AddOne(41)
     shown(PEER, "server", TCP, f"{MECHANISMS[mechanism]} packet", "wrong: it signs nothing")
 
 
