@@ -16,7 +16,15 @@ from lrpc.rpcgen.load import load
 from lrpc.runtime.ncacn.errors import PduError
 from lrpc.runtime.ncacn.pdu import parse_pdu
 from lrpc.runtime.ncalrpc.association import BindRequested, ClientAssociation, ServerAssociation, State
-from lrpc.runtime.ncalrpc.messages import Bind, MessageError, SyntaxId, parse_fault, parse_request, parse_response
+from lrpc.runtime.ncalrpc.messages import (
+    Bind,
+    MessageError,
+    SyntaxId,
+    parse_callback_fault,
+    parse_fault,
+    parse_request,
+    parse_response,
+)
 from lrpc.runtime.ndr.compiler import Codec
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.json_form import from_json
@@ -149,7 +157,7 @@ def ncacn(octets: bytes) -> None:
 
 def ncalrpc(octets: bytes) -> None:
     """The messages of LRPC, alone and to both ends of a port."""
-    for parse in (Bind.parse, parse_request, parse_response, parse_fault):
+    for parse in (Bind.parse, parse_request, parse_response, parse_fault, parse_callback_fault):
         try:
             parse(octets)
         except MessageError:

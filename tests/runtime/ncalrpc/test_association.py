@@ -13,6 +13,9 @@ from lrpc.runtime import ncalrpc
 from lrpc.runtime.ncalrpc import (
     BindRequested,
     Bound,
+    CallbackAnswered,
+    CallbackFailed,
+    CallbackRequested,
     Cancelled,
     ClientAssociation,
     Failed,
@@ -131,6 +134,62 @@ def test_a_call_may_fail(kit: SimpleNamespace) -> None:
     assert server.fault(0x6F7, did_not_execute=True) == kit.FAULT
     assert client.receive(kit.FAULT) == FaultReceived(0x6F7, True)
     assert client.receive(server.fault(5)) == FaultReceived(5, False)
+
+
+def test_a_fault_brings_its_detail(kit: SimpleNamespace) -> None:
+    client, server, _ = kit.bound_pair()
+    assert client.receive(server.fault(5, detail=b"records")) == FaultReceived(5, False, b"records")
+
+
+def test_a_server_calls_back_and_is_answered(kit: SimpleNamespace) -> None:
+    client, server, _ = kit.bound_pair()
+    asked = server.call_back(7, 3, [b"ab", b"c"])
+    assert client.receive(asked.data) == CallbackRequested(7, 3, b"abc")
+    assert server.receive(client.reply(7, [b"d"]).data) == CallbackAnswered(7, b"d")
+    assert server.receive(client.deny(8, 5, begun=True)) == CallbackFailed(8, 5, True)
+    assert server.receive(client.deny(9, 1764, begun=False)) == CallbackFailed(9, 1764, False)
+
+
+def test_large_callbacks_go_in_a_view(kit: SimpleNamespace) -> None:
+    client, server, _ = kit.bound_pair()
+    parts = [bytes(70_000), b"x"]
+    for sent, end, expected in (
+        (server.call_back(7, 3, parts), client, CallbackRequested(7, 3, b"".join(parts))),
+        (client.reply(7, parts), server, CallbackAnswered(7, b"".join(parts))),
+    ):
+        assert (sent.view, sent.size) == (parts, 70_001)
+        assert end.receive(sent.data, memoryview(b"".join(parts) + bytes(100))) == expected
+
+
+def test_a_request_tells_in_which_callback_it_is_made(kit: SimpleNamespace) -> None:
+    client, server, _ = kit.bound_pair()
+    for size in (3, 70_000):
+        sent = client.request(1, 0, 5, [bytes(size)], within=7)
+        event = server.receive(sent.data, None if sent.view is None else memoryview(bytes(size)))
+        assert isinstance(event, RequestReceived)
+        assert event.within == 7
+
+
+def test_nobody_waits_for_an_acknowledgement(kit: SimpleNamespace) -> None:
+    _, server, _ = kit.bound_pair()
+    assert server.receive(kit.octets("07000000") + bytes(20)) is None
+
+
+@pytest.mark.parametrize("kind", [7, 8, 10, 11])
+def test_a_server_answers_no_callbacks(kit: SimpleNamespace, kind: int) -> None:
+    client, _, _ = kit.bound_pair()
+    assert isinstance(client.receive(kind.to_bytes(4, "little") + bytes(80)), Failed)
+
+
+def test_a_client_does_not_call_back(kit: SimpleNamespace) -> None:
+    _, server, _ = kit.bound_pair()
+    assert isinstance(server.receive(server.call_back(7, 3, []).data), Failed)
+
+
+@pytest.mark.parametrize("kind", [7, 8, 9, 10, 11])
+def test_there_are_no_callbacks_before_a_bind(kind: int) -> None:
+    for end in (ClientAssociation(), ServerAssociation()):
+        assert isinstance(end.receive(kind.to_bytes(4, "little") + bytes(80)), Failed)
 
 
 def test_call_ids_count_from_one_and_skip_zero() -> None:

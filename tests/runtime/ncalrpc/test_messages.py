@@ -75,6 +75,33 @@ def test_a_fault_is_a_status_and_flags(kit: SimpleNamespace) -> None:
     assert messages.parse_fault(kit.FAULT) == (0x6F7, FaultFlag.DID_NOT_EXECUTE)
     extended = kit.octets("02000000 00000000 05000000 01000000") + b"extended error information"
     assert messages.parse_fault(extended) == (5, FaultFlag.EXTENDED_ERROR)
+    assert messages.detail_of(extended) == b"extended error information"
+    assert messages.detail_of(kit.FAULT + b"what nothing announces") == b""
+    assert messages.pack_fault(5, detail=b"extended error information") == extended
+
+
+def test_a_callback_is_laid_out_as_a_call(kit: SimpleNamespace) -> None:
+    callback = kit.octets("09000000 00000000 00000000 07000000 00000000 03000000") + bytes(40)
+    assert messages.pack_callback(7, 3) == callback
+    assert messages.parse_request(callback) == (0, 7, 0, 3, None)
+    reply = kit.octets("0a000000 00000000 00000000 07000000 00000000 00000000")
+    assert messages.pack_callback_reply(7) == reply
+    assert messages.parse_response(reply) == (0, 7)
+
+
+def test_a_callback_that_fails_names_itself(kit: SimpleNamespace) -> None:
+    fault = kit.octets("0b000000 00000000 05000000 00000000 07000000 00000000")
+    nack = kit.octets("08000000 00000000 05000000 00000000 07000000 00000000")
+    assert messages.pack_callback_fault(7, 5, begun=True) == fault
+    assert messages.pack_callback_fault(7, 5, begun=False) == nack
+    assert messages.parse_callback_fault(fault) == messages.parse_callback_fault(nack) == (7, 5)
+
+
+def test_a_request_says_in_which_callback_it_is_made() -> None:
+    request = messages.pack_request(1, 0, 5, None, within=7)
+    assert messages.within_of(request) == 7
+    assert messages.parse_request(request) == messages.parse_request(messages.pack_request(1, 0, 5, None))
+    assert messages.within_of(messages.pack_request(1, 0, 5, None)) == 0
 
 
 def test_every_message_begins_with_its_type(golden: bytes) -> None:
@@ -110,6 +137,7 @@ def test_structures_cut_short_are_refused(kit: SimpleNamespace) -> None:
         (messages.parse_request, kit.REQUEST, 64),
         (messages.parse_response, kit.RESPONSE, 24),
         (messages.parse_fault, kit.FAULT, 16),
+        (messages.parse_callback_fault, messages.pack_callback_fault(7, 5, begun=True), 24),
         (messages.message_type, kit.CANCEL, 8),
     ):
         for cut in range(size):
