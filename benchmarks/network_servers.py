@@ -25,19 +25,19 @@ class AsyncBench(stub.AsyncBench):  # type: ignore[misc]
         return len(data)
 
 
-def threads(ready: Connection, count: int | None = None) -> None:
-    """A thread for each connection, or so many for all of them."""
-    with lrpc.Server(limits=LIMITS, register_endpoints=False, threads=count) as server:
+def threads(ready: Connection, count: int | None = None, workers: int = 0) -> None:
+    """A thread for each connection, or so many for all of them; in this process, or in so many others."""
+    with lrpc.Server(limits=LIMITS, register_endpoints=False, threads=count, workers=workers) as server:
         server.register(Bench())
         ready.send(str(server.listen(BINDING)))
         server.serve_forever()
 
 
-def asynchronous(ready: Connection) -> None:
-    """asyncio, one thread."""
+def asynchronous(ready: Connection, workers: int = 0) -> None:
+    """asyncio, one thread; of this process, or of each of so many others."""
 
     async def serve() -> None:
-        async with lrpc.AsyncServer(limits=LIMITS, register_endpoints=False) as server:
+        async with lrpc.AsyncServer(limits=LIMITS, register_endpoints=False, workers=workers) as server:
             server.register(AsyncBench())
             ready.send(str(await server.listen(BINDING)))
             await server.serve_forever()
@@ -49,5 +49,7 @@ KINDS: dict[str, Callable[[Connection], None]] = {
     "threads": threads,
     "threads=1": partial(threads, count=1),
     "threads=4": partial(threads, count=4),
+    "workers=2": partial(threads, workers=2),
     "asyncio": asynchronous,
+    "asyncio, workers=2": partial(asynchronous, workers=2),
 }
