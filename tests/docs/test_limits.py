@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import lrpc
-from lrpc.runtime import ncacn
+from lrpc.runtime import extended, ncacn, rundown
 from lrpc.runtime.automation import safearray
+from lrpc.runtime.callbacks import served
 from lrpc.runtime.mapper import lookup, towers
 from lrpc.runtime.mapper import service as mapper
 from lrpc.runtime.mapper.endpoint_map import MapLimits
@@ -48,6 +49,18 @@ def test_constants_of_a_stub_have_the_values_of_the_table() -> None:
     rows = table("lrpc.runtime.ndr.budget")
     assert rows == {name: getattr(budget, name) for name in ("MAX_ITEMS", "NESTED_COST", "MAX_DEPTH")}
     assert f"{budget.MAX_ITEMS // budget.NESTED_COST:,} nodes" in DOCUMENT.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        (served, ("MAX_DEPTH",)),
+        (extended, ("MAX_DETAIL", "MAX_RECORDS")),
+        (rundown, ("MAX_THREADS",)),
+    ],
+)
+def test_constants_of_calls_have_the_values_of_their_tables(module: Any, names: tuple[str, ...]) -> None:
+    assert table(module.__name__) == {name: getattr(module, name) for name in names}
 
 
 def test_constant_of_automation_has_the_value_of_the_table() -> None:

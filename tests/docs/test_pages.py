@@ -11,7 +11,17 @@ from tests.documents import FENCE, ROOT, Shell, blocks, play
 
 WHOLE = ["commands", "explain", "pidl", "pointers"]
 """Pages every block of which is run."""
-PARTLY = ["calls", "capture", "errors", "interceptors", "logging", "pipes", "security"]
+PARTLY = [
+    "callbacks",
+    "calls",
+    "capture",
+    "context-handles",
+    "errors",
+    "interceptors",
+    "logging",
+    "pipes",
+    "security",
+]
 """Pages that show other blocks too."""
 
 
