@@ -2,7 +2,7 @@
 
 A handle is known in its association only; there to the interface and type that made it, unless a HandleRules says
 otherwise, and to its owner, at no lower a level of authentication than it was made at. Every way of being wrong gives
-the same ContextMismatch, after the same work: handles are looked up by a keyed hash.
+the same ContextMismatch, after the same work: handles are looked up under a mask that nobody knows.
 
 Calls that use one handle take turns, unless it is declared shared. What a client leaves is run down once, when the last
 connection of its group has gone, and not while a call uses it.
@@ -10,7 +10,6 @@ connection of its group has gone, and not while a call uses it.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import threading
 from collections.abc import Callable, Sequence
@@ -48,12 +47,8 @@ class HandleRules(NamedTuple):
 STRICT: Final = HandleRules()
 
 
-class Wanted(NamedTuple):
-    """A handle that a call uses."""
-
-    wire: Wire | None
-    type: str
-    shared: bool
+Wanted = tuple[Wire | None, str, bool]
+"""A handle that a call uses, its type, and whether calls share it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -61,7 +56,8 @@ class _Context:
     value: Any
     interface: UUID
     type: str
-    holder: Holder
+    owner: object
+    level: int
     number: int
     """In the order they were made, in which calls take their turns, so that none waits for another in a circle."""
     turn: Any
@@ -101,17 +97,18 @@ class ContextTable:
         self._limit = limit
         self._close = close
         self._asynchronous = asynchronous
-        self._contexts: dict[bytes, _Context] = {}
+        self._contexts: dict[int, _Context] = {}
+        """By the number of the handle under a mask, lest the time that a guess takes tell how near it is."""
+        self._mask = secrets.randbits(128)
         self._made = 0
-        self._secret = secrets.token_bytes(16)
         self._over = False
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._contexts)
 
-    def _key(self, uuid: UUID) -> bytes:
-        return hashlib.blake2b(uuid.bytes, key=self._secret, digest_size=16).digest()
+    def _key(self, wire: Wire) -> int:
+        return wire[1].int ^ self._mask
 
     def find(
         self, wire: Wire | None, interface: UUID, type: str, holder: Holder = ANYONE, rules: HandleRules = STRICT
@@ -121,11 +118,11 @@ class ContextTable:
         return self._find(wire, interface, type, holder, rules).value
 
     def _find(self, wire: Wire | None, interface: UUID, type: str, holder: Holder, rules: HandleRules) -> _Context:
-        context = None if wire is None else self._contexts.get(self._key(wire[1]))
+        context = None if wire is None else self._contexts.get(self._key(wire))
         if (
             context is None
-            or context.holder.owner != holder.owner
-            or context.holder.level > holder.level
+            or context.owner != holder.owner
+            or context.level > holder.level
             or (rules.strict and context.interface != interface)
             or (rules.type_strict and context.type != type)
         ):
@@ -137,11 +134,13 @@ class ContextTable:
     ) -> Hold:
         """The handles of a call, to be held with `with`, or `async with`, while it runs. ContextMismatch as `find`."""
         with self._lock:
-            found = [self._find(each.wire, interface, each.type, holder, rules) for each in wanted]
+            found = [self._find(wire, interface, type, holder, rules) for wire, type, _ in wanted]
             for context in found:
                 context.users += 1
-        alone = {context.number: context for context, each in zip(found, wanted, strict=True) if not each.shared}
-        return Hold(self, found, [alone[number] for number in sorted(alone)])
+        alone = [context for context, each in zip(found, wanted, strict=True) if not each[2]]
+        if len(alone) > 1:
+            alone = sorted(set(alone), key=_made_when)
+        return Hold(self, found, alone)
 
     def let_go(self, contexts: Sequence[_Context]) -> None:
         """A call has ended."""
@@ -172,7 +171,8 @@ class ContextTable:
                 uuid = self._new_uuid()
                 self._made += 1
                 turn = _turn(asynchronous=self._asynchronous)
-                self._contexts[self._key(uuid)] = _Context(value, interface, type, holder, self._made, turn)
+                made = _Context(value, interface, type, *holder, self._made, turn)
+                self._contexts[self._key((0, uuid))] = made
                 return 0, uuid
         self._close(value, type)
         from .call import peer
@@ -181,7 +181,7 @@ class ContextTable:
         raise Fault(NCA_REMOTE_NO_MEMORY, f"more than {self._limit} context handles in one association", ran=Ran.YES)
 
     def _changed(self, known: Wire, value: Any, type: str) -> Wire | None:
-        key = self._key(known[1])
+        key = self._key(known)
         context = self._contexts.get(key)
         if context is None or not context.open:
             raise _mismatch(type, Ran.YES)
@@ -210,6 +210,8 @@ class ContextTable:
 class Hold:
     """The handles of a call that runs: they are not run down, and those that are not shared are its own."""
 
+    __slots__ = ("_alone", "_contexts", "_mine", "_table")
+
     def __init__(self, table: ContextTable, contexts: list[_Context], alone: list[_Context]) -> None:
         self._table = table
         self._contexts = contexts
@@ -219,7 +221,7 @@ class Hold:
     def __enter__(self) -> list[Any]:
         try:
             for context in self._alone:
-                if not context.turn.acquire(timeout=MAX_WAIT):
+                if not (context.turn.acquire(False) or context.turn.acquire(timeout=MAX_WAIT)):
                     raise _busy(context)
                 self._mine.append(context)
             return self._values()
@@ -238,7 +240,7 @@ class Hold:
         try:
             for context in self._alone:
                 try:
-                    async with timeout(MAX_WAIT if context.turn.locked() else None):
+                    async with timeout(MAX_WAIT):
                         await context.turn.acquire()
                 except TimeoutError:
                     raise _busy(context) from None
@@ -270,6 +272,8 @@ class Hold:
 class _Nothing(Hold):
     """For a call without handles."""
 
+    __slots__ = ()
+
     def __init__(self) -> None:
         super().__init__(ContextTable(UUID, 0), [], [])
 
@@ -284,6 +288,10 @@ class _Nothing(Hold):
 
 
 NO_HANDLES: Final = _Nothing()
+
+
+def _made_when(context: _Context) -> int:
+    return context.number
 
 
 def _turn(*, asynchronous: bool) -> Any:

@@ -13,14 +13,13 @@ from uuid import UUID
 
 from .admission import Admit, Guard, guard
 from .call import holder, peer
-from .contexts import NO_HANDLES, STRICT, ContextTable, HandleRules, Hold, Wanted
+from .contexts import NO_HANDLES, STRICT, ContextTable, HandleRules, Hold
 from .journal import note
 from .ncacn.security import AuthLevel
 from .ndr.blank import blank
 from .ndr.errors import NdrError
 from .ndr.layout import ContextHandle, Encoding, Field, Parameters
 from .ndr.strictness import DEFAULT, Strictness
-from .operation import Parameter
 from .quota import Quota, quota
 from .status import (
     NCA_OP_RNG_ERROR,
@@ -353,9 +352,11 @@ def invoke(method: Method, given: Values, handles: Sequence[Any]) -> Any:
     """What the method gives, or a coroutine of it. handles: the objects of its context handles."""
     operation = method.operation
     if handles:
-        found = iter(handles)
-        pairs = zip(operation.inward, given, strict=True)
-        given = tuple(next(found) if _is_held(parameter, value) else value for parameter, value in pairs)
+        found, values = iter(handles), list(given)
+        for each in operation.held:
+            if values[each.place] is not None or not each.nullable:
+                values[each.place] = next(found)
+        given = tuple(values)
     if not operation.keywords:
         return method.function(*given)
     named = {parameter.name: value for parameter, value in zip(operation.inward, given, strict=True)}
@@ -364,21 +365,19 @@ def invoke(method: Method, given: Values, handles: Sequence[Any]) -> Any:
 
 
 def holding(method: Method, given: Values, contexts: ContextTable) -> Hold:
-    """What has the objects of a call's context handles while it runs; for either face."""
-    if not method.operation.handles:
+    """What has the objects of a call's context handles while it runs; for either face.
+
+    Only an [in, out] handle may be null, and is None then.
+    """
+    held = method.operation.held
+    if not held:
         return NO_HANDLES
-    pairs = zip(method.operation.inward, given, strict=True)
     wanted = [
-        Wanted(value, parameter.layout.name, parameter.layout.shared)
-        for parameter, value in pairs
-        if _is_held(parameter, value) and isinstance(parameter.layout, ContextHandle)
+        (given[place], type, shared)
+        for place, type, shared, nullable in held
+        if given[place] is not None or not nullable
     ]
     return contexts.hold(wanted, method.interface, holder(), method.rules)
-
-
-def _is_held(parameter: Parameter, value: Any) -> bool:
-    """Is it a context handle that stands for an object? Only one that is [in, out] may be null, and is None then."""
-    return isinstance(parameter.layout, ContextHandle) and (value is not None or not parameter.outward)
 
 
 def answered(method: Method, given: Values, result: Any, encoding: Encoding, contexts: ContextTable) -> list[Octets]:

@@ -57,6 +57,15 @@ def InOut(name: str, layout: Layout, *, auto: bool = False, partial: bool = Fals
     return Parameter(name, layout, True, True, auto, partial)
 
 
+class Held(NamedTuple):
+    """A context handle of a request: its place, its type, whether calls share it, whether it may be null."""
+
+    place: int
+    type: str
+    shared: bool
+    nullable: bool
+
+
 class Codecs(NamedTuple):
     """Both directions of an operation in one encoding."""
 
@@ -161,6 +170,15 @@ class Operation(Generic[R]):
     def handles(self) -> bool:
         """Does a context handle travel in either direction?"""
         return any(isinstance(found.layout, ContextHandle) for found in (*self.parameters, *self.given_back))
+
+    @cached_property
+    def held(self) -> tuple[Held, ...]:
+        """The context handles of a request."""
+        return tuple(
+            Held(at, found.layout.name, found.layout.shared, found.outward)
+            for at, found in enumerate(self.inward)
+            if isinstance(found.layout, ContextHandle)
+        )
 
     @cached_property
     def keywords(self) -> tuple[str, ...]:

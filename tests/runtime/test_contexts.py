@@ -21,7 +21,6 @@ from lrpc.runtime.contexts import (
     HandleRules,
     Hold,
     Holder,
-    Wanted,
 )
 from lrpc.runtime.status import Ran
 
@@ -122,7 +121,7 @@ def test_an_object_that_comes_after_the_rundown_is_closed(table: ContextTable) -
 
 
 def held(table: ContextTable, wire: Any, *more: Any, kind: str = "T", shared: bool = False, **options: Any) -> Hold:
-    return table.hold([Wanted(each, kind, shared) for each in (wire, *more)], ONE, **options)
+    return table.hold([(each, kind, shared) for each in (wire, *more)], ONE, **options)
 
 
 def test_a_handle_is_its_owners_alone(table: ContextTable) -> None:
@@ -160,7 +159,7 @@ def test_rules_say_whose_handles_an_interface_takes(
 def test_two_tables_know_a_handle_by_different_keys() -> None:
     """Where a handle is kept says nothing about it to somebody who tries many and takes the time."""
     one, two = ContextTable(lambda: UUID(int=7), 1), ContextTable(lambda: UUID(int=7), 1)
-    assert one._key(UUID(int=7)) != two._key(UUID(int=7))
+    assert one._key((0, UUID(int=7))) != two._key((0, UUID(int=7)))
 
 
 # Calls that use a handle
