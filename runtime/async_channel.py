@@ -13,13 +13,14 @@ from typing import Final
 
 from ..transports import forking
 from .call import ends, remaining
+from .carrier import Reply
 from .ndr.layout import Encoding
 from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled
 from .pipes.async_pipe_call import AsyncioPipeCall
 from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
 from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, Ran, RpcError
-from .stub import Octets, Reply
+from .stub import Octets
 from .wire import Arrival, Outcome, Wire
 
 MAX_CALLS: Final = 64
@@ -88,6 +89,10 @@ class AsyncioChannel:
     async def close(self) -> None:
         """Give up the connection; calls that wait fail."""
         self._break(ConnectionLost("the client closed the connection"))
+
+    def has_ended(self) -> bool:
+        """Has the connection ended? The loop has seen it, if so."""
+        return self._broken is not None
 
     @property
     def broken(self) -> RpcError | None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from .call import deadline
+from .call import deadline, time_left
 from .operation import Operation
 from .recovery import Attempts, Renewal
 from .status import DeadlineExceeded, Ran, RpcError
@@ -30,16 +30,17 @@ class AsyncRecovery(Renewal):
                 await asyncio.sleep(attempts.pause(error, hopeless=self.hopeless))
                 try:
                     with deadline(attempts.left):
-                        await self._renew(attempts.left)
+                        await self.renew()
                         return await call()
                 except RpcError as another:
                     error = another
         finally:
             del error
 
-    async def _renew(self, timeout: float) -> None:
+    async def renew(self) -> None:
+        """Go on with a new connection, if the old one has ended."""
         try:
-            async with asyncio.timeout(timeout), self._turn:
+            async with asyncio.timeout(time_left(self.timeout)), self._turn:
                 if self.needed():
                     self.take(*await in_thread(self.reach))
         except TimeoutError as error:

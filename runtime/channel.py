@@ -19,20 +19,20 @@ from typing import Final
 
 from ..transports import forking
 from .call import ends, remaining
+from .carrier import Reply
 from .ndr.layout import Encoding
 from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled
 from .pipes.pipe_call import BlockingPipeCall
 from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
 from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, ProtocolError, Ran, RpcError
-from .stub import Octets, Reply
+from .stub import Octets
 from .wire import FALSE_ROOM, Arrival, Message, Outcome, Wire, ready
 
 GLANCE: Final = 0.05
 """Seconds that a sender without room waits before it looks whether the turn to read has become free."""
 MOMENT: Final = 0.005
-"""Seconds that who gives up a call waits for the turn to say so: longer than it takes to send a call that finds room.
-"""
+"""Seconds that a turn is waited for that nobody has for long: longer than it takes to send a call that finds room."""
 MAX_LAST: Final = 1024
 """Messages that are looked through for the answer to a call that could not be sent to its end."""
 
@@ -118,12 +118,7 @@ class BlockingChannel:
 
     def _send_only(self, opnum: int, parts: Sequence[Octets], until: float) -> None:
         """With the turn to send."""
-        if self._broken is None and self._wire.rested() and self._reading.acquire(False):
-            try:
-                self._look()
-            finally:
-                self._reading.release()
-        if self._broken is not None:
+        if self.has_ended():
             raise self._over()
         message = self._wire.compose(opnum, parts, maybe=True)
         self._transmit(message, Slot(), until - time.monotonic(), reading=False)
@@ -206,6 +201,8 @@ class BlockingChannel:
         try:
             if self._wire.rested():
                 self._look()
+                if self._broken is not None:
+                    raise self._over()
             message = self._wire.compose(opnum, parts)
             left = self._transmit(message, slot, timeout, reading=True)
         finally:
@@ -219,10 +216,7 @@ class BlockingChannel:
                 self.deliver(arrival)
         except RpcError as error:
             self._break(error)
-            raise self._over() from error
         self._leave()
-        if self._broken is not None:
-            raise self._over()
 
     def _together(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Reply:
         """A call while other threads have theirs."""
@@ -231,7 +225,7 @@ class BlockingChannel:
         if not self._sending.acquire(timeout=timeout):
             raise DeadlineExceeded("another call was still being sent", ran=Ran.NO)
         try:
-            if self._broken is not None:
+            if self.has_ended():
                 raise self._over()
             message = self._wire.compose(opnum, parts)
             key = message.key
@@ -420,6 +414,15 @@ class BlockingChannel:
         """End the connection, if the server asked for it and nobody waits any more."""
         if self._wire.dismissed:
             self._break(dismissal())
+
+    def has_ended(self) -> bool:
+        """Looks whether the connection has ended."""
+        if self._broken is None and self._wire.rested() and self._reading.acquire(timeout=MOMENT):
+            try:
+                self._look()
+            finally:
+                self._reading.release()
+        return self._broken is not None
 
     @property
     def broken(self) -> RpcError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import threading
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -27,7 +28,7 @@ from .status import (
     fault_name,
 )
 from .stub import Interface, Octets
-from .wire import Arrival, Back, Exchanged, Message, failure, lost
+from .wire import Arrival, Back, Exchanged, Message, failure, lost, ready
 
 PLAIN_SEND: Final = 0.001
 """Seconds that a plain call may wait for room before it is sent the longer way. (Constant: setting it is a call.)"""
@@ -78,8 +79,8 @@ class LrpcWire:
         self._binding_id = event.binding_id
 
     def rested(self) -> bool:
-        """A port whose server has gone takes nothing, which is soon enough to know it."""
-        return False
+        """Has something come? Asked by calls that are not plain; a port whose server has gone takes no plain one."""
+        return bool(ready(self.fileno(), select.POLLIN, 0))
 
     def compose(self, opnum: int, parts: Sequence[Octets], *, maybe: bool = False) -> Message:
         """A request; one that is large goes into a view of the port's section."""

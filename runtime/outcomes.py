@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from .carrier import Reply
 from .status import ConnectionLost, DeadlineExceeded, ForkedBinding, ProtocolError, Ran, RpcError
-from .stub import Reply
 from .wire import Outcome
 
 FORKED: Final = ForkedBinding("this connection is the parent process's: connect anew in the child")

@@ -109,7 +109,7 @@ class Renewal:
     def needed(self) -> bool:
         """Is a new connection to be made? Raises ContextMismatch where more than the connection was lost."""
         ended: RpcError | None = self.channel.broken
-        if ended is None:
+        if ended is None or self.hopeless:
             return False
         lost = [handle for handle in self.handles if not handle.closed]
         self.handles.clear()
@@ -139,15 +139,16 @@ class Recovery(Renewal):
                 time.sleep(attempts.pause(error, hopeless=self.hopeless))
                 try:
                     with deadline(attempts.left):
-                        self._renew(attempts.left)
+                        self.renew()
                         return call()
                 except RpcError as another:
                     error = another
         finally:
             del error  # or it would hold itself, by way of this frame
 
-    def _renew(self, timeout: float) -> None:
-        if not self._turn.acquire(timeout=max(timeout, 0)):
+    def renew(self) -> None:
+        """Go on with a new connection, if the old one has ended."""
+        if not self._turn.acquire(timeout=max(time_left(self.timeout), 0)):
             raise DeadlineExceeded("the client was still being connected", ran=Ran.NO)
         try:
             if self.needed():

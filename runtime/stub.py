@@ -6,10 +6,11 @@ its callers.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias, TypeVar
+from collections.abc import AsyncIterable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypeVar
 from uuid import UUID
 
+from .carrier import AsyncChannel, Channel, Reply
 from .classes import NamedTuple, dataclass
 from .handle import Handle, wire_of
 from .ndr import layout_samba as samba
@@ -85,11 +86,10 @@ from .operation import (
     Operation,
     Out,
 )
-from .pipes.piped_reply import PipeCall, PipedReply, explained
+from .pipes.piped_reply import PipedReply, explained
 from .pipes.piping import (
     PR,
     AsyncPipeStream,
-    Pieces,
     PipedResult,
     PipeStream,
     at_once,
@@ -139,65 +139,6 @@ AsyncOctetStream: TypeAlias = OctetStream | AsyncIterable[Octets]
 """The same for asyncio."""
 InterfaceRef: TypeAlias = bytes
 """A reference to an object as it travels: an OBJREF ([MS-DCOM] 2.2.18)."""
-
-
-Reply: TypeAlias = tuple[Octets, Encoding, Callable[[], None] | None]
-"""The stub of a response, what it is written in, and what gives back the shared memory that it is in, if it is."""
-
-
-class Channel(Protocol):
-    """What a client calls through: an interface bound on a connection."""
-
-    encoding: Encoding
-    """What requests are written in."""
-
-    def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
-        """Send a request and wait for its response."""
-        ...
-
-    def tell(self, opnum: int, parts: Sequence[Octets]) -> None:
-        """Send a request that has no response."""
-        ...
-
-    @property
-    def broken(self) -> RpcError | None:
-        """How the connection ended, if it did."""
-        ...
-
-    def open(self, opnum: int, pieces: Pieces) -> PipeCall:
-        """A call with pipes; it begins when its response is asked for."""
-        ...
-
-    def close(self) -> None:
-        """Give up the connection."""
-        ...
-
-
-class AsyncChannel(Protocol):
-    """The same for asyncio."""
-
-    encoding: Encoding
-
-    async def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
-        """Send a request and wait for its response."""
-        ...
-
-    async def tell(self, opnum: int, parts: Sequence[Octets]) -> None:
-        """Send a request that has no response."""
-        ...
-
-    @property
-    def broken(self) -> RpcError | None:
-        """How the connection ended, if it did."""
-        ...
-
-    def open(self, opnum: int, pieces: Pieces) -> PipeCall:
-        """A call with pipes; it begins when its response is asked for."""
-        ...
-
-    async def close(self) -> None:
-        """Give up the connection."""
-        ...
 
 
 class _Calls:
@@ -371,19 +312,27 @@ class Client(_Calls):
 
         return recovery.again(operation, call, failure)
 
+    def _live(self) -> Channel:
+        """The channel for a call with pipes, which is not made again: of a new connection, if the old one has ended."""
+        recovery = self._recovery
+        if recovery is not None and self._channel.has_ended():
+            recovery.renew()
+            self._channel, self.connection = recovery.channel, recovery.connection
+        return self._channel
+
     def _piped(self, operation: Operation[R], *values: Any) -> R:
         """A call with [in] pipes only."""
-        return at_once(self._reply(operation, self._channel, values).whole())  # type: ignore[no-any-return]
+        return at_once(self._reply(operation, self._live(), values).whole())  # type: ignore[no-any-return]
 
     def _stream(self, operation: Operation[R], *values: Any) -> PipeStream[R]:
         """A call that gives back nothing but a pipe."""
-        source = self._reply(operation, self._channel, values)
+        source = self._reply(operation, self._live(), values)
         [stream] = streams(source, plan_of(operation, self._encoding).pipes_out, PipeStream)
         return stream  # type: ignore[no-any-return]
 
     def _pipes(self, operation: Operation[Any], kind: type[PR], *values: Any) -> PR:
         """A call that gives back pipes and more."""
-        return self._results(self._reply(operation, self._channel, values), operation, kind, PipeStream)
+        return self._results(self._reply(operation, self._live(), values), operation, kind, PipeStream)
 
     def close(self) -> None:
         """Give up the connection; the server runs down the context handles that are left."""
@@ -452,9 +401,17 @@ class AsyncClient(_Calls):
 
         return await recovery.again(operation, call, failure)
 
+    async def _live(self) -> AsyncChannel:
+        """The channel for a call with pipes, which is not made again: of a new connection, if the old one has ended."""
+        recovery = self._recovery
+        if recovery is not None and self._channel.has_ended():
+            await recovery.renew()
+            self._channel, self.connection = recovery.channel, recovery.connection
+        return self._channel
+
     async def _piped(self, operation: Operation[R], *values: Any) -> R:
         """A call with [in] pipes only."""
-        return await self._reply(operation, self._channel, values).whole()  # type: ignore[no-any-return]
+        return await self._reply(operation, await self._live(), values).whole()  # type: ignore[no-any-return]
 
     def _stream(self, operation: Operation[R], *values: Any) -> AsyncPipeStream[R]:
         """A call that gives back nothing but a pipe."""
@@ -464,7 +421,7 @@ class AsyncClient(_Calls):
 
     async def _pipes(self, operation: Operation[Any], kind: type[PR], *values: Any) -> PR:
         """A call that gives back pipes and more."""
-        return self._results(self._reply(operation, self._channel, values), operation, kind, AsyncPipeStream)
+        return self._results(self._reply(operation, await self._live(), values), operation, kind, AsyncPipeStream)
 
     async def close(self) -> None:
         """Give up the connection; the server runs down the context handles that are left."""

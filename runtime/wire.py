@@ -23,6 +23,7 @@ from ..transports import errors as transport
 from ..transports.seam import Connection
 from . import ncacn, ncalrpc
 from .call import Limits
+from .carrier import Reply
 from .handshake import Handshake
 from .ncacn.security import AuthLevel
 from .ndr.layout import Encoding
@@ -37,7 +38,7 @@ from .status import (
     ServerTooBusy,
     fault,
 )
-from .stub import Interface, Octets, Reply
+from .stub import Interface, Octets
 
 if TYPE_CHECKING:
     from .authentication.security import Security
@@ -388,10 +389,14 @@ class PduWire:
             finally:
                 self.sending.release()
 
+    def _has_room(self) -> bool:
+        """A server that is stuck in answers that nobody waits for reads nothing."""
+        return bool(ready(self.fileno(), select.POLLOUT, 0) & select.POLLOUT)
+
     def _send_plain(self, opnum: int, stub: Octets, timeout: float) -> int:
         """The key of a call that has been sent; 0 when others are under way."""
         with self._engine:
-            if not self._association.idle:
+            if not self._association.idle and (self._association.waiting or not self._has_room()):
                 return 0
             key = self._association.next_call_id()
             try:

@@ -19,6 +19,7 @@ from ..dispatch import Registration
 from ..endpoints import Endpoint
 from ..interfaces import registrar
 from ..journal import note
+from ..policy import Policy
 from ..status import BindRefused, Fault, InvalidBinding, RpcError
 from ..stub import Handle
 from .endpoint_map import NIL
@@ -122,7 +123,8 @@ class Announcer:
         if self._client is None:
             from ..connect import connect
 
-            self._client = connect(registrar.registrarClient, MAPPER, timeout=TIMEOUT)
+            alone = Policy(reconnect=False, retries=0)  # a new connection has to be told everything
+            self._client = connect(registrar.registrarClient, MAPPER, timeout=TIMEOUT, policy=alone)
         self._handle = self._client.announce(self._handle, self._said())
 
     def _hang_up(self) -> None:

@@ -149,6 +149,22 @@ def test_threads_that_share_a_client_share_its_new_connection(server: Restarting
     assert [call.result(WATCHDOG) for call in calls] == list(range(1, 17))
 
 
+def test_a_call_with_pipes_begins_on_a_new_connection(
+    hosts: Any, clients_of: Any, face: str, client_face: str, transport: str, binding_for: Any, piper: Any
+) -> None:
+    binding, clients = binding_for(transport), clients_of(client_face)
+    kind = piper.stub.AsyncPiperClient if client_face == "asyncio" else piper.stub.PiperClient
+    client: Any = None
+    for _ in range(2):
+        host = hosts(face)
+        host.server.register((piper.AsyncService if face == "asyncio" else piper.Service)(piper.Seen()))
+        binding = str(host.listen(binding))
+        client = client or clients.of(kind, binding)
+        assert client.Sum("numbers", [b"12", b"3"]) == 3
+        host.stop()
+        idle(client)
+
+
 # What is repeated
 
 

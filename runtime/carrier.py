@@ -1,0 +1,78 @@
+"""What a client calls through: an interface bound on a connection. `channel.py` and its twin for asyncio are that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
+
+from .ndr.compiler import Octets
+from .ndr.layout import Encoding
+from .pipes.piped_reply import PipeCall
+from .pipes.piping import Pieces
+from .status import RpcError
+
+Reply: TypeAlias = tuple[Octets, Encoding, Callable[[], None] | None]
+"""The stub of a response, what it is written in, and what gives back the shared memory that it is in, if it is."""
+
+
+class Channel(Protocol):
+    """What a client calls through: an interface bound on a connection."""
+
+    encoding: Encoding
+    """What requests are written in."""
+
+    def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
+        """Send a request and wait for its response."""
+        ...
+
+    def tell(self, opnum: int, parts: Sequence[Octets]) -> None:
+        """Send a request that has no response."""
+        ...
+
+    @property
+    def broken(self) -> RpcError | None:
+        """How the connection ended, if it did."""
+        ...
+
+    def has_ended(self) -> bool:
+        """Looks whether the connection has ended."""
+        ...
+
+    def open(self, opnum: int, pieces: Pieces) -> PipeCall:
+        """A call with pipes; it begins when its response is asked for."""
+        ...
+
+    def close(self) -> None:
+        """Give up the connection."""
+        ...
+
+
+class AsyncChannel(Protocol):
+    """The same for asyncio."""
+
+    encoding: Encoding
+
+    async def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
+        """Send a request and wait for its response."""
+        ...
+
+    async def tell(self, opnum: int, parts: Sequence[Octets]) -> None:
+        """Send a request that has no response."""
+        ...
+
+    @property
+    def broken(self) -> RpcError | None:
+        """How the connection ended, if it did."""
+        ...
+
+    def has_ended(self) -> bool:
+        """Looks whether the connection has ended."""
+        ...
+
+    def open(self, opnum: int, pieces: Pieces) -> PipeCall:
+        """A call with pipes; it begins when its response is asked for."""
+        ...
+
+    async def close(self) -> None:
+        """Give up the connection."""
+        ...
