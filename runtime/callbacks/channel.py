@@ -10,10 +10,11 @@ import time
 from collections.abc import Sequence
 
 from ..call import deadline, remaining
+from ..carrier import Reply
 from ..channel import BlockingChannel, Slot, wake
 from ..lrpc_wire import LrpcWire, within
 from ..status import CallbackRefused, CallCancelled, DeadlineExceeded, Fault, Ran, RpcError
-from ..stub import Octets, Reply
+from ..stub import Octets
 from ..wire import Back, Message, Outcome
 from .served import Served
 

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..binding import NCALRPC
 from ..call import DEFAULT_TIMEOUT, caller, remaining
+from ..carrier import Reply
 from ..ended import Ended
 from ..ndr.layout import Encoding
 from ..operation import Interface
 from ..outcomes import dropped, settled
 from ..status import CallbackRefused, ConnectionLost, DeadlineExceeded, Ran, RpcError
-from ..stub import AsyncClient, Client, Octets, Reply
+from ..stub import AsyncClient, Client, Octets
 from ..wire import Outcome
 
 if TYPE_CHECKING:

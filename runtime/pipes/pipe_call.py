@@ -14,7 +14,6 @@ import time
 from collections import deque
 from typing import Final, Protocol
 
-from ..carrier import Reply
 from ..status import ConnectionLost, DeadlineExceeded, ProtocolError, Ran, RpcError
 from ..wire import FALSE_ROOM, Arrival, Back, Outcome, PipeWire, ready
 from .outbox import Outbox
