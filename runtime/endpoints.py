@@ -21,10 +21,11 @@ from .dispatch import Registry
 from .lrpc_session import LrpcSession
 from .lrpc_wire import LrpcWire
 from .pdu_session import PduSession
+from .pdu_wire import PduWire
 from .rundown import AsyncRundown, Rundown
 from .session import Session
 from .status import AccessDenied, InvalidBinding, ListenError, Ran, RpcError, ServerUnavailable
-from .wire import PduWire, Wire
+from .wire import Wire
 
 if TYPE_CHECKING:
     from .authentication.authenticator import Authenticator

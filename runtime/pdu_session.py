@@ -25,12 +25,12 @@ from .ncacn.protection import Protection
 from .ncacn.security import AuthLevel
 from .ncacn.states import State
 from .ndr.layout import Encoding
+from .pdu_wire import PIPE_FRAGMENT, TCP_FRAGMENT
 from .pipes.piped_calls import PipedCalls
 from .pipes.piping import Piece
 from .session import BURST, MAX_BEHIND, SEND_TIMEOUT, Answer, Call, caller_of, offers
 from .status import Fault, Ran
 from .stub import Octets
-from .wire import PIPE_FRAGMENT, TCP_FRAGMENT
 
 
 class PduSession:

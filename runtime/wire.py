@@ -1,7 +1,7 @@
 """A client's engine on a transport: calls go out, outcomes come in. One thread at a time sends, one receives.
 
-`PduWire` speaks the connection-oriented protocol through a byte stream or message pipe, `LrpcWire` (`lrpc_wire.py`)
-LRPC through an ALPC port. `channel.py` shares a wire between callers; the server's side is `session.py`.
+`PduWire` (`pdu_wire.py`) speaks the connection-oriented protocol through a byte stream or message pipe, `LrpcWire`
+(`lrpc_wire.py`) LRPC through an ALPC port. `channel.py` shares a wire between callers; the server's side: `session.py`.
 
 Rules:
 - what a wire raises is of `status.py`; errors of the engines and transports end here;
@@ -13,35 +13,17 @@ from __future__ import annotations
 import math
 import select
 import threading
-import time
 from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
-from uuid import UUID
+from typing import Final, NamedTuple, Protocol
 
 from ..transports import alpc
 from ..transports import errors as transport
-from ..transports.seam import Connection
 from . import ncacn, ncalrpc
-from .call import Limits
 from .carrier import Reply
-from .handshake import Handshake
-from .ncacn.security import AuthLevel
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
-from .status import (
-    ConnectionLost,
-    DeadlineExceeded,
-    Fault,
-    ProtocolError,
-    Ran,
-    RpcError,
-    ServerTooBusy,
-    fault,
-)
+from .status import ConnectionLost, DeadlineExceeded, Fault, ProtocolError, Ran, RpcError, fault
 from .stub import Interface, Octets
-
-if TYPE_CHECKING:
-    from .authentication.security import Security
 
 
 class Back(NamedTuple):
@@ -61,13 +43,6 @@ Arrival = tuple[int, Outcome]
 Exchanged = tuple[int, Reply | list[Arrival] | None]
 """The key of a call, and its reply by itself, or whatever else came next; None: nothing came in time."""
 
-PIPE_FRAGMENT: Final = 4280
-TCP_FRAGMENT: Final = 5840
-PLAIN: Final = 1024
-"""Octets of a plain call over the network: every server takes it in one fragment."""
-PAUSE: Final = 0.005
-"""Seconds without a word from the server after which one looks before one sends: calls that follow closely pay nothing.
-"""
 FALSE_ROOM: Final = 0.001
 """Seconds to wait where room was promised and there was none: the descriptor of `memory` always promises."""
 
@@ -208,300 +183,6 @@ def ready(descriptor: int, events: int, seconds: float) -> int:
     poll = select.poll()
     poll.register(descriptor, events)
     return next((found for _, found in poll.poll(math.ceil(seconds * 1000))), 0)
-
-
-class PduWire:
-    """The connection-oriented protocol through a byte stream or a message pipe."""
-
-    def __init__(
-        self,
-        connection: Connection,
-        limits: Limits,
-        object: UUID | None = None,
-        security: Security | None = None,
-        host: str = "",
-    ) -> None:
-        self.encoding = Encoding.NDR
-        self.sending = threading.Lock()
-        self.message_mode = connection.message_mode
-        self.connection = connection
-        self.numbered = security is not None and security.level > AuthLevel.CONNECT
-        self._object = object
-        self._security = security
-        self._host = host
-        fragment = PIPE_FRAGMENT if connection.message_mode else TCP_FRAGMENT
-        bounds = ncacn.Limits(max_response=limits.max_response)
-        self._association = ncacn.ClientAssociation(limits=bounds, max_fragment=fragment)
-        self.group_id = 0
-        self._dismissed = False
-        self._unsaid = b""
-        """What is to be said before anything else, once there is room."""
-        self._heard = 0.0
-        """When something came for the last time."""
-        self._engine = threading.Lock()
-        """Over the association, which takes one thread at a time: one may send while another receives."""
-
-    @property
-    def multiplex(self) -> bool:
-        """Calls may overlap: the bind has settled it."""
-        return self._association.multiplex
-
-    @property
-    def dismissed(self) -> bool:
-        """A shutdown PDU has come (C706 12.6.4.11), and no call waits any more."""
-        return self._dismissed and not self._association.waiting
-
-    @property
-    def _keeps(self) -> bool:
-        """The server keeps the connection when it is told that nobody waits for a call."""
-        return bool(self._association.features & ncacn.KEEP_CONNECTION_ON_ORPHAN)
-
-    def bind(self, interface: Interface, timeout: float, group_id: int = 0) -> None:
-        """Ask for an interface in NDR 2.0, and prove who asks."""
-        handshake = Handshake(self.connection, self._association, self._security, self._host)
-        try:
-            self.group_id = handshake.bind(interface, timeout, group_id)
-        except transport.TransportError as error:
-            raise lost(error, sent=False) from error
-        self._heard = time.monotonic()
-
-    def _read(self, timeout: float) -> list[ncacn.Event]:
-        octets = self.connection.receive(timeout)
-        self._heard = time.monotonic()
-        if not octets:
-            raise ConnectionLost("the server closed the connection")
-        with self._engine:
-            return self._association.receive_data(octets)
-
-    def rested(self) -> bool:
-        """Has something come in a pause? A byte stream takes what is sent to a server that has gone."""
-        return time.monotonic() - self._heard > PAUSE and bool(ready(self.fileno(), select.POLLIN, 0))
-
-    def compose(self, opnum: int, parts: Sequence[Octets], *, maybe: bool = False) -> Message:
-        """A request in as many fragments as it takes."""
-        try:
-            with self._engine:
-                key = self._association.next_call_id()
-                flags = ncacn.MAYBE if maybe else 0
-                pieces = self._association.request(key, 0, opnum, list(parts), object=self._object, flags=flags)
-        except ncacn.StateError as error:
-            raise self._unable(error) from error
-        return Message(key, pieces if self.connection.message_mode else (b"".join(pieces),))
-
-    def transmitting(self, message: Message) -> Generator[int]:
-        """Send it without waiting; yields whenever there is no room."""
-        gone = 0
-        try:
-            while not self._say():
-                yield 0
-            for piece in message.pieces:
-                taken = self.connection.send_now(piece)
-                gone += taken
-                rest = memoryview(piece)[taken:] if taken != len(piece) else b""
-                while rest:
-                    yield gone
-                    taken = self.connection.send_now(rest)
-                    gone += taken
-                    rest = rest[taken:]
-        except transport.TransportError as error:
-            if gone:  # part of a call: nothing sensible can follow
-                raise ConnectionLost(str(error)) from error
-            self._unsent(message)
-            raise lost(error, sent=False) from error
-        except GeneratorExit:
-            if not gone:
-                self._unsent(message)
-            raise
-
-    def begin(self, opnum: int) -> int:
-        """A call with pipes: the key that its Parts have. It is sent as `more` has it, with `sending` held."""
-        try:
-            with self._engine:
-                key = self._association.next_call_id()
-                self._association.begin(key, 0, opnum, object=self._object)
-        except ncacn.StateError as error:
-            raise self._unable(error) from error
-        return key
-
-    def more(self, key: int, piece: Piece) -> list[bytes]:
-        """The messages of the next piece of its request."""
-        with self._engine:
-            return self._association.more(key, piece.octets, last=piece.last)
-
-    def given_up(self, key: int) -> bytes:
-        """What tells the server that nobody waits for a call, or that no more of it comes; empty if it knows."""
-        with self._engine:
-            octets = self._association.orphan(key)
-        if octets and not self._keeps:
-            raise ConnectionLost("a call was given up at a server that does not keep the connection")
-        return octets
-
-    def send_now(self, octets: Octets) -> int:
-        """How many octets, of one message or several, have gone without waiting."""
-        try:
-            return self.connection.send_now(octets) if self._say() else 0
-        except transport.TransportError as error:
-            raise lost(error) from error
-
-    def _unable(self, error: ncacn.StateError) -> RpcError:
-        """Why a call cannot be made."""
-        if self._association.closed:
-            return ConnectionLost(str(error), ran=Ran.NO)
-        return ServerTooBusy(0x1C010014, str(error), ran=Ran.NO)
-
-    def _unsent(self, message: Message) -> None:
-        """The server will never hear of this call, nor has it to hear that it is given up."""
-        with self._engine:
-            self._association.withdraw(message.key)
-
-    def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
-        """Send a plain call and receive what arrives next. Only while the server has no other: so it reads, and there
-        is no waiting for room."""
-        if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None or self._unsaid or self.rested():
-            return None
-        if not self.sending.acquire(False):
-            return None
-        try:
-            key = self._send_plain(opnum, parts[0], timeout)
-        finally:
-            self.sending.release()
-        if not key:
-            return None
-        try:
-            events = self._read(timeout)
-        except transport.TransportError as error:
-            if isinstance(error, transport.TimedOut):
-                return key, None
-            raise lost(error) from error
-        except KeyboardInterrupt:
-            self._give_up(key)
-            raise
-        event = events[0] if len(events) == 1 else None
-        if isinstance(event, ncacn.ResponseReceived) and event.call_id == key and event.order == "<":
-            return key, (event.stub, Encoding.NDR, None)
-        return key, self._arrived(events)
-
-    def _give_up(self, key: int) -> None:
-        """The answer may still come, to nobody: tell the server, unless that would have to wait for its turn."""
-        if self.sending.acquire(False):
-            try:
-                self.abandon(key)
-            finally:
-                self.sending.release()
-
-    def _has_room(self) -> bool:
-        """A server that is stuck in answers that nobody waits for reads nothing."""
-        return bool(ready(self.fileno(), select.POLLOUT, 0) & select.POLLOUT)
-
-    def _send_plain(self, opnum: int, stub: Octets, timeout: float) -> int:
-        """The key of a call that has been sent; 0 when others are under way."""
-        with self._engine:
-            if not self._association.idle and (self._association.waiting or not self._has_room()):
-                return 0
-            key = self._association.next_call_id()
-            try:
-                [request] = self._association.request(key, 0, opnum, stub)
-            except ncacn.StateError as error:
-                raise self._unable(error) from error
-        taken = 0
-        try:
-            taken = self.connection.send_now(request)
-            if taken != len(request):
-                self.connection.send(memoryview(request)[taken:], timeout)
-        except transport.TransportError as error:
-            with self._engine:
-                (self._association.orphan if taken else self._association.withdraw)(key)
-            raise lost(error, sent=bool(taken)) from error
-        return key
-
-    def receive(self, timeout: float) -> list[Arrival]:
-        """What arrives next."""
-        try:
-            return self._arrived(self._read(timeout))
-        except transport.TransportError as error:
-            raise lost(error) from error
-
-    def receive_now(self) -> list[Arrival] | None:
-        """What has arrived."""
-        try:
-            octets = self.connection.receive_now()
-        except transport.TransportError as error:
-            raise lost(error) from error
-        if octets is None:
-            return None
-        if not octets:
-            raise ConnectionLost("the server closed the connection")
-        with self._engine:
-            events = self._association.receive_data(octets)
-        return self._arrived(events)
-
-    def _arrived(self, events: list[ncacn.Event]) -> list[Arrival]:
-        arrivals: list[Arrival] = []
-        for event in events:
-            if isinstance(event, ncacn.ResponseReceived):
-                encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
-                arrivals.append((event.call_id, (event.stub, encoding, None)))
-            elif isinstance(event, ncacn.ResponsePart):
-                encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
-                arrivals.append((event.call_id, Part(event.stub, encoding, None, event.last)))
-            elif isinstance(event, ncacn.FaultReceived):
-                arrivals.append((event.call_id, failure(event)))
-            elif isinstance(event, ncacn.ShutdownRequested):
-                self._dismissed = True
-            elif isinstance(event, ncacn.ConnectionFailed):
-                raise ProtocolError(event.reason)
-        return arrivals
-
-    def cancel(self, key: int) -> None:
-        """Ask the server to end a call."""
-        with self._engine:
-            octets = self._association.cancel(key)
-        self._tell(octets)
-
-    def abandon(self, key: int, *, cancelled: bool = False) -> None:
-        """Tell the server that nobody waits; drop what still comes.
-
-        Only a server that keeps the connection is told so (MS-RPCE 3.3.1.5.10); one that does not is asked to end the
-        call, and where it takes one call at a time the connection ends.
-        """
-        with self._engine:
-            asked = b"" if cancelled else self._association.cancel(key)
-            orphaned = self._association.orphan(key)
-        self._tell(asked + orphaned if self._keeps else asked)
-        if orphaned and not (self._keeps or self._association.multiplex):
-            raise ConnectionLost("a call was given up at a server that takes one at a time")
-
-    def saying(self) -> Generator[int]:
-        """Send what is to be said; yields while there is no room."""
-        try:
-            while not self._say():
-                yield 0
-        except transport.TransportError as error:
-            raise lost(error) from error
-
-    def _tell(self, octets: bytes) -> None:
-        self._unsaid += octets
-        try:
-            self._say()
-        except transport.TransportError as error:
-            raise lost(error) from error
-
-    def _say(self) -> bool:
-        """Is all said that was to be?"""
-        while self._unsaid:
-            taken = self.connection.send_now(self._unsaid)
-            if not taken:
-                return False
-            self._unsaid = self._unsaid[taken:]
-        return True
-
-    def fileno(self) -> int:
-        """The connection's descriptor."""
-        return self.connection.fileno()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.connection.close()
 
 
 def failure(event: ncacn.FaultReceived | ncalrpc.FaultReceived) -> Fault:

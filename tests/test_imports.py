@@ -47,6 +47,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.handshake",
             "runtime.wire",
             "runtime.lrpc_wire",
+            "runtime.pdu_wire",
             "runtime.cancelling",
             "runtime.dispatch",
             "runtime.ended",

@@ -21,8 +21,8 @@ from lrpc.runtime.call import Limits
 from lrpc.runtime.channel import BlockingChannel
 from lrpc.runtime.lrpc_wire import LrpcWire
 from lrpc.runtime.ncacn.pdu import Fault, Response
+from lrpc.runtime.pdu_wire import PduWire
 from lrpc.runtime.status import Ran
-from lrpc.runtime.wire import PduWire
 from lrpc.transports import alpc, memory, tcp
 from lrpc.transports.seam import Peer
 from lrpc.transports.unix import PacketConnection

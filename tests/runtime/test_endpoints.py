@@ -16,8 +16,8 @@ from lrpc.runtime.endpoints import Endpoint, open_wire
 from lrpc.runtime.lrpc_session import LrpcSession
 from lrpc.runtime.lrpc_wire import LrpcWire
 from lrpc.runtime.pdu_session import PduSession
+from lrpc.runtime.pdu_wire import PduWire
 from lrpc.runtime.status import AccessDenied, InvalidBinding, ListenError, Ran, ServerUnavailable
-from lrpc.runtime.wire import PduWire
 from lrpc.transports import errors as transport
 
 WATCHDOG = 20.0

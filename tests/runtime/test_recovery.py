@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 import lrpc
+from lrpc.runtime.pdu_wire import PAUSE
 from lrpc.runtime.policy import Policy
 from lrpc.runtime.recovery import Attempts
 from lrpc.runtime.status import Ran
 from lrpc.runtime.stub import Operation
-from lrpc.runtime.wire import PAUSE
 
 WATCHDOG = 20.0
 PLAIN: Operation[None] = Operation(0, "Plain")
