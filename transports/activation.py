@@ -42,15 +42,18 @@ def take(name: str, family: int, kind: int) -> socket.socket:
 
     family, kind: what it has to be, as socket.AF_UNIX and socket.SOCK_SEQPACKET; 0: any family.
     """
+    others: list[str] = []
     for index, (known, descriptor) in enumerate(inherited()):
         if known == name:
             found = socket.socket(fileno=descriptor)
             listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-            if found.type != kind or (family and found.family != family) or not listens:
-                found.detach()
-                raise TypeMismatch(f"the inherited socket {name} is {found.family.name} {found.type.name}")
-            del inherited()[index]
-            return found
+            if found.type == kind and family in (0, found.family) and listens:
+                del inherited()[index]
+                return found
+            others.append(f"{found.family.name} {found.type.name}")
+            found.detach()
+    if others:
+        raise TypeMismatch(f"what is inherited as {name} is {', '.join(others)}")
     there = ", ".join(known for known, _ in inherited()) or "none"
     raise NameNotFound(f"no inherited socket is called {name}; there are: {there}")
 

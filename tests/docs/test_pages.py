@@ -21,6 +21,7 @@ PARTLY = [
     "logging",
     "pipes",
     "security",
+    "serving",
 ]
 """Pages that show other blocks too."""
 

@@ -44,6 +44,13 @@ def test_sockets_are_found_by_name_once(two_sockets: dict[str, str]) -> None:
         activation.take("web", 0, socket.SOCK_STREAM)
 
 
+def test_sockets_of_one_name_are_told_apart_by_kind(two_sockets: dict[str, str]) -> None:
+    activation.inherited(two_sockets | {"LISTEN_FDNAMES": "calc:calc"})
+    activation.take("calc", socket.AF_INET, socket.SOCK_STREAM).close()
+    with pytest.raises(TypeMismatch, match="inherited as calc is AF_UNIX SOCK_SEQPACKET"):
+        activation.take("calc", 0, socket.SOCK_STREAM)
+
+
 def test_socket_of_another_kind_is_refused_and_kept(two_sockets: dict[str, str]) -> None:
     activation.inherited(two_sockets)
     with pytest.raises(TypeMismatch, match="web is AF_INET SOCK_STREAM"):
