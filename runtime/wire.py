@@ -188,6 +188,8 @@ def ready(descriptor: int, events: int, seconds: float) -> int:
 def failure(event: ncacn.FaultReceived | ncalrpc.FaultReceived) -> Fault:
     """The error that a fault is, with what it says besides."""
     found = fault(event.status, did_not_execute=event.did_not_execute)
+    if isinstance(event, ncacn.FaultReceived) and event.forgeable:
+        found.ran = Ran.UNKNOWN
     if event.detail:
         from .extended import received  # hardly any fault has it
 

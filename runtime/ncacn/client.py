@@ -322,11 +322,12 @@ class ClientAssociation(Associating):
             self._close()
             return BindRefused(0, [], fault.status)
         call_id = self._meant(call_id)
-        self._guarded.pop(call_id, None)
+        forgeable = self._guarded.pop(call_id, None) is not None
         if self._waiting.pop(call_id, None) is None:
             self._drop("fault", call_id, True, fault.status)
             return None
-        return FaultReceived(call_id, fault.status, bool(fault.flags & DID_NOT_EXECUTE), fault.detail)
+        never = bool(fault.flags & DID_NOT_EXECUTE)
+        return FaultReceived(call_id, fault.status, never, fault.detail, forgeable)
 
     def _meant(self, call_id: int) -> int:
         """The call that an answer is to, which is not always the one it names.

@@ -169,6 +169,9 @@ class FaultReceived:
     """The server says that the operation was not begun."""
     detail: bytes
     """Extended error information ([MS-EERR]), as octets; mostly empty."""
+    forgeable: bool = False
+    """The call is protected and the fault is not, as no server signs one: anybody on the way may have sent it, and the
+    call may have run whatever the fault says."""
 
     def __str__(self) -> str:
         return f"call {self.call_id}: {status_name(self.status)}"

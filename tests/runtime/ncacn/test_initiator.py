@@ -266,7 +266,14 @@ def test_response_to_a_call_that_was_given_up_is_checked_too(asked):
 def test_fault_needs_no_signature_since_no_server_signs_one(asked):
     client, server = asked
     (event,) = client.receive_data(server.fault(5, 0, 0x1C010002))
-    assert event.status == 0x1C010002
+    assert (event.status, event.forgeable) == (0x1C010002, True)
+
+
+def test_fault_of_a_call_that_is_not_protected_is_no_worse_than_its_response(kit):
+    client, server = kit.secured_pair(level=CONNECT)
+    server.receive_data(b"".join(client.request(5, 0, 7, b"")))
+    (event,) = client.receive_data(server.fault(5, 0, 0x1C010002))
+    assert not event.forgeable
 
 
 def test_authenticated_answer_of_a_server_that_was_not_asked_is_refused(kit):
