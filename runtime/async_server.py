@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, asynccontextmanager, nullcontext
+from contextlib import aclosing
 from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from ..transports import activation
 from ..transports import errors as transport
-from . import dispatch
 from .binding import StringBinding
 from .call import Caller, set_caller
-from .callbacks.line import AsyncLine, held
+from .callbacks.aside import line_of
 from .dispatch import Method
 from .eager import Eager
 from .ended import note_end, paused, too_slow
 from .endpoints import Endpoint
 from .journal import note
-from .lrpc_session import LrpcSession
 from .pipes import piped_method
 from .pipes.feed import Feed
 from .pipes.piping import AsyncPipeStream, Part
@@ -30,6 +27,7 @@ from .serving.face import Serving
 from .serving.guests import PAUSE
 from .serving.loop_watch import LoopWatch
 from .serving.room import Room, fulfil
+from .serving.running import Running
 from .serving.signals import told_of_term
 from .serving.workers import Control
 from .session import SEND_TIMEOUT, Answer, Call, Session
@@ -57,9 +55,11 @@ class _Client:
         self.unread = False
         """It has left an answer unread: the others are not sent."""
         self.running = 0
+        self.aside = 0
+        """Calls that wait for the answers to callbacks."""
         self.one_way = 0
         """Of those that run."""
-        self.calls: dict[int, _Running] = {}
+        self.calls: dict[int, Running] = {}
         """By key: the calls that have begun."""
         self.paused = False
         self.over = False
@@ -70,41 +70,6 @@ class _Client:
         context = self.context.copy()
         context.run(set_caller, caller)
         return context
-
-
-class _Running:
-    """A call that has begun."""
-
-    __slots__ = ("given_up", "one_way", "task")
-
-    def __init__(self, *, one_way: bool) -> None:
-        self.one_way = one_way
-        self.given_up = False
-        """Its client does not want it any more."""
-        self.task: asyncio.Task[None] | None = None
-        """While the method runs."""
-
-    def give_up(self) -> None:
-        """Cancel the method, once; not the sending of its answer."""
-        if not self.given_up:
-            self.given_up = True
-            if self.task is not None:
-                self.task.cancel()
-
-    async def answer(self, session: Session, call: Call) -> Answer:
-        """Run the call. A method that lets a cancellation out which was not its task's has failed like any other."""
-        task = self.task = asyncio.current_task()
-        assert task is not None
-        try:
-            return await dispatch.answer_async(call.method, call.stub, call.encoding, session.contexts)
-        except asyncio.CancelledError:
-            if task.cancelling() > self.given_up:
-                raise
-            return CallCancelled(NCA_CANCEL, ran=Ran.YES)
-        finally:
-            self.task = None
-            if self.given_up:
-                task.uncancel()
 
 
 class AsyncServer(Serving["AsyncInterceptor"]):
@@ -344,12 +309,12 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             return
         client.running += 1
         client.one_way += call.one_way
-        running = _Running(one_way=call.one_way)
+        running = Running(one_way=call.one_way)
         context = client.context if call.caller is None else client.calling(call.caller)
-        line = self._line(session, client, call)
-        if line is not None and call.caller is None:
+        if isinstance(call.method, Method) and call.method.callbacks is not None:
+            running.line = line_of(session, client, call, partial(self._make_way, session, client))
             context = context.copy()  # where a line is, no other call looks
-        task = self._eager.run(self._run(session, client, call, running, line), context)
+        task = self._eager.run(self._run(session, client, call, running), context)
         if task is not None:
             client.calls[call.key] = running
             self._tasks.add(task)
@@ -361,41 +326,19 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         if pending and not client.over and client.running - client.one_way < self.limits.max_calls:
             self._begin(session, client, pending.popleft())
 
-    def _line(self, session: Session, client: _Client, call: Call) -> AsyncLine | None:
-        """What a method calls its client back through; None without callbacks, or where they are not carried."""
-        callbacks = call.method.callbacks if isinstance(call.method, Method) else None
-        if callbacks is None or call.feed is not None or not isinstance(session, LrpcSession) or call.message is None:
-            return None
-        sent = partial(self._calling_back, session, client)
-        return AsyncLine(session, call.message.message_id, call.encoding, callbacks, sent)
-
-    @asynccontextmanager
-    async def _calling_back(self, session: Session, client: _Client, sending: Iterator[bool]) -> AsyncGenerator[None]:
-        """Send a callback. A call that awaits the answer takes no place: the connection has to be read."""
-        async with client.sending:
-            room = Room(session)
-            for moved in sending:
-                await room.wait(SEND_TIMEOUT, moved=moved)
-        client.running -= 1
+    def _make_way(self, session: Session, client: _Client) -> None:
+        """A call has given its place to others."""
         self._begin_next(session, client)
         self._resume(session, client)
-        try:
-            yield
-        finally:
-            client.running += 1
 
-    async def _run(
-        self, session: Session, client: _Client, call: Call, running: _Running, line: AsyncLine | None
-    ) -> None:
+    async def _run(self, session: Session, client: _Client, call: Call, running: Running) -> None:
         try:
             if session not in self._sessions:  # it ended before the call began
                 return
             if call.feed is not None:
                 await self._serve_piped(session, client, call, call.feed)
                 return
-            with nullcontext() if line is None else held(line):
-                answer = await running.answer(session, call)
-            await self._send(session, client, call, answer)
+            await self._send(session, client, call, await running.answer(session, call))
         except Exception as end:  # whatever it is, it ends this connection alone
             note_end(session.caller, end)
             client.over = True

@@ -6,7 +6,6 @@ comes out as a Fault, whatever it was: a peer never sees a traceback, and never 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -484,23 +483,3 @@ def blanks(operation: Operation[Any], given: Values) -> Values:
     outs = Parameters(*(Field(found.name, found.layout) for found in operation.outward if not found.inward))
     made = blank(outs, siblings)
     return tuple(siblings[found.name] if found.inward else made[found.name] for found in operation.outward)
-
-
-def check_face(implementation: object, *interfaces: Interface, asynchronous: bool) -> None:
-    """TypeError when an object's methods are not of the face that the server has."""
-    for interface in interfaces or interfaces_of(implementation):
-        for operation in interface.operations:
-            function = getattr(implementation, operation.method)
-            if not _is_of_face(function, asynchronous=asynchronous, alone=operation.pipe_alone):
-                face = ("async def", "AsyncServer") if asynchronous else ("plain def", "Server")
-                server = "an asyncio client" if interface.calls_back and asynchronous else face[1]
-                name = f"{type(implementation).__name__}.{operation.method}"
-                raise TypeError(f"{server} takes methods that are {face[0]}; {name} is not")
-
-
-def _is_of_face(function: Any, *, asynchronous: bool, alone: bool) -> bool:
-    """alone: the method gives back nothing but a pipe. For asyncio it gives an asynchronous iterator, unawaited."""
-    if alone and asynchronous:
-        return not inspect.isgeneratorfunction(function)
-    found = inspect.iscoroutinefunction(function) or (alone and inspect.isasyncgenfunction(function))
-    return found is asynchronous

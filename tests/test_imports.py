@@ -41,6 +41,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "runtime.plain",
+            "runtime.faces",
             "runtime.rundown",
             "runtime.callbacks",
             "runtime.pipes",

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from ..call import Limits
 from ..contexts import ContextTable
-from ..dispatch import Method, answer, answer_async, check_face
+from ..dispatch import Method, answer, answer_async
+from ..faces import check_face
 from ..ndr.strictness import DEFAULT
 from ..operation import Interface
 from ..status import NCA_OP_RNG_ERROR, CallbackRefused, Fault, OperationOutOfRange, Ran

@@ -18,6 +18,7 @@ from ..call import Limits
 from ..contexts import STRICT, HandleRules
 from ..dispatch import Registry
 from ..endpoints import Endpoint, capture_of, has_mapper
+from ..faces import check_face
 from ..journal import note
 from ..management import PADDED, AsyncManagement, Authorize, Management, all_but_stop
 from ..ncacn.security import AuthLevel
@@ -116,7 +117,7 @@ class Serving(abc.ABC, Generic[I]):
         is asked for (docs/context-handles.md). TypeError for an object of the other face.
         """
         self._require_own("register")
-        dispatch.check_face(implementation, asynchronous=self._asynchronous)
+        check_face(implementation, asynchronous=self._asynchronous)
         if inspect.iscoroutinefunction(admit) and not self._asynchronous:
             raise TypeError("Server takes an admit that is plain def")
         names = None if endpoints is None else [str(StringBinding.parse(text)) for text in endpoints]

@@ -104,16 +104,6 @@ def test_an_object_that_nobody_registered_has_the_default(registry: Registry, ca
     assert [words(UUID(int=1)), words(UUID(int=2)), words(None)] == ["one x", "any x", "any x"]
 
 
-def test_a_server_takes_methods_of_its_own_face(calculator: ModuleType) -> None:
-    plain, awaited = calculator.Service(calculator.World()), calculator.AsyncService(calculator.World())
-    dispatch.check_face(plain, asynchronous=False)
-    dispatch.check_face(awaited, asynchronous=True)
-    with pytest.raises(TypeError, match="AsyncServer takes methods that are async def; Service"):
-        dispatch.check_face(plain, asynchronous=True)
-    with pytest.raises(TypeError, match="Server takes methods that are plain def; AsyncService"):
-        dispatch.check_face(awaited, asynchronous=False)
-
-
 # One call
 
 
