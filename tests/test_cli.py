@@ -45,6 +45,7 @@ class Service(Calculator):
     def Add(self, a, b): return a + b
     def Divide(self, a, b):
         if b == 0: raise lrpc.Fault(0x1C000001)
+        if b < 0: raise lrpc.Fault(170, extended=[lrpc.ErrorRecord(2), lrpc.ErrorRecord(13, 0x4C52)])
         return divmod(a, b)
     def Open(self, name):
         if name == "bad": raise lrpc.StatusError(2)
@@ -196,6 +197,11 @@ def test_call_results_and_failures(run: Run, served: str) -> None:
     fault = call("Divide", '{"a": 7, "b": 0}')
     assert fault.status == 4
     assert "nca_s_fault_int_div_by_zero (0x1c000001)" in fault.err
+    assert call("Divide", '{"a": 7, "b": -1}').err.splitlines() == [
+        "lrpc: ERROR_BUSY (0x000000aa) (the call ran: unknown)",
+        "lrpc:   application: ERROR_FILE_NOT_FOUND",
+        "lrpc:   component 19538: ERROR_INVALID_DATA",
+    ]
 
 
 @pytest.mark.parametrize(

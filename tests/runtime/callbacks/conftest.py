@@ -234,6 +234,12 @@ class Sides:
 
 
 @pytest.fixture
+def sides_of(world: World) -> Callable[[Any, Any], Sides]:
+    """A server and clients that are made otherwise."""
+    return lambda host, clients: Sides(host, clients, world)
+
+
+@pytest.fixture
 def sides(hosts: Any, clients_of: Any, face: str, client_face: str, world: World) -> Sides:
     return Sides(hosts(face), clients_of(client_face), world)
 

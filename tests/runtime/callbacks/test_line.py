@@ -137,6 +137,16 @@ def test_other_calls_go_on_while_a_callback_runs(
     assert (hanging.result(WATCHDOG), other.result(WATCHDOG)) == (2, 2)
 
 
+def test_a_few_threads_for_all_connections_call_back_too(
+    hosts: Any, clients_of: Any, sides_of: Any, binding_for: Callable[[str], str], threads: ThreadPoolExecutor
+) -> None:
+    sides = sides_of(hosts("followers"), clients_of("blocking"))
+    binding = sides.listen(binding_for("ncalrpc"))
+    shops = [sides.connect(binding) for _ in range(20)]
+    found = threads.map(lambda n: shops[n].Sell(n, n % 3), range(20))
+    assert list(found) == [2 * (n + n % 3) for n in range(20)]
+
+
 def test_outside_of_a_call_there_is_no_one_to_call_back(shop_stub: Any) -> None:
     with pytest.raises(LookupError):
         lrpc.callback(shop_stub.ShopCallbacksClient)

@@ -121,6 +121,23 @@ def test_a_fault_gets_the_call_of_its_message(never: bool) -> None:
     assert bool(fault.flags & ncacn.DID_NOT_EXECUTE) is never
 
 
+def test_a_fault_keeps_its_detail() -> None:
+    wire = Wire()
+    wire.from_client(77, wire.client.request(5, 1, 4, [b""]).data)
+    (fault,) = wire.from_server(77, wire.server.fault(5, detail=b"records"))
+    assert (fault.detail, fault.extended, fault.alloc_hint) == (b"records", 1, 32 + 7)
+
+
+def test_callbacks_come_out_as_they_are() -> None:
+    for data in (
+        messages.pack_callback(7, 3) + b"stub",
+        messages.pack_callback_reply(7),
+        messages.pack_callback_fault(7, 5, begun=True),
+        messages.pack_callback_fault(7, 5, begun=False),
+    ):
+        assert list(Translator().pieces(77, data, None, request=False)) == [Piece(data, False)]
+
+
 def test_a_cancel_names_the_call() -> None:
     wire = Wire()
     wire.from_client(77, wire.client.request(5, 1, 4, [b""]).data)
