@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import lrpc
+from lrpc.runtime.ncacn.security import AuthLevel
 
 WATCHDOG = 20.0
 
@@ -160,3 +162,47 @@ def test_an_interface_can_take_handles_of_other_types(
     host.server.register((AsyncStore if host.loop else Store)(), handles=rules)
     client = clients_of("blocking").of(stub.StoreClient, host.listen(binding_for("ncalrpc")))
     assert client.UseBox(on(client, client.OpenShelf())) == 1
+
+
+# Users and levels
+
+
+@pytest.fixture
+def guarded(hosts: Any, clients_of: Any, binding_for: Callable[[str], str], face: str, tmp_path: Path) -> Any:
+    """Connects clients of one association group, as a user and at a level."""
+    (tmp_path / "users").write_text("DOM:ann:secret\nDOM:bob:secret\n")
+    (tmp_path / "users").chmod(0o600)
+    host = hosts(face, authenticator=lrpc.Authenticator(users=tmp_path / "users"))
+    host.server.register((AsyncStore if host.loop else Store)())
+    binding, clients, group = host.listen(binding_for("ncacn_ip_tcp")), clients_of("blocking"), [0]
+
+    def connect(user: str, level: AuthLevel) -> Any:
+        credentials = lrpc.Credentials(user, "secret", "DOM")
+        security = lrpc.Security(level, "ntlm", credentials)
+        client = clients.of(stub.StoreClient, binding, security=security, association=group[0])
+        group[0] = client.connection.association
+        return client
+
+    return connect
+
+
+def test_a_handle_is_its_users_alone(guarded: Any) -> None:
+    ann, bob, again = (
+        guarded("ann", AuthLevel.PRIVACY),
+        guarded("bob", AuthLevel.PRIVACY),
+        guarded("ann", AuthLevel.PRIVACY),
+    )
+    box = ann.OpenBox()
+    assert again.UseBox(on(again, box)) == 1
+    with pytest.raises(lrpc.ContextMismatch) as caught:
+        bob.UseBox(on(bob, box))
+    assert caught.value.ran is lrpc.Ran.NO
+    assert ann.UseBox(box) == 1
+
+
+def test_a_handle_is_not_used_at_a_lower_level(guarded: Any) -> None:
+    high, low = guarded("ann", AuthLevel.PRIVACY), guarded("ann", AuthLevel.INTEGRITY)
+    with pytest.raises(lrpc.ContextMismatch) as caught:
+        low.UseBox(on(low, high.OpenBox()))
+    assert caught.value.ran is lrpc.Ran.NO
+    assert high.UseBox(on(high, low.OpenBox())) == 1
