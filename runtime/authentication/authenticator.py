@@ -61,7 +61,7 @@ class Authenticator:
     def _negotiate(self) -> ContextProxy:
         from spnego._context import GSSMech
 
-        from .negotiate_acceptor import NegotiateAcceptor
+        from .negotiate import NegotiateAcceptor
 
         makers = {GSSMech.kerberos: self._kerberos} if AuthType.KERBEROS in self._taken else {}
         if AuthType.NTLM in self._taken:

@@ -8,12 +8,16 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
-from ..ncacn.security import AuthLevel, AuthType, SecurityContext, SecurityError
+from ..ncacn.security import AuthLevel, SecurityContext, SecurityError
 from ..status import AccessDenied, InvalidBinding, Ran
 from .credentials import Credentials
 from .package import PROTOCOLS, PackageContext, require_kerberos, spnego, understood
+
+if TYPE_CHECKING:
+    from spnego import ContextProxy
 
 _TYPES: Final = {name: kind for kind, name in PROTOCOLS.items()}
 LEVELS: Final = {
@@ -60,26 +64,34 @@ class Security:
 
     def context(self, host: str) -> SecurityContext:
         """The client's end of a new context with a server there. AccessDenied without credentials; MissingPackage."""
-        package, kind = spnego(), _TYPES[self.authentication]
-        if kind == AuthType.KERBEROS:
+        if self.authentication == "kerberos":
             require_kerberos()
-        service, _, name = (self.principal or f"host/{host}").partition("/")
+        package = spnego()
         known = self.known()
-
+        service, _, name = (self.principal or f"host/{host}").partition("/")
         try:
             with understood():
-                context = package.client(
-                    None if known is None else known.name,
-                    None if known is None else known.password,
-                    hostname=name or host,
-                    service=service,
-                    protocol=self.authentication,
-                    context_req=self._flags(package.ContextReq),
-                )
+                return PackageContext(_TYPES[self.authentication], self._made(package, known, service, name or host))
         except SecurityError as error:
             reason = f"{self.authentication}: no credentials to use: {error.reason}"
             raise AccessDenied(5, reason, ran=Ran.NO) from error
-        return PackageContext(kind, context)
+
+    def _made(self, package: Any, known: Credentials | None, service: str, host: str) -> ContextProxy:
+        from spnego._context import GSSMech
+
+        from .negotiate import NegotiateInitiator
+        from .ntlm_initiator import NtlmInitiator
+
+        flags = self._flags(package.ContextReq)
+        who = (None, None) if known is None else (known.name, known.password)
+        named = {"hostname": host, "service": service, "context_req": flags}
+        makers: dict[GSSMech, Callable[[], ContextProxy]] = {
+            GSSMech.kerberos: partial(package.client, *who, protocol="kerberos", **named),
+            GSSMech.ntlm: partial(NtlmInitiator, *who, **named),
+        }
+        if self.authentication == "negotiate":
+            return NegotiateInitiator(makers, flags)
+        return makers[GSSMech[self.authentication]]()
 
     def known(self) -> Credentials | None:
         """The credentials; None for the ticket cache."""

@@ -102,10 +102,11 @@ class Servers:
                 self.network.inside(*words), stdin=subprocess.DEVNULL, stdout=said, stderr=said
             )
 
-    def run(self, module: str) -> str:
-        """What a module of ours says in there, once the mapper listens."""
+    def run(self, *words: str) -> str:
+        """What a module of ours says in there, once the mapper listens; its user may log on as the administrator."""
         wait = "until (echo > /dev/tcp/127.0.0.1/135) 2>/dev/null; do sleep 0.05; done"
-        return self.network.run("bash", "-c", f'{wait}; exec "$@"', "bash", sys.executable, "-m", module)
+        user = {"LRPC_USER": f"{DOMAIN}\\{ADMINISTRATOR}", "LRPC_PASSWORD": PASSWORD}
+        return self.network.run("bash", "-c", f'{wait}; exec "$@"', "bash", sys.executable, "-m", *words, **user)
 
     def close(self) -> None:
         """End them."""

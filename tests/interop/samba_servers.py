@@ -1,6 +1,7 @@
-"""`python -m tests.interop.samba_servers`: our client at Samba's services here, a line of JSON for each call.
+"""`python -m tests.interop.samba_servers [WORDS]`: our client at Samba's services here, a line of JSON for each call.
 
-{"call", "why"}: why is empty for a call that gave what it should.
+WORDS of a binding, such as `ntlm seal`, are how it logs on, as the user that the environment names. {"call", "why"}:
+why is empty for a call that gave what it should.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ from lrpc.runtime.interfaces.wkssvc import wkssvcClient
 from lrpc.runtime.mapper.lookup import ept_lookup
 
 HOST = "ncacn_ip_tcp:127.0.0.1"
+WORDS = "".join(f",{word}" for word in sys.argv[1:])
+THERE = f"{HOST}[{WORDS}]" if WORDS else HOST
 """Without an endpoint: the mapper of Samba says where."""
+MAPPER = f"{HOST}[135{WORDS}]"
+DENIED = "denied"
 MAXIMUM_ALLOWED = 0x0200_0000
 NO_LIMIT = 0xFFFF_FFFF
 
@@ -38,39 +43,39 @@ def interfaces() -> bool:
 
 
 def management() -> tuple[int, int]:
-    with lrpc.connect(mgmtClient, f"{HOST}[135]") as client:
+    with lrpc.connect(mgmtClient, MAPPER) as client:
         return len(client.rpc__mgmt_inq_if_ids().if_id_vector.if_id), client.rpc__mgmt_is_server_listening().return_
 
 
 def server() -> tuple[str, int]:
-    with lrpc.connect(srvsvcClient, HOST) as client:
+    with lrpc.connect(srvsvcClient, THERE) as client:
         found = client.NetrServerGetInfo("", 101)
         return found.sv101_name, found.sv101_platform_id
 
 
 def asynchronous() -> str:
     async def call() -> str:
-        async with lrpc.connect(AsyncsrvsvcClient, HOST) as client:
+        async with lrpc.connect(AsyncsrvsvcClient, THERE) as client:
             return (await client.NetrServerGetInfo("", 101)).sv101_name
 
     return asyncio.run(call())
 
 
 def shares() -> list[str]:
-    with lrpc.connect(srvsvcClient, HOST) as client:
+    with lrpc.connect(srvsvcClient, THERE) as client:
         wanted = SHARE_ENUM_STRUCT(1, SHARE_INFO_1_CONTAINER(None, EntriesRead=0))
         found = client.NetrShareEnum(None, wanted, NO_LIMIT, None)
         return [share.shi1_netname for share in found.InfoStruct.ShareInfo.Buffer]
 
 
 def workstation() -> str:
-    with lrpc.connect(wkssvcClient, HOST) as client:
+    with lrpc.connect(wkssvcClient, THERE) as client:
         return client.NetrWkstaGetInfo("", 100).wki100_langroup
 
 
 def registry() -> tuple[int, int]:
     """The version of the registry, and how many keys are below SOFTWARE."""
-    with lrpc.connect(winregClient, HOST) as client:
+    with lrpc.connect(winregClient, THERE) as client:
         root = client.OpenLocalMachine(None, MAXIMUM_ALLOWED)
         software = client.BaseRegOpenKey(root, RPC_UNICODE_STRING("SOFTWARE\0"), 0, MAXIMUM_ALLOWED)
         keys = client.BaseRegQueryInfoKey(software, RPC_UNICODE_STRING("\0")).lpcSubKeys
@@ -78,14 +83,14 @@ def registry() -> tuple[int, int]:
 
 
 def domains() -> list[str]:
-    with lrpc.connect(samrClient, HOST) as client:
+    with lrpc.connect(samrClient, THERE) as client:
         opened = client.SamrConnect5("", MAXIMUM_ALLOWED, 1, SAMPR_REVISION_INFO_V1(3, 0)).ServerHandle
         found = client.SamrEnumerateDomainsInSamServer(opened, 0, NO_LIMIT)
         return [domain.Name.Buffer for domain in found.Buffer.Buffer]
 
 
 def policy() -> str:
-    with lrpc.connect(lsarpcClient, HOST) as client:
+    with lrpc.connect(lsarpcClient, THERE) as client:
         try:
             client.LsarOpenPolicy2(None, LSAPR_OBJECT_ATTRIBUTES(24, None, None, 0, None, None), MAXIMUM_ALLOWED)
         except lrpc.AccessDenied:
@@ -94,7 +99,7 @@ def policy() -> str:
 
 
 def statistics() -> str:
-    with lrpc.connect(mgmtClient, f"{HOST}[135]") as client:
+    with lrpc.connect(mgmtClient, MAPPER) as client:
         try:
             client.rpc__mgmt_inq_stats(4)
         except lrpc.RefusedStubData:
@@ -121,6 +126,8 @@ def checked() -> Iterator[dict[str, str]]:
         try:
             found = call()
             why = "" if found == expected else f"{found!r:.200}, not {expected!r}"
+        except lrpc.AccessDenied:
+            why = DENIED
         except lrpc.RpcError as error:
             why = f"{type(error).__name__}: {error}"
         yield {"call": call.__name__, "why": why}

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.interop.samba_programs import Servers
-from tests.interop.samba_servers import CALLS
+from tests.interop.samba_servers import CALLS, DENIED
 
 pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("wireshark")]
 
@@ -35,3 +35,27 @@ def test_our_client_gets_every_call_right(servers: Servers, shown: Callable[[str
     shown(PEER, "server", TCP, "none", f"{right} of {right} calls")
     shown(PEER, "server", TCP, "none", "wrong: inq_stats has one more number in the request than C706 has")
     shown(PEER, "server", TCP, "none", "lsarpc over TCP is refused without authentication")
+
+
+@pytest.mark.parametrize("package", ["ntlm", "spnego"])
+def test_our_client_logs_on_and_gets_every_call_right(
+    servers: Servers, package: str, shown: Callable[[str, str, str, str, str], None]
+):
+    right = len(CALLS) - WRONG
+    for level in ("packet", "sign", "seal"):
+        said = servers.run("tests.interop.samba_servers", package, level)
+        found = [json.loads(line) for line in said.splitlines()]
+        assert [one for one in found if one["why"]] == []
+        assert len(found) == len(CALLS)
+        shown(PEER, "server", TCP, f"{package} {level}", f"{right} of {right} calls")
+
+
+@pytest.mark.parametrize("package", ["ntlm", "spnego"])
+def test_samba_takes_no_calls_at_level_connect(
+    servers: Servers, package: str, shown: Callable[[str, str, str, str, str], None]
+):
+    """But for those of the management interface: its `allow dcerpc auth level connect` is off."""
+    found = [json.loads(line) for line in servers.run("tests.interop.samba_servers", package, "connect").splitlines()]
+    assert {one["why"] for one in found} == {"", DENIED}
+    assert {one["call"] for one in found if not one["why"]} == {"interfaces", "management", "policy", "statistics"}
+    shown(PEER, "server", TCP, f"{package} connect", "denied, as it is meant to be; the management interface is not")

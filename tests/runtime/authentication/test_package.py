@@ -6,6 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from spnego._context import GSSMech
+from spnego._ntlm_raw.messages import Negotiate, NegotiateFlags
+from spnego._spnego import NegTokenInit, NegTokenResp
+from spnego._spnego import unpack_token as unpacked
 
 import lrpc
 from lrpc.runtime.authentication.identity import Identity
@@ -216,3 +220,43 @@ def test_without_gssapi_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatc
 def test_a_context_has_the_type_of_its_package(authenticator: lrpc.Authenticator) -> None:
     assert pair(authenticator, "ntlm")[0].auth_type == AuthType.NTLM
     assert pair(authenticator, "negotiate")[1].auth_type == AuthType.SPNEGO
+
+
+def unpack_token(token: bytes) -> NegTokenResp:
+    found = unpacked(token)
+    assert isinstance(found, NegTokenResp)
+    return found
+
+
+def test_a_client_of_ntlm_that_signs_nothing_offers_no_key_exchange(authenticator: lrpc.Authenticator) -> None:
+    """Samba refuses the key of one octet that pyspnego would send."""
+    for level, offered in ((AuthLevel.CONNECT, False), (AuthLevel.INTEGRITY, True)):
+        client, _ = pair(authenticator, "ntlm", level=level)
+        flags = Negotiate.unpack(client.step(b"")).flags
+        assert bool(flags & NegotiateFlags.key_exch) is offered
+
+
+def test_negotiate_without_integrity_has_no_mic_of_the_packages(authenticator: lrpc.Authenticator) -> None:
+    """It would be a constant."""
+    client, server = pair(authenticator, "negotiate", level=AuthLevel.CONNECT)
+    last = client.step(server.step(client.step(b"")))
+    assert unpack_token(last).mech_list_mic is None
+    done = server.step(last)
+    assert unpack_token(done).mech_list_mic is None
+    assert (client.step(done), client.complete, server.complete) == (b"", True, True)
+
+
+def test_a_token_ahead_for_a_package_that_is_not_taken_is_dropped(authenticator: lrpc.Authenticator) -> None:
+    """As Windows sends one of Kerberos and offers NTLM behind it."""
+    server = authenticator.context(AuthType.SPNEGO, AuthLevel.INTEGRITY)
+    assert server is not None
+    offer = NegTokenInit([GSSMech.kerberos.value, GSSMech.ntlm.value], mech_token=b"a token of Kerberos").pack()
+    answer = unpack_token(server.step(offer))
+    assert (answer.supported_mech, answer.response_token) == (GSSMech.ntlm.value, None)
+
+
+def test_a_client_that_offers_nothing_that_is_taken_is_refused(authenticator: lrpc.Authenticator) -> None:
+    server = authenticator.context(AuthType.SPNEGO, AuthLevel.INTEGRITY)
+    assert server is not None
+    with pytest.raises(SecurityError, match="no package that is taken"):
+        server.step(NegTokenInit([GSSMech.kerberos.value], mech_token=b"a token of Kerberos").pack())
