@@ -177,6 +177,10 @@ def serve(
         int | None, typer.Option(min=1, help="For all connections together. [default: one for each connection]")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that share the endpoints.")] = 0,
+    users: Users = None,
+    keytab: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The keys of the services that Kerberos' tickets are for.")
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log connections.")] = False,
 ) -> None:
     """Serve an object until SIGINT or SIGTERM.
@@ -192,7 +196,15 @@ def serve(
 
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(message)s")
     served = host.implementation(what)
-    host.serve(served, listen, lambda one: print(one, flush=True), security, threads=threads, workers=workers)
+    host.serve(
+        served,
+        listen,
+        partial(print, flush=True),
+        security,
+        threads=threads,
+        workers=workers,
+        authenticator=_authenticator(users, keytab),
+    )
 
 
 @app.command()
@@ -229,16 +241,16 @@ def epmapper(
     host.serve(listen or [], announce, security, may_register=who, authenticator=_authenticator(users))
 
 
-def _authenticator(users: str | None) -> Authenticator | None:
-    """What takes the accounts of a file."""
-    if users is None:
+def _authenticator(users: str | None, keytab: str | None = None) -> Authenticator | None:
+    """What takes the accounts of a file, and clients by Kerberos."""
+    if users is None and keytab is None:
         return None
     from .runtime.authentication.authenticator import Authenticator
 
     try:
-        return Authenticator(users=users)
+        return Authenticator(users=users, keytab=keytab)
     except (OSError, ValueError) as error:
-        raise typer.BadParameter(str(error), param_hint="--users") from error
+        raise typer.BadParameter(str(error), param_hint="--users, --keytab") from error
 
 
 @app.command()

@@ -12,13 +12,17 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ..transports.security import SddlError, SecurityDescriptor
 from .binding import StringBinding
 from .dispatch import interfaces_of
 from .server import Server
 from .serving.signals import interrupted_by_term, told_of_term
+
+if TYPE_CHECKING:
+    from .authentication.authenticator import Authenticator
 
 Announce = Callable[[StringBinding], None]
 """Told of each binding that clients can connect to."""
@@ -73,12 +77,13 @@ def serve(
     *,
     threads: int | None = None,
     workers: int = 0,
+    authenticator: Authenticator | None = None,
 ) -> None:
     """Serve an object on all bindings until SIGINT or SIGTERM. Only for the main thread.
 
-    security: SDDL of who may connect. threads, workers: as `Server` has them. Raises InvalidBinding and ListenError
-    when an endpoint cannot be had, Unservable for methods of both faces, for threads where methods are async, and for
-    SDDL that cannot be read.
+    security: SDDL of who may connect. threads, workers, authenticator: as `Server` has them. Raises InvalidBinding and
+    ListenError when an endpoint cannot be had, Unservable for methods of both faces, for threads where methods are
+    async, and for SDDL that cannot be read.
     """
     if security is not None:
         _check(security)
@@ -93,9 +98,10 @@ def serve(
         raise Unservable(f"{type(served).__name__} has methods with async, which one thread serves")
     with contextlib.suppress(KeyboardInterrupt):  # between two lines
         if faces == {True}:
-            _serve_async(served, bindings, announce, security, workers)
+            _serve_async(served, bindings, announce, security, workers, authenticator)
         else:
-            _serve_blocking(served, bindings, announce, security, threads, workers)
+            make = partial(Server, threads=threads, workers=workers, authenticator=authenticator)
+            _serve_blocking(make, served, bindings, announce, security)
 
 
 def _check(security: str) -> None:
@@ -106,9 +112,9 @@ def _check(security: str) -> None:
 
 
 def _serve_blocking(
-    served: Any, bindings: Sequence[str], announce: Announce, security: str | None, threads: int | None, workers: int
+    make: Callable[[], Server], served: Any, bindings: Sequence[str], announce: Announce, security: str | None
 ) -> None:
-    with interrupted_by_term(), Server(threads=threads, workers=workers) as server:
+    with interrupted_by_term(), make() as server:
         server.register(served)
         found = [server.listen(binding, security=security) for binding in bindings]
         server.start()  # first, so that who reads an announcement is served, and finds the server at the mapper
@@ -117,13 +123,20 @@ def _serve_blocking(
         server.serve_forever()
 
 
-def _serve_async(served: Any, bindings: Sequence[str], announce: Announce, security: str | None, workers: int) -> None:
+def _serve_async(
+    served: Any,
+    bindings: Sequence[str],
+    announce: Announce,
+    security: str | None,
+    workers: int,
+    authenticator: Authenticator | None,
+) -> None:
     import asyncio
 
     from .async_server import AsyncServer
 
     async def run() -> None:
-        async with AsyncServer(workers=workers) as server:
+        async with AsyncServer(workers=workers, authenticator=authenticator) as server:
             with told_of_term(asyncio.get_running_loop(), server.stop_soon):
                 server.register(served)
                 found = [await server.listen(binding, security=security) for binding in bindings]

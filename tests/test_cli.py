@@ -349,6 +349,40 @@ def test_serve_says_what_is_wrong(run: Run, arguments: list[str], status: int, r
     assert reason in result.err
 
 
+@pytest.mark.parametrize("verb", [["serve", "service:Service", "--listen", "ncalrpc:[x]"], ["epmapper"]])
+@pytest.mark.parametrize(("text", "reason"), [(None, "No such file"), ("mary\n", "line 1: not DOMAIN:user:password")])
+def test_accounts_that_make_no_sense_are_status_2(run: Run, verb: list[str], text: str | None, reason: str) -> None:
+    run("gen", "calc.idl")
+    if text is not None:
+        Path("users").write_text(text)
+    command = [sys.executable, "-m", "lrpc.cli", *verb, "--users", "users"]
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert reason in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_who_logs_on_is_taken_or_not(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("gen", "calc.idl")
+    Path("users").write_text("DOM:mary:secret\n")
+    command = [sys.executable, "-m", "lrpc.cli", "serve", "service:Service", "-l", "ncacn_ip_tcp:127.0.0.1[0]"]
+    with subprocess.Popen(
+        [*command, "--users", "users"], env=_environment(), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        binding = process.stdout.readline().strip().replace("]", ",seal,spnego]")
+        try:
+            monkeypatch.setenv("LRPC_PASSWORD", "secret")
+            words = ("call", binding, "Add", '{"a": 1, "b": 2}', "--idl", "calc.idl", "--user", r"DOM\mary")
+            assert run(*words) == Ran(0, '{"__return__": 3}\n', "")
+            monkeypatch.setenv("LRPC_PASSWORD", "another")
+            refused = run("ping", binding, "--user", r"DOM\mary")
+            assert (refused.status, refused.out) == (4, "")
+            assert r"does not take the credentials of DOM\mary" in refused.err
+        finally:
+            process.terminate()
+
+
 @pytest.mark.parametrize(
     ("binding", "status", "reason"),
     [
