@@ -39,7 +39,7 @@ class Guests:
 
     def admit(self, session: Session) -> bool:
         """Count a connection in, unless its user has too many or the server stops. An older stranger may have to go."""
-        user = user_of(session.caller)
+        user, surplus = user_of(session.caller), list[Session]()
         with self._lock:
             if self._closed:
                 return False

@@ -46,5 +46,5 @@ class LoopWatch:
 
     def _place(self) -> str:
         """The line that the loop's thread is at."""
-        frame = sys._current_frames().get(self._thread_id)
+        frame = sys._current_frames().get(self._thread_id)  # pyright: ignore[reportPrivateUsage]
         return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
