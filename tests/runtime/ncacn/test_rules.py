@@ -28,6 +28,7 @@ from lrpc.runtime.ncacn import (
     pdu,
 )
 from lrpc.runtime.ncacn.constants import PacketType
+from lrpc.runtime.ncacn.header import AuthTrailer
 
 FIRST, LAST, WHOLE, CANCEL, MPX, NOT_EXECUTED, MAYBE = 1, 2, 3, 4, 0x10, 0x20, 0x40
 PROTO_ERROR, DENIED = FaultStatus.NCA_S_PROTO_ERROR, FaultStatus.ACCESS_DENIED
@@ -205,6 +206,15 @@ def test_rule_40_a_bind_is_refused_for_its_own_reason(kit):
         assert (nak.ptype, nak.reason, nak.versions) == (PacketType.BIND_NAK, reason, [(5, 0)]), name
 
 
+@pytest.mark.parametrize("kind", [0, 9, 10, 16, 68, 255])
+@pytest.mark.parametrize("level", [2, 5, 7])
+def test_rule_40_a_bind_without_contexts_is_refused_whoever_it_comes_from(kit, kind, level):
+    auth = AuthTrailer(kind, level, b"x" * 8)
+    for trailer in (None, auth):
+        [nak] = answers(kit, kit.new_server(), bind_pdu.Bind(1, [], 5840, 5840, auth=trailer).serialize())
+        assert nak.ptype is PacketType.BIND_NAK
+
+
 @pytest.mark.parametrize("reason", NakReason)
 def test_rule_40_a_server_may_refuse_for_any_reason_and_a_client_is_told(kit, reason):
     client, server = ClientAssociation(), kit.new_server()
@@ -367,6 +377,16 @@ def test_rule_51_flags_of_binds_are_tolerated_and_only_what_is_spoken_comes_back
     assert answer.flags == WHOLE | flags & CANCEL
 
 
+@pytest.mark.parametrize("multiplex", [0, MPX], ids=["one at a time", "multiplexed"])
+@pytest.mark.parametrize("flags", [CANCEL, 0x08, MPX, NOT_EXECUTED, MAYBE], ids=hex)
+def test_rule_51_flags_of_later_fragments_mean_nothing(kit, flags, multiplex):
+    server = kit.bound_server(flags=WHOLE | multiplex)
+    for part in (FIRST, flags, LAST | flags):
+        events = server.receive_data(request(flags=part))
+    assert [event.stub for event in events] == [b"stub" * 3]
+    assert server.respond(2, 0, b"")
+
+
 def test_rule_52_a_fault_says_what_kind_it_is_and_whether_the_call_ran(kit):
     server = kit.bound_server()
     [fault] = answers(kit, server, request(context_id=9))
@@ -387,6 +407,22 @@ def test_rule_53_a_notice_for_a_call_that_still_comes_is_remembered_by_nobody(ki
     assert isinstance(server.receive_data(request(flags=LAST))[0], RequestReceived)
     assert server.respond(2, 0, b"")
     assert server.data_to_send() == b""
+
+
+@pytest.mark.parametrize("multiplex", [0, MPX], ids=["one at a time", "multiplexed"])
+@pytest.mark.parametrize("notice", [pdu.CoCancel, pdu.OrphanedCall])
+@pytest.mark.parametrize("after", range(5), ids=["nothing", "the first", "the second", "the last", "the answer"])
+def test_rule_53_a_notice_at_any_point_is_never_answered_and_the_connection_stays(kit, notice, after, multiplex):
+    server = kit.bound_server(flags=WHOLE | multiplex)
+    steps = [lambda flags=flags: server.receive_data(request(flags=flags)) for flags in (FIRST, 0, LAST)]
+    steps.append(lambda: server.respond(2, 0, b""))
+    for at, step in enumerate([*steps, lambda: None]):
+        if at == after:
+            told = server.receive_data(notice(2).serialize())
+            assert bool(told) is (after == 3)
+        step()
+    assert server.data_to_send() == b""
+    assert server.receive_data(request(3))
 
 
 def test_rule_53_a_running_call_is_told_of_its_cancel_and_answered_all_the_same(kit):
