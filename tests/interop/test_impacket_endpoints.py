@@ -17,7 +17,11 @@ from lrpc.runtime.interfaces import epmapper
 from lrpc.runtime.mapper.towers import NDR, Syntax, Tower, build
 from tests.interop.accounts import DOMAIN, PASSWORD, USER
 
-pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("default")]
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.usefixtures("wireshark"),
+]
 
 ROOT = Path(__file__).parents[2]
 ECHO = ("60a15ec5-4de8-11d7-a637-005056a20182", "1.0")

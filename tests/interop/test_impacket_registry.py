@@ -15,7 +15,11 @@ from examples.registry.rights import KEY_READ
 from examples.registry.values import RegistryType, decode
 from lrpc.runtime.interfaces.winreg import winregClient
 
-pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("default")]
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.usefixtures("wireshark"),
+]
 
 WRITTEN = [
     ("text", RegistryType.REG_SZ, "grüße 𝄞\0"),

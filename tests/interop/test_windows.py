@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +197,9 @@ def test_structure_that_wine_reads_without_its_padding_is_refused(binding, shown
 def test_each_call_has_its_own_answer_where_all_are_named_call_1(binding):
     with lrpc.connect(shapes.shapesClient, binding) as client:
         assert [client.Add(number, 1) for number in range(200)] == list(range(1, 201))
+
+
+def test_calls_of_threads_take_turns_at_a_windows_server(binding):
+    """It has not agreed to calls that overlap."""
+    with lrpc.connect(shapes.shapesClient, binding) as client, ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(lambda number: client.Add(number, 1), range(200))) == list(range(1, 201))
