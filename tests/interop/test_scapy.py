@@ -76,9 +76,9 @@ def test_our_client_calls_scapys_server(shown: Show):
 
 MECHANISMS = {"ntlm": "NTLM", "spnego": "Negotiate"}
 LEVELS = {2: "connect", 4: "packet", 5: "integrity", 6: "privacy"}
-PACKET = 4
-LOGGED_ON = [("ntlm", 2), *((mechanism, level) for mechanism in MECHANISMS for level in (5, 6))]
-SERVED = [(mechanism, level) for mechanism in MECHANISMS for level in LEVELS if level != PACKET]
+CONNECT, PACKET = 2, 4
+LOGGED_ON = [("ntlm", CONNECT), *((mechanism, level) for mechanism in MECHANISMS for level in (5, 6))]
+SERVED = [(mechanism, level) for mechanism in MECHANISMS for level in (5, 6)]
 
 
 def security(mechanism: str, level: int) -> lrpc.Security:
@@ -135,9 +135,23 @@ def test_scapys_server_signs_nothing_at_the_level_of_packets(mechanism: str, sho
     shown(PEER, "server", TCP, f"{MECHANISMS[mechanism]} packet", "wrong: it signs nothing")
 
 
-@pytest.mark.parametrize("level", [2, PACKET])
+@pytest.mark.parametrize("level", [CONNECT, PACKET])
 def test_scapy_signs_its_list_of_mechanisms_without_having_agreed_to_sign(echo: Echo, level: int, shown: Show):
     """NTLM has no key for that (MS-NLMP 3.4.4), so what it sends is not what it should be."""
     with pytest.raises(subprocess.CalledProcessError):
         client(echo(level), "ndr little", "spnego", level)
     shown(PEER, "client", TCP, f"Negotiate {LEVELS[level]}", "wrong: it signs mechListMIC where NTLM signs nothing")
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_scapys_server_expects_a_key_where_nothing_is_signed(mechanism: str, shown: Show):
+    """None is exchanged then (MS-NLMP 3.1.5.1.2), so it takes the signature of the messages for wrong."""
+    wanted = security(mechanism, CONNECT)
+    with (
+        server(mechanism, CONNECT) as binding,
+        pytest.raises(lrpc.RpcError) as caught,
+        lrpc.connect(rpcechoClient, binding, security=wanted) as peer,
+    ):
+        peer.AddOne(41)
+    assert isinstance(caught.value, lrpc.AccessDenied | lrpc.ConnectionLost), caught.value
+    shown(PEER, "server", TCP, f"{MECHANISMS[mechanism]} connect", "wrong: it expects a key where nothing is signed")
