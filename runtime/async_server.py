@@ -57,6 +57,8 @@ class _Client:
         self.running = 0
         self.aside = 0
         """Calls that wait for the answers to callbacks."""
+        self.unsent = 0
+        """Octets of answers that wait until another one is sent."""
         self.one_way = 0
         """Of those that run."""
         self.calls: dict[int, Running] = {}
@@ -304,7 +306,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         if call.one_way and not self._guests.begin_one_way(session):
             session.drop(call)
             return
-        if client.running - client.one_way >= self.limits.max_calls and not call.one_way:
+        if not (call.one_way or self._has_room(client)):
             session.cancelling.pending.append(call)  # while others are read: it may be one of those that is given up
             return
         client.running += 1
@@ -320,10 +322,15 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def _has_room(self, client: _Client) -> bool:
+        """May another call of this client begin?"""
+        limits = self.limits
+        return client.running - client.one_way < limits.max_calls and client.unsent <= limits.max_unsent
+
     def _begin_next(self, session: Session, client: _Client) -> None:
-        """Begin the call that has waited for longest, if there is room for it now."""
+        """Begin the calls that have waited for longest, if there is room for them now."""
         pending = session.cancelling.pending
-        if pending and not client.over and client.running - client.one_way < self.limits.max_calls:
+        while pending and not client.over and self._has_room(client):
             self._begin(session, client, pending.popleft())
 
     def _make_way(self, session: Session, client: _Client) -> None:
@@ -395,7 +402,10 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             session.forget(call)
 
     async def _send(self, session: Session, client: _Client, call: Call, answer: Answer) -> None:
+        size = sum(map(len, answer)) if client.sending.locked() and isinstance(answer, list) else 0
+        client.unsent += size
         async with client.sending:
+            client.unsent -= size
             if client.unread:
                 return
             room = Room(session)

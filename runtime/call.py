@@ -46,6 +46,8 @@ class Limits:
     """[maybe] calls of one user that an asyncio server runs at once; the newest beyond them are dropped and counted."""
     max_contexts: int = 1024
     """Context handles open in one association."""
+    max_unsent: int = 8 << 20
+    """Answers that wait until one before them is sent, of an AsyncServer; no more calls begin then."""
     max_silence: float = 30.0
     """In the middle of a call with pipes: between two reads of a client that takes its results, or sends."""
     max_pause: float = 10.0

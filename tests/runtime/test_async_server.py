@@ -108,3 +108,50 @@ def test_callers_of_calls_that_run_together_are_kept_apart(
             return [answer.split()[0] for answer in answers]
 
     assert asyncio.run(serve()) == ["ncalrpc", "ncacn_np", "ncacn_ip_tcp"] * 3
+
+
+LARGE = """
+[uuid(0e6d7e1c-94f5-4a36-8b41-3b3cf32a9e51), version(1.0)]
+interface Large { void Get([in] long n, [out, size_is(n)] byte data[]); }
+"""
+
+
+def test_calls_of_a_client_that_leaves_much_unread_wait(binding_for: Callable[[str], str]) -> None:
+    """Answers are made as they are read: what waits to be sent has a limit, and nothing is lost."""
+    from lrpc.runtime import ncacn
+
+    stub, made, count, size = lrpc.load(LARGE), list[int](), 60, 1 << 20
+
+    class Maker(stub.AsyncLarge):  # type: ignore[misc,name-defined]
+        async def Get(self, n: int) -> bytes:
+            made.append(n)
+            return bytes(n)
+
+    async def settled() -> int:
+        before = -1
+        while before != len(made):
+            before = len(made)
+            await asyncio.sleep(0.2)
+        return before
+
+    async def serve() -> None:
+        async with lrpc.AsyncServer(limits=lrpc.Limits(max_unsent=4 * size)) as server:
+            server.register(Maker())
+            found = await server.listen(binding_for("ncacn_ip_tcp"))
+            reader, writer = await asyncio.open_connection(found.address, int(found.endpoint))
+            association = ncacn.ClientAssociation(limits=ncacn.Limits(max_response=count * size * 2))
+            syntax = ncacn.SyntaxId(stub.Large.interface.uuid, 1, 0)
+            writer.write(association.bind([ncacn.ContextRequest(0, syntax, [ncacn.NDR])]))
+            association.receive_data(await reader.read(65536))
+            for _ in range(count):
+                request = association.request(association.next_call_id(), 0, 0, size.to_bytes(4, "little"))
+                writer.write(b"".join(request))
+            assert 0 < await settled() < count - 10
+            answered = 0
+            while answered < count:
+                events = association.receive_data(await asyncio.wait_for(reader.read(1 << 18), WATCHDOG))
+                answered += sum(isinstance(event, ncacn.ResponseReceived) for event in events)
+            assert len(made) == count
+            writer.close()
+
+    asyncio.run(serve())
