@@ -319,3 +319,25 @@ def test_a_stopped_asyncio_server_has_no_workers_left(calculator: Any, binding_f
     found = asyncio.run(serve())
     assert len(found) == 2
     assert not any(_runs(pid) for pid in found)
+
+
+def test_the_parent_tells_the_endpoint_mapper(mapper: Any, calculator: Any, binding_for: Any, until: Any) -> None:
+    from lrpc.runtime.mapper.lookup import ept_lookup
+
+    with lrpc.Server(workers=1) as server:
+        server.register(calculator.Service(calculator.World()))
+        bound = server.listen(binding_for("ncacn_ip_tcp"))
+        server.start()
+        until(lambda: bound.endpoint in [one.binding.endpoint for one in ept_lookup()])
+        assert server._workers is not None
+        os.kill(server._workers.pids[0], signal.SIGKILL)
+        until(lambda: _answers(calculator, str(bound)))
+        assert bound.endpoint in [one.binding.endpoint for one in ept_lookup()]
+
+
+def _answers(calculator: Any, binding: str) -> bool:
+    try:
+        with lrpc.connect(calculator.CalculatorClient, binding, timeout=WATCHDOG) as client:
+            return bool(client.Add(1, 1) == 2)
+    except (lrpc.ServerUnavailable, lrpc.ConnectionLost):  # of the worker that has just died
+        return False
