@@ -47,6 +47,8 @@ class AsyncioChannel:
         self._places: AbstractAsyncContextManager[object] = self._room
         self._rest: asyncio.Task[None] | None = None
         """Sends what is left of a message; nothing may be sent between."""
+        self._unsaid = False
+        """Something may be left to be said when a call has been sent."""
         self._unheard: list[int] = []
         """Calls that were abandoned while a message was half sent."""
         self._broken: RpcError | None = None
@@ -133,6 +135,7 @@ class AsyncioChannel:
         """Let others have the connection."""
         self._piped = self._owner = None
         self._sending.release()
+        self._say_unsaid()
         if self._wire.dismissed:
             self._break(dismissal())
 
@@ -177,33 +180,42 @@ class AsyncioChannel:
     ) -> tuple[int, asyncio.Future[Outcome]]:
         """Begin to send a request: a caller that is cancelled before has sent nothing, and later stops nothing."""
         self._refuse_owner()
-        async with self._sending:
-            if self._rest is not None:
-                await asyncio.wait((self._rest,))
-            if self._broken is not None:
-                raise over(self._broken)
-            message = self._wire.compose(opnum, parts, maybe=maybe)
-            future: asyncio.Future[Outcome] = self._loop.create_future()
-            self._waiting[message.key] = future
-            future.add_done_callback(lambda done: self._forget(message.key, done))
-            sending = self._wire.transmitting(message)
-            try:
-                for gone in sending:
-                    if gone:
-                        self._rest = self._loop.create_task(self._send_rest(sending))
-                        break
-                    await self._writable()
-            except RpcError as error:
-                self._waiting.pop(message.key, None)
-                unsent = error.ran is Ran.NO  # and others wait: a server that takes no more still answers those
-                if not unsent or (isinstance(error, ConnectionLost) and not self._waiting):
-                    self._break(error)
-                raise
-            except asyncio.CancelledError:
-                self._waiting.pop(message.key, None)
-                sending.close()
-                raise
-            return message.key, future
+        try:
+            async with self._sending:
+                return await self._send_in_turn(opnum, parts, maybe)
+        finally:
+            if self._unsaid:
+                self._say_unsaid()
+
+    async def _send_in_turn(
+        self, opnum: int, parts: Sequence[Octets], maybe: bool
+    ) -> tuple[int, asyncio.Future[Outcome]]:
+        if self._rest is not None:
+            await asyncio.wait((self._rest,))
+        if self._broken is not None:
+            raise over(self._broken)
+        message = self._wire.compose(opnum, parts, maybe=maybe)
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        self._waiting[message.key] = future
+        future.add_done_callback(lambda done: self._forget(message.key, done))
+        sending = self._wire.transmitting(message)
+        try:
+            for gone in sending:
+                if gone:
+                    self._rest = self._loop.create_task(self._send_rest(sending))
+                    break
+                await self._writable()
+        except RpcError as error:
+            self._waiting.pop(message.key, None)
+            unsent = error.ran is Ran.NO  # and others wait: a server that takes no more still answers those
+            if not unsent or (isinstance(error, ConnectionLost) and not self._waiting):
+                self._break(error)
+            raise
+        except asyncio.CancelledError:
+            self._waiting.pop(message.key, None)
+            sending.close()
+            raise
+        return message.key, future
 
     async def _send_rest(self, sending: Iterator[int]) -> None:
         """Finish a message that has begun, whatever becomes of its caller."""
@@ -270,8 +282,18 @@ class AsyncioChannel:
     def _say(self, word: Callable[[], None]) -> None:
         try:
             word()
+        except RpcError as error:
+            self._break(error)
+        self._say_unsaid()
+
+    def _say_unsaid(self) -> None:
+        """Say what has found no room; while a call is being sent that comes after it."""
+        self._unsaid = self._sending.locked()
+        if self._unsaid or self._rest is not None or self._broken is not None:
+            return
+        try:
             saying = self._wire.saying()
-            if not self._sending.locked() and next(saying, None) is not None:
+            if next(saying, None) is not None:
                 self._rest = self._loop.create_task(self._send_rest(saying))
         except RpcError as error:
             self._break(error)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from ..transports import activation
 from ..transports import errors as transport
 from .binding import StringBinding
-from .call import Caller, set_caller
+from .call import set_caller
 from .callbacks.aside import line_of
 from .dispatch import Method
 from .eager import Eager
@@ -29,6 +29,7 @@ from .serving.loop_watch import LoopWatch
 from .serving.room import Room, fulfil
 from .serving.running import Running
 from .serving.signals import told_of_term
+from .serving.visitor import Visitor
 from .serving.workers import Control
 from .session import SEND_TIMEOUT, Answer, Call, Session
 from .status import NCA_CANCEL, CallCancelled, Fault, Ran
@@ -38,40 +39,6 @@ if TYPE_CHECKING:
 
 TURN: Final = 0.002
 """Seconds that a pipe that is always ready may be sent before other tasks have their turn."""
-
-
-class _Client:
-    """What the loop keeps of a connection."""
-
-    def __init__(self, context: contextvars.Context, descriptor: int) -> None:
-        self.context = context
-        self.descriptor = descriptor
-        """What the loop knows it by, also when the session has closed itself."""
-        self.hurry: asyncio.TimerHandle | None = None
-        """Ends it when it has not bound in time, or not ended a request."""
-        self.awaited: int | None = None
-        """How many PDUs had come when a request that is not ended yet was last looked at."""
-        self.sending = asyncio.Lock()
-        self.unread = False
-        """It has left an answer unread: the others are not sent."""
-        self.running = 0
-        self.aside = 0
-        """Calls that wait for the answers to callbacks."""
-        self.unsent = 0
-        """Octets of answers that wait until another one is sent."""
-        self.one_way = 0
-        """Of those that run."""
-        self.calls: dict[int, Running] = {}
-        """By key: the calls that have begun."""
-        self.paused = False
-        self.over = False
-        """Nothing more will come; the connection ends with the last call that runs."""
-
-    def calling(self, caller: Caller) -> contextvars.Context:
-        """The context of a call that is not made by the caller of all."""
-        context = self.context.copy()
-        context.run(set_caller, caller)
-        return context
 
 
 class AsyncServer(Serving["AsyncInterceptor"]):
@@ -89,7 +56,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         if threads is not None:
             raise TypeError("an AsyncServer has one thread, that of its loop")
         self._tasks: set[asyncio.Task[None]] = set()
-        self._clients: dict[Session, _Client] = {}
+        self._clients: dict[Session, Visitor] = {}
         self._stopped = asyncio.Event()
         self._alone = asyncio.Event()
         """Set when the last client has gone."""
@@ -256,9 +223,9 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             session.close()
             return
         loop = asyncio.get_running_loop()
-        client = self._clients[session] = _Client(contextvars.copy_context(), session.fileno())
+        client = self._clients[session] = Visitor(contextvars.copy_context(), session.fileno())
         client.context.run(set_caller, session.caller)
-        session.cancelling.tell = partial(_give_up, client)
+        session.cancelling.tell = client.give_up
         loop.add_reader(client.descriptor, self._readable, session, client)
         client.hurry = loop.call_later(self.limits.handshake, self._hurry, session)
 
@@ -267,7 +234,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             note_end(session.caller, too_slow(self.limits.handshake))
             self._end(session)
 
-    def _hurry_on(self, session: Session, client: _Client) -> None:
+    def _hurry_on(self, session: Session, client: Visitor) -> None:
         """See to it that a request that was begun is ended, or at least goes on."""
         if client.awaited is None:
             client.awaited = session.unfinished
@@ -275,7 +242,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 client.hurry.cancel()
             client.hurry = asyncio.get_running_loop().call_later(self.limits.max_pause, self._too_late, session, client)
 
-    def _too_late(self, session: Session, client: _Client) -> None:
+    def _too_late(self, session: Session, client: Visitor) -> None:
         awaited, client.awaited = client.awaited, None
         if session not in self._sessions or session.unfinished is None:
             return
@@ -285,7 +252,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         else:
             self._hurry_on(session, client)
 
-    def _readable(self, session: Session, client: _Client) -> None:
+    def _readable(self, session: Session, client: Visitor) -> None:
         try:
             for _ in range(session.burst):
                 if len(session.cancelling.pending) >= self.limits.max_calls or session.full:
@@ -302,7 +269,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             note_end(session.caller, end)
             self._finish(session, client)
 
-    def _begin(self, session: Session, client: _Client, call: Call) -> None:
+    def _begin(self, session: Session, client: Visitor, call: Call) -> None:
         if call.one_way and not self._guests.begin_one_way(session):
             session.drop(call)
             return
@@ -322,23 +289,23 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _has_room(self, client: _Client) -> bool:
+    def _has_room(self, client: Visitor) -> bool:
         """May another call of this client begin?"""
         limits = self.limits
         return client.running - client.one_way < limits.max_calls and client.unsent <= limits.max_unsent
 
-    def _begin_next(self, session: Session, client: _Client) -> None:
+    def _begin_next(self, session: Session, client: Visitor) -> None:
         """Begin the calls that have waited for longest, if there is room for them now."""
         pending = session.cancelling.pending
         while pending and not client.over and self._has_room(client):
             self._begin(session, client, pending.popleft())
 
-    def _make_way(self, session: Session, client: _Client) -> None:
+    def _make_way(self, session: Session, client: Visitor) -> None:
         """A call has given its place to others."""
         self._begin_next(session, client)
         self._resume(session, client)
 
-    async def _run(self, session: Session, client: _Client, call: Call, running: Running) -> None:
+    async def _run(self, session: Session, client: Visitor, call: Call, running: Running) -> None:
         try:
             if session not in self._sessions:  # it ended before the call began
                 return
@@ -365,7 +332,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 if self._stopped.is_set():
                     self._leave(session)
 
-    async def _serve_piped(self, session: Session, client: _Client, call: Call, feed: Feed) -> None:
+    async def _serve_piped(self, session: Session, client: Visitor, call: Call, feed: Feed) -> None:
         """Run a call with pipes: its request is read and its response sent as the method goes on."""
         assert isinstance(call.method, Method)
 
@@ -401,7 +368,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         finally:
             session.forget(call)
 
-    async def _send(self, session: Session, client: _Client, call: Call, answer: Answer) -> None:
+    async def _send(self, session: Session, client: Visitor, call: Call, answer: Answer) -> None:
         size = sum(map(len, answer)) if client.sending.locked() and isinstance(answer, list) else 0
         client.unsent += size
         async with client.sending:
@@ -414,7 +381,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 await room.wait(SEND_TIMEOUT, moved=moved)
             client.unread = False
 
-    def _finish(self, session: Session, client: _Client) -> None:
+    def _finish(self, session: Session, client: Visitor) -> None:
         """End a connection once its calls have, which nobody waits for any more; what they use stays until then."""
         client.over = True
         if not session.cancelling.draining:
@@ -430,12 +397,12 @@ class AsyncServer(Serving["AsyncInterceptor"]):
     def _drop(self, session: Session) -> None:
         self._end(session)
 
-    def _pause(self, session: Session, client: _Client) -> None:
+    def _pause(self, session: Session, client: Visitor) -> None:
         """Read no more of a client until some of its calls have ended."""
         client.paused = True
         asyncio.get_running_loop().remove_reader(client.descriptor)
 
-    def _resume(self, session: Session, client: _Client) -> None:
+    def _resume(self, session: Session, client: Visitor) -> None:
         crowded = session.full or len(session.cancelling.pending) >= self.limits.max_calls
         if client.paused and not crowded and session in self._sessions:
             client.paused = False
@@ -451,12 +418,6 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             session.end()
             if not self._clients:
                 self._alone.set()
-
-
-def _give_up(client: _Client, key: int) -> None:
-    running = client.calls.get(key)
-    if running is not None:
-        running.give_up()
 
 
 def _is_cancelled() -> bool:
