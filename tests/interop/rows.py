@@ -1,7 +1,7 @@
 """What peers showed: a row for each peer, role, transport and level; the table of docs/interop.md is made of them.
 
 A test that had a peer calls the fixture `shown`. `make interop` leaves the rows in a file, and
-`python -m tests.interop.rows FILE` writes them into the page.
+`python -m tests.interop.rows FILE` writes them into the page, where those of modules that did not run stay.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HEAD = "| peer | its role | transport | level | what was right | test |\n|---|--
 
 
 class Row(NamedTuple):
-    """role: the peer's. level: `none`, or mechanism and level. result: what was right, and what not."""
+    """role: the peer's. level: `none`, or mechanism and level. result: what was right, or what not: "wrong: ..."."""
 
     peer: str
     role: str
@@ -26,9 +26,6 @@ class Row(NamedTuple):
     result: str
     test: str
     """The module."""
-
-    def __str__(self) -> str:
-        return "| " + " | ".join((*self[:-1], f"`{self.test}`")) + " |"
 
 
 SEEN: set[Row] = set()
@@ -45,10 +42,35 @@ def save(path: Path) -> None:
     path.write_text(json.dumps(sorted(SEEN), indent=1) + "\n")
 
 
+def module_of(line: str) -> str:
+    """The test module that a row of the page names."""
+    return line.rsplit("`", 2)[1]
+
+
+def lines(rows: Iterable[Row]) -> list[str]:
+    """The rows of the page: those that are other in the level alone are one."""
+    levels: dict[tuple[str, ...], list[str]] = {}
+    for row in sorted(rows):
+        levels.setdefault((row.peer, row.role, row.transport, row.result, row.test), []).append(row.level)
+    return [
+        f"| {peer} | {role} | {transport} | {'; '.join(found)} | {result} | `{test}` |"
+        for (peer, role, transport, result, test), found in levels.items()
+    ]
+
+
 def render(rows: Iterable[Row]) -> None:
-    """Put rows in the place of the table of the page."""
+    """Put rows in the place of those that the page has of the same modules."""
     before, _, after = _parts()
-    DOCUMENT.write_text(before + "".join(f"{row}\n" for row in sorted(rows)) + after)
+    new = list(rows)
+    modules = {row.test for row in new}
+    table = lines(new) + [line for line in written() if module_of(line) not in modules]
+    DOCUMENT.write_text(before + "".join(f"{line}\n" for line in sorted(table, key=_place)) + after)
+
+
+def _place(line: str) -> tuple[str, bool, str]:
+    """Where a line stands: by peer and role, then what is right."""
+    peer, role, _ = line.split(" | ", 2)
+    return f"{peer} {role}", "| wrong: " in line, line
 
 
 def _parts() -> tuple[str, str, str]:
