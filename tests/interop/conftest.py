@@ -5,6 +5,7 @@ What a run showed is kept in the file that LRPC_INTEROP_ROWS names.
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -116,25 +117,34 @@ def serving(hive: Path, *bindings: str) -> Iterator[list[str]]:
 @pytest.fixture
 def users(tmp_path: Path) -> Path:
     """A file of one account."""
-    path = tmp_path / "users"
+    return write_users(tmp_path)
+
+
+def write_users(folder: Path) -> Path:
+    path = folder / "users"
     path.write_text(f"{DOMAIN}:{USER}:{PASSWORD}\n")
     path.chmod(0o600)
     return path
 
 
-@pytest.fixture
-def echo(wireshark: Path, users: Path) -> Iterator[Callable[[int], int]]:
-    """Starts rpcecho for those who come at a level of authentication; gives its port. Wireshark judges it."""
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], int]]:
+    """Where rpcecho is for those who come at a level of authentication: its port. Wireshark judges it at the end."""
+    folder = tmp_path_factory.mktemp("echo")
+    capture = folder / "echo.pcapng"
+    environment = os.environ | {"LRPC_CAPTURE": str(capture)}
     with ExitStack() as ends:
 
+        @functools.cache
         def start(level: int) -> int:
-            command = [sys.executable, "-m", "tests.interop.guarded", "0", str(users), str(level)]
-            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+            command = [sys.executable, "-m", "tests.interop.guarded", "0", str(write_users(folder)), str(level)]
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
             ends.callback(ended, process)
             (binding,) = listening(process)
             return int(binding.partition("[")[2][:-1])
 
         yield start
+    assert_well_formed(capture)
 
 
 def ended(process: subprocess.Popen[str]) -> None:

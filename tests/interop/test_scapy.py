@@ -17,7 +17,9 @@ import lrpc
 from examples.echo.rpcecho import rpcechoClient
 from tests.interop.accounts import DOMAIN, PASSWORD, USER
 
-pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("wireshark")]
+pytestmark = pytest.mark.interop
+judged = pytest.mark.usefixtures("wireshark")
+"""What our client sends."""
 
 PROGRAM = Path(__file__).with_name("scapy_peer.py")
 PEER, TCP = "scapy", "ncacn_ip_tcp"
@@ -59,6 +61,7 @@ def test_scapy_gets_each_call_right(echo: Echo, encoding: str, shown: Show):
     shown(PEER, "client", TCP, f"none, {encoding}", f"{len(found)} of {len(found)} calls")
 
 
+@judged
 def test_our_client_calls_scapys_server(shown: Show):
     octets = bytes(range(256)) * 15
     with server() as binding, lrpc.connect(rpcechoClient, binding) as peer:
@@ -93,6 +96,7 @@ def test_scapy_logs_on(echo: Echo, mechanism: str, level: int, shown: Show):
     shown(PEER, "client", TCP, f"{MECHANISMS[mechanism]} {LEVELS[level]}", f"{len(found)} of {len(found)} calls")
 
 
+@judged
 @pytest.mark.parametrize(("mechanism", "level"), SERVED)
 def test_our_client_logs_on_to_scapys_server(mechanism: str, level: int, shown: Show):
     octets = bytes(range(256)) * 15
@@ -105,12 +109,14 @@ def test_our_client_logs_on_to_scapys_server(mechanism: str, level: int, shown: 
 # Where scapy is wrong
 
 
+@judged
 def test_scapys_server_sends_zeros_where_an_answer_takes_several_fragments(shown: Show):
     with server() as binding, lrpc.connect(rpcechoClient, binding) as peer, pytest.raises(lrpc.BadStubData):
         peer.SourceData(20_000)
     shown(PEER, "server", TCP, "none", "wrong: an answer of several fragments is zeros")
 
 
+@judged
 def test_scapys_server_ends_where_a_request_takes_several_fragments(shown: Show):
     with server() as binding, lrpc.connect(rpcechoClient, binding) as peer, pytest.raises(lrpc.ConnectionLost):
         peer.EchoData(bytes(20_000))
@@ -123,6 +129,7 @@ def test_scapy_signs_nothing_at_the_level_of_packets(echo: Echo, shown: Show):
     shown(PEER, "client", TCP, "NTLM packet", "wrong: it signs nothing")
 
 
+@judged
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_scapys_server_signs_nothing_at_the_level_of_packets(mechanism: str, shown: Show):
     wanted = security(mechanism, PACKET)
@@ -143,6 +150,7 @@ def test_scapy_signs_its_list_of_mechanisms_without_having_agreed_to_sign(echo: 
     shown(PEER, "client", TCP, f"Negotiate {LEVELS[level]}", "wrong: it signs mechListMIC where NTLM signs nothing")
 
 
+@judged
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_scapys_server_expects_a_key_where_nothing_is_signed(mechanism: str, shown: Show):
     """None is exchanged then (MS-NLMP 3.1.5.1.2), so it takes the signature of the messages for wrong."""
