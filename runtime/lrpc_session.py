@@ -107,7 +107,18 @@ class LrpcSession:
 
     def serve_now(self) -> None:
         """Serve the message that has come."""
-        self._serve_calls(self.receive_now() or ())
+        port = self._port
+        try:
+            frame = port.receive_frame_now()
+            reply = None if frame is None else self._plain_reply(frame)
+            if reply:
+                port.send_frame(reply, SEND_TIMEOUT)
+            elif reply is not None:
+                self._serve_pending()
+            elif frame is not None and (message := port.understood_now(frame)) is not None:
+                self._serve_message(message)
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
 
     def _serve_message(self, message: alpc.PortMessage) -> None:
         self._serve_calls(self._understood(message))

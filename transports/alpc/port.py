@@ -181,11 +181,33 @@ class CommunicationPort:
         """The next frame as it came, for those who parse; for `understood`, as above."""
         return self._next_frame(timeout)
 
+    def receive_frame_now(self) -> bytes | None:
+        """The next frame as it came, if there is one; for `understood_now`."""
+        try:
+            return self._recv(RECEIVE_SIZE, NO_WAIT)
+        except OSError as error:
+            return after_failed_receive(error, self._recv)
+
+    def send_frame(self, frame: bytes, timeout: float | None) -> None:
+        """Sends a whole frame, for those who pack."""
+        if self._releases or len(frame) - FRAME_SIZE > self.max_message or timeout != self._send_timeout:
+            self._prepare(frame, timeout, self._receive_timeout)
+        try:
+            self._send(frame, NO_SIGNAL)
+        except OSError as error:
+            raise _not_sent(error) from error
+
+    def understood_now(self, frame: bytes) -> PortMessage | None:
+        """The message in a frame; the next one that is there, if that was for the port itself."""
+        message = self._understand(frame)
+        return self.receive_message_now() if message is None else message
+
     def _prepare(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> None:
         if len(frame) - FRAME_SIZE > self.max_message:
             raise MessageTooLong(f"{len(frame) - FRAME_SIZE} octets, the peer takes {self.max_message}")
         self._bound_sends(send_timeout)
-        self._bound_receives(timeout)
+        if timeout != self._receive_timeout:
+            self._bound_receives(timeout)
         try:
             self._sharing.flush_releases(NO_SIGNAL)
         except OSError as error:
@@ -207,10 +229,7 @@ class CommunicationPort:
     def receive_message_now(self) -> PortMessage | None:
         """The next message if there is one. (After very many frames for the port itself it may be left for later.)"""
         for _ in range(MAX_ASIDE):
-            try:
-                frame: bytes | None = self._recv(RECEIVE_SIZE, NO_WAIT)
-            except OSError as error:
-                frame = after_failed_receive(error, self._recv)
+            frame = self.receive_frame_now()
             if frame is None:
                 return None
             message = self._understand(frame)
