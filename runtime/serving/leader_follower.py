@@ -22,6 +22,8 @@ from .crew import Crew
 from .door import REST
 from .guests import PAUSE, Guests
 
+BATCH: Final = 16
+"""Events that a thread takes at once that shares them with no other."""
 TICK: Final = 1.0
 """Seconds between two looks at who is late, where nothing else happens."""
 
@@ -40,6 +42,8 @@ class LeaderFollower:
         if count < 1:
             raise ValueError(f"{count} threads serve nobody")
         self._armed: Final = select.EPOLLIN | select.EPOLLONESHOT
+        self._alone: Final = count == 1
+        """One thread need not disarm connections for others, and takes several events at a time."""
         self._guests = guests
         self._limits = limits
         self._count = count
@@ -99,13 +103,13 @@ class LeaderFollower:
 
     def _follow(self) -> None:
         while True:
-            for descriptor, _ in self._epoll.poll(REST if self._resting else TICK, 1):
+            for descriptor, _ in self._epoll.poll(REST if self._resting else TICK, BATCH if self._alone else 1):
                 if descriptor == self._bell:
                     return
-                found = self._watched[descriptor]
+                found = self._watched.get(descriptor)
                 if isinstance(found, Endpoint):
                     self._accept(found, descriptor)
-                else:
+                elif found is not None:  # or it ended with an event before this one
                     self._serve(found, descriptor)
             if self._late:
                 self._hurry()
@@ -117,7 +121,8 @@ class LeaderFollower:
         set_cancel_test(session.cancelling.test)
         try:
             session.serve_now()
-            self._epoll.modify(descriptor, self._armed)
+            if not self._alone:
+                self._epoll.modify(descriptor, self._armed)
         except OSError:  # closed meanwhile, by a server that stops
             self._end(session, descriptor)
         except BaseException as end:  # whatever it is, it ends this connection alone
@@ -186,7 +191,8 @@ class LeaderFollower:
 
     def _watch(self, descriptor: int, what: Session | Endpoint) -> None:
         self._watched[descriptor] = what
-        self._epoll.register(descriptor, self._armed)
+        stays = self._alone and not isinstance(what, Endpoint)
+        self._epoll.register(descriptor, select.EPOLLIN if stays else self._armed)
 
     def _end(self, session: Session, descriptor: int) -> None:
         """With the only thread that has the connection. Its descriptor may be another one's by now."""

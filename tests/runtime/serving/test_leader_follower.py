@@ -92,3 +92,16 @@ def test_a_connection_that_breaks_the_server_ends_alone(
             client.Add(1, 1)
     with lrpc.connect(calculator.CalculatorClient, str(binding)) as client:
         assert client.Add(1, 1) == 2
+
+
+def test_one_thread_serves_many_that_call_at_once(
+    server: Any, calculator: ModuleType, binding_for: Any, transport: str, threads: ThreadPoolExecutor
+) -> None:
+    binding = server(1).listen(binding_for(transport))
+
+    def use(number: int) -> list[int]:
+        with lrpc.connect(calculator.CalculatorClient, str(binding)) as client:
+            return [client.Add(number, step) for step in range(50)]
+
+    found = [one.result(WATCHDOG) for one in [threads.submit(use, number) for number in range(8)]]
+    assert found == [[number + step for step in range(50)] for number in range(8)]
