@@ -13,7 +13,7 @@ from uuid import UUID
 from ..transports import errors as transport
 from ..transports.seam import Connection
 from . import dispatch, ncacn
-from .authentication.identity import Identity
+from .authentication.credentials import Identity
 from .call import Caller, Limits, Traffic, set_caller
 from .cancelling import Cancelling
 from .contexts import AssociationGroup, AssociationGroups, ContextTable

@@ -1,10 +1,11 @@
-"""Who a client says it is: a name and a password, from wherever they are kept. No text of them holds the password."""
+"""Who a client says it is, and who it has proved to be. No text of credentials holds the password."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 USER = "LRPC_USER"
 PASSWORD = "LRPC_PASSWORD"
@@ -45,3 +46,12 @@ class Credentials:
 
     def __str__(self) -> str:
         return self.name
+
+
+class Identity(NamedTuple):
+    """What a security context knows of its peer."""
+
+    user: str
+    r"""`DOMAIN\user`, or Kerberos' `user@REALM`; empty for nobody."""
+    authentication: str
+    """`ntlm` or `kerberos`."""

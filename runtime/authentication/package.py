@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..ncacn.security import AuthLevel, AuthType, SecurityError
 from ..status import MissingPackage
-from .identity import Identity
+from .credentials import Identity
 
 if TYPE_CHECKING:
     from spnego import ContextProxy

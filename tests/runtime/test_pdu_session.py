@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from lrpc.runtime import ncacn
-from lrpc.runtime.authentication.identity import Identity
+from lrpc.runtime.authentication.credentials import Identity
 from lrpc.runtime.call import Limits
 from lrpc.runtime.contexts import AssociationGroups, ContextTable
 from lrpc.runtime.dispatch import Registry
