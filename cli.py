@@ -145,6 +145,9 @@ Users = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="The accounts of clients that come by NTLM: DOMAIN:user:password a line."),
 ]
+Keytab = Annotated[
+    str | None, typer.Option(metavar="FILE", help="The keys of the services that Kerberos' tickets are for.")
+]
 Hex = Annotated[
     str | None, typer.Argument(metavar="HEX", help="The octets, or @FILE; xxd's form too. [default: stdin]")
 ]
@@ -178,9 +181,7 @@ def serve(
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that share the endpoints.")] = 0,
     users: Users = None,
-    keytab: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The keys of the services that Kerberos' tickets are for.")
-    ] = None,
+    keytab: Keytab = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log connections.")] = False,
 ) -> None:
     """Serve an object until SIGINT or SIGTERM.
@@ -219,6 +220,7 @@ def epmapper(
         str | None, typer.Option(metavar="SDDL", help="Who may connect to ports and pipes. [default: only you]")
     ] = None,
     users: Users = None,
+    keytab: Keytab = None,
     trust_machine: Annotated[
         bool, typer.Option("--trust-machine", help="Any user of this machine may register, over TCP too.")
     ] = False,
@@ -238,7 +240,7 @@ def epmapper(
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(message)s")
     who = service.this_machine if trust_machine else service.own_processes
     announce = partial(print, flush=True)
-    host.serve(listen or [], announce, security, may_register=who, authenticator=_authenticator(users))
+    host.serve(listen or [], announce, security, may_register=who, authenticator=_authenticator(users, keytab))
 
 
 def _authenticator(users: str | None, keytab: str | None = None) -> Authenticator | None:

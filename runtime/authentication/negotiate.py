@@ -25,9 +25,9 @@ class _Negotiator(NegotiateProxy):
     """What both ends do alike."""
 
     def _step_spnego_mic(self, in_mic: bytes | None = None) -> bytes | None:
-        """The MIC of the list of packages."""
-        if in_mic is None and self._context.complete:
-            self._mic_required &= self._protects
+        """The MIC of the list of packages: none is wanted, nor looked at, that would say nothing."""
+        if self._context.complete and not self._protects:
+            in_mic, self._mic_required = None, False
         return super()._step_spnego_mic(in_mic)
 
     @property
@@ -95,5 +95,5 @@ class NegotiateAcceptor(_Negotiator):
         return super()._protects and bool(self._context.client_principal)
 
     def _preferred_mech_list(self) -> list[GSSMech]:
-        """What is taken, the best first: a client that would rather have another one has to send a MIC."""
-        return list(self._makers)
+        """What was chosen: a client that would rather have had another package has to send a MIC (RFC 4178 5)."""
+        return [self._chosen_mech]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from spnego._context import GSSMech
-from spnego._spnego import NegTokenInit, NegTokenResp
+from spnego._spnego import NegState, NegTokenInit, NegTokenResp
 from spnego._spnego import unpack_token as unpacked
 
 import lrpc
@@ -33,6 +33,12 @@ def test_a_token_ahead_for_a_package_that_is_not_taken_is_dropped(authenticator:
     offer = NegTokenInit([GSSMech.kerberos.value, GSSMech.ntlm.value], mech_token=b"a token of Kerberos").pack()
     answer = unpack_token(server.step(offer))
     assert (answer.supported_mech, answer.response_token) == (GSSMech.ntlm.value, None)
+    assert answer.neg_state == NegState.request_mic
+
+
+def test_a_client_that_gets_its_first_choice_is_asked_for_no_mic(authenticator: lrpc.Authenticator) -> None:
+    client, server = pair(authenticator, "negotiate")
+    assert unpack_token(server.step(client.step(b""))).neg_state == NegState.accept_incomplete
 
 
 def test_a_client_that_offers_nothing_that_is_taken_is_refused(authenticator: lrpc.Authenticator) -> None:
