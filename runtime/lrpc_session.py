@@ -139,7 +139,10 @@ class LrpcSession:
         line = self.line(call)
         with nullcontext() if line is None and not self._depth else held(line):
             answer = dispatch.answer(call.method, call.stub, call.encoding, self.contexts)
-        self.answer(call, answer)
+        try:
+            self.answer(call, answer)
+        finally:
+            del answer  # or a fault's traceback would hold the fault, and the client's memory, in a circle
 
     def _plain_reply(self, frame: bytes) -> bytes | None:
         """Serve a plain call: the frame of its reply, empty when that was not plain and is on its way already.
