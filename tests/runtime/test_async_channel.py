@@ -251,3 +251,49 @@ def test_a_deadline_says_whether_the_call_left() -> None:
         assert caught.value.ran is Ran.NO
 
     run(script)
+
+
+def test_a_server_that_takes_one_call_at_a_time_gets_one() -> None:
+    async def main() -> None:
+        wire = WaxWire()
+        wire.multiplex = False
+        channel = AsyncioChannel(wire, 20.0)  # type: ignore[arg-type]
+        tasks = await started(channel, 3)
+        for number in (1, 2, 3):
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert wire.sent == list(range(1, number + 1))
+            wire.arrive([(number, reply(b"%d" % number))])
+            assert (await tasks[number - 1])[0] == b"%d" % number
+        await channel.close()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_a_call_without_an_answer_waits_for_nothing() -> None:
+    async def script(wire: WaxWire, channel: AsyncioChannel) -> None:
+        await channel.tell(0, [b""])
+        assert wire.sent == [1]
+        assert channel._waiting == {}
+        assert wire.abandoned == []
+
+    run(script)
+
+
+def test_the_last_word_on_a_cancelled_call_is_waited_for_as_long_as_is_allowed() -> None:
+    async def main() -> None:
+        wire = WaxWire()
+        channel = AsyncioChannel(wire, 20.0, 20.0)  # type: ignore[arg-type]
+        [task] = await started(channel)
+        task.cancel()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert wire.cancelled == [1]
+        assert not task.done()
+        wire.arrive([(1, lrpc.CallCancelled())])
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert wire.abandoned == []
+        await channel.close()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
