@@ -6,10 +6,10 @@ The loop says when to read; each call waits for its own future.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ..transports import forking
 from .call import ends, remaining
@@ -19,6 +19,7 @@ from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled
 from .pipes.async_pipe_call import AsyncioPipeCall
 from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
+from .prompt import Places, Prompt
 from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, Ran, RpcError
 from .stub import Octets
 from .wire import Arrival, Outcome, Wire
@@ -26,7 +27,7 @@ from .wire import Arrival, Outcome, Wire
 MAX_CALLS: Final = 64
 """Calls in flight on one connection; servers refuse more, so they wait here."""
 BURST: Final = 64
-"""Messages taken before other tasks have their turn."""
+"""Messages taken before other tasks have their turn. Once is all there is of a byte stream."""
 
 
 class AsyncioChannel:
@@ -42,8 +43,15 @@ class AsyncioChannel:
         self._cancel_timeout = cancel_timeout
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
+        self._prompts: dict[int, Prompt[Any]] = {}
+        """The same for calls that found nothing in their way."""
+        self._ends: dict[int, float] = {}
+        """When those have to be over, in order."""
+        self._timer: asyncio.TimerHandle | None = None
+        """Rings at the first of those times, or before."""
+        self._burst = BURST if wire.message_mode else 1
         self._sending = asyncio.Lock()
-        self._room = asyncio.Semaphore(MAX_CALLS if wire.multiplex else 1)
+        self._room = Places(MAX_CALLS if wire.multiplex else 1)
         self._places: AbstractAsyncContextManager[object] = self._room
         self._rest: asyncio.Task[None] | None = None
         """Sends what is left of a message; nothing may be sent between."""
@@ -63,6 +71,21 @@ class AsyncioChannel:
 
     async def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """Send a request and wait for its response; the server is asked to end the call of a cancelled caller."""
+        if (
+            self._rest is not None
+            or self._broken is not None
+            or self._cancel_timeout
+            or self._places is not self._room
+            or self._room.free <= 0
+            or self._sending.locked()
+            or ends() is not None
+        ):
+            return await self._call_in_turn(opnum, parts)
+        prompt = self._send_at_once(opnum, parts)
+        return await (self._call_in_turn(opnum, parts) if prompt is None else prompt)
+
+    async def _call_in_turn(self, opnum: int, parts: Sequence[Octets]) -> Reply:
+        """A call that may have to wait before it is sent, or for no longer than a deadline."""
         future: asyncio.Future[Outcome] | None = None
         try:
             async with asyncio.timeout(remaining(self._timeout)), self._places:
@@ -103,8 +126,9 @@ class AsyncioChannel:
 
     def abandon(self) -> None:
         """In a child of fork: the connection and the loop are its parent's."""
-        self._broken, self._rest, self._piped, self._owner, self._waiting = FORKED, None, None, None, {}
-        self._sending, self._room = asyncio.Lock(), asyncio.Semaphore(MAX_CALLS if self._wire.multiplex else 1)
+        self._broken, self._rest, self._piped, self._owner = FORKED, None, None, None
+        self._waiting, self._prompts, self._ends = {}, {}, {}
+        self._sending, self._room = asyncio.Lock(), Places(MAX_CALLS if self._wire.multiplex else 1)
 
     # Calls with pipes
 
@@ -206,16 +230,81 @@ class AsyncioChannel:
                     break
                 await self._writable()
         except RpcError as error:
-            self._waiting.pop(message.key, None)
-            unsent = error.ran is Ran.NO  # and others wait: a server that takes no more still answers those
-            if not unsent or (isinstance(error, ConnectionLost) and not self._waiting):
-                self._break(error)
+            self._unsent(message.key, error)
             raise
         except asyncio.CancelledError:
             self._waiting.pop(message.key, None)
             sending.close()
             raise
         return message.key, future
+
+    def _unsent(self, key: int, error: RpcError) -> None:
+        """A call could not be sent, or not to its end."""
+        self._waiting.pop(key, None)
+        unsent = error.ran is Ran.NO  # and others wait: a server that takes no more still answers those
+        if not unsent or (isinstance(error, ConnectionLost) and not (self._waiting or self._prompts)):
+            self._break(error)
+
+    # A call that finds nothing in its way: no lock, no task, and one timer for all
+
+    def _send_at_once(self, opnum: int, parts: Sequence[Octets]) -> Prompt[Any] | None:
+        """Send a request, or what there is room for; a task sends the rest. None when there is no room at all."""
+        try:
+            begun = self._begun(opnum, parts)
+        except RpcError as error:
+            self._unsent(0, error)
+            raise
+        if begun is None:
+            return None
+        key, rest = begun
+        if rest is not None:
+            self._rest = self._loop.create_task(self._send_rest(rest))
+        self._room.free -= 1
+        until = self._ends[key] = self._loop.time() + self._timeout
+        if self._timer is None:
+            self._timer = self._loop.call_at(until, self._look_at_ends)
+        prompt = self._prompts[key] = Prompt[Any](self._loop, partial(self._abandon, key))
+        return prompt
+
+    def _begun(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, Generator[int] | None] | None:
+        """The key of a call that has begun to be sent, and what sends the rest of it."""
+        started = self._wire.start(opnum, parts)
+        if started is not None:
+            return started[0], self._going(started[1]) if started[1] else None
+        message = self._wire.compose(opnum, parts)
+        sending = self._wire.transmitting(message)
+        gone = next(sending, None)
+        if gone == 0:
+            sending.close()
+            return None
+        return message.key, None if gone is None else sending
+
+    def _going(self, octets: Octets) -> Generator[int]:
+        """Send the rest of a plain call."""
+        rest = memoryview(octets)
+        while rest:
+            yield len(rest)
+            rest = rest[self._wire.send_now(rest) :]
+
+    def _leave(self, key: int) -> Prompt[Any] | None:
+        """Such a call is over."""
+        prompt = self._prompts.pop(key, None)
+        if prompt is not None:
+            del self._ends[key]
+            self._room.give()
+        return prompt
+
+    def _look_at_ends(self) -> None:
+        """End the calls whose time is over. The first to end is the first that was made."""
+        self._timer, now = None, self._loop.time()
+        for key, until in [*self._ends.items()]:
+            if until > now:
+                self._timer = self._loop.call_at(until, self._look_at_ends)
+                return
+            if key in self._prompts:
+                prompt = self._prompts[key]
+                self._abandon(key)
+                prompt.set_result(late(None))
 
     async def _send_rest(self, sending: Iterator[int]) -> None:
         """Finish a message that has begun, whatever becomes of its caller."""
@@ -247,7 +336,7 @@ class AsyncioChannel:
 
     def _readable(self) -> None:
         try:
-            for _ in range(BURST):
+            for _ in range(self._burst):
                 arrivals = self._wire.receive_now()
                 if arrivals is None:
                     return
@@ -265,6 +354,11 @@ class AsyncioChannel:
             if self._piped is not None and self._piped.key == key:
                 self._piped.deliver(outcome)
                 continue
+            prompt = self._leave(key)
+            if prompt is not None:
+                settle = prompt.set_result if isinstance(outcome, RpcError) else prompt.set_now
+                settle(outcome)
+                continue
             future = self._waiting.pop(key, None)
             if future is not None and not future.done():
                 future.set_result(outcome)
@@ -273,7 +367,12 @@ class AsyncioChannel:
 
     def _forget(self, key: int, future: asyncio.Future[Outcome]) -> None:
         """A caller that was cancelled or ran out of time abandons its call, once no message is half sent."""
-        if future.cancelled() and self._waiting.pop(key, None) is not None and self._broken is None:
+        if future.cancelled():
+            self._abandon(key)
+
+    def _abandon(self, key: int) -> None:
+        waited = self._leave(key) or self._waiting.pop(key, None)
+        if waited is not None and self._broken is None:
             if self._rest is not None:
                 self._unheard.append(key)
                 return
@@ -301,6 +400,8 @@ class AsyncioChannel:
     def _break(self, error: RpcError) -> None:
         if self._broken is None:
             self._broken = error
+            if self._timer is not None:
+                self._timer.cancel()
             self._loop.remove_reader(self._descriptor)
             if self._room_to_send is not None:
                 self._loop.remove_writer(self._descriptor)
@@ -312,6 +413,9 @@ class AsyncioChannel:
         for future in waiting.values():
             if not future.done():
                 future.set_result(ended(error))
+        for key in [*self._prompts]:
+            if (prompt := self._leave(key)) is not None:
+                prompt.set_result(ended(error))
 
 
 def _ready(future: asyncio.Future[None]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+from collections.abc import Coroutine, Iterator
 from contextlib import aclosing
 from functools import cached_property, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..transports import activation
 from ..transports import errors as transport
@@ -16,7 +17,7 @@ from .binding import StringBinding
 from .call import set_caller
 from .callbacks.aside import line_of
 from .dispatch import Method
-from .eager import Eager
+from .eager import Begun, Eager
 from .ended import note_end, paused, too_slow
 from .endpoints import Endpoint
 from .journal import note
@@ -280,14 +281,47 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         client.one_way += call.one_way
         running = Running(one_way=call.one_way)
         context = client.context if call.caller is None else client.calling(call.caller)
+        if call.run is not None and client.running == 1 and session in self._sessions:
+            self._attempt(session, client, call, running, call.run(call.stub), context)
+            return
         if isinstance(call.method, Method) and call.method.callbacks is not None:
             running.line = line_of(session, client, call, partial(self._make_way, session, client))
             context = context.copy()  # where a line is, no other call looks
-        task = self._eager.run(self._run(session, client, call, running), context)
+        self._keep(self._eager.run(self._run(session, client, call, running), context))
+
+    def _keep(self, task: asyncio.Task[None] | None) -> None:
         if task is not None:
-            client.calls[call.key] = running
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _attempt(
+        self,
+        session: Session,
+        client: Visitor,
+        call: Call,
+        running: Running,
+        method: Coroutine[Any, Any, Answer],
+        context: contextvars.Context,
+    ) -> None:
+        """Serve the only call that runs: at once, if it waits for nothing."""
+        run = partial(self._run, session, client, call, running)
+        try:
+            done = self._eager.attempt(method, context, run)
+        except asyncio.CancelledError:  # let out by the method, and not its task's
+            done = (CallCancelled(NCA_CANCEL, ran=Ran.YES),)
+        if not isinstance(done, tuple):
+            self._keep(done)
+            return
+        try:
+            sending = session.answering(call, done[0])
+            if client.unread or next(sending, self) is not self:  # there is no room for it
+                client.running += 1
+                self._keep(self._eager.run(run(None, sending), context))
+        except Exception as end:  # whatever it is, it ends this connection alone
+            note_end(session.caller, end)
+            client.over = True
+        client.running -= 1
+        self._go_on(session, client)
 
     def _has_room(self, client: Visitor) -> bool:
         """May another call of this client begin?"""
@@ -305,14 +339,29 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         self._begin_next(session, client)
         self._resume(session, client)
 
-    async def _run(self, session: Session, client: Visitor, call: Call, running: Running) -> None:
+    async def _run(
+        self,
+        session: Session,
+        client: Visitor,
+        call: Call,
+        running: Running,
+        begun: Begun[Answer] | None = None,
+        sending: Iterator[bool] | None = None,
+    ) -> None:
+        """A call that may have to wait. begun: its method has to. sending: its answer has to, for room."""
+        client.calls[call.key] = running
         try:
-            if session not in self._sessions:  # it ended before the call began
+            if begun is None and session not in self._sessions:  # it ended before the call began
                 return
             if call.feed is not None:
                 await self._serve_piped(session, client, call, call.feed)
                 return
-            await self._send(session, client, call, await running.answer(session, call))
+            if sending is None:
+                answer = await running.answer(session, call, begun)
+                await self._send(session, client, call, answer)
+            else:
+                async with client.sending:
+                    await self._send_all(session, client, sending)
         except Exception as end:  # whatever it is, it ends this connection alone
             note_end(session.caller, end)
             client.over = True
@@ -323,14 +372,18 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 self._guests.end_one_way(session)
             if client.calls.get(call.key) is running:
                 del client.calls[call.key]
-            if client.over:
-                self._finish(session, client)
-            else:
-                if session.cancelling.pending:
-                    asyncio.get_running_loop().call_soon(self._begin_next, session, client)
-                self._resume(session, client)
-                if self._stopped.is_set():
-                    self._leave(session)
+            self._go_on(session, client)
+
+    def _go_on(self, session: Session, client: Visitor) -> None:
+        """A call has ended."""
+        if client.over:
+            self._finish(session, client)
+            return
+        if session.cancelling.pending:
+            asyncio.get_running_loop().call_soon(self._begin_next, session, client)
+        self._resume(session, client)
+        if self._stopped.is_set():
+            self._leave(session)
 
     async def _serve_piped(self, session: Session, client: Visitor, call: Call, feed: Feed) -> None:
         """Run a call with pipes: its request is read and its response sent as the method goes on."""
@@ -373,13 +426,16 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         client.unsent += size
         async with client.sending:
             client.unsent -= size
-            if client.unread:
-                return
-            room = Room(session)
-            client.unread = True  # until it is
-            for moved in session.answering(call, answer):
-                await room.wait(SEND_TIMEOUT, moved=moved)
-            client.unread = False
+            await self._send_all(session, client, session.answering(call, answer))
+
+    async def _send_all(self, session: Session, client: Visitor, sending: Iterator[bool]) -> None:
+        if client.unread:
+            return
+        room = Room(session)
+        client.unread = True  # until it is
+        for moved in sending:
+            await room.wait(SEND_TIMEOUT, moved=moved)
+        client.unread = False
 
     def _finish(self, session: Session, client: Visitor) -> None:
         """End a connection once its calls have, which nobody waits for any more; what they use stays until then."""

@@ -242,41 +242,6 @@ def _served(method: Method, stub: Octets, encoding: Encoding, contexts: ContextT
         return answered(method, given, result, ANSWERED_IN[encoding], contexts)
 
 
-def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callable[[Octets], list[Octets] | Fault]:
-    """`answer` for one method of one client. A plain operation in NDR gets a function with nothing left to look up."""
-    operation, function, octets, items = method.operation, method.function, method.octets, method.items
-    watched = method.guard is not None or method.quota is not None
-    if encoding is not Encoding.NDR or not operation.plain or watched:
-        return lambda stub: answer(method, stub, encoding, contexts)
-    request, response = operation.codecs(encoding, method.strictness)
-    decode, encode = request.decoder(), response.encoder()
-
-    def run(stub: Octets) -> list[Octets] | Fault:
-        try:
-            given = decode(stub, octets, items, ())
-        except Exception as failure:
-            return refused(operation, request.explained_stub(stub, (), failure))
-        try:
-            result = function(*given)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            return _failure(method, given, error, contexts)
-        try:
-            return encode((result,), given)
-        except Exception as failure:
-            return unfit(operation, response.explained_value((result,), given, failure))
-
-    return run
-
-
-def _failure(method: Method, given: Values, error: BaseException, contexts: ContextTable) -> list[Octets] | Fault:
-    try:
-        return failed(method, given, error, Encoding.NDR, contexts)
-    except Fault as fault:
-        return fault
-
-
 async def serve_async(method: Method, stub: Octets, encoding: Encoding, contexts: ContextTable) -> list[Octets]:
     """Run one call to an asyncio method."""
     if method.guard is not None:

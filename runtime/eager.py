@@ -12,9 +12,37 @@ from asyncio.tasks import (  # of asyncio's chapter "Extending"
     _enter_task,  # pyright: ignore[reportPrivateUsage]
     _leave_task,  # pyright: ignore[reportPrivateUsage]
 )
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+class Begun(Generic[T]):
+    """A coroutine that has begun, and waits for something; to be awaited, once."""
+
+    __slots__ = ("_awaited", "_coroutine")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], awaited: Any) -> None:
+        self._coroutine = coroutine
+        self._awaited = awaited
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        awaited = self._awaited
+        while True:
+            try:
+                yield awaited
+            except GeneratorExit:
+                self._coroutine.close()
+                raise
+            except BaseException as error:
+                try:
+                    awaited = self._coroutine.throw(error)
+                except StopIteration as end:
+                    return end.value  # type: ignore[no-any-return]
+            else:
+                return (yield from self._coroutine.__await__())
 
 
 class _Shell(Coroutine[Any, Any, None]):
@@ -55,18 +83,51 @@ class _Shell(Coroutine[Any, Any, None]):
         raise TypeError("a shell is for its task")
 
 
+_Spare: TypeAlias = tuple[asyncio.Task[None], _Shell]
+
+
 class Eager:
     """Runs coroutines of one loop; to be used where no task is current, as in the callback of a reader."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._spare: tuple[asyncio.Task[None], _Shell] | None = None
+        self._spare: _Spare | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None] | None:
         """Run it up to where it waits; the task that goes on with it, or None when it has ended."""
+        return self._go_on(self._taken(), coroutine, context)
+
+    def attempt(
+        self,
+        coroutine: Coroutine[Any, Any, T],
+        context: Context,
+        rest: Callable[[Begun[T]], Coroutine[Any, Any, None]],
+    ) -> tuple[T] | asyncio.Task[None] | None:
+        """Run it; its result, in a tuple. If it has to wait, what `rest` makes of it goes on, as by `run`."""
+        spare = self._taken()
+        _enter_task(self._loop, spare[0])
+        try:
+            awaited = context.run(coroutine.send, None)
+        except StopIteration as end:
+            self._spare = spare
+            return (end.value,)
+        except BaseException:
+            spare[0].cancel()
+            raise
+        finally:
+            _leave_task(self._loop, spare[0])
+        return self._go_on(spare, rest(Begun(coroutine, awaited)), context)
+
+    def _taken(self) -> _Spare:
         spare, self._spare = self._spare, None
         if spare is None or spare[0].cancelling():
-            spare = self._made()
+            shell = _Shell(self._loop.create_future())
+            return self._loop.create_task(shell), shell
+        return spare
+
+    def _go_on(
+        self, spare: _Spare, coroutine: Coroutine[Any, Any, None], context: Context
+    ) -> asyncio.Task[None] | None:
         task, shell = spare
         _enter_task(self._loop, task)
         try:
@@ -87,7 +148,3 @@ class Eager:
         if self._spare is not None:
             self._spare[0].cancel()
             self._spare = None
-
-    def _made(self) -> tuple[asyncio.Task[None], _Shell]:
-        shell = _Shell(self._loop.create_future())
-        return self._loop.create_task(shell), shell

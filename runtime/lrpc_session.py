@@ -25,6 +25,7 @@ from .lrpc_wire import fill
 from .ndr.layout import Encoding
 from .pipes.piped_calls import PipedCalls, sending
 from .pipes.piping import Piece
+from .runner import runner
 from .session import BURST, SEND_TIMEOUT, Answer, Call, caller_of, offers
 from .status import (
     NCA_OP_RNG_ERROR,
@@ -178,7 +179,7 @@ class LrpcSession:
             or self._limits.max_local_request < ncalrpc.INLINE
         ):
             return None
-        run = self._runners[binding_id, opnum] = dispatch.runner(method, _encoding(binding[1]), self.contexts)
+        run = self._runners[binding_id, opnum] = runner(method, _encoding(binding[1]), self.contexts)
         return run
 
     unfinished: None = None

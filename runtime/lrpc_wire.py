@@ -90,6 +90,10 @@ class LrpcWire:
         data, in_view, size = self._association.request(key, self._binding_id, opnum, parts, self._object, callback_id)
         return Message(key, (data,), None if in_view is None else fill(self.port, in_view, size), maybe)
 
+    def start(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, Octets] | None:
+        """No call is sent in part here, and none that is not composed."""
+        return None
+
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next."""
         if self._object is not None or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE or self._unsaid:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from ..transports import errors as transport
@@ -28,6 +29,7 @@ from .ndr.layout import Encoding
 from .pdu_wire import PIPE_FRAGMENT, TCP_FRAGMENT
 from .pipes.piped_calls import PipedCalls
 from .pipes.piping import Piece
+from .runner import async_runner, runner
 from .session import BURST, MAX_BEHIND, SEND_TIMEOUT, Answer, Call, caller_of, offers
 from .status import Fault, Ran
 from .stub import Octets
@@ -59,8 +61,8 @@ class PduSession:
         self._piped = PipedCalls(self, limits, message_mode=connection.message_mode)
         self._methods: dict[tuple[int, int], Method] = {}
         """What has been looked up, by context id and opnum: what a context id means never changes."""
-        self._runners: dict[tuple[int, int], Callable[[Octets], Answer]] = {}
-        """What serves plain calls, by the same."""
+        self._runners: dict[tuple[int, int], Callable[[Octets], Any]] = {}
+        """What serves plain calls, by the same: functions that give an Answer or, to asyncio, a coroutine of one."""
         self._pending = self._piped.pending
         self.cancelling = Cancelling(self, self._pending, limits.max_calls)
         self._half_sent = False
@@ -125,9 +127,9 @@ class PduSession:
         while self._pending:
             self._serve_call(self._pending.popleft())
 
-    def _runner(self, event: ncacn.RequestReceived) -> Callable[[Octets], Answer] | None:
-        """What runs a call that came whole, and alone; None when there is more to it than its method."""
-        if event.object is not None or event.order != "<" or event.security is not None:
+    def _runner(self, event: ncacn.RequestReceived) -> Callable[[Octets], Any] | None:
+        """What runs a call that came whole; None when there is more to it than its method."""
+        if event.object is not None or event.order != "<" or event.security is not None or event.flags & ncacn.MAYBE:
             return None
         key = event.context_id, event.opnum
         run = self._runners.get(key)
@@ -135,7 +137,8 @@ class PduSession:
             method = self._method(*key, None)
             if isinstance(method, Method) and not method.piped:
                 encoding = _encoding(self._association.contexts[event.context_id], "<")
-                run = self._runners[key] = dispatch.runner(method, encoding, self.contexts)
+                made = runner if self._patient else async_runner
+                run = self._runners[key] = made(method, encoding, self.contexts)
         return run
 
     def _serve_call(self, call: Call) -> None:
@@ -196,6 +199,7 @@ class PduSession:
         self.traffic.octets_in += len(octets)
         calls: list[Call] = []
         while events:
+            held_back = False
             for event in events:
                 if isinstance(event, ncacn.RequestReceived):
                     calls.append(self._call(event))
@@ -208,10 +212,11 @@ class PduSession:
                     self.cancelling.give_up(event.call_id, calls)
                 elif isinstance(event, ncacn.BindRequested):
                     self._bind(event)
+                    held_back = True
                 elif isinstance(event, ncacn.ConnectionFailed):
                     self._flush()
                     raise Malformed(event.reason, self.traffic.octets_in - len(octets))
-            events = self._association.receive_data(b"")
+            events = self._association.receive_data(b"") if held_back else []
         self._flush()
         if not self.bound:
             self.bound = self._accepted and self._association.state is not State.AUTHENTICATING
@@ -258,6 +263,9 @@ class PduSession:
 
     def _call(self, event: ncacn.RequestReceived | ncacn.RequestBegun) -> Call:
         self.traffic.calls_in += 1
+        if not self._patient and isinstance(event, ncacn.RequestReceived) and (run := self._runner(event)) is not None:
+            known = self._methods[event.context_id, event.opnum]
+            return Call(event.call_id, event.context_id, known, event.stub, Encoding.NDR, run=run)
         encoding = _encoding(self._association.contexts[event.context_id], event.order)
         method = self._method(event.context_id, event.opnum, event.object)
         caller = None if event.security is None else self._caller(event.security)

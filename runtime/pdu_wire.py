@@ -112,10 +112,11 @@ class PduWire:
             with self._engine:
                 key = self._association.next_call_id()
                 flags = ncacn.MAYBE if maybe else 0
-                pieces = self._association.request(key, 0, opnum, list(parts), object=self._object, flags=flags)
+                stub = parts[0] if len(parts) == 1 else list(parts)
+                pieces = self._association.request(key, 0, opnum, stub, object=self._object, flags=flags)
         except ncacn.StateError as error:
             raise self._unable(error) from error
-        return Message(key, pieces if self.connection.message_mode else (b"".join(pieces),))
+        return Message(key, pieces if self.message_mode or len(pieces) == 1 else (b"".join(pieces),))
 
     def transmitting(self, message: Message) -> Generator[int]:
         """Send it without waiting; yields whenever there is no room."""
@@ -209,6 +210,26 @@ class PduWire:
         if isinstance(event, ncacn.ResponseReceived) and event.call_id == key and event.order == "<":
             return key, (event.stub, Encoding.NDR, None)
         return key, self._arrived(events)
+
+    def start(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, Octets] | None:
+        """Send a plain call, or the beginning of one."""
+        if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None:
+            return None
+        taken = 0
+        try:
+            with self._engine:
+                key = self._association.next_call_id()
+                [request] = self._association.request(key, 0, opnum, parts[0])
+            taken = self.connection.send_now(request)
+        except ncacn.StateError as error:
+            raise self._unable(error) from error
+        except transport.TransportError as error:
+            raise lost(error, sent=False) from error
+        finally:
+            if not taken:
+                with self._engine:
+                    self._association.withdraw(key)
+        return (key, request[taken:]) if taken else None
 
     def _give_up(self, key: int) -> None:
         """The answer may still come, to nobody: tell the server, unless that would have to wait for its turn."""

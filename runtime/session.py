@@ -9,8 +9,8 @@ Rule: the end of a connection, whatever its reason, is `Ended`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol, TypeAlias
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ..transports import alpc
 from ..transports.seam import Peer
@@ -53,6 +53,8 @@ class Call(NamedTuple):
     """Who makes it, where that is not the caller of all calls of the connection."""
     one_way: bool = False
     """It has no answer."""
+    run: Callable[[Octets], Coroutine[Any, Any, Answer]] | None = None
+    """What runs it in an asyncio server, where nothing has to be looked up any more."""
     within: int = 0
     """The callback in the middle of which it is made."""
 

@@ -367,7 +367,7 @@ class AsyncClient(_Calls):
         self.connection = connection
 
     async def _call(self, operation: Operation[R], *values: Any) -> R:
-        sent = self._prepared(operation, values)
+        sent = values if operation.plain else self._prepared(operation, values)
         parts = self._encode(operation, sent)
         if operation.maybe:
             return await self._tell(operation, values, parts)
@@ -375,7 +375,8 @@ class AsyncClient(_Calls):
             reply = await self._channel.call(operation.opnum, parts)
         except RpcError as failure:
             reply = await self._again(operation, values, parts, failure)
-        return self._shaped(operation, values, self._decode(operation, sent, reply))
+        outs = self._decode(operation, sent, reply)
+        return outs[0] if operation.plain else self._shaped(operation, values, outs)
 
     async def _tell(self, operation: Operation[R], values: tuple[Any, ...], parts: list[Octets]) -> R:
         """A call that nobody answers."""

@@ -135,6 +135,13 @@ class Wire(PipeWire, Protocol):
         """
         ...
 
+    def start(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, Octets] | None:
+        """Send a plain call without waiting: its key, and what of it has not gone.
+
+        None: that way is closed to this call, or there is no room, and nothing has happened.
+        """
+        ...
+
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a call and receive what arrives next, where one step does both.
 

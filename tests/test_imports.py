@@ -26,7 +26,15 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"transports"}),
     frozenset({"runtime.ndr"}),
     frozenset(
-        {"runtime.binding", "runtime.status", "runtime.classes", "runtime.journal", "runtime.eager", "runtime.policy"}
+        {
+            "runtime.binding",
+            "runtime.status",
+            "runtime.classes",
+            "runtime.journal",
+            "runtime.eager",
+            "runtime.prompt",
+            "runtime.policy",
+        }
     ),
     frozenset({"runtime.mapper.towers"}),
     frozenset({"runtime.mapper.endpoint_map"}),
@@ -51,6 +59,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.pdu_wire",
             "runtime.cancelling",
             "runtime.dispatch",
+            "runtime.runner",
             "runtime.ended",
             "runtime.session",
             "runtime.lrpc_session",

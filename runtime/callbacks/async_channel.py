@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from ..async_channel import AsyncioChannel
 from ..call import deadline, remaining
 from ..lrpc_wire import LrpcWire, within
+from ..prompt import Places
 from ..status import CallbackRefused, CallCancelled, Fault, Ran, RpcError
 from ..stub import Octets
 from ..wire import Arrival, Back, Outcome
@@ -23,18 +24,18 @@ from .served import Served, nested
 class _Room:
     """Room for a call; one within a callback has that of the call outside, which would wait for it otherwise."""
 
-    def __init__(self, places: asyncio.Semaphore) -> None:
+    def __init__(self, places: Places) -> None:
         self._places = places
 
     async def __aenter__(self) -> None:
         if not nested():
-            await self._places.acquire()
+            await self._places.__aenter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not nested():
-            self._places.release()
+            self._places.give()
 
 
 class AsyncCallbackChannel(AsyncioChannel):

@@ -18,6 +18,8 @@ class Encoding(enum.Enum):
     NDR_BIG = ">", False
     NDR64 = "<", True
 
+    __hash__ = object.__hash__  # codecs are found by it on every call, and enum's hashes the name
+
     def __init__(self, order: str, wide: bool, pad: int = 1, reverse: bool = False) -> None:
         self.order = order
         """`<` or `>`, as in the struct module."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import nullcontext
 
 from .. import dispatch
@@ -32,12 +33,19 @@ class Running:
             if self.task is not None:
                 self.task.cancel()
 
-    async def answer(self, session: Session, call: Call) -> Answer:
-        """Run the call. A method that lets a cancellation out which was not its task's has failed like any other."""
+    async def answer(self, session: Session, call: Call, begun: Awaitable[Answer] | None = None) -> Answer:
+        """Run the call, or go on where it has begun.
+
+        A method that lets a cancellation out which was not its task's has failed like any other.
+        """
         task = self.task = asyncio.current_task()
         assert task is not None
         try:
             with nullcontext() if self.line is None else held(self.line):
+                if begun is not None:
+                    return await begun
+                if call.run is not None:
+                    return await call.run(call.stub)
                 return await dispatch.answer_async(call.method, call.stub, call.encoding, session.contexts)
         except asyncio.CancelledError:
             if task.cancelling() > self.given_up:

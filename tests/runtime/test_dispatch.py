@@ -116,28 +116,6 @@ def test_a_call_is_served_in_every_encoding(
     assert answered(find(registry, calculator, 5), contexts, 3, b"abc", encoding=encoding) == (b"abc",)
 
 
-@pytest.mark.parametrize("encoding", list(Encoding))
-def test_the_runner_of_a_method_answers_as_dispatch_does(
-    registry: Registry, service: Any, contexts: ContextTable, calculator: ModuleType, encoding: Encoding
-) -> None:
-    for opnum, values in ((0, (2, 3)), (1, (7, 2)), (12, ()), (11, ("bug",)), (11, ("exit",)), (11, ("none",))):
-        method = find(registry, calculator, opnum)
-        stub = b"".join(method.operation.codecs(encoding).request.encode(values))
-        whole, short = (
-            dispatch.answer(method, stub, encoding, contexts),
-            dispatch.runner(method, encoding, contexts)(stub),
-        )
-        assert type(whole) is type(short)
-        if isinstance(whole, lrpc.Fault):
-            assert isinstance(short, lrpc.Fault)
-            assert (whole.status, whole.ran) == (short.status, short.ran)
-        else:
-            assert b"".join(whole) == b"".join(short)  # type: ignore[arg-type]
-    refused = dispatch.runner(find(registry, calculator, 0), encoding, contexts)(b"")
-    assert isinstance(refused, lrpc.Fault)
-    assert refused.ran is Ran.NO
-
-
 def test_a_fault_in_the_place_of_a_method_is_the_answer(contexts: ContextTable) -> None:
     fault = lrpc.Fault(5)
     assert dispatch.answer(fault, b"", Encoding.NDR, contexts) is fault
