@@ -9,7 +9,16 @@ import argparse
 import os
 import platform
 
-from . import codec, import_time, local_call, many_clients, network_call, network_peers
+from . import (
+    codec,
+    hostile_client,
+    idle_connections,
+    import_time,
+    local_call,
+    many_clients,
+    network_call,
+    network_peers,
+)
 from .measure import Row, apart, pin, report
 
 
@@ -26,6 +35,8 @@ def main() -> None:
         rows += apart(network_call.run, which)
     os.sched_setaffinity(0, processors)
     rows += apart(many_clients.run)
+    rows += apart(idle_connections.run)
+    rows += apart(hostile_client.run)
     pin("same", 0)
     rows += codec.run()
     rows += import_time.run()

@@ -131,10 +131,11 @@ def _attack(attack: Callable[[Address, str], None], binding: str) -> None:
 
 def run() -> list[Row]:
     """A row for each attack on each kind of server."""
-    return [_row(kind, name) for kind in network_servers.KINDS for name in ATTACKS]
+    return [row(kind, name) for kind in network_servers.KINDS for name in ATTACKS]
 
 
-def _row(kind: str, name: str) -> Row:
+def row(kind: str, name: str) -> Row:
+    """One attack on one kind of server."""
     with (
         peer(network_servers.KINDS[kind], "same") as binding,
         attacking(nothing, binding) as quiet,

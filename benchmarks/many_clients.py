@@ -72,7 +72,7 @@ def rate_of(call: Work, seconds: float) -> float:
     return count / (now - begin)
 
 
-def rates(crowds: dict[str, Crowd], rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, Timing]:
+def rates(crowds: dict[str, Crowd], rounds: int, seconds: float) -> dict[str, Timing]:
     """Seconds for one call, as the whole crowd gets them: the best round and the middle one."""
     found: dict[str, list[float]] = {name: [] for name in crowds}
     for _ in range(rounds):
@@ -81,15 +81,15 @@ def rates(crowds: dict[str, Crowd], rounds: int = ROUNDS, seconds: float = SECON
     return {name: Timing(min(each), sorted(each)[len(each) // 2]) for name, each in found.items()}
 
 
-def run() -> list[Row]:
+def run(seconds: float = SECONDS) -> list[Row]:
     """A row for each kind of server."""
     with ExitStack() as stack:
         enter = stack.enter_context
-        ours = {kind: enter(peer(serve, "free")) for kind, serve in network_servers.KINDS.items()}
+        ours = {kind: enter(peer(serve, "free")) for kind, serve in network_servers.EVERY_KIND.items()}
         theirs = enter(peer(network_peers.pickle_server, "free"))
         crowds = {kind: enter(Crowd(lrpc_client, address, CLIENTS)) for kind, address in ours.items()}
         crowds["pickle"] = enter(Crowd(network_peers.pickle_client, theirs, CLIENTS))
-        timings = rates(crowds)
+        timings = rates(crowds, ROUNDS, seconds)
     pickles = timings.pop("pickle")
     best = min(timings, key=lambda kind: timings[kind].best)
     return [_row(kind, timing, pickles, held=kind == best) for kind, timing in timings.items()]

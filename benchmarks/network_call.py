@@ -43,7 +43,7 @@ def servers(which: str) -> Iterator[dict[str, Any]]:
     if "grpc" not in network_peers.missing():
         theirs |= {"grpcio": network_peers.grpc_server, "grpc.aio": network_peers.grpc_aio_server}
     with ExitStack() as stack:
-        everybody = {**network_servers.KINDS, **theirs}
+        everybody = {**network_servers.EVERY_KIND, **theirs}
         yield {name: stack.enter_context(peer(serve, which)) for name, serve in everybody.items()}
 
 
@@ -59,7 +59,7 @@ def _blocking(addresses: dict[str, Any], which: str, rounds: int) -> list[Row]:
         "grpcio": network_peers.grpc_client,
         "multiprocessing.connection": network_peers.pickle_client,
     }
-    kinds = list(network_servers.KINDS)
+    kinds = list(network_servers.EVERY_KIND)
     with ExitStack() as stack:
         contenders = {kind: stack.enter_context(lrpc_client(addresses[kind])) for kind in kinds}
         for name in clients.keys() & addresses.keys():

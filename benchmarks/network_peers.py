@@ -51,9 +51,9 @@ def _pickled(connection: Connection) -> None:
 def pickle_client(address: Any) -> Iterator[Work]:
     with PickleClient(address) as connection:
 
-        def add() -> None:
+        def add() -> object:
             connection.send(("add", (2, 3)))
-            connection.recv()
+            return connection.recv()
 
         yield add
 

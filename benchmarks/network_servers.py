@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
@@ -25,8 +27,14 @@ class AsyncBench(stub.AsyncBench):  # type: ignore[misc]
         return len(data)
 
 
+def quiet() -> None:
+    """What is logged costs what it costs, and goes nowhere."""
+    logging.basicConfig(stream=open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+
+
 def threads(ready: Connection, count: int | None = None, workers: int = 0) -> None:
     """A thread for each connection, or so many for all of them; in this process, or in so many others."""
+    quiet()
     with lrpc.Server(limits=LIMITS, register_endpoints=False, threads=count, workers=workers) as server:
         server.register(Bench())
         ready.send(str(server.listen(BINDING)))
@@ -35,6 +43,8 @@ def threads(ready: Connection, count: int | None = None, workers: int = 0) -> No
 
 def asynchronous(ready: Connection, workers: int = 0) -> None:
     """asyncio, one thread; of this process, or of each of so many others."""
+
+    quiet()
 
     async def serve() -> None:
         async with lrpc.AsyncServer(limits=LIMITS, register_endpoints=False, workers=workers) as server:
@@ -49,7 +59,12 @@ KINDS: dict[str, Callable[[Connection], None]] = {
     "threads": threads,
     "threads=1": partial(threads, count=1),
     "threads=4": partial(threads, count=4),
-    "workers=2": partial(threads, workers=2),
     "asyncio": asynchronous,
+}
+"""In one process."""
+EVERY_KIND: dict[str, Callable[[Connection], None]] = {
+    **KINDS,
+    "workers=2": partial(threads, workers=2),
+    "threads=1, workers=2": partial(threads, count=1, workers=2),
     "asyncio, workers=2": partial(asynchronous, workers=2),
 }
