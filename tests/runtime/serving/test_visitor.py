@@ -30,7 +30,7 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
 
 
 SESSION: Any = SimpleNamespace(contexts=None)
-CALL: Any = SimpleNamespace(method=None, stub=b"", encoding=None)
+CALL: Any = SimpleNamespace(run=None, method=None, stub=b"", encoding=None)
 
 
 def run(script: Any) -> None:
