@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -75,16 +75,21 @@ def found(tool: str) -> str:
     return path
 
 
+def as_it_is(*command: str) -> Sequence[str]:
+    """A command that runs here."""
+    return command
+
+
 @contextmanager
-def realm(folder: Path) -> Generator[Realm]:
-    """A KDC, as long as it is wanted."""
+def realm(folder: Path, inside: Callable[..., Sequence[str]] = as_it_is) -> Generator[Realm]:
+    """A KDC, as long as it is wanted. inside: the command that runs one in some network."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     made = Realm(folder, port)
     made.run("kdb5_util", "create", "-r", REALM, "-s", "-P", "of the database")
     kdc = subprocess.Popen(
-        [found("krb5kdc"), "-n", "-r", REALM],
+        inside(found("krb5kdc"), "-n", "-r", REALM),
         env={**os.environ, **made.environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,13 +1,13 @@
 """Samba's tests of raw PDUs, which Debian's python3-samba has, against a server on TCP; a line of JSON for each test.
 
-    samba_raw.py HOST DOMAIN USER PASSWORD [NAME ...]
+    samba_raw.py HOST DOMAIN USER PASSWORD [PART-OF-A-NAME ...]
 
 {"test", "group", "outcome": "right" | "wrong" | "left out", "why"}. The group is what the test was seen to need:
 "smb" (a pipe), "epm" (another port, by the mapper), and else the authentication that its binds had.
 
 Runs in the Python that Debian's python3-samba is for, which is another than the tests'; imports nothing of theirs.
 The server has the endpoint mapper and the management interface on port 135. The environment names the files of
-configuration: SMB_CONF_PATH and KRB5_CONFIG.
+configuration: SMB_CONF_PATH and KRB5_CONFIG, and for Kerberos TARGET_HOSTNAME and REALM.
 """
 
 import io
@@ -26,9 +26,9 @@ def configure(host, domain, user, password):
     """What the tests read from the environment."""
     os.environ.update(
         SERVER=host,
-        TARGET_HOSTNAME=host,
+        TARGET_HOSTNAME=os.environ.get("TARGET_HOSTNAME", host),
         DOMAIN=domain,
-        REALM=domain + ".TEST",
+        REALM=os.environ.get("REALM", domain + ".TEST"),
         USERNAME=user,
         PASSWORD=password,
         MAX_NUM_AUTH=str(MOST_CONTEXTS),
@@ -82,7 +82,7 @@ def main(host, domain, user, password, *names):
     seen = set()
     watch(raw_testcase.RawDCERPCTest, seen)
     for test in unittest.TestLoader().loadTestsFromTestCase(raw_protocol.TestDCERPC_BIND):
-        if not names or test.id().rpartition(".")[2] in names:
+        if not names or any(part in test.id().rpartition(".")[2] for part in names):
             print(json.dumps(run(test, seen)), flush=True)
 
 

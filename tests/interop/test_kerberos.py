@@ -16,13 +16,16 @@ import lrpc
 from examples.echo.rpcecho import AsyncrpcechoClient, rpcechoClient
 from lrpc import AuthLevel
 from tests.interop.mit_kdc import REALM, Realm, realm
-from tests.interop.network import listening
+from tests.interop.network import Network, listening
 
 pytestmark = pytest.mark.interop
 
 ROOT = Path(__file__).parents[2]
 TCP = "ncacn_ip_tcp"
 ALICE, PASSWORD = f"alice@{REALM}", "of alice"
+JUDGED = "judge.lrpc.example"
+"""A name that is no address: for `localhost` Samba asks for no ticket here."""
+RAW = 11
 PACKAGES = ("kerberos", "negotiate")
 WORDS = {
     AuthLevel.CONNECT: "connect",
@@ -199,3 +202,50 @@ def test_sambas_client_gets_every_call_right(
     assert [one["case"] for one in found] == list(SAMBA_CASES)
     for case in SAMBA_CASES:
         shown("Samba 4.17, python3-samba", "client", TCP, case.replace(",", " "), "4 of 4 calls")
+
+
+def test_sambas_tests_of_raw_pdus_by_kerberos(tmp_path: Path, shown: Callable[[str, str, str, str, str], None]):
+    """With header signing from the first leg on, later, and never."""
+    network, runner = Network(), Path(__file__).with_name("samba_raw.py")
+    configuration = tmp_path / "smb.conf"
+    configuration.write_text(
+        f"[global]\n realm = {REALM}\n workgroup = LRPC\n interfaces = lo\n client use kerberos = desired\n"
+        f" private dir = {tmp_path}\n lock directory = {tmp_path}\n cache directory = {tmp_path}\n"
+    )
+    (tmp_path / "realm").mkdir()
+    (tmp_path / "names").mkdir(mode=0o700)
+    try:
+        with realm(tmp_path / "realm", network.inside) as kdc:
+            kdc.user("alice", PASSWORD)
+            keytab = kdc.keytab(f"host/{JUDGED}")
+            environment = {**kdc.environment, "LRPC_NAMESPACE": str(tmp_path / "names")}
+            users = tmp_path / "users"
+            users.write_text(f"LRPC:alice:{PASSWORD}\n")
+            taken = ("--keytab", str(keytab), "--users", str(users))
+            words = ["-m", "lrpc", "epmapper", "--listen", f"{TCP}:127.0.0.1[135]", *taken]
+            with subprocess.Popen(
+                network.inside(sys.executable, *words),
+                cwd=ROOT,
+                env=os.environ | environment,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as server:
+                listening(server, 2)
+                try:
+                    said = network.run(
+                        "/usr/bin/python3",
+                        str(runner),
+                        *("127.0.0.1", "LRPC", "alice", PASSWORD, "_krb5_", "_change_auth_type1", "_change_auth_type2"),
+                        **kdc.environment,
+                        SMB_CONF_PATH=str(configuration),
+                        TARGET_HOSTNAME=JUDGED,
+                        REALM=REALM,
+                    )
+                finally:
+                    server.terminate()
+    finally:
+        network.close()
+    ran = [json.loads(line) for line in said.splitlines()]
+    assert [one for one in ran if one["outcome"] != "right"] == []
+    assert len(ran) == RAW
+    shown("Samba 4.17, raw PDUs", "client", TCP, "Kerberos, packet and integrity", f"{RAW} of {RAW} tests")
