@@ -83,6 +83,11 @@ def test_methods_of_both_faces_are_refused(service: str) -> None:
         serve(implementation(f"{service}:Mixed"), ["ncalrpc:[mixed]"], lambda binding: None)
 
 
+def test_threads_for_async_methods_are_refused(service: str) -> None:
+    with pytest.raises(Unservable, match="which one thread serves"):
+        serve(implementation(f"{service}:Asynchronous"), ["ncalrpc:[x]"], lambda binding: None, threads=4)
+
+
 def test_security_that_is_no_sddl_is_refused(service: str) -> None:
     with pytest.raises(Unservable, match="no security descriptor"):
         serve(implementation(f"{service}:ready"), ["ncalrpc:[secured]"], lambda binding: None, "nonsense")
