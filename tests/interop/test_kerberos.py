@@ -93,8 +93,8 @@ def test_our_client_and_server_agree_by_a_password(
 ):
     with lrpc.connect(rpcechoClient, f"{TCP}:localhost[{port}]", security=security(package, level)) as client:
         check(client)
-    words = {"kerberos": "krb5", "negotiate": "spnego krb5"}[package], WORDS[level]
-    shown("MIT Kerberos 1.20", "KDC", TCP, " ".join(words), "our client at our server")
+    name = {"kerberos": "Kerberos", "negotiate": "Negotiate of Kerberos"}[package]
+    shown("MIT Kerberos 1.20", "KDC", TCP, f"{name} {level.name.lower()}", "our client at our server")
 
 
 def test_tickets_of_a_cache_do(here: Realm, port: str, monkeypatch: pytest.MonkeyPatch):
@@ -200,8 +200,9 @@ def test_sambas_client_gets_every_call_right(
     found = [json.loads(line) for line in said.splitlines()]
     assert [one for one in found if one["why"]] == []
     assert [one["case"] for one in found] == list(SAMBA_CASES)
-    for case in SAMBA_CASES:
-        shown("Samba 4.17, python3-samba", "client", TCP, case.replace(",", " "), "4 of 4 calls")
+    for level in WORDS:
+        for name in ("Kerberos", "Negotiate of Kerberos"):
+            shown("Samba 4.17, python3-samba", "client", TCP, f"{name} {level.name.lower()}", "4 of 4 calls")
 
 
 def test_sambas_tests_of_raw_pdus_by_kerberos(tmp_path: Path, shown: Callable[[str, str, str, str, str], None]):
