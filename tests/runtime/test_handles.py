@@ -194,15 +194,13 @@ def test_a_handle_is_its_users_alone(guarded: Any) -> None:
     )
     box = ann.OpenBox()
     assert again.UseBox(on(again, box)) == 1
-    with pytest.raises(lrpc.ContextMismatch) as caught:
+    with pytest.raises(lrpc.ContextMismatch):
         bob.UseBox(on(bob, box))
-    assert caught.value.ran is lrpc.Ran.NO
     assert ann.UseBox(box) == 1
 
 
 def test_a_handle_is_not_used_at_a_lower_level(guarded: Any) -> None:
     high, low = guarded("ann", AuthLevel.PRIVACY), guarded("ann", AuthLevel.INTEGRITY)
-    with pytest.raises(lrpc.ContextMismatch) as caught:
+    with pytest.raises(lrpc.ContextMismatch):
         low.UseBox(on(low, high.OpenBox()))
-    assert caught.value.ran is lrpc.Ran.NO
     assert high.UseBox(on(high, low.OpenBox())) == 1
