@@ -38,7 +38,7 @@ def claims(name: re.Pattern[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in sorted(TESTS.rglob("test_*.py")):
         module = path.relative_to(TESTS).as_posix()
-        own = {}
+        own: dict[str, tuple[str, str]] = {}
         for test in functions(path):
             if match := name.fullmatch(test):
                 own[test] = match[1].upper(), match[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -86,11 +87,8 @@ def under(fragment: bytes, **changes: Any) -> bytes:
 
 def flipped(fragment: bytes, at: int) -> bytes:
     """The fragment with one bit changed."""
-    return (
-        fragment[:at] + bytes([fragment[at] ^ 1]) + fragment[at + 1 :]
-        if at != -1
-        else fragment[:-1] + bytes([fragment[-1] ^ 1])
-    )
+    at %= len(fragment)
+    return fragment[:at] + bytes([fragment[at] ^ 1]) + fragment[at + 1 :]
 
 
 def refused(victim: Any, client: Mary, octets: list[bytes]) -> int:
@@ -156,15 +154,13 @@ def test_r4_a_fragment_that_somebody_slips_in_ends_the_call(mary: Any, victim: A
 
 
 @pytest.mark.parametrize("level", [AuthLevel.PACKET, AuthLevel.INTEGRITY, AuthLevel.PRIVACY])
-@pytest.mark.parametrize("at", [24, 60, -1], ids=["stub", "later in the stub", "signature"])
-@pytest.mark.parametrize("which", [0, 1, -1], ids=["first", "second", "last"])
-def test_r5_a_fragment_that_was_changed_ends_the_call(
-    mary: Any, victim: Any, level: AuthLevel, at: int, which: int
-) -> None:
-    client = mary(level)
-    parts = client.call()
-    parts[which] = flipped(parts[which], at)
-    assert refused(victim, client, parts) in STATUSES
+def test_r5_a_fragment_that_was_changed_ends_the_call(mary: Any, victim: Any, level: AuthLevel) -> None:
+    for which, at in itertools.product((0, 1, -1), (24, 60, -1)):  # in the stub, later in it, in the signature
+        client = mary(level)
+        parts = client.call()
+        parts[which] = flipped(parts[which], at)
+        assert refused(victim, client, parts) in STATUSES, (which, at)
+        victim.journal.clear()
 
 
 @pytest.mark.parametrize("at", [3, 20, 22], ids=["flags", "context", "operation"])
@@ -215,14 +211,12 @@ def test_b6_a_security_context_that_changes_its_level_ends_the_connection(mary: 
     assert refused(victim, client, [alter]) in STATUSES
 
 
-@pytest.mark.parametrize("value", [b"x", b"NTLMSSP\0" + bytes(100), bytes(4000)])
-@pytest.mark.parametrize("kind", [9, 10, 16, 68, 0, 255])
-def test_f7_a_token_that_makes_no_sense_refuses_the_bind(
-    victim: Any, raw: Any, syntax: ncacn.SyntaxId, kind: int, value: bytes
-) -> None:
+def test_f7_a_token_that_makes_no_sense_refuses_the_bind(victim: Any, raw: Any, syntax: ncacn.SyntaxId) -> None:
     offer = [ncacn.ContextRequest(0, syntax, [ncacn.NDR])]
-    bind = ncacn.bind_pdu.Bind(1, offer, 5840, 5840, auth=AuthTrailer(kind, 5, value)).serialize()
-    with victim.intruder().say(bind) as intruder:
-        said = intruder.next()
-    assert (said.ptype, said.reason) in ((raw.NAK, 8), (raw.NAK, 9))
+    tokens = (b"x", b"NTLMSSP\0" + bytes(100), bytes(4000))
+    for kind, value in itertools.product((9, 10, 16, 68, 0, 255), tokens):
+        bind = ncacn.bind_pdu.Bind(1, offer, 5840, 5840, auth=AuthTrailer(kind, 5, value)).serialize()
+        with victim.intruder().say(bind) as intruder:
+            said = intruder.next()
+        assert (said.ptype, said.reason) in ((raw.NAK, 8), (raw.NAK, 9)), kind
     victim.survives()

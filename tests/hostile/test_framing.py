@@ -145,23 +145,25 @@ def test_f2_what_waits_for_its_end_is_not_looked_at_again(
 # F3: lengths
 
 
-@pytest.mark.parametrize("size", [*range(24), 5841, 65535])
-def test_f3_a_length_that_no_request_has_breaks_the_protocol(victim: Any, raw: Any, size: int) -> None:
-    with victim.bound() as intruder:
-        [fault] = intruder.say(raw.request(size=size, call_id=7)).rest()
-    assert (fault.ptype, fault.call_id, fault.status) == (raw.FAULT, 7, raw.PROTO_ERROR)
-    victim.complaint()
+def test_f3_a_length_that_no_request_has_breaks_the_protocol(victim: Any, raw: Any) -> None:
+    for size in (*range(24), 5841, 65535):
+        with victim.bound() as intruder:
+            [fault] = intruder.say(raw.request(size=size, call_id=7)).rest()
+        assert (fault.ptype, fault.call_id, fault.status) == (raw.FAULT, 7, raw.PROTO_ERROR), size
+        victim.complaint()
+        victim.journal.clear()
     assert victim.world.data == []
     victim.survives()
 
 
-@pytest.mark.parametrize("size", range(28))
-def test_f3_a_length_that_no_bind_has_is_refused(victim: Any, raw: Any, offer: bytes, size: int) -> None:
-    octets = offer[:8] + struct.pack("<H", size) + offer[10:]
-    with victim.intruder().say(octets) as intruder:
-        [nak] = intruder.rest()
-    assert (nak.ptype, nak.reason) == (raw.NAK, 4)
-    victim.complaint()
+def test_f3_a_length_that_no_bind_has_is_refused(victim: Any, raw: Any, offer: bytes) -> None:
+    for size in range(28):
+        octets = offer[:8] + struct.pack("<H", size) + offer[10:]
+        with victim.intruder().say(octets) as intruder:
+            [nak] = intruder.rest()
+        assert (nak.ptype, nak.reason) == (raw.NAK, 4), size
+        victim.complaint()
+        victim.journal.clear()
     victim.survives()
 
 
@@ -217,13 +219,12 @@ def test_f4_big_endian_is_spoken(victim: Any, raw: Any, syntax: ncacn.SyntaxId) 
 
 
 @pytest.mark.parametrize("bound", [True, False])
-@pytest.mark.parametrize("ptype", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 15, 17, 20, 21, 127, 255])
-def test_f5_a_type_that_clients_do_not_send_ends_the_connection(
-    victim: Any, raw: Any, ptype: int, *, bound: bool
-) -> None:
-    with victim.bound() if bound else victim.intruder() as intruder:
-        assert intruder.say(raw.pdu(ptype, bytes(40))).rest() == []
-    assert f"PTYPE {ptype} is not received here" in victim.complaint().reason
+def test_f5_a_type_that_clients_do_not_send_ends_the_connection(victim: Any, raw: Any, *, bound: bool) -> None:
+    for ptype in (*range(1, 11), 12, 13, 15, 17, 20, 21, 127, 255):
+        with victim.bound() if bound else victim.intruder() as intruder:
+            assert intruder.say(raw.pdu(ptype, bytes(40))).rest() == []
+        assert f"PTYPE {ptype} is not received here" in victim.complaint().reason
+        victim.journal.clear()
     victim.survives()
 
 
