@@ -19,7 +19,7 @@ import pytest
 from tests.interop import rows
 from tests.interop.accounts import DOMAIN, PASSWORD, USER
 from tests.interop.network import listening
-from tests.interop.samba_programs import Samba
+from tests.interop.samba_programs import Samba, missing
 from tests.interop.services import Services
 from tests.interop.wireshark import OURS, verdict_on
 
@@ -65,6 +65,9 @@ def shown(request: pytest.FixtureRequest) -> Callable[[str, str, str, str, str],
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """Our services in a network of their own; Wireshark judges at the end what they sent, none of it malformed."""
+    lacking = missing()
+    if lacking:
+        pytest.fail(lacking)
     made = Services(tmp_path_factory.mktemp("services"))
     yield made
     made.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ PYTHON: Final = "/usr/bin/python3"
 """The one that Debian's python3-samba is for."""
 ADMINISTRATOR: Final = "root"
 """The account of Samba's servers, which has to be one of the machine."""
+INSTALL: Final = "Samba's programs are needed: apt-get install samba-testsuite samba-common-bin python3-samba iproute2"
 DCERPCD: Final = "/usr/libexec/samba/samba-dcerpcd"
 CONFIGURATION: Final = """[global]
     netbios name = JUDGE
@@ -44,6 +46,12 @@ SERVERS: Final = """    netbios name = SAMBA
 """
 """What the configuration of servers has besides."""
 RESULT: Final = re.compile(r"^(success|failure|error|skip): ([\w.-]+)", re.M)
+
+
+def missing() -> str:
+    """What has to be installed; nothing when all is there."""
+    there = all(shutil.which(name) for name in ("smbtorture", "rpcclient", "nsenter", "ip", DCERPCD))
+    return "" if there else INSTALL
 
 
 class Samba:
