@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from types import ModuleType
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ import pytest
 
 import lrpc
 from lrpc.runtime import dispatch
+from lrpc.runtime.call import Caller, set_caller
 from lrpc.runtime.contexts import ContextTable
 from lrpc.runtime.dispatch import Method, Registry
 from lrpc.runtime.ndr.layout import Encoding
@@ -71,7 +73,8 @@ def test_who_may_call_is_asked_on_every_call(calculator: ModuleType, contexts: C
     method = registry.find(calculator.CALCULATOR, (1, 2), 0, None, HERE)
     stub = b"".join(method.operation.codecs(Encoding.NDR).request.encode((2, 3)))
     run = runner(method, Encoding.NDR, contexts)
-    lrpc.runtime.call.set_caller(lrpc.runtime.call.Caller("memory"))
+    context = contextvars.copy_context()
+    context.run(set_caller, Caller("memory"))
     for _ in range(2):
-        assert not isinstance(run(stub), lrpc.Fault)
+        assert not isinstance(context.run(run, stub), lrpc.Fault)
     assert asked == [0, 0]
