@@ -66,12 +66,12 @@ def cancels(address: Address, binding: str) -> None:
     """A bound connection that sends cancels of calls that it never made, as fast as they go."""
     flood = b"".join(CoCancel(call_id).serialize() for call_id in range(1, 2000))
     while True:
-        with bound(binding, STRANGER) as client:
-            try:
+        try:
+            with bound(binding, STRANGER) as client:
                 while True:
                     client.sendall(flood)
-            except OSError:  # ended by the server
-                continue
+        except OSError:  # ended by the server, or turned away
+            continue
 
 
 def nothing(address: Address, binding: str) -> None:

@@ -84,7 +84,8 @@ def bound(binding: str, source: tuple[str, int] | None = None) -> socket.socket:
     syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
     association = ncacn.ClientAssociation()
     connected.sendall(association.bind([ncacn.ContextRequest(0, syntax, [ncacn.NDR])]))
-    while not (events := association.receive_data(connected.recv(65536))):
-        continue
+    while not (events := association.receive_data(octets := connected.recv(65536))):
+        if not octets:
+            raise ConnectionResetError("turned away")
     assert isinstance(events[0], ncacn.BindAnswered), events
     return connected

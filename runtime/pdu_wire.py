@@ -215,7 +215,7 @@ class PduWire:
         """Send a plain call, or the beginning of one."""
         if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None:
             return None
-        taken = 0
+        taken = key = 0
         try:
             with self._engine:
                 key = self._association.next_call_id()

@@ -20,7 +20,7 @@ FORGIVEN: Final = 20.0
 """Of the connections that count against a user, so many are forgotten each second."""
 MAX_USERS: Final = 1024
 """Users that are remembered; of more, the one is forgotten that has not come for the longest time."""
-AT_ONCE: Final = 4
+AT_ONCE: Final = 2
 """Connections turned away before there is a rest: turning away is work too."""
 REST: Final = 0.005
 """Seconds of it."""
