@@ -738,3 +738,15 @@ def test_association_shows_where_it_stands(kit):
     server.receive_data(request())
     assert repr(server) == "<ServerAssociation bound, 1 contexts, 1 calls>"
     assert server.state is State.BOUND
+
+
+@pytest.mark.parametrize("notice", [pdu.CoCancel, pdu.OrphanedCall])
+def test_words_on_no_call_end_the_association_when_there_is_no_end_of_them(kit, notice):
+    server = kit.bound_server()
+    for call_id in range(2, 1002):  # a cancel and an orphan that cross the answer are nothing
+        assert server.receive_data(request(call_id))
+        server.respond(call_id, 0, b"")
+        assert server.receive_data(notice(call_id).serialize() * 2) == []
+    (failed,) = server.receive_data(notice(5000).serialize() * 5000)
+    assert isinstance(failed, ConnectionFailed)
+    assert server.closed
