@@ -102,7 +102,7 @@ from .status import ArgumentError, BadStubData, RpcError
 if TYPE_CHECKING:
     from .async_recovery import AsyncRecovery
     from .automation import BSTR, SAFEARRAY, VARIANT, ArrayValue, SafeArray, Variant, VariantValue
-    from .recovery import Recovery
+    from .recovery import Recovery, Renewal
 
 __all__ = [
     "AUTO", "BSTR", "GUID", "NO_ARM", "SAFEARRAY", "VARIANT", "Array", "ArrayValue", "AsyncClient",
@@ -147,8 +147,8 @@ class _Calls:
     interface: ClassVar[Interface]
     _encoding: Encoding
     _strictness: Strictness
-    _recovery: Recovery | AsyncRecovery | None
-    """What is done about calls that fail; None: nothing."""
+    _renewal: Renewal | None
+    """What is done about connections that end; None: nothing."""
 
     def _encode(self, operation: Operation[Any], values: tuple[Any, ...]) -> list[Octets]:
         try:
@@ -235,8 +235,8 @@ class _Calls:
             return None
         closer = self.interface.operation(layout.closed_by) if layout.closed_by else None
         handle = Handle(wire, layout.name, self, closer)
-        if self._recovery is not None:
-            self._recovery.handles.add(handle)
+        if self._renewal is not None:
+            self._renewal.handles.add(handle)
         return handle
 
 
@@ -257,7 +257,7 @@ class Client(_Calls):
         self._encoding = channel.encoding
         self._strictness = strictness
         self._straight: bool = self._encoding is Encoding.NDR and strictness is DEFAULT
-        self._recovery: Recovery | None = recovery
+        self._recovery = self._renewal = recovery
         self.connection = connection
 
     def _call(self, operation: Operation[R], *values: Any) -> R:
@@ -363,7 +363,7 @@ class AsyncClient(_Calls):
         self._channel = channel
         self._encoding = channel.encoding
         self._strictness = strictness
-        self._recovery: AsyncRecovery | None = recovery
+        self._recovery = self._renewal = recovery
         self.connection = connection
 
     async def _call(self, operation: Operation[R], *values: Any) -> R:
