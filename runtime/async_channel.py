@@ -313,10 +313,12 @@ class AsyncioChannel:
                 await self._writable()
                 for _ in sending:
                     await self._writable()
-                while self._unheard:
-                    self._wire.abandon(self._unheard.pop())
                 for _ in self._wire.saying():
                     await self._writable()
+                while self._unheard:  # more of them may come while these wait for room
+                    self._wire.abandon(self._unheard.pop())
+                    for _ in self._wire.saying():
+                        await self._writable()
         except TimeoutError:
             self._break(ConnectionLost("the server does not read what it is sent"))
         except RpcError as error:
