@@ -380,7 +380,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             self._finish(session, client)
             return
         if session.cancelling.pending:
-            asyncio.get_running_loop().call_soon(self._begin_next, session, client)
+            asyncio.get_running_loop().call_soon(self._make_way, session, client)
         self._resume(session, client)
         if self._stopped.is_set():
             self._leave(session)

@@ -56,7 +56,7 @@ class Cancelling:
         for calls in (come, self.pending):
             for at, call in enumerate(calls):
                 if call.key == key and call.feed is None:
-                    calls[at] = call._replace(method=CallCancelled(ran=Ran.NO))
+                    calls[at] = call._replace(method=CallCancelled(ran=Ran.NO), run=None)
                     return
         if self.tell is not None:
             self.tell(key)
