@@ -51,6 +51,18 @@ P = PacketType
 S = State
 X = Exchange
 
+_SECURED: Final[Mapping[PacketType | Exchange, State]] = {
+    P.REQUEST: S.SECURED,
+    P.RESPONSE: S.SECURED,
+    P.FAULT: S.SECURED,
+    P.CO_CANCEL: S.SECURED,
+    P.ORPHANED: S.SECURED,
+    P.SHUTDOWN: S.SECURED,
+    P.ALTER_CONTEXT: S.ALTERING,
+    P.AUTH3: S.SECURED,
+}
+"""The same for both roles, though what one of them sends the other receives."""
+
 SERVER_TRANSITIONS: Final[Transitions] = {
     S.IDLE: {P.BIND: S.BINDING, P.CO_CANCEL: S.IDLE, P.ORPHANED: S.IDLE},
     # While an answer is due, nothing further is taken from the inbox: no PDU is received in these two states.
@@ -75,16 +87,7 @@ SERVER_TRANSITIONS: Final[Transitions] = {
         P.SHUTDOWN: S.AUTHENTICATING,
         X.OVER: S.SECURED,
     },
-    S.SECURED: {
-        P.REQUEST: S.SECURED,
-        P.RESPONSE: S.SECURED,
-        P.FAULT: S.SECURED,
-        P.CO_CANCEL: S.SECURED,
-        P.ORPHANED: S.SECURED,
-        P.SHUTDOWN: S.SECURED,
-        P.ALTER_CONTEXT: S.ALTERING,
-        P.AUTH3: S.SECURED,
-    },
+    S.SECURED: _SECURED,
     S.CLOSED: {},
 }
 
@@ -120,16 +123,7 @@ CLIENT_TRANSITIONS: Final[Transitions] = {
         P.SHUTDOWN: S.AUTHENTICATING,
         X.OVER: S.SECURED,
     },
-    S.SECURED: {
-        P.REQUEST: S.SECURED,
-        P.RESPONSE: S.SECURED,
-        P.FAULT: S.SECURED,
-        P.CO_CANCEL: S.SECURED,
-        P.ORPHANED: S.SECURED,
-        P.SHUTDOWN: S.SECURED,
-        P.ALTER_CONTEXT: S.ALTERING,
-        P.AUTH3: S.SECURED,
-    },
+    S.SECURED: _SECURED,
     S.CLOSED: {},
 }
 
