@@ -113,10 +113,14 @@ class Victim:
         assert getattr(record, "limit", None) or isinstance(record.offset, int)
         return record
 
+    def alone(self) -> bool:
+        """The server has let go of everybody but the client that watches."""
+        return len(self.host.server._sessions) == 1
+
     def settled(self) -> bool:
         """Nothing is left of anybody but the client that watches."""
         descriptors, threads = self._baseline()
-        return len(self.host.server._sessions) == 1 and descriptors <= self.descriptors and threads <= self.threads
+        return self.alone() and descriptors <= self.descriptors and threads <= self.threads
 
     def survives(self) -> None:
         self.check()

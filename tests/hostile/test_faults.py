@@ -215,7 +215,7 @@ def test_x8_a_client_that_does_not_read_is_read_no_more_and_ended(
                     call = raw.request(part, flags=ends.get(at, 0), call_id=call_id)
                     intruder.connection.send(call, raw.WATCHDOG)
         victim.check()
-        victim.until(victim.settled)
+        victim.until(victim.alone)
     assert len(victim.world.data) < 1000
     assert victim.heard("broken", "failed") == []
     victim.survives()
