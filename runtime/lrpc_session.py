@@ -385,9 +385,6 @@ class LrpcSession:
         self._port.release(call.message)
         self.traffic.dropped += 1
 
-    def ask_to_leave(self) -> None:
-        """Nothing to say: LRPC has no word for it, and a port that closes tells its client at once."""
-
     def _bind(self, message: alpc.PortMessage, event: ncalrpc.BindRequested) -> None:
         if offers(self._registry, event.bind.interface, self._endpoint, self.caller):
             answer = self._association.accept(event)

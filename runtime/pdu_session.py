@@ -5,6 +5,7 @@ The other sessions, and what they have in common: `session.py`. The client's sid
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -195,7 +196,7 @@ class PduSession:
 
     def _calls_in(self, octets: bytes, events: list[ncacn.Event]) -> list[Call]:
         if not octets:
-            raise Ended("the client closed the connection")
+            raise self._end_of_calls()
         self.traffic.octets_in += len(octets)
         calls: list[Call] = []
         while events:
@@ -371,8 +372,19 @@ class PduSession:
         self._association.dropped += 1
         self.traffic.dropped = self._association.dropped
 
+    def _end_of_calls(self) -> Ended:
+        """Nothing more comes: the client has gone, or the server stops and says so."""
+        if not self._registry.draining:
+            return Ended("the client closed the connection")
+        with contextlib.suppress(transport.TransportError, Ended):  # it has gone as well, or does not listen
+            self.ask_to_leave()
+        return Ended("the server stops")
+
     def ask_to_leave(self) -> None:
-        """Send a shutdown PDU (C706 12.6.4.11), if the client has bound. Ended when it leaves no room for it."""
+        """Send a shutdown PDU, once, if the client has bound. From the thread or loop that answers its calls.
+
+        Ended when it leaves no room for it.
+        """
         octets = self._association.shutdown()
         if octets:
             self._send(octets)

@@ -130,11 +130,6 @@ class Session(Protocol):
         """A call that has no answer is not run."""
         ...
 
-    def ask_to_leave(self) -> None:
-        """Ask the client to close the connection once it waits for nothing more, where the protocol has a word for it.
-        From the thread or loop that answers its calls."""
-        ...
-
     def fileno(self) -> int:
         """Readable when something has come."""
         ...
@@ -144,7 +139,8 @@ class Session(Protocol):
         ...
 
     def drain(self) -> None:
-        """Take no more calls; those that have come are still served. From any thread."""
+        """Take no more calls; those that have come are still served, and then the connection ends. Where the protocol
+        has a word for it, the client is told. From any thread."""
         ...
 
     def close(self) -> None:

@@ -47,6 +47,7 @@ class Answering:
         # what befalls one that was just answered must not bring it back.
         self._running: dict[int, list[int]] = {}
         self._one_way: set[int] = set()  # those of them that came with MAYBE
+        self._dismissed = False  # the client was asked to leave
 
     def respond(self, call_id: int, context_id: int, stub: Stub) -> list[bytes]:
         """The results of a call, as fragments to be sent in order.
@@ -104,9 +105,13 @@ class Answering:
         return self._fault(call_id, context_id, status, did_not_execute, detail)
 
     def shutdown(self) -> bytes:
-        """Asks the client to close the connection once it waits for nothing more. Empty where nothing is bound."""
-        if PacketType.SHUTDOWN not in SERVER_TRANSITIONS[self._machine.state]:
+        """Asks the client to close the connection once it waits for nothing more (C706 12.6.4.11).
+
+        Empty where nothing is bound, and when it was asked before.
+        """
+        if self._dismissed or PacketType.SHUTDOWN not in SERVER_TRANSITIONS[self._machine.state]:
             return b""
+        self._dismissed = True
         self._machine.sent(PacketType.SHUTDOWN)
         return Shutdown(0).serialize()
 

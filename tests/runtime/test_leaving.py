@@ -52,13 +52,6 @@ def test_an_idle_client_comes_by_another_connection(connect: Any, host: Any, bin
     until(lambda: client.Add(1, 2) == 3 and session not in host.server._guests.present())
 
 
-@pytest.mark.parametrize("transport", ["ncalrpc"], indirect=True)
-def test_lrpc_has_no_word_for_it(connect: Any, host: Any, binding: str) -> None:
-    client = connect(binding)
-    ask(host)
-    assert client.Add(1, 2) == 3
-
-
 # Association groups
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,10 +12,25 @@ import pytest
 
 import lrpc
 from lrpc.runtime import ncacn
-from lrpc.transports import tcp
+from lrpc.runtime.pdu_wire import PAUSE
+from lrpc.transports import memory, pipe, tcp
 
 WATCHDOG = 20.0
 NAMES = ("ncalrpc", "ncacn_np", "ncacn_ip_tcp")
+
+
+def bound(binding: str, interface: Any) -> tuple[Any, ncacn.ClientAssociation]:
+    """A connection with an interface bound, in the test's own hands."""
+    found = lrpc.StringBinding.parse(binding)
+    if found.protocol == "ncacn_ip_tcp":
+        connection: Any = tcp.connect((found.address, int(found.endpoint)), WATCHDOG)
+    else:
+        connection = {"ncacn_np": pipe, "memory": memory}[found.protocol].connect(found.endpoint, WATCHDOG)
+    association = ncacn.ClientAssociation()
+    syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
+    connection.send(association.bind([ncacn.ContextRequest(0, syntax, [ncacn.NDR])]), WATCHDOG)
+    association.receive_data(connection.receive(WATCHDOG))
+    return connection, association
 
 
 @pytest.fixture(params=["blocking", "followers", "asyncio"])
@@ -81,13 +97,8 @@ def test_requests_that_had_come_while_a_call_ran_are_refused_by_name(
     host: Any, binding: str, calculator: Any, threads: ThreadPoolExecutor, until: Any
 ) -> None:
     """A client that sends on while its call runs gets a fault with DID_NOT_EXECUTE for each request."""
-    found = lrpc.StringBinding.parse(binding)
     interface = calculator.Calculator.interface
-    connection = tcp.connect((found.address, int(found.endpoint)), WATCHDOG)
-    association = ncacn.ClientAssociation()
-    syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
-    connection.send(association.bind([ncacn.ContextRequest(0, syntax, [ncacn.NDR])]), WATCHDOG)
-    association.receive_data(connection.receive(WATCHDOG))
+    connection, association = bound(binding, interface)
     numbers = {operation.name: operation.opnum for operation in interface.operations}
 
     def request(name: str, stub: bytes) -> int:
@@ -111,3 +122,34 @@ def test_requests_that_had_come_while_a_call_ran_are_refused_by_name(
     for event in answered.values():
         assert (event.status, event.did_not_execute) == (0x1C010014, True)
     connection.close()
+
+
+@pytest.mark.parametrize("transport", ["ncacn_ip_tcp", "ncacn_np", "memory"], indirect=True)
+def test_an_idle_client_is_asked_to_leave(
+    host: Any, binding: str, calculator: Any, threads: ThreadPoolExecutor, until: Any
+) -> None:
+    """The shutdown PDU (C706 12.6.4.11), once, and then the end."""
+    connection, association = bound(binding, calculator.Calculator.interface)
+    until(lambda: all(session.bound for session in host.server._guests.present()))
+    stopping = threads.submit(host.stop)
+    events: list[Any] = []
+    while octets := connection.receive(WATCHDOG):
+        events += association.receive_data(octets)
+    assert events == [ncacn.ShutdownRequested()]
+    connection.close()
+    stopping.result(WATCHDOG)
+
+
+@pytest.mark.parametrize("transport", ["ncacn_ip_tcp", "ncacn_np", "memory"], indirect=True)
+@pytest.mark.parametrize("client_face", ["blocking", "asyncio"])
+def test_an_idle_client_goes_on_with_the_next_server(
+    host: Any, hosts: Any, clients_of: Any, binding: str, client_face: str, face: str
+) -> None:
+    client = clients_of(client_face)(binding)
+    assert client.Add(1, 2) == 3
+    host.stop()
+    successor = hosts(face)
+    successor.server.register(successor.service)
+    successor.listen(binding)
+    time.sleep(2 * PAUSE)  # a client that blocks looks before it sends, if it has been idle
+    assert client.Add(3, 4) == 7
