@@ -43,7 +43,7 @@ class Invocation:
     values: tuple[Any, ...]
     """The [in] values as the method takes them, in the order of the IDL: `arguments` has their names."""
     connection: ConnectionInfo | None = None
-    """At a client: how the server was reached."""
+    """At a client: how the server was reached, when the call was made."""
     caller: Caller | None = None
     """At a server: who calls."""
     deadline: float | None = None
@@ -93,10 +93,11 @@ def intercept(client: Client | AsyncClient, interceptors: Sequence[Callable[...,
         way = getattr(type(client), "_piped" if call.operation.piped else "_call")
         return way(client, call.operation, *call.values)
 
-    first, interface, connection = _chain(interceptors, last), client.interface, client.connection
+    first, interface = _chain(interceptors, last), client.interface
 
     def call(operation: Operation[Any], *values: Any) -> Any:
         deadline = time.monotonic() + time_left(timeout)
+        connection = getattr(found(), "connection", None)  # which a call before this one may have made anew
         return first(Invocation(interface, operation, values, connection, None, deadline))
 
     vars(client).update(_call=call, _piped=call)

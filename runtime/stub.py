@@ -7,6 +7,7 @@ its callers.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -86,7 +87,7 @@ from .operation import (
     Operation,
     Out,
 )
-from .pipes.piped_reply import PipedReply, explained
+from .pipes.piped_reply import LateCall, Open, PipedReply, explained
 from .pipes.piping import (
     PR,
     AsyncPipeStream,
@@ -176,7 +177,7 @@ class _Calls:
         values = self._given(operation, values) if operation.handles else values
         return Carried(values) if operation.shares else values
 
-    def _reply(self, operation: Operation[Any], channel: Channel | AsyncChannel, values: tuple[Any, ...]) -> PipedReply:
+    def _reply(self, operation: Operation[Any], open: Open, values: tuple[Any, ...]) -> PipedReply:
         """The reply of a call with pipes, which has not begun."""
         plan = plan_of(operation, self._encoding)
         front, sources = plan.divided(self._prepared(operation, values))
@@ -189,7 +190,7 @@ class _Calls:
         def taken(outs: Sequence[Any]) -> Sequence[Any]:
             return self._taken(operation, values, tuple(outs)) if operation.handles else outs
 
-        return PipedReply(operation, channel.open(operation.opnum, pieces), front, taken, self._strictness)
+        return PipedReply(operation, open(operation.opnum, pieces), front, taken, self._strictness)
 
     def _results(self, reply: PipedReply, operation: Operation[Any], kind: type[PR], face: type[Any]) -> PR:
         """The results of a call, its pipes among them."""
@@ -322,17 +323,17 @@ class Client(_Calls):
 
     def _piped(self, operation: Operation[R], *values: Any) -> R:
         """A call with [in] pipes only."""
-        return at_once(self._reply(operation, self._live(), values).whole())  # type: ignore[no-any-return]
+        return at_once(self._reply(operation, self._live().open, values).whole())  # type: ignore[no-any-return]
 
     def _stream(self, operation: Operation[R], *values: Any) -> PipeStream[R]:
         """A call that gives back nothing but a pipe."""
-        source = self._reply(operation, self._live(), values)
+        source = self._reply(operation, self._live().open, values)
         [stream] = streams(source, plan_of(operation, self._encoding).pipes_out, PipeStream)
         return stream  # type: ignore[no-any-return]
 
     def _pipes(self, operation: Operation[Any], kind: type[PR], *values: Any) -> PR:
         """A call that gives back pipes and more."""
-        return self._results(self._reply(operation, self._live(), values), operation, kind, PipeStream)
+        return self._results(self._reply(operation, self._live().open, values), operation, kind, PipeStream)
 
     def close(self) -> None:
         """Give up the connection; the server runs down the context handles that are left."""
@@ -412,17 +413,20 @@ class AsyncClient(_Calls):
 
     async def _piped(self, operation: Operation[R], *values: Any) -> R:
         """A call with [in] pipes only."""
-        return await self._reply(operation, await self._live(), values).whole()  # type: ignore[no-any-return]
+        return await self._reply(operation, (await self._live()).open, values).whole()  # type: ignore[no-any-return]
 
     def _stream(self, operation: Operation[R], *values: Any) -> AsyncPipeStream[R]:
         """A call that gives back nothing but a pipe."""
-        source = self._reply(operation, self._channel, values)
+        ended = self._recovery is not None and self._channel.has_ended()
+        source = self._reply(operation, partial(LateCall, self._live) if ended else self._channel.open, values)
         [stream] = streams(source, plan_of(operation, self._encoding).pipes_out, AsyncPipeStream)
         return stream  # type: ignore[no-any-return]
 
     async def _pipes(self, operation: Operation[Any], kind: type[PR], *values: Any) -> PR:
         """A call that gives back pipes and more."""
-        return self._results(self._reply(operation, await self._live(), values), operation, kind, AsyncPipeStream)
+        return self._results(
+            self._reply(operation, (await self._live()).open, values), operation, kind, AsyncPipeStream
+        )
 
     async def close(self) -> None:
         """Give up the connection; the server runs down the context handles that are left."""

@@ -6,10 +6,10 @@ Counterpart: `piped_method.py`. Both faces: see `piping.py`.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from ..ndr.errors import NdrError
 from ..ndr.strictness import DEFAULT, Strictness
@@ -31,6 +31,38 @@ class PipeCall(Protocol):
     def close(self) -> None:
         """Give up the call, unless it has ended; may be called again."""
         ...
+
+
+Open: TypeAlias = Callable[[int, Pieces], PipeCall]
+"""What makes a call with pipes of an operation's number and the pieces of its request."""
+
+
+class Opens(Protocol):
+    """What is needed of a channel."""
+
+    def open(self, opnum: int, pieces: Pieces) -> PipeCall:
+        """A call with pipes; it begins when its response is asked for."""
+        ...
+
+
+class LateCall:
+    """A call on a connection that is still to be made: it is when the response is asked for, by `live`."""
+
+    def __init__(self, live: Callable[[], Awaitable[Opens]], opnum: int, pieces: Pieces) -> None:
+        self._live = live
+        self._request = opnum, pieces
+        self._call: PipeCall | None = None
+
+    async def receive(self) -> Part:
+        """The next part of the response."""
+        if self._call is None:
+            self._call = (await self._live()).open(*self._request)
+        return await self._call.receive()
+
+    def close(self) -> None:
+        """Give up the call."""
+        if self._call is not None:
+            self._call.close()
 
 
 class PipedReply:

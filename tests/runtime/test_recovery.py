@@ -74,6 +74,27 @@ def test_a_client_connects_anew_at_its_next_call(server: Restarting, connect: An
         assert connection_of(client) is not before
 
 
+def test_interceptors_see_the_new_connection(server: Restarting, connect: Any, client_face: str) -> None:
+    seen: list[Any] = []
+
+    def blocking(call: lrpc.Invocation, proceed: lrpc.Proceed) -> Any:
+        seen.append(call.connection)
+        return proceed(call)
+
+    async def asynchronous(call: lrpc.Invocation, proceed: lrpc.AsyncProceed) -> Any:
+        return await blocking(call, proceed)
+
+    client = connect(server.binding, interceptors=[blocking if client_face == "blocking" else asynchronous])
+    for _ in range(2):
+        assert client.Add(1, 1) == 2
+    server.restart()
+    idle(client)
+    for _ in range(2):
+        assert client.Add(1, 1) == 2
+    assert seen[0] is seen[1] is seen[2]  # the third call finds that it has ended
+    assert seen[3] is connection_of(client) is not seen[0]
+
+
 def test_a_client_that_must_not_connect_anew_stays_lost(server: Restarting, connect: Any) -> None:
     client = connect(server.binding, policy=Policy(reconnect=False))
     assert client.Add(1, 1) == 2

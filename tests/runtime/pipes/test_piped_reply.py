@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Sequence
 from types import ModuleType
@@ -12,7 +13,7 @@ import pytest
 import lrpc
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.layout import Encoding
-from lrpc.runtime.pipes.piped_reply import PipedReply, explained
+from lrpc.runtime.pipes.piped_reply import LateCall, PipedReply, explained
 from lrpc.runtime.pipes.piping import Part, Pieces, at_once
 
 
@@ -76,3 +77,27 @@ def test_what_does_not_fit_a_pipe_is_an_error_of_the_arguments(piper: ModuleType
 
     with pytest.raises(lrpc.ArgumentError, match="Dot: left: too large"):
         at_once(explained(piper.stub.Piper.interface.operation("Dot"), pieces()).__anext__())
+
+
+def test_late_call_is_opened_when_its_response_is_asked_for() -> None:
+    opened: list[int] = []
+
+    class Opener:
+        def open(self, opnum: int, pieces: Pieces) -> Call:
+            opened.append(opnum)
+            return call
+
+    async def live() -> Opener:
+        return Opener()
+
+    async def use() -> None:
+        no_pieces: Any = None
+        late = LateCall(live, 7, no_pieces)
+        late.close()
+        assert (opened, call.closed) == ([], 0)
+        assert [(await late.receive()).stub for _ in range(2)] == [b"a", b"b"]
+        late.close()
+
+    call = Call(b"a", b"b")
+    asyncio.run(use())
+    assert (opened, call.closed) == ([7], 1)

@@ -458,3 +458,21 @@ def test_result_that_nobody_holds_gives_up_its_call(caller: Caller) -> None:
         return found
 
     assert caller.run(blocking, asynchronous) == 5
+
+
+# A connection that has ended
+
+
+@some_transports
+def test_stream_of_a_client_whose_connection_has_ended_comes_by_a_new_one(
+    caller: Caller, host: Any, hosts: Any, face: str, binding: str, piper: ModuleType, until: Any
+) -> None:
+    assert caller.read("Count", 3) == [0, 1, 2]
+    host.stop()
+    successor = hosts(face)
+    made = piper.Seen()
+    successor.server.register((piper.AsyncService if successor.loop else piper.Service)(made))
+    successor.listen(binding)
+    until(caller.client._channel.has_ended)
+    assert caller.read("Count", 3) == [0, 1, 2]
+    assert caller.call("Add", 2, 3) == 5
