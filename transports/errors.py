@@ -133,12 +133,106 @@ class NotSupported(TransportError):
     name = "NOT_SUPPORTED"
 
 
+class BufferTooSmall(TransportError):
+    """The message is larger than the receiver has room for; it waits for one who has. `needed`: octets."""
+
+    status = 0xC0000023
+    name = "BUFFER_TOO_SMALL"
+
+    def __init__(self, reason: str = "", *, data: bytes = b"", needed: int = 0) -> None:
+        super().__init__(reason, data=data)
+        self.needed = needed
+
+
+class Canceled(TransportError):
+    """The request was withdrawn, or the other side released it without an answer."""
+
+    status = 0xC0000120
+    name = "CANCELLED"
+
+
+class InvalidParameter(TransportError):
+    """What was asked for does not fit the port or the message."""
+
+    status = 0xC000000D
+    name = "INVALID_PARAMETER"
+
+
+class InvalidPortAttributes(TransportError):
+    """No port can have these attributes."""
+
+    status = 0xC000002E
+    name = "INVALID_PORT_ATTRIBUTES"
+
+
+class ReplyMismatch(TransportError):
+    """Nobody waits for this reply: the message is answered, released or canceled, or it is another port's."""
+
+    status = 0xC000021F
+    name = "REPLY_MESSAGE_MISMATCH"
+
+
+class ReplyLost(Disconnected):
+    """The server ended, or the connection did, before it had answered; whether it did what was asked is unknown."""
+
+    status = 0xC0000253
+    name = "LPC_REPLY_LOST"
+
+
+class RequestsNotAllowed(TransportError):
+    """The peer's port takes no requests."""
+
+    status = 0xC0000707
+    name = "LPC_REQUESTS_NOT_ALLOWED"
+
+
 class BadFrame(TransportError):
     """The peer sent what no peer may send; the connection has been closed."""
 
     status = 0xC000003E
     name = "DATA_ERROR"
 
+
+STATUS_NAMES: Final = {
+    0x00000102: "TIMEOUT",
+    0x4000002E: "MESSAGE_RETRIEVED",
+    0x40000030: "ALPC_CHECK_COMPLETION_LIST",
+    0xC000000D: "INVALID_PARAMETER",
+    0xC000001F: "INVALID_VIEW_SIZE",
+    0xC0000022: "ACCESS_DENIED",
+    0xC0000023: "BUFFER_TOO_SMALL",
+    0xC0000024: "OBJECT_TYPE_MISMATCH",
+    0xC000002E: "INVALID_PORT_ATTRIBUTES",
+    0xC000002F: "PORT_MESSAGE_TOO_LONG",
+    0xC0000033: "OBJECT_NAME_INVALID",
+    0xC0000034: "OBJECT_NAME_NOT_FOUND",
+    0xC0000035: "OBJECT_NAME_COLLISION",
+    0xC0000037: "PORT_DISCONNECTED",
+    0xC000003E: "DATA_ERROR",
+    0xC0000040: "SECTION_TOO_BIG",
+    0xC0000041: "PORT_CONNECTION_REFUSED",
+    0xC0000042: "INVALID_PORT_HANDLE",
+    0xC0000044: "QUOTA_EXCEEDED",
+    0xC0000048: "PORT_ALREADY_SET",
+    0xC000005C: "NO_IMPERSONATION_TOKEN",
+    0xC000009A: "INSUFFICIENT_RESOURCES",
+    0xC00000A5: "BAD_IMPERSONATION_LEVEL",
+    0xC00000BB: "NOT_SUPPORTED",
+    0xC0000120: "CANCELLED",
+    0xC000021F: "REPLY_MESSAGE_MISMATCH",
+    0xC000023D: "HOST_UNREACHABLE",
+    0xC000023F: "PORT_UNREACHABLE",
+    0xC0000253: "LPC_REPLY_LOST",
+    0xC00002A0: "SERVER_SID_MISMATCH",
+    0xC0000353: "PORT_NOT_SET",
+    0xC0000700: "PORT_CLOSED",
+    0xC0000701: "MESSAGE_LOST",
+    0xC0000705: "LPC_RECEIVE_BUFFER_EXPECTED",
+    0xC0000706: "LPC_INVALID_CONNECTION_USAGE",
+    0xC0000707: "LPC_REQUESTS_NOT_ALLOWED",
+    0xC000071A: "PORT_ALREADY_HAS_COMPLETION_LIST",
+}
+"""The statuses of ports by value ([MS-ERREF] 2.3): a refusing server may send any."""
 
 _BY_ERRNO: Final[dict[int, type[TransportError]]] = {
     errno.EAGAIN: TimedOut,

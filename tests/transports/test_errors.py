@@ -50,3 +50,10 @@ def test_a_host_without_an_address_is_a_name_not_found() -> None:
 
 def test_an_error_without_a_reason_prints_its_name() -> None:
     assert str(errors.TimedOut()) == "TIMEOUT"
+
+
+def test_statuses_are_named_as_the_errors_are() -> None:
+    of_ports = [kind for kind in FAMILY if kind.status in errors.STATUS_NAMES]
+    assert len(of_ports) >= 20
+    assert all(errors.STATUS_NAMES[kind.status] == kind.name for kind in of_ports if kind is not errors.ConnectFailed)
+    assert len(set(errors.STATUS_NAMES.values())) == len(errors.STATUS_NAMES)

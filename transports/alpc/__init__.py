@@ -4,6 +4,7 @@ r"""Ports: NT's local procedure call (ALPC), carried by what Linux has.
     section      shared memory for large payloads: a memfd each way, cut into views
     port         CommunicationPort: one end of a connection; sends and receives messages
     sharing      its sections: views lent and borrowed, and how they come back
+    port_attributes  what a port takes and gives
     connection   ConnectionPort: the named port of a server; ConnectionRequest; `connect`
 Names are those of `transports/namespace.py`; one without a leading backslash is in `\RPC Control`.
 
@@ -15,7 +16,6 @@ from .connection import (
     DIRECTORY,
     ConnectionPort,
     ConnectionRequest,
-    PortAttributes,
     connect,
     create_port,
     list_ports,
@@ -32,6 +32,7 @@ from .message import (
     PortMessage,
 )
 from .port import CommunicationPort
+from .port_attributes import PortAttributes, PortFlags
 from .section import View
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "ConnectionPort",
     "ConnectionRequest",
     "PortAttributes",
+    "PortFlags",
     "PortMessage",
     "View",
     "connect",

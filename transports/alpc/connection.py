@@ -1,12 +1,9 @@
 r"""Making connections: the named port of a server, requests to connect to it, and the client's `connect`.
 
 A socket is connected before anybody has agreed to it, so agreeing is a message: the client sends a
-CONNECTION_REQUEST, the server answers with a CONNECTION_REPLY that accepts or refuses. The data of both begins with
-      0  u32 status                 0, or the NT status of a refusal
-      4  u32 MaxMessageLength       what the sender's port takes, header included
-      8  u64 MaxSectionSize         the largest section it maps
-and ends with what the caller has to say. A client that connects and is silent holds up nobody: it waits beside
-the others until it speaks or its time is over.
+CONNECTION_REQUEST, the server answers with a CONNECTION_REPLY that accepts or refuses. `port_attributes.py` has what
+both say. A client that connects and is silent holds up nobody: it waits beside the others until it speaks or its
+time is over.
 """
 
 from __future__ import annotations
@@ -14,20 +11,17 @@ from __future__ import annotations
 import os
 import select
 import socket
-import struct
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any, Final
 
 from .. import forking, namespace, security, unix
 from ..claim import Claim
 from ..errors import (
+    STATUS_NAMES,
     AccessDenied,
-    BadFrame,
     ConnectionRefused,
     Disconnected,
-    MessageTooLong,
     TimedOut,
     TransportError,
 )
@@ -35,31 +29,9 @@ from ..seam import Peer
 from ..sockets import NO_WAIT, RECEIVE_SIZE, Acceptor, TimedSocket, after_failed_receive
 from . import message as wire
 from .port import CommunicationPort
-from .section import MAX_SECTION_SIZE
+from .port_attributes import DEFAULT_ATTRIBUTES, PortAttributes, Terms, pack_terms, parse_terms
 
 DIRECTORY: Final = r"\RPC Control"
-MAX_CONNECTION_DATA: Final = 4096
-"""Octets that either side may say while connecting."""
-_TERMS: Final = struct.Struct("<IIQ")
-
-
-@dataclass(frozen=True, slots=True)
-class PortAttributes:
-    """What a port takes and gives; the limits bind the other side."""
-
-    max_message_length: int = wire.MAX_TOTAL
-    """Octets of a message, its header of 40 included."""
-    max_section_size: int = MAX_SECTION_SIZE
-    """Octets of shared memory in each direction; only what is used takes memory."""
-    backlog: int = 128
-    """Clients that may wait for the server to look at them."""
-    max_pending: int = 64
-    """Clients that may be connected and silent; one more, and the oldest goes."""
-    handshake_timeout: float = 10.0
-    """Seconds that a client may be silent."""
-
-
-DEFAULT_ATTRIBUTES: Final = PortAttributes()
 
 
 def create_port(
@@ -123,23 +95,25 @@ def _asked(
 ) -> CommunicationPort:
     """The client's side of the handshake."""
     try:
-        timed.send(_terms(wire.LPC_CONNECTION_REQUEST, 0, attributes, data), _remaining(deadline))
+        timed.send(pack_terms(wire.LPC_CONNECTION_REQUEST, 0, attributes, data), _remaining(deadline))
     except OSError as error:
         raise ConnectionRefused(f"{peer.address}: {error.strerror}") from error
     answer = timed.receive(_remaining(deadline))
     if not answer:
         raise ConnectionRefused(f"{peer.address} went away")
-    status, limits, said = _parse_terms(answer, wire.LPC_CONNECTION_REPLY)
-    if status:
-        raise _refusal(status, peer.address, said)
-    return _port(timed.socket, peer, attributes, limits, said)
+    terms = parse_terms(answer, wire.LPC_CONNECTION_REPLY)
+    if terms.status:
+        raise refusal(terms, peer.address)
+    return _port(timed.socket, peer, attributes, terms)
 
 
-def _refusal(status: int, name: str, said: bytes) -> TransportError:
-    if status == AccessDenied.status:
-        return AccessDenied(f"connecting to {name}", data=said)
-    error = ConnectionRefused(f"connecting to {name}", data=said)
-    error.status = status
+def refusal(terms: Terms, name: str) -> TransportError:
+    """What a server's no is to its client."""
+    if terms.status == AccessDenied.status:
+        return AccessDenied(f"connecting to {name}", data=terms.data)
+    error = ConnectionRefused(f"connecting to {name}", data=terms.data)
+    error.status = terms.status
+    error.name = STATUS_NAMES.get(terms.status, f"{terms.status:#010x}")
     return error
 
 
@@ -149,11 +123,9 @@ class ConnectionRequest:
     peer: who it is, by the kernel's word. data: what it said.
     """
 
-    def __init__(
-        self, connected: socket.socket, peer: Peer, data: bytes, own: PortAttributes, theirs: tuple[int, int]
-    ) -> None:
+    def __init__(self, connected: socket.socket, peer: Peer, own: PortAttributes, theirs: Terms) -> None:
         self.peer = peer
-        self.data = data
+        self.data = theirs.data
         self._socket = connected
         self._own = own
         self._theirs = theirs
@@ -164,7 +136,7 @@ class ConnectionRequest:
     def accept(self, data: bytes = b"", context: Any = None) -> CommunicationPort:
         """Lets the client in; `data` is its `connection_data`. Raises Disconnected when it has left meanwhile."""
         self._answer(0, data)
-        port = _port(self._socket, self.peer, self._own, self._theirs, self.data)
+        port = _port(self._socket, self.peer, self._own, self._theirs)
         port.context = context
         return port
 
@@ -182,7 +154,7 @@ class ConnectionRequest:
 
     def _answer(self, status: int, data: bytes) -> None:
         try:
-            self._socket.send(_terms(wire.LPC_CONNECTION_REPLY, status, self._own, data), NO_WAIT)
+            self._socket.send(pack_terms(wire.LPC_CONNECTION_REPLY, status, self._own, data), NO_WAIT)
         except OSError as error:
             self._socket.close()
             raise Disconnected(f"{self!r} has left") from error
@@ -341,11 +313,11 @@ class ConnectionPort:
         connected = self._forget(descriptor)
         try:
             frame = _heard(connected)
-            _status, theirs, said = _parse_terms(frame or b"", wire.LPC_CONNECTION_REQUEST)
+            theirs = parse_terms(frame or b"", wire.LPC_CONNECTION_REQUEST)
         except TransportError:
             connected.close()
             return None
-        return ConnectionRequest(connected, unix.peer_of(connected, self._claim.name), said, self.attributes, theirs)
+        return ConnectionRequest(connected, unix.peer_of(connected, self._claim.name), self.attributes, theirs)
 
     def _expire(self) -> None:
         now = time.monotonic()
@@ -367,37 +339,16 @@ def _heard(connected: socket.socket) -> bytes | None:
         return after_failed_receive(error, connected.recv)
 
 
-def _terms(kind: int, status: int, attributes: PortAttributes, data: bytes) -> bytes:
-    if len(data) > MAX_CONNECTION_DATA:
-        raise MessageTooLong(f"{len(data)} octets of connection data, the most is {MAX_CONNECTION_DATA}")
-    terms = _TERMS.pack(status, attributes.max_message_length, attributes.max_section_size)
-    return wire.pack(kind, 1, terms + data)
-
-
-def _parse_terms(frame: bytes, expected: int) -> tuple[int, tuple[int, int], bytes]:
-    """Status, (most octets of data in a message, of a section), and what was said. Raises BadFrame."""
-    kind, _, data, view = wire.unpack(frame)
-    if kind != expected or view is not None or not 0 <= len(data) - _TERMS.size <= MAX_CONNECTION_DATA:
-        raise BadFrame(f"a message of type {kind:#x} while connecting")
-    status, length, section_size = _TERMS.unpack_from(data)
-    if not wire.HEADER_SIZE < length <= wire.MAX_TOTAL:
-        raise BadFrame(f"a port that takes messages of {length} octets")
-    return status, (length - wire.HEADER_SIZE, section_size), data[_TERMS.size :]
-
-
-def _port(
-    connected: socket.socket, peer: Peer, own: PortAttributes, theirs: tuple[int, int], said: bytes
-) -> CommunicationPort:
-    max_message, max_section = theirs
+def _port(connected: socket.socket, peer: Peer, own: PortAttributes, theirs: Terms) -> CommunicationPort:
     port = CommunicationPort(
         connected,
         peer,
-        max_message=max_message,
-        max_data=own.max_message_length - wire.HEADER_SIZE,
+        max_message=theirs.max_data,
+        max_data=own.max_data,
         max_incoming=own.max_section_size,
-        max_outgoing=min(own.max_section_size, max_section),
+        max_outgoing=min(own.max_section_size, theirs.max_section_size),
     )
-    port.connection_data = said
+    port.connection_data = theirs.data
     return port
 
 

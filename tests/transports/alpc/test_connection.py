@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from lrpc.transports import alpc, pipe, unix
-from lrpc.transports.alpc import CommunicationPort, ConnectionPort, PortAttributes, connection
+from lrpc.transports.alpc import CommunicationPort, ConnectionPort, PortAttributes
 from lrpc.transports.alpc import message as wire
+from lrpc.transports.alpc.port_attributes import MAX_CONNECTION_DATA, pack_terms
 from lrpc.transports.errors import (
     AccessDenied,
     BadFrame,
@@ -88,7 +89,7 @@ def test_a_refusal_may_carry_another_status(port: ConnectionPort, threads: Threa
 def test_a_client_that_left_cannot_be_accepted_and_need_not_be_refused(port: ConnectionPort) -> None:
     for verdict in ("accept", "refuse", "close"):
         with raw_client() as client:
-            client.send(connection._terms(wire.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b""))
+            client.send(pack_terms(wire.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b""))
         request = port.listen(WATCHDOG)
         if verdict == "accept":
             with pytest.raises(Disconnected):
@@ -118,10 +119,10 @@ def test_a_server_that_does_not_answer_times_out(port: ConnectionPort) -> None:
 
 def test_too_much_to_say_is_refused(port: ConnectionPort, threads: ThreadPoolExecutor) -> None:
     with pytest.raises(MessageTooLong):
-        alpc.connect("calc", WATCHDOG, data=bytes(connection.MAX_CONNECTION_DATA + 1))
-    connecting = asking(threads, data=bytes(connection.MAX_CONNECTION_DATA))
+        alpc.connect("calc", WATCHDOG, data=bytes(MAX_CONNECTION_DATA + 1))
+    connecting = asking(threads, data=bytes(MAX_CONNECTION_DATA))
     server = port.accept(WATCHDOG)
-    assert len(server.connection_data) == connection.MAX_CONNECTION_DATA
+    assert len(server.connection_data) == MAX_CONNECTION_DATA
     connecting.result(WATCHDOG).close()
     server.close()
 
@@ -185,11 +186,11 @@ def test_of_too_many_silent_clients_the_oldest_is_dropped(threads: ThreadPoolExe
     port.close()
 
 
-GOOD = connection._terms(wire.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b"data")
+GOOD = pack_terms(wire.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b"data")
 
 
 def terms(status: int, length: int, section: int, kind: int = wire.LPC_CONNECTION_REQUEST) -> bytes:
-    return wire.pack(kind, 1, struct.pack("<IIQ", status, length, section))
+    return wire.pack(kind, 1, struct.pack("<IIQII", status, length, section, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -201,9 +202,9 @@ def terms(status: int, length: int, section: int, kind: int = wire.LPC_CONNECTIO
         terms(0, 65536, 0),
         terms(0, 65535, 0, wire.LPC_CONNECTION_REPLY),
         terms(0, 65535, 0, wire.LPC_REQUEST),
-        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, bytes(15)),
+        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, bytes(23)),
         wire.pack(wire.LPC_CONNECTION_REQUEST, 1, GOOD[48:], wire.ViewAttribute(1, 0, 1)),
-        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, struct.pack("<IIQ", 0, 65535, 0) + bytes(4097)),
+        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, struct.pack("<IIQII", 0, 65535, 0, 0, 0) + bytes(4097)),
         bytes(200_000),
     ],
     ids=lambda frame: f"{len(frame)} octets",
@@ -220,13 +221,13 @@ def test_a_client_that_talks_nonsense_is_dropped(port: ConnectionPort, frame: by
             assert client.recv(1) == b""
 
 
-@pytest.mark.parametrize("length", [0, 10, 47, 48, 63])
+@pytest.mark.parametrize("length", [0, 10, 47, 48, 71])
 def test_a_server_that_talks_nonsense_is_a_bad_frame(threads: ThreadPoolExecutor, length: int) -> None:
     claim = current(alpc.DIRECTORY).claim("calc")
     listening = claim.listen(0o600, 1)
     connecting = asking(threads)
     accepted, _ = listening.accept()
-    answer = connection._terms(wire.LPC_CONNECTION_REPLY, 0, PortAttributes(), b"")
+    answer = pack_terms(wire.LPC_CONNECTION_REPLY, 0, PortAttributes(), b"")
     accepted.send(answer[:length])
     with pytest.raises(BadFrame if length else ConnectionRefused):
         connecting.result(WATCHDOG)

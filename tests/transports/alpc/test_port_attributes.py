@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lrpc.transports.alpc import PortAttributes, PortFlags
+from lrpc.transports.alpc import message as wire
+from lrpc.transports.alpc.port_attributes import GRANTED, MAX_CONNECTION_DATA, pack_terms, parse_terms
+from lrpc.transports.errors import BadFrame, InvalidPortAttributes, MessageTooLong
+
+FLAGS = {
+    "LPC_MODE": 0x1000,
+    "ALLOW_IMPERSONATION": 0x10000,
+    "ALLOW_LPC_REQUESTS": 0x20000,
+    "WAITABLE_PORT": 0x40000,
+    "ALLOW_DUP_OBJECT": 0x80000,
+    "SYSTEM_PROCESS": 0x100000,
+    "WAKE_POLICY1": 0x200000,
+    "WAKE_POLICY2": 0x400000,
+    "WAKE_POLICY3": 0x800000,
+    "DIRECT_MESSAGE": 0x1000000,
+    "ALLOW_MULTIHANDLE": 0x2000000,
+}
+KERNELS = ("LPC_MODE", "SYSTEM_PROCESS", "WAKE_POLICY1", "WAKE_POLICY2", "WAKE_POLICY3")
+
+
+def test_flags_have_the_numbers_of_nt() -> None:
+    assert {flag.name: flag.value for flag in PortFlags} == FLAGS
+
+
+@pytest.mark.parametrize("flag", PortFlags, ids=lambda flag: flag.name)
+def test_every_flag_is_granted_or_refused(flag: PortFlags) -> None:
+    if flag.name in KERNELS:
+        with pytest.raises(InvalidPortAttributes, match=flag.name):
+            PortAttributes(flags=flag)
+    else:
+        assert PortAttributes(flags=flag).flags == flag & GRANTED
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"flags": PortFlags(0x1)},
+        {"memory_bandwidth": 1},
+        {"lpc_mode": 16},
+        {"max_message_length": 40},
+        {"max_message_length": 65536},
+    ],
+    ids=str,
+)
+def test_what_no_port_can_have_is_refused(attributes: dict[str, int]) -> None:
+    with pytest.raises(InvalidPortAttributes):
+        PortAttributes(**attributes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("mode", "data", "said"), [(0, 65495, 200), (32, 256, 64), (64, 512, 128)])
+def test_an_lpc_port_has_the_limits_of_its_machine(mode: int, data: int, said: int) -> None:
+    attributes = PortAttributes(lpc_mode=mode)
+    assert attributes.max_data == data
+    assert len(attributes.told(bytes(200))) == said
+    terms = parse_terms(pack_terms(wire.LPC_CONNECTION_REPLY, 0, attributes, b""), wire.LPC_CONNECTION_REPLY)
+    assert terms.max_data == data
+    assert bool(terms.flags & PortFlags.LPC_MODE) == bool(mode)
+
+
+def test_a_smaller_port_of_lpc_stays_smaller() -> None:
+    assert PortAttributes(lpc_mode=64, max_message_length=140).max_data == 100
+
+
+def test_terms_have_their_octets() -> None:
+    attributes = PortAttributes(max_message_length=4096, max_section_size=1 << 20, flags=PortFlags.WAITABLE_PORT)
+    frame = pack_terms(wire.LPC_CONNECTION_REQUEST, 7, attributes, b"hello", features=3)
+    assert frame[wire.FRAME_SIZE :] == struct.pack("<IIQII", 7, 4096, 1 << 20, 0x40000, 3) + b"hello"
+    terms = parse_terms(frame, wire.LPC_CONNECTION_REQUEST)
+    assert terms == (7, 4096, 1 << 20, 0x40000, 3, b"hello")
+
+
+def test_too_much_to_say_is_refused_on_either_side() -> None:
+    with pytest.raises(MessageTooLong):
+        pack_terms(wire.LPC_CONNECTION_REQUEST, 0, PortAttributes(), bytes(MAX_CONNECTION_DATA + 1))
+    with pytest.raises(BadFrame):
+        parse_terms(wire.pack(10, 1, struct.pack("<IIQII", 0, 65535, 0, 0, 0) + bytes(MAX_CONNECTION_DATA + 1)), 10)
+
+
+@given(st.binary(max_size=120), st.booleans())
+def test_any_octets_are_terms_or_a_bad_frame(octets: bytes, as_data: bool) -> None:
+    frame = wire.pack(wire.LPC_CONNECTION_REQUEST, 1, octets) if as_data else octets
+    try:
+        terms = parse_terms(frame, wire.LPC_CONNECTION_REQUEST)
+    except BadFrame:
+        return
+    assert 0 < terms.max_data <= wire.MAX_DATA

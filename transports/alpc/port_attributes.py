@@ -1,0 +1,147 @@
+"""What a port takes and gives (ALPC_PORT_ATTRIBUTES), and what two ends tell each other of it while they connect.
+
+The data of a CONNECTION_REQUEST and of a CONNECTION_REPLY begins with the terms of its sender
+      0  u32 status                 0, or the NT status of a refusal
+      4  u32 MaxMessageLength       what the sender's port takes, header included
+      8  u64 MaxSectionSize         the largest section it maps
+     16  u32 Flags                  of its port
+     20  u32 features               ours, not NT's: what it offers; both have what both offer
+and ends with what the caller has to say. An attribute is honoured or refused, never passed over in silence.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from ..errors import BadFrame, InvalidPortAttributes, MessageTooLong
+from . import message as wire
+from .section import MAX_SECTION_SIZE
+
+MAX_CONNECTION_DATA: Final = 4096
+"""Octets that either side may say while connecting."""
+LPC_MAX_DATA: Final = {32: 256, 64: 512}
+"""Octets of a message of an LPC port (PORT_MAXIMUM_MESSAGE_LENGTH), by the width of the machine."""
+LPC_MAX_CONNECTION_DATA: Final = {32: 64, 64: 128}
+"""Octets that either side may say while connecting to an LPC port: 16 pointers; the rest is cut off, as NT does."""
+_TERMS: Final = struct.Struct("<IIQII")
+
+
+class PortFlags(enum.IntFlag):
+    """Flags of ALPC_PORT_ATTRIBUTES."""
+
+    LPC_MODE = 0x1000
+    """The kernel's; `lpc_mode` asks for it."""
+    ALLOW_IMPERSONATION = 0x10000
+    """The peer may impersonate this side."""
+    ALLOW_LPC_REQUESTS = 0x20000
+    """The peer may send requests."""
+    WAITABLE_PORT = 0x40000
+    """`fileno()` can be waited on."""
+    ALLOW_DUP_OBJECT = 0x80000
+    """The peer may send descriptors."""
+    SYSTEM_PROCESS = 0x100000
+    WAKE_POLICY1 = 0x200000
+    WAKE_POLICY2 = 0x400000
+    WAKE_POLICY3 = 0x800000
+    DIRECT_MESSAGE = 0x1000000
+    """The peer may use the DIRECT attribute."""
+    ALLOW_MULTIHANDLE = 0x2000000
+    """The peer may send several descriptors in one message."""
+
+
+GRANTED: Final = (
+    PortFlags.ALLOW_IMPERSONATION
+    | PortFlags.ALLOW_LPC_REQUESTS
+    | PortFlags.WAITABLE_PORT
+    | PortFlags.ALLOW_DUP_OBJECT
+    | PortFlags.DIRECT_MESSAGE
+    | PortFlags.ALLOW_MULTIHANDLE
+)
+"""What anybody may ask for; the rest is the kernel's."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortAttributes:
+    """What a port takes and gives; the limits bind the other side."""
+
+    max_message_length: int = wire.MAX_TOTAL
+    """Octets of a message, its header of 40 included."""
+    max_section_size: int = MAX_SECTION_SIZE
+    """Octets of shared memory in each direction; only what is used takes memory."""
+    backlog: int = 128
+    """Clients that may wait for the server to look at them."""
+    max_pending: int = 64
+    """Clients that may be connected and silent; one more, and the oldest goes."""
+    handshake_timeout: float = 10.0
+    """Seconds that a client may be silent."""
+    flags: PortFlags = PortFlags.ALLOW_IMPERSONATION | PortFlags.ALLOW_LPC_REQUESTS | PortFlags.WAITABLE_PORT
+    """What the other side may do; a server that takes no requests has a port for datagrams only."""
+    max_pool_usage: int = 8 << 20
+    """Octets of messages that wait here for a peer that takes none."""
+    memory_bandwidth: int = 0
+    """Nothing else is possible here."""
+    lpc_mode: int = 0
+    """32 or 64: the port is one of classic LPC, with the limits of such a machine; 0: ALPC."""
+
+    def __post_init__(self) -> None:
+        if self.flags & ~GRANTED:
+            raise InvalidPortAttributes(f"{PortFlags(self.flags & ~GRANTED)!r}")
+        if self.memory_bandwidth or self.lpc_mode not in (0, *LPC_MAX_DATA):
+            raise InvalidPortAttributes(f"memory_bandwidth {self.memory_bandwidth}, lpc_mode {self.lpc_mode}")
+        if not wire.HEADER_SIZE < self.max_message_length <= wire.MAX_TOTAL:
+            raise InvalidPortAttributes(f"messages of {self.max_message_length} octets")
+
+    @property
+    def max_data(self) -> int:
+        """Octets of data in a message."""
+        limit = self.max_message_length - wire.HEADER_SIZE
+        return min(limit, LPC_MAX_DATA[self.lpc_mode]) if self.lpc_mode else limit
+
+    def told(self, data: bytes) -> bytes:
+        """What of `data` may be said while connecting. Raises MessageTooLong; an LPC port cuts off instead."""
+        if self.lpc_mode:
+            return data[: LPC_MAX_CONNECTION_DATA[self.lpc_mode]]
+        if len(data) > MAX_CONNECTION_DATA:
+            raise MessageTooLong(f"{len(data)} octets of connection data, the most is {MAX_CONNECTION_DATA}")
+        return data
+
+
+DEFAULT_ATTRIBUTES: Final = PortAttributes()
+
+
+class Terms(NamedTuple):
+    """What one side says while connecting."""
+
+    status: int
+    max_message_length: int
+    max_section_size: int
+    flags: int
+    features: int
+    data: bytes
+
+    @property
+    def max_data(self) -> int:
+        """Octets of data that its port takes in a message."""
+        return self.max_message_length - wire.HEADER_SIZE
+
+
+def pack_terms(kind: int, status: int, attributes: PortAttributes, data: bytes, features: int = 0) -> bytes:
+    """The frame that states them. Raises MessageTooLong."""
+    flags = attributes.flags | (PortFlags.LPC_MODE if attributes.lpc_mode else 0)
+    length = attributes.max_data + wire.HEADER_SIZE
+    terms = _TERMS.pack(status, length, attributes.max_section_size, flags, features)
+    return wire.pack(kind, 1, terms + attributes.told(data))
+
+
+def parse_terms(frame: bytes, expected: int) -> Terms:
+    """The terms in a frame of the type that is expected. Raises BadFrame, and nothing else, for any octets."""
+    kind, _, data, view = wire.unpack(frame)
+    if kind != expected or view is not None or not 0 <= len(data) - _TERMS.size <= MAX_CONNECTION_DATA:
+        raise BadFrame(f"a message of type {kind:#x} while connecting")
+    terms = Terms._make((*_TERMS.unpack_from(data), data[_TERMS.size :]))
+    if not wire.HEADER_SIZE < terms.max_message_length <= wire.MAX_TOTAL:
+        raise BadFrame(f"a port that takes messages of {terms.max_message_length} octets")
+    return terms
