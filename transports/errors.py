@@ -112,6 +112,13 @@ class MessageTooLong(TransportError):
     name = "PORT_MESSAGE_TOO_LONG"
 
 
+class PortAlreadySet(TransportError):
+    """The port has a completion port already."""
+
+    status = 0xC0000048
+    name = "PORT_ALREADY_SET"
+
+
 class QuotaExceeded(TransportError):
     """No room left in the section, or in a queue."""
 

@@ -6,12 +6,14 @@ r"""Ports: NT's local procedure call (ALPC), carried by what Linux has.
     sharing      its sections: views lent and borrowed, and how they come back
     port_attributes  what a port takes and gives
     connection   ConnectionPort: the named port of a server; ConnectionRequest; `connect`
+    completion   IoCompletionPort: messages of many ports for a few threads
 Names are those of `transports/namespace.py`; one without a leading backslash is in `\RPC Control`.
 
 A client connects with a message and the server answers it with accept or refuse, since on Linux a socket is
 connected before anybody has decided. Frames are SEQPACKET packets; nothing a sender says of itself is believed.
 """
 
+from .completion import Completion, IoCompletionPort
 from .connection import (
     DIRECTORY,
     ConnectionPort,
@@ -45,8 +47,10 @@ __all__ = [
     "LPC_REQUEST",
     "MAX_DATA",
     "CommunicationPort",
+    "Completion",
     "ConnectionPort",
     "ConnectionRequest",
+    "IoCompletionPort",
     "PortAttributes",
     "PortFlags",
     "PortMessage",

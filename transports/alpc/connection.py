@@ -28,6 +28,7 @@ from ..errors import (
 from ..seam import Peer
 from ..sockets import NO_WAIT, RECEIVE_SIZE, Acceptor, TimedSocket, after_failed_receive
 from . import message as wire
+from .completion import IoCompletionPort
 from .port import CommunicationPort
 from .port_attributes import DEFAULT_ATTRIBUTES, PortAttributes, Terms, pack_terms, parse_terms
 
@@ -220,6 +221,13 @@ class ConnectionPort:
             if (port := self._admit(request)) is not None:
                 return port
         return None
+
+    def associate(self, completion_port: IoCompletionPort, key: Any) -> None:
+        """Every client that asks to be let in becomes a packet of `completion_port`, with `key`.
+
+        Raises PortAlreadySet, Disconnected.
+        """
+        completion_port.associate(self, key, self.listen_now)
 
     def admits(self, peer: Peer) -> bool:
         """Whether the security descriptor gives `peer` the right to connect."""

@@ -20,6 +20,7 @@ from ..errors import BadFrame, MessageTooLong, TimedOut, TransportError, from_os
 from ..seam import Buffer, Peer
 from ..sockets import NO_SIGNAL, NO_WAIT, RECEIVE_SIZE, after_failed_receive, drain, shut, timeval
 from . import message as wire
+from .completion import IoCompletionPort
 from .message import (
     FRAME,
     FRAME_SIZE,
@@ -258,6 +259,13 @@ class CommunicationPort:
         """
         if message.view is not None:
             self._sharing.release(message.view_number, len(message.view))
+
+    def associate(self, completion_port: IoCompletionPort, key: Any) -> None:
+        """Every message becomes a packet of `completion_port`, with `key`; nobody else may receive from now on.
+
+        Raises PortAlreadySet, Disconnected.
+        """
+        completion_port.associate(self, key, self.receive_message_now)
 
     # seam.Connection
 
