@@ -10,15 +10,11 @@ import errno
 import socket
 import struct
 import sys
-from typing import Final
 
 from .errors import BadFrame, MessageTooLong, NameNotFound, NotSupported, from_os_error
+from .kernel import SO_PEERGROUPS, UCRED_SIZE, Credentials
 from .seam import Buffer, Peer
 from .sockets import NO_WAIT, RECEIVE_SIZE, TimedSocket, drain, timeval
-
-_SO_PEERGROUPS: Final = 59
-"""asm-generic/socket.h; Python 3.11 has no name for it."""
-_UCRED: Final = struct.Struct("@iII")
 
 
 def packet_socket() -> socket.socket:
@@ -59,15 +55,14 @@ def is_live(inode: int) -> bool:
 
 def peer_of(connected: socket.socket, address: str) -> Peer:
     """Who connected, or who listens, as the kernel noted at that time (SO_PEERCRED, SO_PEERGROUPS)."""
-    octets = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    pid, uid, gid = _UCRED.unpack(octets)
-    return Peer(pid, uid, gid, _groups_of(connected), address)
+    octets = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED_SIZE)
+    return Peer(*Credentials.parse(octets), _groups_of(connected), address)
 
 
 def _groups_of(connected: socket.socket) -> tuple[int, ...] | None:
     for count in (15, 255):  # what getsockopt returns is at most 1,024 octets in Python
         try:
-            octets = connected.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * count)
+            octets = connected.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 4 * count)
         except OSError:  # too many for the room, or a kernel that does not tell
             continue
         return struct.unpack(f"={len(octets) // 4}I", octets)

@@ -93,7 +93,7 @@ def test_the_peer_has_its_groups() -> None:
 
 
 def test_a_kernel_that_does_not_tell_groups_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unix, "_SO_PEERGROUPS", 9999)
+    monkeypatch.setattr(unix, "SO_PEERGROUPS", 9999)
     one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with one, two:
         assert unix.peer_of(one, "x").groups is None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from ..kernel import overflow_uid
 from ..seam import Peer
 from . import sid
 from .sid import Sid
 
-OVERFLOW_UID: Final = 65534
+OVERFLOW_UID: Final = overflow_uid()
 """What the kernel calls a user that has no number in our user namespace: nobody we know."""
 
 
