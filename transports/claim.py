@@ -19,6 +19,7 @@ from typing import Final
 
 from . import unix
 from .errors import AccessDenied, NameCollision, NameInvalid, from_os_error
+from .security.posix_acl import set_acl
 from .sockets import Acceptor
 
 _MAX_ATTEMPTS: Final = 100
@@ -37,13 +38,16 @@ class Claim:
         self._closed = False
         _write_display_name(lock, name)
 
-    def listen(self, mode: int, backlog: int) -> socket.socket:
-        """A socket listening under the name, its inode with `mode`. Raises NameCollision, AccessDenied."""
+    def listen(self, mode: int, backlog: int, acl: bytes | None = None) -> socket.socket:
+        """A socket listening under the name, its inode with `mode`. Raises NameCollision, AccessDenied.
+
+        acl: takes the place of the mode where the file system has such (`security.posix_acl`).
+        """
         self._check_stale()
         temporary = temporary_name(self._key)
         listening = unix.packet_socket()
         try:
-            self._publish(listening, temporary, mode, backlog)
+            self._publish(listening, temporary, mode, acl, backlog)
         except OSError as error:
             listening.close()
             raise from_os_error(error, f"listening on {self.name}") from error
@@ -52,11 +56,11 @@ class Claim:
             raise
         return listening
 
-    def acceptor(self, mode: int, backlog: int, adopted: socket.socket | None) -> Acceptor:
+    def acceptor(self, mode: int, backlog: int, adopted: socket.socket | None, acl: bytes | None = None) -> Acceptor:
         """What accepts clients under the name: a new socket, or `adopted`. Gives the name back when it raises."""
         try:
             if adopted is None:
-                return Acceptor(self.listen(mode, backlog))
+                return Acceptor(self.listen(mode, backlog, acl))
             self.adopt(adopted)
         except BaseException:
             self.close()
@@ -102,12 +106,13 @@ class Claim:
     def _socket_name(self) -> str:
         return f"{self._key}.socket"
 
-    def _publish(self, listening: socket.socket, temporary: str, mode: int, backlog: int) -> None:
+    def _publish(self, listening: socket.socket, temporary: str, mode: int, acl: bytes | None, backlog: int) -> None:
         """Binds under a name nobody knows, listens, then renames: no moment with a wrong mode or a deaf socket."""
         _remove_own_socket(self._directory, temporary)
         os.fchmod(listening.fileno(), 0o600)
         listening.bind(f"/proc/self/fd/{self._directory}/{temporary}")
-        os.chmod(temporary, mode, dir_fd=self._directory)
+        if acl is None or not set_acl(f"/proc/self/fd/{self._directory}/{temporary}", acl):
+            os.chmod(temporary, mode, dir_fd=self._directory)
         listening.listen(backlog)
         self._inode = _inode_at(self._directory, temporary)
         os.rename(temporary, self._socket_name, src_dir_fd=self._directory, dst_dir_fd=self._directory)

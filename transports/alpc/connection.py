@@ -174,8 +174,8 @@ class ConnectionPort:
         self.attributes = attributes
         self._security = security.descriptor_of(protection)
         self._claim: Claim = namespace.current(DIRECTORY).claim(name)
-        mode = security.socket_mode(self._security)
-        self._acceptor: Acceptor = self._claim.acceptor(mode, attributes.backlog, adopted)
+        access = security.socket_access(self._security)
+        self._acceptor: Acceptor = self._claim.acceptor(access.mode, attributes.backlog, adopted, access.acl)
         self.address = name
         self._closed = False
         self._begin()

@@ -80,8 +80,8 @@ class PipeListener:
     ) -> None:
         self._security = security.descriptor_of(protection)
         self._claim: Claim = namespace.current(DIRECTORY).claim(name)
-        mode = security.socket_mode(self._security)
-        self._acceptor: Acceptor = self._claim.acceptor(mode, BACKLOG, adopted)
+        access = security.socket_access(self._security)
+        self._acceptor: Acceptor = self._claim.acceptor(access.mode, BACKLOG, adopted, access.acl)
         self.address = name
         forking.watch(self)
 

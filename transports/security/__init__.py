@@ -5,12 +5,14 @@
     sddl     SecurityDescriptor, Ace: what is allowed to whom; read from and written as SDDL
     access   the check of a token against a descriptor, in NT's order
     guard    the two questions a transport asks: may this client in, and is this the server I expected
+    posix_acl  what of a descriptor the kernel is told: the mode of a socket, and its POSIX ACL
 
-The kernel checks first (the socket's mode); the descriptor is checked when a client is accepted.
+The kernel checks first (mode and ACL of the socket); the descriptor is checked when a client is accepted.
 """
 
 from .access import PIPE_CONNECT, PIPE_RIGHTS, PORT_CONNECT, PORT_RIGHTS, GenericMapping, access_check, granted_access
-from .guard import check_server, default_descriptor, descriptor_of, expected_uids, socket_mode
+from .guard import check_server, default_descriptor, descriptor_of, expected_uids
+from .posix_acl import SocketAccess, socket_access
 from .sddl import Ace, SddlError, SecurityDescriptor
 from .sid import Sid, SidError
 from .token import Token
@@ -26,6 +28,7 @@ __all__ = [
     "SecurityDescriptor",
     "Sid",
     "SidError",
+    "SocketAccess",
     "Token",
     "access_check",
     "check_server",
@@ -33,5 +36,5 @@ __all__ = [
     "descriptor_of",
     "expected_uids",
     "granted_access",
-    "socket_mode",
+    "socket_access",
 ]

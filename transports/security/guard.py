@@ -1,17 +1,13 @@
-"""What a transport asks: which mode a socket gets, who may come in, and whether a server is the one expected."""
+"""What a transport asks: who may come in, and whether a server is the one expected."""
 
 from __future__ import annotations
 
 import os
-from typing import Final
 
 from ..errors import ServerSidMismatch
 from ..seam import Peer
 from .sddl import ACCESS_ALLOWED, GENERIC_ALL, Ace, SecurityDescriptor
 from .sid import EVERYONE, LOCAL_SYSTEM, Sid, SidError
-
-_OWN_MODE: Final = 0o600
-_OPEN_MODE: Final = 0o666
 
 
 def default_descriptor() -> SecurityDescriptor:
@@ -26,15 +22,6 @@ def descriptor_of(security: str | SecurityDescriptor | None) -> SecurityDescript
     if security is None:
         return default_descriptor()
     return SecurityDescriptor.parse(security) if isinstance(security, str) else security
-
-
-def socket_mode(descriptor: SecurityDescriptor) -> int:
-    """The mode of a socket whose descriptor is checked again at accept: never narrower than the descriptor."""
-    if descriptor.dacl is None:
-        return _OPEN_MODE
-    own = {0, os.geteuid()}
-    foreign = any(ace.type == ACCESS_ALLOWED and ace.sid.uid not in own for ace in descriptor.dacl)
-    return _OPEN_MODE if foreign else _OWN_MODE
 
 
 def expected_uids(server_sid: str | Sid | None) -> frozenset[int] | None:

@@ -60,11 +60,17 @@ class Sid:
     @property
     def uid(self) -> int | None:
         """The Linux user that this is, or None."""
-        if self == LOCAL_SYSTEM:
-            return 0
+        return 0 if self == LOCAL_SYSTEM else self._number(_UNIX_USER)
+
+    @property
+    def gid(self) -> int | None:
+        """The Linux group that this is, or None."""
+        return self._number(_UNIX_GROUP)
+
+    def _number(self, wanted: int) -> int | None:
         if self.authority == _UNIX_AUTHORITY and len(self.sub_authorities) == 2:
             kind, number = self.sub_authorities
-            return number if kind == _UNIX_USER else None
+            return number if kind == wanted else None
         return None
 
     def __bytes__(self) -> bytes:

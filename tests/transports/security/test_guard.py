@@ -19,7 +19,6 @@ from lrpc.transports.security import (
     default_descriptor,
     descriptor_of,
     expected_uids,
-    socket_mode,
 )
 
 OTHER = os.geteuid() + 4711
@@ -38,21 +37,6 @@ def test_a_descriptor_comes_from_text_or_as_it_is() -> None:
     assert descriptor_of(None) == default_descriptor()
     with pytest.raises(SddlError):
         descriptor_of("everybody")
-
-
-@pytest.mark.parametrize(
-    ("sddl", "mode"),
-    [
-        ("D:NO_ACCESS_CONTROL", 0o666),
-        ("D:(A;;GA;;;WD)", 0o666),
-        (f"D:(A;;GA;;;S-1-22-1-{OTHER})", 0o666),
-        (f"D:(A;;GA;;;S-1-22-1-{os.geteuid()})(A;;GA;;;SY)", 0o600),
-        (f"D:(D;;GA;;;S-1-22-1-{OTHER})", 0o600),
-        ("D:", 0o600),
-    ],
-)
-def test_the_mode_lets_through_whom_the_descriptor_may_admit(sddl: str, mode: int) -> None:
-    assert socket_mode(SecurityDescriptor.parse(sddl)) == mode
 
 
 def test_a_client_trusts_itself_and_root_unless_told_otherwise() -> None:

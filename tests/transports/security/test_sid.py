@@ -75,4 +75,6 @@ def test_linux_users_have_sids_and_sids_have_users() -> None:
     assert Sid.of_user(1000).uid == 1000
     assert LOCAL_SYSTEM.uid == 0
     assert Sid.of_group(1000).uid is None
+    assert Sid.of_group(1000).gid == 1000
+    assert Sid.of_user(1000).gid is None
     assert ANONYMOUS.uid is None
