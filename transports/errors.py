@@ -133,6 +133,20 @@ class ResourcesExhausted(TransportError):
     name = "INSUFFICIENT_RESOURCES"
 
 
+class BadImpersonationLevel(TransportError):
+    """The client does not let the server go that far in its name."""
+
+    status = 0xC00000A5
+    name = "BAD_IMPERSONATION_LEVEL"
+
+
+class NoImpersonationToken(TransportError):
+    """Nobody to act for: the call, or the message, is over, or this process may not become somebody else."""
+
+    status = 0xC000005C
+    name = "NO_IMPERSONATION_TOKEN"
+
+
 class NotSupported(TransportError):
     """This system cannot do it."""
 
