@@ -1,4 +1,4 @@
-"""What holds for every test: the cache of compiled IDL is one of this run, not the user's."""
+"""What holds for every test: the cache of compiled IDL is one of this run, not the user's; and other users to be."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.users import as_user, public_names
+
+__all__ = ["as_user", "public_names"]
 
 
 @pytest.fixture(scope="session", autouse=True)

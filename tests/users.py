@@ -1,4 +1,7 @@
-"""Other users of this machine: children of ours that have become somebody else."""
+"""Fixtures for what users of this machine may do to each other: children of ours that have become somebody else.
+
+Every test may ask for them (`tests/conftest.py`).
+"""
 
 from __future__ import annotations
 
