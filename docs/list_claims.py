@@ -11,9 +11,18 @@ from pathlib import Path
 
 DOCS = Path(__file__).parent
 TESTS = DOCS.parent / "tests"
-PAGES = {"protocol.md": re.compile(r"test_rule_(\d+)_(\w+)"), "threats.md": re.compile(r"test_([fbrx]\d+)_(\w+)")}
+PAGES = {"protocol.md": re.compile(r"test_rule_(\d+)_(\w+)"), "threats.md": re.compile(r"test_([fbrtx]\d+)_(\w+)")}
 HEADING = re.compile(r"^### (\w+).*\n", re.MULTILINE)
 ALSO = {
+    "A7": (
+        "runtime/test_reaching.py",
+        "test_what_there_is_no_room_for_now_is_tried_again_until_there_is",
+        "test_pauses_leave_half_to_chance",
+        "test_when_the_time_is_over_the_error_says_so_and_that_nothing_ran",
+        "test_what_will_not_pass_is_an_error_at_once",
+        "test_a_server_that_hangs_up_is_asked_again_as_often_as_the_policy_says",
+        "test_which_failures_of_connecting_may_pass",
+    ),
     "X1": ("runtime/test_serving.py", "test_a_server_killed_in_a_call_is_a_lost_connection"),
     "X2": (
         "runtime/test_serving.py",

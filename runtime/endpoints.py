@@ -105,7 +105,8 @@ def _unreached(binding: StringBinding, error: transport.TransportError) -> RpcEr
         return AccessDenied(5, f"{binding}: {error}", ran=Ran.NO)
     if isinstance(error, transport.NameInvalid):
         return InvalidBinding(f"{binding}: {error}")
-    return ServerUnavailable(f"{binding}: {error}")
+    passing = isinstance(error, transport.Disconnected | transport.TimedOut)
+    return ServerUnavailable(f"{binding}: {error}", passing=passing)
 
 
 def has_mapper() -> bool:

@@ -7,12 +7,14 @@ gets its name.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from ..transports.seam import Connection
 from . import ncacn
 from .ncacn.constants import NakReason
 from .ncacn.security import SecurityContext, SecurityError
+from .ndr.layout import Encoding
 from .status import (
     ACCESS_DENIED,
     AccessDenied,
@@ -29,6 +31,7 @@ from .stub import Interface
 if TYPE_CHECKING:
     from .authentication.security import Security
 
+_TRANSFERS: Final = {Encoding.NDR: ncacn.NDR, Encoding.NDR64: ncacn.NDR64}
 _REASONS: Final = {
     NakReason.TEMPORARY_CONGESTION: "temporary congestion",
     NakReason.LOCAL_LIMIT_EXCEEDED: "local limit exceeded",
@@ -55,27 +58,31 @@ class Handshake:
         self._security = security
         self._host = host
 
-    def bind(self, interface: Interface, timeout: float, group_id: int = 0) -> int:
-        """Ask for an interface in NDR 2.0; gives the association group, which is `group_id` if that is not 0.
+    def bind(
+        self, interface: Interface, timeout: float, group_id: int, encodings: Sequence[Encoding]
+    ) -> tuple[ncacn.BindAnswered, int]:
+        """Ask for an interface: what the server says, and the place among the encodings of the one it chose.
 
         What goes wrong is an RpcError, or the transport's; no call ran.
         """
         until = time.monotonic() + timeout
         try:
-            self._connection.send(self._asked(interface, group_id), timeout)
+            self._connection.send(self._asked(interface, group_id, encodings), timeout)
             event = self._answer(until)
         except SecurityError as error:
             raise AccessDenied(ACCESS_DENIED, f"authentication failed: {error.reason}", ran=Ran.NO) from error
-        return self._check(event, interface).group_id
+        return self._check(event, interface, len(encodings))
 
-    def _asked(self, interface: Interface, group_id: int) -> bytes:
+    def _asked(self, interface: Interface, group_id: int, encodings: Sequence[Encoding]) -> bytes:
+        """As Windows asks: a context for each encoding, by its place, and one for the features."""
         syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
-        wanted = ncacn.ContextRequest(0, syntax, [ncacn.NDR])
-        features = ncacn.ContextRequest(1, syntax, [ncacn.feature_syntax(ncacn.KEEP_CONNECTION_ON_ORPHAN)])
+        transfers = [[_TRANSFERS[encoding]] for encoding in encodings]
+        features = [ncacn.feature_syntax(ncacn.KEEP_CONNECTION_ON_ORPHAN)]
+        wanted = [ncacn.ContextRequest(id, syntax, each) for id, each in enumerate((*transfers, features))]
         if self._security is None:
-            return self._association.bind([wanted, features], group_id)
+            return self._association.bind(wanted, group_id)
         context: SecurityContext = self._security.context(self._host)
-        return self._association.bind([wanted, features], group_id, security=context, level=self._security.level)
+        return self._association.bind(wanted, group_id, security=context, level=self._security.level)
 
     def _answer(self, until: float) -> ncacn.Event:
         """The event that ends the bind."""
@@ -93,7 +100,7 @@ class Handshake:
             if events:
                 return events[0]
 
-    def _check(self, event: ncacn.Event, interface: Interface) -> ncacn.BindAnswered:
+    def _check(self, event: ncacn.Event, interface: Interface, offered: int) -> tuple[ncacn.BindAnswered, int]:
         if isinstance(event, ncacn.BindRefused):
             raise self._refused(event)
         if isinstance(event, ncacn.ConnectionFailed):
@@ -102,9 +109,11 @@ class Handshake:
             raise ProtocolError(f"no answer to a bind: {event.reason}", ran=Ran.NO)
         if not isinstance(event, ncacn.BindAnswered):
             raise ProtocolError(f"a bind was answered by {event}", ran=Ran.NO)
-        if not event.results[0].accepted:
-            raise BindRefused(f"{interface.name}: the server does not grant it: {event.results[0]}")
-        return event
+        results = event.results[:offered]
+        for place, result in enumerate(results):
+            if result.accepted:
+                return event, place
+        raise BindRefused(f"{interface.name}: the server does not grant it: {'; '.join(map(str, results))}")
 
     def _refused(self, event: ncacn.BindRefused) -> RpcError:
         """A bind_nak, or a fault in its place."""
@@ -118,7 +127,8 @@ class Handshake:
         if self._security is not None and event.reason == NakReason.AUTHENTICATION_TYPE_NOT_RECOGNIZED:
             said += f": it does not take {self._security.authentication}"
         spoken = ", ".join(f"{major}.{minor}" for major, minor in event.versions)
-        return BindRefused(said + (f"; the server speaks {spoken}" if spoken else ""))
+        reason = event.reason if event.status is None else None
+        return BindRefused(said + (f"; the server speaks {spoken}" if spoken else ""), reason=reason)
 
     def _who(self) -> str:
         known = None if self._security is None else self._security.known()

@@ -30,7 +30,7 @@ from .call import Caller, caller, time_left
 from .operation import Interface, Operation
 
 if TYPE_CHECKING:
-    from .connect import ConnectionInfo
+    from .reaching import ConnectionInfo
     from .stub import AsyncClient, Client
 
 

@@ -35,6 +35,7 @@ def _event(logger: str, level: int, words: str, *more: str) -> Event:
 
 EVENTS: Final = {
     "connected": _event("connect", logging.INFO, "{interface}: {peer} ({reason})", "tried"),
+    "trying_again": _event("connect", logging.INFO, "{target}: {reason}; another try in {seconds} s"),
     "reconnecting": _event("connect", logging.INFO, "{peer} is connected to anew: {reason}"),
     "listening": _event("server", logging.INFO, "listening on {binding}"),
     "interrupted": _event("server", logging.INFO, "interrupted"),

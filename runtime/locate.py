@@ -76,18 +76,20 @@ def _remote(host: str, interface: Interface, opener: Opener, timeout: float) -> 
 def _mapped(binding: StringBinding, interface: Interface, opener: Opener, timeout: float) -> Iterator[Candidate]:
     """What the first mapper says that knows anything."""
     refusals: list[str] = []
+    passing = False
     for mapper in _mappers(binding):
         try:
             towers = mapped_towers(mapper, interface, binding.protocol, opener, timeout)
         except ServerUnavailable as error:
             refusals.append(str(error))
+            passing |= error.passing
             continue
         for tower in towers:
             host = _host(binding, mapper, tower)
             found = StringBinding(binding.protocol, host, tower.endpoint, binding.object, binding.options)
             yield Candidate(found, f"the endpoint mapper of {mapper.address or 'this machine'} knows it")
         return
-    raise ServerUnavailable("; ".join(refusals))
+    raise ServerUnavailable("; ".join(refusals), passing=passing)
 
 
 def _mappers(binding: StringBinding) -> Iterator[StringBinding]:
@@ -119,7 +121,8 @@ def mapped_towers(
     try:
         wire = opener(mapper, left)
     except RpcError as error:
-        raise ServerUnavailable(f"the endpoint mapper does not answer: {error}") from error
+        passing = isinstance(error, ServerUnavailable) and error.passing
+        raise ServerUnavailable(f"the endpoint mapper does not answer: {error}", passing=passing) from error
     try:
         wire.bind(epmapper.ept.interface, remaining(timeout))
     except RpcError:

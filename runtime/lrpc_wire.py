@@ -7,7 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Generator, Sequence
 from contextvars import ContextVar
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import Final
 from uuid import UUID
 
@@ -34,6 +35,8 @@ PLAIN_SEND: Final = 0.001
 """Seconds that a plain call may wait for room before it is sent the longer way. (Constant: setting it is a call.)"""
 
 
+_SYNTAXES: Final = {Encoding.NDR: ncalrpc.TransferSyntax.NDR, Encoding.NDR64: ncalrpc.TransferSyntax.NDR64}
+
 within: Final[ContextVar[tuple[LrpcWire, int] | None]] = ContextVar("lrpc callback", default=None)
 """The callback that runs here, and the wire that it came by."""
 
@@ -59,13 +62,20 @@ class LrpcWire:
         """Somebody serves callbacks: they are handed on."""
         self._binding_id = 0
 
-    def bind(self, interface: Interface, timeout: float, group_id: int = 0) -> None:
-        """Ask for an interface, in NDR 2.0: the shorter of the two. InvalidBinding for a group: a port is one."""
+    def bind(
+        self,
+        interface: Interface,
+        timeout: float,
+        group_id: int = 0,
+        encodings: Sequence[Encoding] = (Encoding.NDR,),
+    ) -> None:
+        """Ask for an interface. InvalidBinding for a group: a port is one."""
         if group_id:
             raise InvalidBinding("ncalrpc has no association groups: context handles are of one connection")
         syntax = ncalrpc.SyntaxId(interface.uuid, *interface.version)
+        offered = reduce(or_, (_SYNTAXES[encoding] for encoding in encodings))
         try:
-            self.port.send_message(self._association.bind(syntax, ncalrpc.TransferSyntax.NDR), timeout=timeout)
+            self.port.send_message(self._association.bind(syntax, offered), timeout=timeout)
             message = self.port.receive_message(timeout)
         except transport.TransportError as error:
             raise lost(error, sent=False) from error
@@ -77,6 +87,7 @@ class LrpcWire:
         if event.status:
             raise BindRefused(f"{interface.name}: {fault_name(event.status)}")
         self._binding_id = event.binding_id
+        self.encoding = next(encoding for encoding in encodings if _SYNTAXES[encoding] is event.syntax)
 
     def rested(self) -> bool:
         """Has something come? Asked by calls that are not plain; a port whose server has gone takes no plain one."""

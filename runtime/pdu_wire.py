@@ -14,6 +14,7 @@ from ..transports.seam import Connection
 from . import ncacn
 from .call import Limits
 from .handshake import Handshake
+from .ncacn.constants import Order
 from .ncacn.security import AuthLevel
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
@@ -62,6 +63,8 @@ class PduWire:
         bounds = ncacn.Limits(max_response=limits.max_response)
         self._association = ncacn.ClientAssociation(limits=bounds, max_fragment=fragment)
         self.group_id = 0
+        self._context_id = 0
+        """The presentation context that the server accepted."""
         self._dismissed = False
         self._unsaid = b""
         """What is to be said before anything else, once there is room."""
@@ -85,13 +88,20 @@ class PduWire:
         """The server keeps the connection when it is told that nobody waits for a call."""
         return bool(self._association.features & ncacn.KEEP_CONNECTION_ON_ORPHAN)
 
-    def bind(self, interface: Interface, timeout: float, group_id: int = 0) -> None:
-        """Ask for an interface in NDR 2.0, and prove who asks."""
+    def bind(
+        self,
+        interface: Interface,
+        timeout: float,
+        group_id: int = 0,
+        encodings: Sequence[Encoding] = (Encoding.NDR,),
+    ) -> None:
+        """Ask for an interface, and prove who asks."""
         handshake = Handshake(self.connection, self._association, self._security, self._host)
         try:
-            self.group_id = handshake.bind(interface, timeout, group_id)
+            answer, chosen = handshake.bind(interface, timeout, group_id, encodings)
         except transport.TransportError as error:
             raise lost(error, sent=False) from error
+        self.group_id, self._context_id, self.encoding = answer.group_id, chosen, encodings[chosen]
         self._heard = time.monotonic()
 
     def _read(self, timeout: float) -> list[ncacn.Event]:
@@ -113,7 +123,7 @@ class PduWire:
                 key = self._association.next_call_id()
                 flags = ncacn.MAYBE if maybe else 0
                 stub = parts[0] if len(parts) == 1 else list(parts)
-                pieces = self._association.request(key, 0, opnum, stub, object=self._object, flags=flags)
+                pieces = self._association.request(key, self._context_id, opnum, stub, object=self._object, flags=flags)
         except ncacn.StateError as error:
             raise self._unable(error) from error
         return Message(key, pieces if self.message_mode or len(pieces) == 1 else (b"".join(pieces),))
@@ -148,7 +158,7 @@ class PduWire:
         try:
             with self._engine:
                 key = self._association.next_call_id()
-                self._association.begin(key, 0, opnum, object=self._object)
+                self._association.begin(key, self._context_id, opnum, object=self._object)
         except ncacn.StateError as error:
             raise self._unable(error) from error
         return key
@@ -208,7 +218,7 @@ class PduWire:
             raise
         event = events[0] if len(events) == 1 else None
         if isinstance(event, ncacn.ResponseReceived) and event.call_id == key and event.order == "<":
-            return key, (event.stub, Encoding.NDR, None)
+            return key, (event.stub, self.encoding, None)
         return key, self._arrived(events)
 
     def start(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, Octets] | None:
@@ -219,7 +229,7 @@ class PduWire:
         try:
             with self._engine:
                 key = self._association.next_call_id()
-                [request] = self._association.request(key, 0, opnum, parts[0])
+                [request] = self._association.request(key, self._context_id, opnum, parts[0])
             taken = self.connection.send_now(request)
         except ncacn.StateError as error:
             raise self._unable(error) from error
@@ -250,7 +260,7 @@ class PduWire:
                 return 0
             key = self._association.next_call_id()
             try:
-                [request] = self._association.request(key, 0, opnum, stub)
+                [request] = self._association.request(key, self._context_id, opnum, stub)
             except ncacn.StateError as error:
                 raise self._unable(error) from error
         taken = 0
@@ -289,11 +299,9 @@ class PduWire:
         arrivals: list[Arrival] = []
         for event in events:
             if isinstance(event, ncacn.ResponseReceived):
-                encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
-                arrivals.append((event.call_id, (event.stub, encoding, None)))
+                arrivals.append((event.call_id, (event.stub, self._encoding(event.order), None)))
             elif isinstance(event, ncacn.ResponsePart):
-                encoding = Encoding.NDR if event.order == "<" else Encoding.NDR_BIG
-                arrivals.append((event.call_id, Part(event.stub, encoding, None, event.last)))
+                arrivals.append((event.call_id, Part(event.stub, self._encoding(event.order), None, event.last)))
             elif isinstance(event, ncacn.FaultReceived):
                 arrivals.append((event.call_id, failure(event)))
             elif isinstance(event, ncacn.ShutdownRequested):
@@ -301,6 +309,14 @@ class PduWire:
             elif isinstance(event, ncacn.ConnectionFailed):
                 raise ProtocolError(event.reason)
         return arrivals
+
+    def _encoding(self, order: Order) -> Encoding:
+        """What a response is written in."""
+        if order == "<":
+            return self.encoding
+        if self.encoding is Encoding.NDR64:
+            raise ProtocolError("a response in NDR64 is not little-endian")  # MS-RPCE 2.2.5
+        return Encoding.NDR_BIG
 
     def cancel(self, key: int) -> None:
         """Ask the server to end a call."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from .binding import StringBinding
 from .call import DEFAULT_TIMEOUT, Limits
-from .connect import ConnectionInfo
 from .endpoints import capture_of, open_wire
 from .locate import Candidate, candidates
+from .reaching import ConnectionInfo
 from .status import BindRefused, ServerUnavailable
 from .stub import Interface
 from .wire import Wire

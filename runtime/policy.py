@@ -1,4 +1,4 @@
-"""What a client does when a call goes wrong: `lrpc.connect(..., policy=lrpc.Policy(...))`."""
+"""What a client does when a call, or connecting, goes wrong: `lrpc.connect(..., policy=lrpc.Policy(...))`."""
 
 from __future__ import annotations
 
@@ -20,3 +20,15 @@ class Policy:
     """The pause before the first repetition; each further one is twice as long, and chance takes up to half of it."""
     max_backoff: float = 2.0
     """The longest pause."""
+
+    def pause(self, made: int, chance: float) -> float:
+        """Seconds after the `made`-th attempt, from 1. chance: 0 to 1, so that those who failed together come apart."""
+        longest: float = min(self.backoff * 2 ** (made - 1), self.max_backoff)
+        return longest * (0.5 + chance / 2)
+
+
+def chance() -> float:
+    """A number between 0 and 1."""
+    from random import random  # what nearly no client needs
+
+    return random()

@@ -20,7 +20,7 @@ from weakref import WeakSet
 from .call import deadline, time_left
 from .journal import note
 from .operation import Operation
-from .policy import Policy
+from .policy import Policy, chance
 from .status import ConnectionLost, ContextMismatch, DeadlineExceeded, Ran, RpcError, ServerTooBusy, ServerUnavailable
 
 if TYPE_CHECKING:
@@ -60,10 +60,7 @@ class Attempts:
         self._made += 1
         if self._made == 1 and isinstance(error, ConnectionLost):
             return 0.0  # only the connection was wrong
-        from random import uniform  # what nearly no call needs
-
-        longest: float = min(self._policy.backoff * 2 ** (self._made - 1), self._policy.max_backoff)
-        return longest * uniform(0.5, 1.0)  # clients that lost the same server come one by one
+        return self._policy.pause(self._made, chance())
 
     @property
     def left(self) -> float:

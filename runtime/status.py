@@ -64,15 +64,26 @@ class ListenError(RpcError):
 
 
 class ServerUnavailable(RpcError):
-    """Nobody answers at the endpoint; nothing was sent."""
+    """Nobody answers at the endpoint; nothing was sent.
+
+    passing: it may be otherwise in a moment, as where a queue of connections was full.
+    """
 
     ran = Ran.NO
+
+    def __init__(self, message: str, *, ran: Ran | None = None, passing: bool = False) -> None:
+        super().__init__(message, ran=ran)
+        self.passing = passing
 
 
 class BindRefused(RpcError):
-    """The server is there but does not grant the interface."""
+    """The server is there but does not grant the interface. reason: the number in its bind_nak, if there was one."""
 
     ran = Ran.NO
+
+    def __init__(self, message: str, *, ran: Ran | None = None, reason: int | None = None) -> None:
+        super().__init__(message, ran=ran)
+        self.reason = reason
 
 
 class MissingPackage(RpcError, ImportError):

@@ -120,8 +120,17 @@ class Wire(PipeWire, Protocol):
         """Has something come though nothing was sent for a while: the end, perhaps? Asked when no call waits."""
         ...
 
-    def bind(self, interface: Interface, timeout: float, group_id: int = 0) -> None:
-        """Ask for an interface, in an association group or a new one. BindRefused when the server does not grant it."""
+    def bind(
+        self,
+        interface: Interface,
+        timeout: float,
+        group_id: int = 0,
+        encodings: Sequence[Encoding] = (Encoding.NDR,),
+    ) -> None:
+        """Ask for an interface, in an association group or a new one, and in one of these encodings.
+
+        BindRefused when the server does not grant it.
+        """
         ...
 
     def compose(self, opnum: int, parts: Sequence[Octets], *, maybe: bool = False) -> Message:

@@ -77,6 +77,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.serving"}),
     frozenset(
         {
+            "runtime.reaching",
             "runtime.connect",
             "runtime.server",
             "runtime.async_server",

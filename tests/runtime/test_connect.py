@@ -12,8 +12,7 @@ from uuid import UUID
 import pytest
 
 import lrpc
-from lrpc.runtime import call, locate
-from lrpc.runtime import connect as connecting
+from lrpc.runtime import call, locate, reaching
 from lrpc.runtime.binding import StringBinding
 from lrpc.runtime.connect import ConnectionInfo, connect
 from lrpc.runtime.mapper.towers import NDR, Syntax, Tower
@@ -143,7 +142,7 @@ def test_access_that_is_denied_is_not_passed_over(client: Any, monkeypatch: pyte
         opened.append(str(binding))
         raise AccessDenied(5, ran=Ran.NO)
 
-    monkeypatch.setattr(connecting, "open_wire", denied)
+    monkeypatch.setattr(reaching, "open_wire", denied)
     with pytest.raises(AccessDenied):
         connect(client, "calc", timeout=WATCHDOG)
     assert opened == ["ncalrpc:[calc]"]
@@ -164,7 +163,7 @@ def test_a_target_that_cannot_be_is_an_invalid_binding(client: Any, calculator: 
 
 
 def test_a_deadline_bounds_connecting(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "open_wire", pytest.fail)
+    monkeypatch.setattr(reaching, "open_wire", pytest.fail)
     with lrpc.deadline(0), pytest.raises(DeadlineExceeded) as caught:
         connect(client, "calc", timeout=WATCHDOG)
     assert caught.value.ran is Ran.NO
@@ -178,9 +177,9 @@ def test_all_candidates_share_the_time(client: Any, monkeypatch: pytest.MonkeyPa
         clock.now += 6
         raise ServerUnavailable("nobody")
 
-    for module in (connecting, call):
+    for module in (reaching, call):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    monkeypatch.setattr(connecting, "open_wire", slow)
+    monkeypatch.setattr(reaching, "open_wire", slow)
     with pytest.raises(ServerUnavailable):
         connect(client, "calc", timeout=20)
     assert given == [20, 14, 8, 2]  # the port, the pipe, the endpoint mapper by ALPC and by TCP
@@ -198,7 +197,7 @@ def test_a_wire_that_cannot_be_bound_is_closed(client: Any, monkeypatch: pytest.
         raise RpcError("refused")
 
     wire = SimpleNamespace(bind=refuse, close=lambda: closed.append("wire"))
-    monkeypatch.setattr(connecting, "open_wire", lambda *_: wire)
+    monkeypatch.setattr(reaching, "open_wire", lambda *_: wire)
     with pytest.raises(RpcError, match="refused"):
         connect(client, "ncalrpc:[calc]", timeout=WATCHDOG)
     assert closed == ["wire"]
@@ -214,12 +213,12 @@ def test_a_connection_that_nobody_waits_for_any_more_is_closed(
         started, go = asyncio.Event(), threading.Event()
         loop = asyncio.get_running_loop()
 
-        def reach(*_: object) -> Any:
+        def reach(_: object) -> Any:
             loop.call_soon_threadsafe(started.set)
             assert go.wait(WATCHDOG)
             return wire, None
 
-        monkeypatch.setattr(connecting, "reach", reach)
+        monkeypatch.setattr(reaching.Reaching, "__call__", reach)
         task = asyncio.ensure_future(_awaited(connect(calculator.AsyncCalculatorClient, "calc")))
         await started.wait()
         task.cancel()
