@@ -119,6 +119,28 @@ class PortAlreadySet(TransportError):
     name = "PORT_ALREADY_SET"
 
 
+class SectionTooBig(MessageTooLong):
+    """More than a section may hold, or than the sections of a port may together."""
+
+    status = 0xC0000040
+    name = "SECTION_TOO_BIG"
+
+
+class InvalidViewSize(MessageTooLong):
+    """More than one view may hold."""
+
+    status = 0xC000001F
+    name = "INVALID_VIEW_SIZE"
+
+
+class ViewInUse(TransportError):
+    """A secure view that something can still write to; it was not sent."""
+
+    status = 0xC0000243
+    name = "USER_MAPPED_FILE"
+    sent = False
+
+
 class QuotaExceeded(TransportError):
     """No room left in the section, or in a queue."""
 
@@ -243,6 +265,7 @@ STATUS_NAMES: Final = {
     0xC000021F: "REPLY_MESSAGE_MISMATCH",
     0xC000023D: "HOST_UNREACHABLE",
     0xC000023F: "PORT_UNREACHABLE",
+    0xC0000243: "USER_MAPPED_FILE",
     0xC0000253: "LPC_REPLY_LOST",
     0xC00002A0: "SERVER_SID_MISMATCH",
     0xC0000353: "PORT_NOT_SET",

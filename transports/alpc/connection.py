@@ -353,8 +353,8 @@ def _port(connected: socket.socket, peer: Peer, own: PortAttributes, theirs: Ter
         peer,
         max_message=theirs.max_data,
         max_data=own.max_data,
-        max_incoming=own.max_section_size,
-        max_outgoing=min(own.max_section_size, theirs.max_section_size),
+        incoming=own.sections,
+        outgoing=own.sections.within(theirs.sections),
     )
     port.connection_data = theirs.data
     return port

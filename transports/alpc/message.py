@@ -18,6 +18,7 @@ import struct
 from typing import Final, NamedTuple
 
 from ..errors import BadFrame
+from .attributes import VIEW_ATTRIBUTE, ViewAttribute
 
 LPC_REQUEST: Final = 1
 LPC_REPLY: Final = 2
@@ -30,9 +31,11 @@ LPC_CANCELED: Final = 12
 SECTION_NOTICE: Final = 0x80
 """Ours, not NT's: the next message that carries a descriptor brings the sender's section."""
 SECTION: Final = 0x81
-"""Ours: brings the section; data: u64 its size."""
+"""Ours: brings a section; data: u64 its size, u64 its base."""
 VIEW_RELEASE: Final = 0x82
 """Ours: data: u64 numbers of views that their receiver has done with."""
+SECTION_GONE: Final = 0x83
+"""Ours: data: u64 base of a section that its sender has deleted."""
 
 PAYLOAD_TYPES: Final = frozenset({LPC_REQUEST, LPC_REPLY, LPC_DATAGRAM, LPC_LOST_REPLY, LPC_CANCELED})
 """Types that a peer may send and that are handed to the receiver."""
@@ -40,8 +43,6 @@ PAYLOAD_TYPES: Final = frozenset({LPC_REQUEST, LPC_REPLY, LPC_DATAGRAM, LPC_LOST
 MAX_TOTAL: Final = 65535
 HEADER_SIZE: Final = 40
 MAX_DATA: Final = MAX_TOTAL - HEADER_SIZE
-VIEW_ATTRIBUTE: Final = 0x40000000
-
 FRAME: Final = struct.Struct("<HHH2x16sI12xII")
 """DataLength, TotalLength, Type, ClientId, MessageId, AllocatedAttributes, ValidAttributes."""
 FRAME_SIZE: Final = FRAME.size
@@ -64,17 +65,11 @@ class PortMessage(NamedTuple):
     """Read-only octets in the sender's section, which the sender may still change: copy before you judge them."""
     view_number: int = 0
     """What `release` gives back; 0 without a view."""
+    secured: bool = False
+    """The octets of the view cannot change any more, by the kernel's word."""
 
 
 PORT_CLOSED: Final = PortMessage(LPC_PORT_CLOSED, 0, b"")
-
-
-class ViewAttribute(NamedTuple):
-    """Where in the sender's section the payload stands."""
-
-    number: int
-    offset: int
-    size: int
 
 
 def pack(kind: int, message_id: int, data: bytes, view: ViewAttribute | None = None) -> bytes:
@@ -82,7 +77,7 @@ def pack(kind: int, message_id: int, data: bytes, view: ViewAttribute | None = N
     valid = 0 if view is None else VIEW_ATTRIBUTE
     size = len(data)
     head = FRAME.pack(size, size + HEADER_SIZE, kind, NO_CLIENT_ID, message_id, valid, valid)
-    return head + data if view is None else head + VIEW.pack(0, *view) + data
+    return head + data if view is None else head + VIEW.pack(*view) + data
 
 
 def unpack(frame: bytes) -> tuple[int, int, bytes, ViewAttribute | None]:
@@ -95,5 +90,5 @@ def unpack(frame: bytes) -> tuple[int, int, bytes, ViewAttribute | None]:
         raise BadFrame(f"a frame of {len(frame)} octets that says {size} of data, attributes {valid:#x}")
     if not message_id:
         raise BadFrame("a message without a number")
-    view = ViewAttribute(*VIEW.unpack_from(frame, FRAME_SIZE)[1:]) if valid else None
+    view = ViewAttribute(*VIEW.unpack_from(frame, FRAME_SIZE)) if valid else None
     return kind, message_id, frame[start:], view

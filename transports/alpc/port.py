@@ -13,7 +13,8 @@ import os
 import socket
 import struct
 import time
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import forking
 from ..errors import BadFrame, MessageTooLong, TimedOut, TransportError, from_os_error
@@ -32,8 +33,11 @@ from .message import (
     PORT_CLOSED,
     PortMessage,
 )
-from .section import MAX_SECTION_SIZE, View
+from .section import OutgoingSection, SectionLimits, View
 from .sharing import Sharing
+
+if TYPE_CHECKING:
+    from .in_place import InPlace
 
 MAX_ASIDE: Final = 64
 """Frames for the port itself that one call without waiting deals with: who sends nothing else holds up nobody."""
@@ -78,10 +82,11 @@ class CommunicationPort:
         *,
         max_message: int = wire.MAX_DATA,
         max_data: int = wire.MAX_DATA,
-        max_incoming: int = MAX_SECTION_SIZE,
-        max_outgoing: int = MAX_SECTION_SIZE,
+        incoming: SectionLimits = SectionLimits(),  # noqa: B008 -- a tuple
+        outgoing: SectionLimits = SectionLimits(),  # noqa: B008
     ) -> None:
-        """max_message, max_data: octets of data the peer's port takes, and ours; the rest: sizes of the sections."""
+        """max_message, max_data: octets of data the peer's port takes, and ours; the rest: what of its sections we map,
+        and it of ours."""
         connected.setblocking(True)
         self.message_mode: Final = True
         self.max_message: Final = max_message
@@ -96,7 +101,7 @@ class CommunicationPort:
         self._receive_timeout: float | None = _UNSET
         self.client_id = struct.pack("<QQ", os.getpid(), 0)
         self._ids = itertools.count(1)
-        self._sharing = Sharing(connected, max_incoming, max_outgoing)
+        self._sharing = Sharing(connected, incoming, outgoing)
         self._lent_requests = self._sharing.lent_requests
         self._releases = self._sharing.releases
         forking.watch(self)
@@ -240,16 +245,34 @@ class CommunicationPort:
 
     # Views
 
-    def allocate(self, size: int) -> View:
-        """Room for `size` octets in this end's section: fill `view.buffer`, then send it, or `discard` it.
+    def allocate(self, size: int, *, secure: bool = False, section: OutgoingSection | None = None) -> View:
+        """Room for `size` octets of shared memory: fill `view.buffer`, then send it, or `discard` it.
 
-        Raises MessageTooLong (more than a section holds), QuotaExceeded (the peer has too much of it),
-        ResourcesExhausted, Disconnected.
+        It is in this end's usual section, in another one, or, secure, in one of its own that nobody can change once it
+        is sent; that costs a new memory file. Raises SectionTooBig (more than a section holds), InvalidViewSize (more
+        than the peer takes), QuotaExceeded (the peer has too much of it), ResourcesExhausted, Disconnected.
         """
-        return self._sharing.allocate(size)
+        return self._sharing.create_secure_view(size) if secure else self._sharing.allocate(size, section)
+
+    def allocate_in_place(self, size: int) -> InPlace:
+        """Room for `size` octets that can be sent many times, with others around them: see `placed`. To be closed."""
+        return self._sharing.allocate_in_place(size)
+
+    def placed(self, parts: Sequence[Buffer], size: int) -> View | None:
+        """`parts`, `size` octets together, as a view, if one of them is room of `allocate_in_place`, which stays where
+        it is; None if not."""
+        return self._sharing.placed(parts, size)
+
+    def create_section(self, size: int) -> OutgoingSection:
+        """Another section to `allocate` in (NtAlpcCreatePortSection). Raises what `allocate` does."""
+        return self._sharing.create_section(size)
+
+    def delete_section(self, section: OutgoingSection) -> None:
+        """Gives a section up; what the peer has of it stays readable there (NtAlpcDeletePortSection)."""
+        self._sharing.delete_section(section)
 
     def discard(self, view: View) -> None:
-        """Takes back a view that was not sent."""
+        """Takes back a view that was not sent (NtAlpcDeleteSectionView)."""
         self._sharing.discard(view)
 
     def release(self, message: PortMessage) -> None:
@@ -340,33 +363,33 @@ class CommunicationPort:
         if view is not None:
             if kind not in PAYLOAD_TYPES:
                 raise BadFrame(f"a view in a message of type {kind:#x}")
-            message = PortMessage(kind, message_id, data, self._sharing.view(view), view.number)
+            octets, secured = self._sharing.view(view)
+            message = PortMessage(kind, message_id, data, octets, view.section_handle, secured)
             if kind == LPC_REPLY:
                 self._sharing.answered(message_id)
             return message
         if kind == wire.VIEW_RELEASE and len(data) % 8 == 0:
             for (number,) in struct.iter_unpack("<Q", data):
                 self._sharing.released(number)
-        elif kind == wire.SECTION_NOTICE and not data and self._recv != self._receive_section:
-            self._expect_section()
+        elif kind == wire.SECTION_GONE and len(data) == 8:
+            self._sharing.gone(int.from_bytes(data, "little"))
+        elif kind == wire.SECTION_NOTICE and not data:
+            self._sharing.announced()
+            self._recv = self._receive_section
         else:
             raise BadFrame(f"a message of type {kind:#x} where none belongs")
         return None
 
-    def _expect_section(self) -> None:
-        if self._sharing.incoming is not None:
-            raise BadFrame("a second section")
-        self._recv = self._receive_section
-
     def _receive_section(self, size: int, flags: int = 0) -> bytes:
-        """Stands in for recv until the section has come, and receives the frame after the one that brought it."""
+        """Stands in for recv while sections are due, and receives the first frame that does not bring one."""
+        sharing = self._sharing
         try:
-            frame = self._sharing.receive(size, flags)
+            while sharing.due:
+                if (frame := sharing.receive(size, flags)) is not None:
+                    return frame
         except TransportError:
             self.close()
             raise
-        if self._sharing.incoming is None:
-            return frame
         self._recv = self._socket.recv
         return self._recv(size, flags)
 

@@ -4,8 +4,10 @@ The data of a CONNECTION_REQUEST and of a CONNECTION_REPLY begins with the terms
       0  u32 status                 0, or the NT status of a refusal
       4  u32 MaxMessageLength       what the sender's port takes, header included
       8  u64 MaxSectionSize         the largest section it maps
-     16  u32 Flags                  of its port
-     20  u32 features               ours, not NT's: what it offers; both have what both offer
+     16  u64 MaxViewSize            the largest view
+     24  u64 MaxTotalSectionSize    all sections together
+     32  u32 Flags                  of its port
+     36  u32 features               ours, not NT's: what it offers; both have what both offer
 and ends with what the caller has to say. An attribute is honoured or refused, never passed over in silence.
 """
 
@@ -18,7 +20,7 @@ from typing import Final, NamedTuple
 
 from ..errors import BadFrame, InvalidPortAttributes, MessageTooLong
 from . import message as wire
-from .section import MAX_SECTION_SIZE
+from .section import MAX_SECTION_SIZE, MAX_TOTAL_SECTION_SIZE, SectionLimits
 
 MAX_CONNECTION_DATA: Final = 4096
 """Octets that either side may say while connecting."""
@@ -26,7 +28,7 @@ LPC_MAX_DATA: Final = {32: 256, 64: 512}
 """Octets of a message of an LPC port (PORT_MAXIMUM_MESSAGE_LENGTH), by the width of the machine."""
 LPC_MAX_CONNECTION_DATA: Final = {32: 64, 64: 128}
 """Octets that either side may say while connecting to an LPC port: 16 pointers; the rest is cut off, as NT does."""
-_TERMS: Final = struct.Struct("<IIQII")
+_TERMS: Final = struct.Struct("<IIQQQII")
 
 
 class PortFlags(enum.IntFlag):
@@ -70,7 +72,11 @@ class PortAttributes:
     max_message_length: int = wire.MAX_TOTAL
     """Octets of a message, its header of 40 included."""
     max_section_size: int = MAX_SECTION_SIZE
-    """Octets of shared memory in each direction; only what is used takes memory."""
+    """Octets of a section in either direction; only what is used takes memory."""
+    max_view_size: int = MAX_SECTION_SIZE
+    """Octets of one view."""
+    max_total_section_size: int = MAX_TOTAL_SECTION_SIZE
+    """Octets of all sections in one direction."""
     backlog: int = 128
     """Clients that may wait for the server to look at them."""
     max_pending: int = 64
@@ -100,6 +106,11 @@ class PortAttributes:
         limit = self.max_message_length - wire.HEADER_SIZE
         return min(limit, LPC_MAX_DATA[self.lpc_mode]) if self.lpc_mode else limit
 
+    @property
+    def sections(self) -> SectionLimits:
+        """The limits of shared memory."""
+        return SectionLimits(self.max_section_size, self.max_view_size, self.max_total_section_size)
+
     def told(self, data: bytes) -> bytes:
         """What of `data` may be said while connecting. Raises MessageTooLong; an LPC port cuts off instead."""
         if self.lpc_mode:
@@ -117,7 +128,7 @@ class Terms(NamedTuple):
 
     status: int
     max_message_length: int
-    max_section_size: int
+    sections: SectionLimits
     flags: int
     features: int
     data: bytes
@@ -132,7 +143,7 @@ def pack_terms(kind: int, status: int, attributes: PortAttributes, data: bytes, 
     """The frame that states them. Raises MessageTooLong."""
     flags = attributes.flags | (PortFlags.LPC_MODE if attributes.lpc_mode else 0)
     length = attributes.max_data + wire.HEADER_SIZE
-    terms = _TERMS.pack(status, length, attributes.max_section_size, flags, features)
+    terms = _TERMS.pack(status, length, *attributes.sections, flags, features)
     return wire.pack(kind, 1, terms + attributes.told(data))
 
 
@@ -141,7 +152,9 @@ def parse_terms(frame: bytes, expected: int) -> Terms:
     kind, _, data, view = wire.unpack(frame)
     if kind != expected or view is not None or not 0 <= len(data) - _TERMS.size <= MAX_CONNECTION_DATA:
         raise BadFrame(f"a message of type {kind:#x} while connecting")
-    terms = Terms._make((*_TERMS.unpack_from(data), data[_TERMS.size :]))
+    status, length, section, view_size, total, flags, features = _TERMS.unpack_from(data)
+    limits = SectionLimits(section, view_size, total)
+    terms = Terms(status, length, limits, flags, features, data[_TERMS.size :])
     if not wire.HEADER_SIZE < terms.max_message_length <= wire.MAX_TOTAL:
         raise BadFrame(f"a port that takes messages of {terms.max_message_length} octets")
     return terms

@@ -1,106 +1,175 @@
-"""Sections: the shared memory of a connection, one memfd each way, passed once and kept mapped.
+"""Sections: the shared memory of a connection, memfds that are passed once and stay mapped.
 
-The sender owns an OutgoingSection and cuts it into views; the receiver maps an IncomingSection read-only.
-Rules of this file:
+The sender owns an OutgoingSection and cuts it into views; the receiver maps an IncomingSection read-only. One that
+is made for a single view, which its sender cannot change any more, is in `secure.py`. Rules of this file:
 - a section has its full size from the start and is sealed against shrinking, growing and further seals before
   it is passed: what is mapped stays mapped, no peer can raise SIGBUS by truncating;
 - it is sparse: pages exist once written; the first fit keeps using the same, warm ones (8 GB/s against 1.2);
-- the sender can change it at any time, so nothing in it is believed before it is copied.
+- the sender can change it at any time, so nothing in it is believed before it is copied;
+- sections of one end have bases SECTION_SPAN apart, so that a ViewBase says which section it is in, and where.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import itertools
 import mmap
 import os
-import stat
 import threading
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple, Protocol
 
-from ..errors import BadFrame, Disconnected, MessageTooLong, QuotaExceeded, from_os_error
-from .message import ViewAttribute
+from ..errors import BadFrame, Disconnected, QuotaExceeded, SectionTooBig, from_os_error
+from .attributes import VIEW_SECURED_ACCESS, ViewAttribute
+from .memfd import map_read_only, new_memfd, read_only, unmap
 
 PAGE: Final = mmap.PAGESIZE
 MAX_SECTION_SIZE: Final = 80 << 20
 """Octets of a section unless told otherwise: the largest call (64 MiB) and some small ones beside it."""
+MAX_TOTAL_SECTION_SIZE: Final = 2 * MAX_SECTION_SIZE
+"""Octets of all sections of one end unless told otherwise: the usual one, and as much in others."""
+SECTION_SPAN: Final = 1 << 40
+"""From the base of one section to that of the next; no section is larger."""
 WARM_SIZE: Final = 32 << 20
 """Octets at the start of a section whose pages are kept; pages beyond go back to the system when freed."""
+COLD_USES: Final = 2
+"""Times that pages beyond those go back. Who comes again keeps them: new pages cost five times a copy."""
 
-# linux/fcntl.h, linux/memfd.h: not every build of Python 3.11 names them
-_F_ADD_SEALS: Final = 1033
-_F_GET_SEALS: Final = 1034
-_SEAL_SEAL: Final = 0x1
-_SEAL_SHRINK: Final = 0x2
-_SEAL_GROW: Final = 0x4
-_SEALS: Final = _SEAL_SEAL | _SEAL_SHRINK | _SEAL_GROW
-_MFD_FLAGS: Final = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+
+class SectionLimits(NamedTuple):
+    """What one end takes of the other's shared memory (ALPC_PORT_ATTRIBUTES)."""
+
+    max_section_size: int = MAX_SECTION_SIZE
+    """Octets of one section."""
+    max_view_size: int = MAX_SECTION_SIZE
+    """Octets of one view."""
+    max_total_section_size: int = MAX_TOTAL_SECTION_SIZE
+    """Octets of all sections that are there at the same time."""
+
+    def within(self, other: SectionLimits) -> SectionLimits:
+        """The smaller of each."""
+        return SectionLimits(*map(min, self, other))
+
+
+class Section(Protocol):
+    """What `sharing` needs of a section of ours."""
+
+    base: int
+    size: int
+    passed: bool
+    """The peer has it."""
+
+    def descriptor_for_peer(self) -> int:
+        """A read-only descriptor to pass on; the caller closes it."""
+        ...
+
+    def forget_descriptor(self) -> None:
+        """The peer has it; the mapping is enough from now on."""
+        ...
+
+    def free(self, view: View) -> None:
+        """Takes a view's room back; its buffer must not be used any more."""
+        ...
+
+    def close(self) -> None:
+        """Unmaps as soon as nobody uses a view any more."""
+        ...
+
+    def abandon(self) -> None:
+        """In a child of fork: `close`, where nobody holds a lock."""
+        ...
+
+
+class Room:
+    """A range of a section that is not free: it becomes so when its last user has done with it."""
+
+    __slots__ = ("offset", "size", "users")
+
+    def __init__(self, offset: int, size: int) -> None:
+        self.offset = offset
+        self.size = size
+        self.users = 1
 
 
 class View:
-    """Room in the section of one connection: fill `buffer`, then send it with a message."""
+    """Room in a section of one connection: fill `buffer`, then send it with a message."""
 
-    __slots__ = ("buffer", "number", "offset", "request_id", "room", "size")
+    __slots__ = ("buffer", "flags", "number", "offset", "request_id", "room", "section", "size")
 
-    def __init__(self, number: int, offset: int, room: int, buffer: memoryview) -> None:
+    def __init__(self, section: Section, number: int, room: Room, offset: int, buffer: memoryview) -> None:
+        self.section = section
         self.number = number
+        self.room: Room | None = room
+        """None once it is given back."""
         self.offset = offset
-        self.room = room
         self.size = len(buffer)
         self.buffer = buffer
         """Writable, `size` octets; may hold what an earlier message left there."""
+        self.flags = 0
+        """VIEW_SECURED_ACCESS, VIEW_AUTO_RELEASE."""
         self.request_id = 0
         """The request that carries it, once sent as one."""
 
     def __repr__(self) -> str:
-        return f"<View {self.number}: {self.size} octets at {self.offset:#x}>"
+        return f"<View {self.number}: {self.size} octets at {self.section.base + self.offset:#x}>"
 
     @property
     def attribute(self) -> ViewAttribute:
         """What a message says of it."""
-        return ViewAttribute(self.number, self.offset, self.size)
+        return ViewAttribute(self.flags, self.number, self.section.base + self.offset, self.size)
 
 
 class OutgoingSection:
-    """The section that this end writes. Threads may allocate and free at the same time."""
+    """A section that this end writes. Threads may allocate and free at the same time."""
 
-    def __init__(self, size: int) -> None:
-        """Makes it, sparse, of `size` octets. Raises ResourcesExhausted."""
+    def __init__(self, size: int, base: int = 0, numbers: Iterator[int] | None = None) -> None:
+        """Makes it, sparse, of `size` octets; numbers: those of its views. Raises ResourcesExhausted."""
+        self.base = base
         self.size = -(-size // PAGE) * PAGE
+        self.passed = False
         self._lock = threading.Lock()
         self._free = [(0, self.size)]  # (offset, size), by offset, never adjacent
-        self._views = 0
+        self._numbers = itertools.count(1) if numbers is None else numbers
+        self._cold_uses = 0
         self._closed = False
         try:
-            self._descriptor = _sealed_memfd(self.size)
+            self._descriptor = new_memfd(self.size, sealed=True)
             self._map = mmap.mmap(self._descriptor, self.size)
         except OSError as error:
             raise from_os_error(error, "making a section") from error
 
     def allocate(self, size: int) -> View:
-        """Room for `size` octets (at least one). Raises QuotaExceeded while views still out fill the section."""
+        """Room for `size` octets (at least one).
+
+        Raises SectionTooBig for more than there is at all, QuotaExceeded while views still out fill the section.
+        """
         if size > self.size:
-            raise MessageTooLong(f"{size} octets in a section of {self.size}")
+            raise SectionTooBig(f"{size} octets in a section of {self.size}")
         room = max(1, -(-size // PAGE)) * PAGE
         with self._lock:
             if self._closed:
                 raise Disconnected("allocating")
-            offset = self._first_fit(room)
-            self._views += 1
-            number = self._views
-            buffer = memoryview(self._map)[offset : offset + size]
-        return View(number, offset, room, buffer)
+            return self._view(Room(self._first_fit(room), room), 0, size)
+
+    def share(self, view: View, start: int, size: int) -> View | None:
+        """A part of a view as another one with a number of its own; None while there is a second one already."""
+        with self._lock:
+            room = view.room
+            if room is None or room.users > 1 or self._closed:
+                return None
+            room.users += 1
+            return self._view(room, start, size)
 
     def free(self, view: View) -> None:
         """Takes a view's room back; its buffer must not be used any more."""
         with self._lock:
-            room, view.room = view.room, 0  # twice is once
-            if self._closed or not room:
+            room, view.room = view.room, None  # twice is once
+            if room is None:
                 return
-            self._insert(view.offset, room)
-            cold = max(view.offset, WARM_SIZE)
-            if (cold_size := view.offset + room - cold) > 0:
-                self._map.madvise(mmap.MADV_REMOVE, cold, cold_size)
+            room.users -= 1
+            if not room.users and not self._closed:
+                self._insert(room.offset, room.size)
+                self._cool(room)
 
     @property
     def free_size(self) -> int:
@@ -110,7 +179,7 @@ class OutgoingSection:
 
     def descriptor_for_peer(self) -> int:
         """A read-only descriptor to pass on; the caller closes it."""
-        return os.open(f"/proc/self/fd/{self._descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+        return read_only(self._descriptor)
 
     def forget_descriptor(self) -> None:
         """The peer has it; the mapping is enough from now on."""
@@ -123,12 +192,24 @@ class OutgoingSection:
         with self._lock:
             self._closed = True
             self.forget_descriptor()
-            _unmap(self._map)
+            unmap(self._map)
 
     def abandon(self) -> None:
         """In a child of fork: `close`, where nobody holds the lock."""
         self._lock = threading.Lock()
         self.close()
+
+    def _view(self, room: Room, start: int, size: int) -> View:
+        begin = room.offset + start
+        return View(self, next(self._numbers), room, begin, memoryview(self._map)[begin : begin + size])
+
+    def _cool(self, room: Room) -> None:
+        """Gives pages back that are seldom used."""
+        cold = max(room.offset, WARM_SIZE)
+        cold_size = room.offset + room.size - cold
+        if cold_size > 0 and self._cold_uses < COLD_USES:
+            self._cold_uses += 1
+            self._map.madvise(mmap.MADV_REMOVE, cold, cold_size)
 
     def _first_fit(self, room: int) -> int:
         for index, (offset, size) in enumerate(self._free):
@@ -151,7 +232,10 @@ class OutgoingSection:
 
 
 class IncomingSection:
-    """The peer's section, mapped read-only."""
+    """A section of the peer's, mapped read-only.
+
+    secured: its octets cannot change any more, so they may be judged where they are.
+    """
 
     def __init__(self, descriptor: int, size: int, max_size: int) -> None:
         """Checks and maps what came in `descriptor`, which stays the caller's.
@@ -159,52 +243,21 @@ class IncomingSection:
         Raises BadFrame unless it is a memfd of exactly `size` octets, at most `max_size`, that can neither shrink
         nor grow; ResourcesExhausted.
         """
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_size != size or not 0 < size <= max_size:
-            raise BadFrame(f"a section of {found.st_size} octets, {size} announced, {max_size} allowed")
-        if _seals_of(descriptor) & _SEALS != _SEALS:
-            raise BadFrame("a section that is not sealed")
         self.size = size
-        try:
-            self._map = mmap.mmap(descriptor, size, prot=mmap.PROT_READ)
-        except OSError as error:
-            raise from_os_error(error, "mapping a section") from error
+        self._map, self.secured = map_read_only(descriptor, size, max_size)
         self._octets = memoryview(self._map)
 
     def view(self, attribute: ViewAttribute) -> memoryview:
-        """The octets of a view. Raises BadFrame for one that is not within the section."""
-        end = attribute.offset + attribute.size
-        if end > self.size:
-            raise BadFrame(f"a view up to {end:#x} of a section of {self.size:#x} octets")
-        return self._octets[attribute.offset : end]
+        """The octets of a view. Raises BadFrame for one that is not within the section, or not as safe as it says."""
+        begin, size = attribute.view_base % SECTION_SPAN, attribute.view_size
+        if begin + size > self.size:
+            raise BadFrame(f"a view of {size:#x} octets at {begin:#x} of a section of {self.size:#x}")
+        if attribute.flags & VIEW_SECURED_ACCESS and not self.secured:
+            raise BadFrame("a secure view of a section that its sender can write")
+        return self._octets[begin : begin + size]
 
     def close(self) -> None:
         """Unmaps as soon as nobody uses a view any more."""
         with contextlib.suppress(BufferError):  # views are out: the last one frees the mapping
             self._octets.release()
-        _unmap(self._map)
-
-
-def _sealed_memfd(size: int) -> int:
-    descriptor = os.memfd_create("lrpc", _MFD_FLAGS)
-    try:
-        os.ftruncate(descriptor, size)
-        os.fchmod(descriptor, 0o400)  # no other user reopens it for writing
-        fcntl.fcntl(descriptor, _F_ADD_SEALS, _SEALS)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _seals_of(descriptor: int) -> int:
-    """The seals of a memfd; none for what is not one."""
-    try:
-        return fcntl.fcntl(descriptor, _F_GET_SEALS)
-    except OSError:
-        return 0
-
-
-def _unmap(mapping: mmap.mmap) -> None:
-    with contextlib.suppress(BufferError):  # views are out: the last one frees the mapping
-        mapping.close()
+        unmap(self._map)

@@ -1,27 +1,36 @@
 """Sharing: the sections of one connection, which views of ours the peer has, and which of its views we have done with.
 
 The port's other half, for everything that is not a plain message. Rules of this file:
-- a section is made when first needed, announced by a frame and then passed in the next one that carries a
-  descriptor: so the receiver asks for descriptors only when one is due (asking costs, and strangers get none in);
+- the usual section is made when first needed, others when asked for; each is announced by a frame and then passed in
+  the next one that carries a descriptor: so the receiver asks for descriptors only when one is due (asking costs, and
+  strangers get none in);
 - a view is the peer's from just before it is sent until the peer releases it or answers the request it came in;
+- a secure section goes with its only view: its receiver keeps the view alone, and unmaps it by dropping it;
 - releases wait for the next message to go in front of, so that they wake nobody, unless much is at stake.
 """
 
 from __future__ import annotations
 
 import array
+import contextlib
+import itertools
 import os
 import socket
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from ..errors import BadFrame, Disconnected
+from ..errors import BadFrame, Disconnected, InvalidViewSize, QuotaExceeded, SectionTooBig
 from ..seam import Buffer
 from . import message as wire
-from .section import IncomingSection, OutgoingSection, View
+from .attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS, ViewAttribute
+from .section import PAGE, SECTION_SPAN, IncomingSection, OutgoingSection, Section, SectionLimits, View
+from .secure import SecureSection
+
+if TYPE_CHECKING:
+    from .in_place import InPlace
 
 LAZY_COUNT: Final = 16
 """Views that may wait for the next message to go in front of."""
@@ -29,46 +38,97 @@ LAZY_SIZE: Final = 8 << 20
 """Octets of such views."""
 MAX_DESCRIPTORS: Final = 4
 """Room for descriptors in a receive: one is right, more are closed."""
+MAX_SECTIONS: Final = 32
+"""Sections of one end that are there at the same time: each costs a descriptor at both ends as long as it is mapped."""
+_BASES: Final = 1 << 23
+"""Bases of sections before the first is used again."""
+_SECTION: Final = struct.Struct("<QQ")
+"""Size, base."""
 _DESCRIPTOR_SPACE: Final = socket.CMSG_SPACE(4 * MAX_DESCRIPTORS) if hasattr(socket, "CMSG_SPACE") else 0
+
+S = TypeVar("S", OutgoingSection, SecureSection)
 
 
 class Sharing:
     """What one end of a connection lends and borrows. Any thread may call anything."""
 
-    def __init__(self, connected: socket.socket, max_incoming: int, max_outgoing: int) -> None:
-        """max_incoming, max_outgoing: octets of the peer's section that we map, and of ours."""
-        self.incoming: IncomingSection | None = None
-        self.outgoing: OutgoingSection | None = None
+    def __init__(self, connected: socket.socket, incoming: SectionLimits, outgoing: SectionLimits) -> None:
+        """incoming, outgoing: what we map of the peer's sections, and it of ours."""
+        self.incoming: dict[int, IncomingSection] = {}
+        """The peer's sections, by base."""
+        self.due = 0
+        """Sections that were announced and have not come."""
         self.lent_requests: dict[int, View] = {}
         """By message id: views that travelled in requests still unanswered."""
         self.releases: deque[int] = deque()
         """Numbers of the peer's views that we have done with and it does not know of."""
         self._socket = connected
         self._send: Callable[[Buffer, int], int] = connected.send
-        self._max_incoming = max_incoming
-        self._max_outgoing = max_outgoing
+        self._max_incoming = incoming
+        self._max_outgoing = outgoing
+        self._sections: dict[int, Section] = {}  # ours, by base
+        self._numbers = itertools.count(1)  # of views
+        self._bases = itertools.count()
+        self._in_place: list[InPlace] = []
+        self._gone: deque[int] = deque()  # bases of sections that the peer has and need not keep
+        self._announced = False
         self._lent: dict[int, View] = {}
         self._lazy_size = 0
-        self._lock = threading.Lock()  # over the making of our section and its handing over
-        self._setup: deque[Callable[[OutgoingSection, int], object]] = deque()
+        self._lock = threading.Lock()  # over the making of our sections and their handing over
         self._closed = False
 
-    # Lending
+    # Sections and views of ours
 
-    def allocate(self, size: int) -> View:
-        """Room in our section. Raises MessageTooLong, QuotaExceeded, ResourcesExhausted, Disconnected."""
+    def create_section(self, size: int) -> OutgoingSection:
+        """Another section than the usual one. Raises SectionTooBig, QuotaExceeded, ResourcesExhausted, Disconnected."""
         with self._lock:
-            if self._closed:
-                raise Disconnected("allocating")
-            if self.outgoing is None:
-                self.outgoing = OutgoingSection(self._max_outgoing)
-                self._setup.extend((self._announce, self._pass_on))
-            return self.outgoing.allocate(size)
+            return self._made(OutgoingSection, self._checked(size), self._next_base())
+
+    def create_secure_view(self, size: int) -> View:
+        """The view of a secure section of its own. Raises what `create_section` and `allocate` do."""
+        self._check_view(size)
+        with self._lock:
+            section = self._made(SecureSection, self._checked(size), self._next_base())
+        return section.view(size)
+
+    def delete_section(self, section: Section) -> None:
+        """Takes back a section; views of it that the peer has stay readable to it."""
+        with self._lock:
+            if self._sections.pop(section.base, None) is not None and section.passed:
+                self._gone.append(section.base)
+        section.close()
+
+    def allocate(self, size: int, section: OutgoingSection | None = None) -> View:
+        """Room in the usual section, or another one.
+
+        Raises InvalidViewSize, SectionTooBig, QuotaExceeded, ResourcesExhausted, Disconnected.
+        """
+        self._check_view(size)
+        return (self._usual() if section is None else section).allocate(size)
+
+    def allocate_in_place(self, size: int) -> InPlace:
+        """Room in the usual section for octets that are sent from there by `placed`. Raises what `allocate` does."""
+        from .in_place import InPlace  # and with it ctypes, which few need
+
+        self._check_view(size)
+        room = InPlace(self._usual(), size)
+        self._in_place = [*(found for found in self._in_place if not found.closed), room]
+        return room
+
+    def placed(self, parts: Sequence[Buffer], size: int) -> View | None:
+        """`parts`, `size` octets together, as a view, if one of them is room of `allocate_in_place`; no copy of it."""
+        for room in self._in_place:
+            if (view := room.around(parts, size)) is not None:
+                return view
+        return None
 
     def discard(self, view: View) -> None:
         """Takes back a view that was not sent."""
-        if (section := self.outgoing) is not None:
-            section.free(view)
+        view.section.free(view)
+        if view.flags & VIEW_SECURED_ACCESS:
+            self.delete_section(view.section)
+
+    # Lending
 
     def send(self, kind: int, message_id: int, data: Buffer, view: View | None, flags: int) -> None:
         """Sends what goes in front of a message, and the message. Raises OSError; then the view is still ours."""
@@ -76,7 +136,7 @@ class Sharing:
         if view is None:
             self._send(wire.pack(kind, message_id, bytes(data)), flags)
             return
-        self._hand_over(flags)
+        self._hand_over(view, flags)
         self._lent[view.number] = view  # before it is sent: the answer may be quicker than we are
         if kind == wire.LPC_REQUEST:
             view.request_id = message_id
@@ -86,6 +146,9 @@ class Sharing:
         except BaseException:
             self._forget(view.number)
             raise
+        if view.flags & VIEW_AUTO_RELEASE:
+            with contextlib.suppress(BufferError):  # whoever still uses a part of it writes to what the peer has
+                view.buffer.release()
 
     def answered(self, message_id: int) -> None:
         """A reply has come: the peer has done with the view of its request, if there was one."""
@@ -95,27 +158,45 @@ class Sharing:
     def released(self, number: int) -> None:
         """The peer has done with a view; one that it does not have is nobody's loss."""
         if (view := self._forget(number)) is not None:
-            self.discard(view)
+            view.section.free(view)
+            if view.flags & VIEW_SECURED_ACCESS:
+                self._sections.pop(view.section.base, None)
 
     # Borrowing
 
-    def receive(self, size: int, flags: int = 0) -> bytes:
-        """A recv that takes the peer's section along. Raises OSError, BadFrame, ResourcesExhausted."""
+    def announced(self) -> None:
+        """The peer is about to pass a section. Raises BadFrame for too many."""
+        self.due += 1
+        if self.due > MAX_SECTIONS:
+            raise BadFrame("more sections announced than there may be")
+
+    def receive(self, size: int, flags: int = 0) -> bytes | None:
+        """A recv; None: it brought a section. Raises OSError, BadFrame, ResourcesExhausted."""
         frame, ancillary, more, _ = self._socket.recvmsg(size, _DESCRIPTOR_SPACE, flags | socket.MSG_CMSG_CLOEXEC)
         descriptors = _descriptors_in(ancillary)
         try:
             if descriptors or more & socket.MSG_CTRUNC:
                 self._take_section(frame, descriptors, bool(more & socket.MSG_CTRUNC))
+                return None
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
         return frame
 
-    def view(self, attribute: wire.ViewAttribute) -> memoryview:
-        """The octets of a view of the peer's. Raises BadFrame."""
-        if self.incoming is None:
-            raise BadFrame("a view before there is a section")
-        return self.incoming.view(attribute)
+    def view(self, attribute: ViewAttribute) -> tuple[memoryview, bool]:
+        """The octets of a view of the peer's, and whether they never change again. Raises BadFrame."""
+        base = attribute.view_base - attribute.view_base % SECTION_SPAN
+        section = self.incoming.get(base)
+        if section is None or attribute.view_size > self._max_incoming.max_view_size:
+            raise BadFrame(f"a view of {attribute.view_size} octets at {attribute.view_base:#x}, where it cannot be")
+        if section.secured:
+            del self.incoming[base]
+        return section.view(attribute), section.secured
+
+    def gone(self, base: int) -> None:
+        """The peer has deleted a section."""
+        if (section := self.incoming.pop(base, None)) is not None:
+            section.close()
 
     def release(self, number: int, size: int) -> None:
         """We have done with a view of the peer's; it will hear of it with our next message, or at once if it is due."""
@@ -143,34 +224,46 @@ class Sharing:
         """Lets go of both sections; each goes when the last user of a view of it does."""
         with self._lock:
             self._closed = True
-            for section in (self.incoming, self.outgoing):
-                if section is not None:
-                    section.close()
-            self.incoming = self.outgoing = None
+            for theirs in self.incoming.values():
+                theirs.close()
+            for section in self._sections.values():
+                section.close()
+            self.incoming.clear()
+            self._sections.clear()
             self._lent.clear()
             self.lent_requests.clear()
 
     def abandon(self) -> None:
         """In a child of fork: `close`, where nobody holds a lock."""
         self._lock = threading.Lock()
-        if self.outgoing is not None:
-            self.outgoing.abandon()
+        for section in self._sections.values():
+            section.abandon()
         self.close()
 
     # How a section gets across
 
-    def _hand_over(self, flags: int) -> None:
-        """Does what is left to do before the peer has our section."""
+    def _hand_over(self, view: View, flags: int) -> None:
+        """Does what is left to do before the peer has the section of a view. Raises OSError, ViewInUse."""
+        section = view.section
+        if section.passed and not self._gone:
+            return
         with self._lock:
-            while self._setup and self.outgoing is not None:
-                self._setup[0](self.outgoing, flags)
-                self._setup.popleft()
+            while self._gone:
+                self._send(wire.pack(wire.SECTION_GONE, 1, self._gone[0].to_bytes(8, "little")), flags)
+                self._gone.popleft()
+            if section.passed or self._closed:
+                return
+            if isinstance(section, SecureSection):
+                section.seal(view)
+            if not self._announced:
+                self._send(wire.pack(wire.SECTION_NOTICE, 1, b""), flags)
+                self._announced = True
+            self._pass_on(section, flags)
+            self._announced = False
+            section.passed = True
 
-    def _announce(self, section: OutgoingSection, flags: int) -> None:
-        self._send(wire.pack(wire.SECTION_NOTICE, 1, b""), flags)
-
-    def _pass_on(self, section: OutgoingSection, flags: int) -> None:
-        frame = wire.pack(wire.SECTION, 1, section.size.to_bytes(8, "little"))
+    def _pass_on(self, section: Section, flags: int) -> None:
+        frame = wire.pack(wire.SECTION, 1, _SECTION.pack(section.size, section.base))
         descriptor = section.descriptor_for_peer()
         try:
             rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))
@@ -181,14 +274,56 @@ class Sharing:
 
     def _take_section(self, frame: bytes, descriptors: list[int], cut: bool) -> None:
         kind, _, data, view = wire.unpack(frame)
-        if kind != wire.SECTION or len(descriptors) != 1 or cut or len(data) != 8 or view is not None:
+        if kind != wire.SECTION or len(descriptors) != 1 or cut or len(data) != _SECTION.size or view is not None:
             raise BadFrame(f"{len(descriptors)} descriptors in a message of type {kind:#x}")
-        section = IncomingSection(descriptors[0], int.from_bytes(data, "little"), self._max_incoming)
+        size, base = _SECTION.unpack(data)
+        if base % SECTION_SPAN or base in self.incoming or len(self.incoming) >= MAX_SECTIONS:
+            raise BadFrame(f"a section at {base:#x}, the number {len(self.incoming) + 1}")
+        left = self._max_incoming.max_total_section_size - sum(found.size for found in self.incoming.values())
+        section = IncomingSection(descriptors[0], size, min(left, self._max_incoming.max_section_size))
+        self.due -= 1
         with self._lock:
             if self._closed:
                 section.close()
             else:
-                self.incoming = section
+                self.incoming[base] = section
+
+    # Making sections
+
+    def _usual(self) -> OutgoingSection:
+        section = self._sections.get(0)
+        if section is None:
+            with self._lock:
+                section = self._sections.get(0) or self._made(OutgoingSection, self._max_outgoing.max_section_size, 0)
+        assert isinstance(section, OutgoingSection)
+        return section
+
+    def _made(self, kind: type[S], size: int, base: int) -> S:
+        """A new section; with the lock in hand."""
+        if self._closed:
+            raise Disconnected("making a section")
+        section = kind(size, base, self._numbers)
+        self._sections[base] = section
+        return section
+
+    def _checked(self, size: int) -> int:
+        """A size in whole pages, if a section may have it."""
+        size = max(1, -(-size // PAGE)) * PAGE
+        limits = self._max_outgoing
+        others = sum(section.size for section in self._sections.values())
+        if size > limits.max_section_size or size + others > limits.max_total_section_size:
+            raise SectionTooBig(f"a section of {size} octets, {limits}, {others} in others")
+        if len(self._sections) >= MAX_SECTIONS:
+            raise QuotaExceeded(f"{MAX_SECTIONS} sections are there already")
+        return size
+
+    def _check_view(self, size: int) -> None:
+        if size > self._max_outgoing.max_view_size:
+            raise InvalidViewSize(f"a view of {size} octets, the most is {self._max_outgoing.max_view_size}")
+
+    def _next_base(self) -> int:
+        bases = ((number % _BASES + 1) * SECTION_SPAN for number in self._bases)
+        return next(base for base in bases if base not in self._sections)
 
     def _forget(self, number: int) -> View | None:
         view = self._lent.pop(number, None)

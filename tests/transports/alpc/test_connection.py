@@ -190,7 +190,7 @@ GOOD = pack_terms(wire.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b"data")
 
 
 def terms(status: int, length: int, section: int, kind: int = wire.LPC_CONNECTION_REQUEST) -> bytes:
-    return wire.pack(kind, 1, struct.pack("<IIQII", status, length, section, 0, 0))
+    return wire.pack(kind, 1, struct.pack("<IIQQQII", status, length, *3 * [section], 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -202,9 +202,9 @@ def terms(status: int, length: int, section: int, kind: int = wire.LPC_CONNECTIO
         terms(0, 65536, 0),
         terms(0, 65535, 0, wire.LPC_CONNECTION_REPLY),
         terms(0, 65535, 0, wire.LPC_REQUEST),
-        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, bytes(23)),
-        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, GOOD[48:], wire.ViewAttribute(1, 0, 1)),
-        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, struct.pack("<IIQII", 0, 65535, 0, 0, 0) + bytes(4097)),
+        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, bytes(39)),
+        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, GOOD[48:], wire.ViewAttribute(0, 1, 0, 1)),
+        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, struct.pack("<IIQQQII", 0, 65535, 0, 0, 0, 0, 0) + bytes(4097)),
         bytes(200_000),
     ],
     ids=lambda frame: f"{len(frame)} octets",

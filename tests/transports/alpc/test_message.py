@@ -34,7 +34,7 @@ WITH_VIEW = bytes.fromhex(
 )
 VECTORS = [
     (PLAIN, (wire.LPC_REQUEST, 7, b"abc", None)),
-    (WITH_VIEW, (wire.LPC_REPLY, 0xFFFFFFFF, b"hi", ViewAttribute(5, 4096, 1 << 24))),
+    (WITH_VIEW, (wire.LPC_REPLY, 0xFFFFFFFF, b"hi", ViewAttribute(0, 5, 4096, 1 << 24))),
 ]
 
 

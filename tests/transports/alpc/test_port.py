@@ -178,17 +178,18 @@ def test_a_frame_cut_anywhere_ends_the_connection(raw: Raw, length: int) -> None
         wire.pack(wire.LPC_CONNECTION_REPLY, 1, b""),
         wire.pack(0x2001, 1, b""),
         wire.pack(LPC_REQUEST, 0, b""),
-        wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(1, 0, 1)),
-        wire.pack(wire.SECTION, 1, bytes(8)),
+        wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(0, 1, 0, 1)),
+        wire.pack(wire.SECTION, 1, bytes(16)),
         wire.pack(wire.SECTION_NOTICE, 1, b"x"),
-        wire.pack(wire.SECTION_NOTICE, 1, b"", wire.ViewAttribute(1, 0, 1)),
+        wire.pack(wire.SECTION_NOTICE, 1, b"", wire.ViewAttribute(0, 1, 0, 1)),
         wire.pack(wire.VIEW_RELEASE, 1, bytes(7)),
-        wire.pack(wire.VIEW_RELEASE, 1, bytes(8), wire.ViewAttribute(1, 0, 1)),
+        wire.pack(wire.SECTION_GONE, 1, bytes(7)),
+        wire.pack(wire.VIEW_RELEASE, 1, bytes(8), wire.ViewAttribute(0, 1, 0, 1)),
         GOOD + b"x",
         bytes(200_000),
         b"GET / HTTP/1.1\r\n\r\n" * 3,
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_a_frame_that_no_peer_may_send_ends_the_connection(raw: Raw, frame: bytes) -> None:
     assert refused(raw, frame)

@@ -71,18 +71,22 @@ def test_a_smaller_port_of_lpc_stays_smaller() -> None:
 
 
 def test_terms_have_their_octets() -> None:
-    attributes = PortAttributes(max_message_length=4096, max_section_size=1 << 20, flags=PortFlags.WAITABLE_PORT)
+    attributes = PortAttributes(4096, 1 << 20, 2 << 20, 3 << 20, flags=PortFlags.WAITABLE_PORT)
     frame = pack_terms(wire.LPC_CONNECTION_REQUEST, 7, attributes, b"hello", features=3)
-    assert frame[wire.FRAME_SIZE :] == struct.pack("<IIQII", 7, 4096, 1 << 20, 0x40000, 3) + b"hello"
+    assert (
+        frame[wire.FRAME_SIZE :] == struct.pack("<IIQQQII", 7, 4096, 1 << 20, 2 << 20, 3 << 20, 0x40000, 3) + b"hello"
+    )
     terms = parse_terms(frame, wire.LPC_CONNECTION_REQUEST)
-    assert terms == (7, 4096, 1 << 20, 0x40000, 3, b"hello")
+    assert terms == (7, 4096, (1 << 20, 2 << 20, 3 << 20), 0x40000, 3, b"hello")
 
 
 def test_too_much_to_say_is_refused_on_either_side() -> None:
     with pytest.raises(MessageTooLong):
         pack_terms(wire.LPC_CONNECTION_REQUEST, 0, PortAttributes(), bytes(MAX_CONNECTION_DATA + 1))
     with pytest.raises(BadFrame):
-        parse_terms(wire.pack(10, 1, struct.pack("<IIQII", 0, 65535, 0, 0, 0) + bytes(MAX_CONNECTION_DATA + 1)), 10)
+        parse_terms(
+            wire.pack(10, 1, struct.pack("<IIQQQII", 0, 65535, 0, 0, 0, 0, 0) + bytes(MAX_CONNECTION_DATA + 1)), 10
+        )
 
 
 @given(st.binary(max_size=120), st.booleans())

@@ -12,10 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrpc.transports.alpc import section as section_module
-from lrpc.transports.alpc.message import ViewAttribute
-from lrpc.transports.alpc.section import PAGE, WARM_SIZE, IncomingSection, OutgoingSection, View
-from lrpc.transports.errors import BadFrame, Disconnected, MessageTooLong, QuotaExceeded, ResourcesExhausted
+from lrpc.transports.alpc import memfd as memfd_module
+from lrpc.transports.alpc.attributes import VIEW_SECURED_ACCESS, ViewAttribute
+from lrpc.transports.alpc.section import (
+    COLD_USES,
+    PAGE,
+    SECTION_SPAN,
+    WARM_SIZE,
+    IncomingSection,
+    OutgoingSection,
+    SectionLimits,
+    View,
+)
+from lrpc.transports.errors import BadFrame, Disconnected, QuotaExceeded, ResourcesExhausted, SectionTooBig
 
 SIZE = 64 * PAGE
 SEALS = 0x1 | 0x2 | 0x4
@@ -87,7 +96,7 @@ def test_a_full_section_says_so_until_something_is_given_back(section: OutgoingS
 
 
 def test_more_than_a_section_holds_is_too_long(section: OutgoingSection) -> None:
-    with pytest.raises(MessageTooLong):
+    with pytest.raises(SectionTooBig):
         section.allocate(SIZE + 1)
     assert len(section.allocate(SIZE).buffer) == SIZE
 
@@ -114,9 +123,9 @@ def test_views_never_overlap_and_all_room_comes_back(steps: list[tuple[int, int]
         except QuotaExceeded:
             if views:
                 section.free(views.pop(which % len(views)))
-        ranges = sorted((view.offset, view.offset + view.room) for view in views)
+        ranges = sorted((view.offset, view.offset + taken(view)) for view in views)
         assert all(before[1] <= after[0] for before, after in itertools.pairwise(ranges))
-        assert section.free_size == SIZE - sum(view.room for view in views)
+        assert section.free_size == SIZE - sum(map(taken, views))
     for view in views:
         section.free(view)
     views.clear()
@@ -133,6 +142,46 @@ def test_pages_beyond_the_warm_ones_go_back_when_freed() -> None:
     assert blocks(section) == WARM_SIZE
     del view
     section.close()
+
+
+def test_pages_of_who_comes_again_are_kept() -> None:
+    section = OutgoingSection(WARM_SIZE + (8 << 20))
+    for _ in range(COLD_USES + 1):
+        view = section.allocate(section.size)
+        view.buffer[::PAGE] = b"x" * len(view.buffer[::PAGE])
+        section.free(view)
+    assert blocks(section) == section.size
+    del view
+    section.close()
+
+
+def test_room_that_two_views_share_comes_back_with_the_second(section: OutgoingSection) -> None:
+    whole = section.allocate(2 * PAGE)
+    part = section.share(whole, 100, 50)
+    assert part is not None
+    part.buffer[:] = b"x" * 50
+    assert bytes(whole.buffer[99:151]) == b"\0" + b"x" * 50 + b"\0"
+    assert part.number != whole.number
+    assert section.share(whole, 0, 1) is None
+    section.free(whole)
+    assert section.free_size == SIZE - 2 * PAGE
+    section.free(part)
+    assert section.free_size == SIZE
+    assert section.share(whole, 0, 1) is None
+
+
+def test_views_of_sections_with_another_base_say_so() -> None:
+    section = OutgoingSection(SIZE, 3 * SECTION_SPAN, iter([7]))
+    view = section.allocate(10)
+    assert view.attribute == ViewAttribute(0, 7, 3 * SECTION_SPAN, 10)
+    assert "0x30000000000" in repr(view)
+    view.buffer.release()
+    section.close()
+
+
+def taken(view: View) -> int:
+    assert view.room is not None
+    return view.room.size
 
 
 def blocks(section: OutgoingSection) -> int:
@@ -166,7 +215,7 @@ def test_a_machine_without_memory_is_resources_exhausted(monkeypatch: pytest.Mon
     def no_memory(*arguments: object) -> None:
         raise OSError(12, "Cannot allocate memory")
 
-    monkeypatch.setattr(section_module.os, "memfd_create", no_memory)
+    monkeypatch.setattr(memfd_module.os, "memfd_create", no_memory)
     with pytest.raises(ResourcesExhausted):
         OutgoingSection(SIZE)
 
@@ -178,7 +227,7 @@ def test_a_section_that_could_not_be_sealed_is_not_leaked(
         raise OSError(22, "Invalid argument")
 
     before = open_descriptors()
-    monkeypatch.setattr(section_module.fcntl, "fcntl", refuse)
+    monkeypatch.setattr(memfd_module.fcntl, "fcntl", refuse)
     with pytest.raises(Exception, match="Invalid argument"):
         OutgoingSection(SIZE)
     assert open_descriptors() == before
@@ -224,14 +273,17 @@ def test_what_is_no_memfd_is_refused(tmp_path: Path) -> None:
     os.close(writer)
 
 
-@pytest.mark.parametrize("attribute", [(1, SIZE, 1), (1, 0, SIZE + 1), (1, 1 << 63, 1 << 63), (1, (1 << 64) - 1, 1)])
+@pytest.mark.parametrize(
+    "attribute",
+    [(1, SIZE, 1), (1, 0, SIZE + 1), (1, 1 << 63, 1 << 63), (1, (1 << 64) - 1, 1), (1, (1 << 40) + 1, SIZE)],
+)
 def test_a_view_outside_of_the_section_is_refused(attribute: tuple[int, int, int]) -> None:
     descriptor = memfd()
     incoming = IncomingSection(descriptor, SIZE, SIZE)
     os.close(descriptor)
     with pytest.raises(BadFrame):
-        incoming.view(ViewAttribute(*attribute))
-    assert len(incoming.view(ViewAttribute(1, SIZE, 0))) == 0
+        incoming.view(ViewAttribute(0, *attribute))
+    assert len(incoming.view(ViewAttribute(0, 1, SIZE, 0))) == 0
     incoming.close()
 
 
@@ -240,6 +292,29 @@ def test_a_received_view_that_is_still_held_outlives_the_section() -> None:
     incoming = IncomingSection(descriptor, SIZE, SIZE)
     os.pwrite(descriptor, b"kept", 8)
     os.close(descriptor)
-    view = incoming.view(ViewAttribute(1, 8, 4))
+    view = incoming.view(ViewAttribute(0, 1, 8, 4))
     incoming.close()
     assert bytes(view) == b"kept"
+
+
+def test_a_secure_view_of_a_section_that_can_be_written_is_refused() -> None:
+    descriptor = memfd()
+    incoming = IncomingSection(descriptor, SIZE, SIZE)
+    os.close(descriptor)
+    assert not incoming.secured
+    with pytest.raises(BadFrame):
+        incoming.view(ViewAttribute(VIEW_SECURED_ACCESS, 1, 0, 1))
+    incoming.close()
+
+
+@pytest.mark.parametrize(("seals", "secured"), [(SEALS, False), (SEALS | 0x8, True), (SEALS | 0x10, False)])
+def test_only_a_seal_against_all_writing_is_secure(seals: int, secured: bool) -> None:
+    descriptor = memfd(seals=seals)
+    incoming = IncomingSection(descriptor, SIZE, SIZE)
+    os.close(descriptor)
+    assert incoming.secured is secured
+    incoming.close()
+
+
+def test_of_two_limits_the_smaller_counts() -> None:
+    assert SectionLimits(1, 20, 3).within(SectionLimits(10, 2, 30)) == SectionLimits(1, 2, 3)

@@ -6,6 +6,7 @@ import os
 import resource
 import select
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,18 @@ from lrpc.transports.alpc import (
     sharing,
 )
 from lrpc.transports.alpc import message as wire
-from lrpc.transports.errors import BadFrame, Disconnected, MessageTooLong, QuotaExceeded, TimedOut
+from lrpc.transports.alpc.attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS
+from lrpc.transports.alpc.section import SECTION_SPAN, OutgoingSection, SectionLimits
+from lrpc.transports.errors import (
+    BadFrame,
+    Disconnected,
+    InvalidViewSize,
+    MessageTooLong,
+    QuotaExceeded,
+    SectionTooBig,
+    TimedOut,
+    ViewInUse,
+)
 
 WATCHDOG = 20.0
 Ports = tuple[CommunicationPort, CommunicationPort]
@@ -37,8 +49,8 @@ def filled(port: CommunicationPort, octets: bytes) -> View:
 
 
 def free_size(port: CommunicationPort) -> int:
-    section = port._sharing.outgoing
-    return section.size - section.free_size if section is not None else 0
+    section = port._sharing._sections.get(0)
+    return section.size - section.free_size if isinstance(section, OutgoingSection) else 0
 
 
 def wait_for(descriptor: int) -> None:
@@ -170,7 +182,7 @@ def test_releases_wait_for_room(ports: Ports) -> None:
 
 
 def test_a_peer_that_gives_nothing_back_hurts_only_itself(make_ports: Callable[..., Ports]) -> None:
-    one, two = make_ports(max_outgoing=1 << 20)
+    one, two = make_ports(outgoing=SectionLimits(1 << 20))
     for _ in range(4):
         one.send_message(b"", view=one.allocate(1 << 18))
     with pytest.raises(QuotaExceeded):
@@ -274,14 +286,14 @@ def pass_section(raw: Raw, descriptors: list[int], data: bytes, kind: int = wire
 
 
 SIZE = 1 << 16
+AT_ZERO = struct.pack("<QQ", SIZE, 0)
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_good_section_is_taken_once(raw: Raw, count: int, open_descriptors: Callable[[], int]) -> None:
-    pass_section(raw, [memfd(SIZE, 7)], SIZE.to_bytes(8, "little"))
-    raw[1].send(wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(1, 0, SIZE)))
+def test_a_good_section_is_taken_once(raw: Raw) -> None:
+    pass_section(raw, [memfd(SIZE, 7)], AT_ZERO)
+    raw[1].send(wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(0, 1, 0, SIZE)))
     assert raw[0].receive_message(WATCHDOG).view == bytes(SIZE)
-    raw[1].send(wire.pack(wire.SECTION_NOTICE, 1, b""))
+    pass_section(raw, [memfd(SIZE, 7)], AT_ZERO)
     with pytest.raises(BadFrame):
         raw[0].receive_message(WATCHDOG)
 
@@ -305,7 +317,7 @@ def test_a_bad_section_ends_the_connection_and_leaks_nothing(
     raw: Raw, make: Callable[[], list[int]], open_descriptors: Callable[[], int]
 ) -> None:
     before = open_descriptors()
-    pass_section(raw, make(), SIZE.to_bytes(8, "little"))
+    pass_section(raw, make(), AT_ZERO)
     with pytest.raises(BadFrame):
         raw[0].receive_message(WATCHDOG)
     assert raw[0].fileno() == -1
@@ -313,12 +325,12 @@ def test_a_bad_section_ends_the_connection_and_leaks_nothing(
 
 
 def test_a_section_larger_than_we_map_is_refused(raw: Raw) -> None:
-    pass_section(raw, [memfd(1 << 21, 7)], (1 << 21).to_bytes(8, "little"))
+    pass_section(raw, [memfd(1 << 21, 7)], struct.pack("<QQ", 1 << 21, 0))
     with pytest.raises(BadFrame):
         raw[0].receive_message(WATCHDOG)
 
 
-@pytest.mark.parametrize("data", [b"", bytes(7), bytes(9), bytes(8)])
+@pytest.mark.parametrize("data", [b"", bytes(15), bytes(17), bytes(16), struct.pack("<QQ", SIZE, 1)])
 def test_a_section_with_a_wrong_announcement_is_refused(raw: Raw, data: bytes) -> None:
     pass_section(raw, [memfd(SIZE, 7)], data)
     with pytest.raises(BadFrame):
@@ -342,8 +354,8 @@ def test_descriptors_that_nobody_announced_are_not_kept(raw: Raw, open_descripto
 
 @pytest.mark.parametrize("view", [(1, SIZE, 1), (1, 0, SIZE + 1), (1, 1 << 63, 1 << 63)])
 def test_a_view_outside_of_the_section_ends_the_connection(raw: Raw, view: tuple[int, int, int]) -> None:
-    pass_section(raw, [memfd(SIZE, 7)], SIZE.to_bytes(8, "little"))
-    raw[1].send(wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(*view)))
+    pass_section(raw, [memfd(SIZE, 7)], AT_ZERO)
+    raw[1].send(wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(0, *view)))
     with pytest.raises(BadFrame):
         raw[0].receive_message(WATCHDOG)
     assert raw[0].fileno() == -1
@@ -366,3 +378,258 @@ def test_releases_of_what_was_never_lent_are_harmless(raw: Raw) -> None:
     raw[1].send(wire.pack(LPC_REPLY, 99, b"never asked"))
     assert raw[0].receive_message(WATCHDOG).data == b"never asked"
     assert free_size(raw[0]) > 0
+
+
+# Several sections, and secure ones
+
+
+def test_a_view_of_another_section_arrives_too(ports: Ports) -> None:
+    ports[0].send_message(b"", view=filled(ports[0], b"usual"))
+    section = ports[0].create_section(100_000)
+    view = ports[0].allocate(5, section=section)
+    view.buffer[:] = b"other"
+    ports[0].send_message(b"", view=view)
+    assert [ports[1].receive_message(WATCHDOG).view for _ in range(2)] == [b"usual", b"other"]
+
+
+def test_a_section_that_was_deleted_goes_at_both_ends(ports: Ports) -> None:
+    section = ports[0].create_section(100_000)
+    ports[0].send_message(b"", view=ports[0].allocate(5, section=section))
+    message = ports[1].receive_message(WATCHDOG)
+    ports[0].delete_section(section)
+    ports[0].send_message(b"", view=filled(ports[0], b"next"))
+    assert ports[1].receive_message(WATCHDOG).view == b"next"
+    assert list(ports[1]._sharing.incoming) == [0]
+    assert message.view == bytes(5)
+    with pytest.raises(Disconnected):
+        ports[0].allocate(1, section=section)
+
+
+def test_a_secure_view_arrives_and_is_known_for_one(ports: Ports) -> None:
+    view = ports[0].allocate(6, secure=True)
+    view.buffer[:] = b"secret"
+    ports[0].send_message(b"", view=view)
+    message = ports[1].receive_message(WATCHDOG)
+    assert (message.view, message.secured) == (b"secret", True)
+    with pytest.raises(ValueError, match="released"):
+        view.buffer[0] = 1
+    ports[0].send_message(b"", view=filled(ports[0], b"open"))
+    assert not ports[1].receive_message(WATCHDOG).secured
+
+
+def test_ten_mebibytes_by_secure_view_stay_what_they_were(ports: Ports) -> None:
+    view = ports[0].allocate(10 << 20, secure=True)
+    view.buffer[:] = b"x" * (10 << 20)
+    number = ports[0].send_message(b"", view=view)
+    with pytest.raises(ValueError, match="released"):
+        view.buffer[:1] = b"y"
+    message = ports[1].receive_message(WATCHDOG)
+    assert message.view == b"x" * (10 << 20)
+    ports[1].send_message(b"", number, LPC_REPLY)
+    ports[0].receive_message(WATCHDOG)
+    assert not ports[0]._sharing._sections
+
+
+def test_ten_thousand_secure_views_leave_descriptors_and_memory_flat(
+    ports: Ports, open_descriptors: Callable[[], int]
+) -> None:
+    def exchange(count: int) -> None:
+        for _ in range(count):
+            view = ports[0].allocate(20_000, secure=True)
+            view.buffer[:] = octets
+            number = ports[0].send_message(b"", view=view)
+            message = ports[1].receive_message(WATCHDOG)
+            assert message.view is not None
+            assert message.view[19_999] == 120
+            ports[1].send_message(b"", number, LPC_REPLY)
+            ports[0].receive_message(WATCHDOG)
+
+    octets = b"x" * 20_000
+    exchange(100)
+    descriptors, memory, maps = open_descriptors(), resident(), mappings()
+    exchange(10_000)
+    assert open_descriptors() == descriptors
+    assert resident() - memory < 4 << 20
+    assert mappings() - maps < 10
+
+
+def mappings() -> int:
+    with open("/proc/self/maps") as maps:
+        return sum("memfd" in line for line in maps)
+
+
+def test_a_secure_view_in_a_reply_is_given_back_by_release(ports: Ports) -> None:
+    ports[0].send_message(b"", 1, LPC_REPLY, view=ports[0].allocate(5, secure=True))
+    ports[1].release(ports[1].receive_message(WATCHDOG))
+    assert ports[0]._sharing._sections
+    ports[1].send_message(b"next")
+    ports[0].receive_message(WATCHDOG)
+    assert not ports[0]._sharing._sections
+
+
+def test_a_secure_view_that_was_not_sent_can_be_discarded(ports: Ports, open_descriptors: Callable[[], int]) -> None:
+    before = open_descriptors()
+    ports[0].discard(ports[0].allocate(5, secure=True))
+    assert open_descriptors() == before
+    assert not ports[0]._sharing._sections
+
+
+def test_a_secure_view_that_found_no_room_is_sent_later_or_discarded(ports: Ports) -> None:
+    views = [ports[0].allocate(5, secure=True) for _ in range(2)]
+    while ports[0].send_message_now(bytes(60_000), type=LPC_DATAGRAM):
+        pass
+    while ports[0].send_message_now(b"", type=LPC_DATAGRAM):
+        pass
+    assert [ports[0].send_message_now(b"", view=view) for view in views] == [0, 0]
+    ports[0].discard(views[1])
+    sent = 0
+    while not sent:
+        ports[1].receive_message(WATCHDOG)
+        sent = ports[0].send_message_now(b"", view=views[0])
+    while (message := ports[1].receive_message(WATCHDOG)).view is None:
+        pass
+    assert (message.view, message.secured) == (bytes(5), True)
+
+
+def test_a_secure_view_that_is_still_written_to_is_not_sent(ports: Ports) -> None:
+    view = ports[0].allocate(5, secure=True)
+    part = view.buffer[1:]
+    with pytest.raises(ViewInUse):
+        ports[0].send_message(b"", view=view)
+    part.release()
+    ports[0].send_message(b"", view=view)
+    assert ports[1].receive_message(WATCHDOG).view == bytes(5)
+
+
+def test_a_view_may_go_when_it_is_sent(ports: Ports) -> None:
+    view = filled(ports[0], b"going")
+    view.flags = VIEW_AUTO_RELEASE
+    ports[0].send_message(b"", view=view)
+    with pytest.raises(ValueError, match="released"):
+        view.buffer[0] = 1
+    assert ports[1].receive_message(WATCHDOG).view == b"going"
+
+
+def test_what_is_received_unsecured_may_change_but_a_copy_does_not(ports: Ports) -> None:
+    view = filled(ports[0], b"a")
+    ports[0].send_message(b"", view=view)
+    message = ports[1].receive_message(WATCHDOG)
+    assert message.view is not None
+    copy = bytes(message.view)
+    view.buffer[0] = ord("b")
+    assert (copy, message.view) == (b"a", b"b")
+
+
+@pytest.mark.parametrize(
+    ("limits", "wrong"),
+    [
+        (SectionLimits(1 << 20, 4 << 20, 3 << 20), SectionTooBig),
+        (SectionLimits(4 << 20, 1 << 20, 8 << 20), InvalidViewSize),
+        (SectionLimits(4 << 20, 4 << 20, 1 << 20), SectionTooBig),
+    ],
+)
+def test_more_than_the_limits_is_refused_by_name(
+    make_ports: Callable[..., Ports], limits: SectionLimits, wrong: type[MessageTooLong]
+) -> None:
+    port, _ = make_ports(outgoing=limits)
+    with pytest.raises(wrong):
+        port.allocate(2 << 20, secure=True)
+
+
+def test_sections_together_keep_within_the_total(make_ports: Callable[..., Ports]) -> None:
+    port, _ = make_ports(outgoing=SectionLimits(1 << 20, 1 << 20, 2 << 20))
+    port.create_section(1 << 20)
+    second = port.create_section(1 << 20)
+    with pytest.raises(SectionTooBig):
+        port.create_section(1)
+    port.delete_section(second)
+    port.create_section(1 << 20)
+
+
+def test_sections_are_counted(ports: Ports) -> None:
+    for _ in range(sharing.MAX_SECTIONS):
+        ports[0].create_section(1)
+    with pytest.raises(QuotaExceeded):
+        ports[0].create_section(1)
+
+
+def test_a_peer_that_passes_more_than_the_total_is_cut_off(make_raw: Callable[..., Raw]) -> None:
+    raw = make_raw(SectionLimits(SIZE, SIZE, 2 * SIZE))
+    for number in range(3):
+        pass_section(raw, [memfd(SIZE, 7)], struct.pack("<QQ", SIZE, number * SECTION_SPAN))
+    with pytest.raises(BadFrame):
+        raw[0].receive_message(WATCHDOG)
+
+
+def test_a_peer_that_passes_sections_without_end_is_cut_off(raw: Raw) -> None:
+    with pytest.raises(BadFrame):
+        for number in range(sharing.MAX_SECTIONS + 1):
+            pass_section(raw, [memfd(4096, 7)], struct.pack("<QQ", 4096, number * SECTION_SPAN))
+            raw[0].receive_message_now()
+    assert raw[0].fileno() == -1
+
+
+def test_a_peer_that_only_announces_is_cut_off(raw: Raw) -> None:
+    with pytest.raises(BadFrame):
+        for _ in range(sharing.MAX_SECTIONS + 1):
+            raw[1].send(wire.pack(wire.SECTION_NOTICE, 1, b""))
+            raw[0].receive_message_now()
+
+
+def test_a_view_that_says_it_is_secure_and_is_not_ends_the_connection(raw: Raw) -> None:
+    pass_section(raw, [memfd(SIZE, 7)], AT_ZERO)
+    raw[1].send(wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(VIEW_SECURED_ACCESS, 1, 0, 1)))
+    with pytest.raises(BadFrame):
+        raw[0].receive_message(WATCHDOG)
+
+
+def test_a_secure_section_has_one_view(raw: Raw) -> None:
+    pass_section(raw, [memfd(SIZE, 15)], AT_ZERO)
+    frame = wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(VIEW_SECURED_ACCESS, 1, 0, 1))
+    raw[1].send(frame)
+    assert raw[0].receive_message(WATCHDOG).secured
+    raw[1].send(frame)
+    with pytest.raises(BadFrame):
+        raw[0].receive_message(WATCHDOG)
+
+
+def test_a_view_larger_than_we_take_ends_the_connection(make_raw: Callable[..., Raw]) -> None:
+    raw = make_raw(SectionLimits(SIZE, 100, SIZE))
+    pass_section(raw, [memfd(SIZE, 7)], AT_ZERO)
+    raw[1].send(wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(0, 1, 0, 101)))
+    with pytest.raises(BadFrame):
+        raw[0].receive_message(WATCHDOG)
+
+
+def test_a_section_that_nobody_has_can_go(raw: Raw) -> None:
+    raw[1].send(wire.pack(wire.SECTION_GONE, 1, bytes(8)))
+    raw[1].send(wire.pack(LPC_REQUEST, 1, b"still here"))
+    assert raw[0].receive_message(WATCHDOG).data == b"still here"
+
+
+# Filled in place
+
+
+def test_room_that_is_filled_in_place_is_sent_from_there_many_times(ports: Ports) -> None:
+    room = ports[0].allocate_in_place(1 << 20)
+    for octet in b"abc":
+        room.buffer[:] = bytes([octet]) * (1 << 20)
+        parts = [b"head", room.buffer]
+        view = ports[0].placed(parts, 4 + (1 << 20))
+        assert view is not None
+        number = ports[0].send_message(b"", view=view)
+        message = ports[1].receive_message(WATCHDOG)
+        assert message.view == b"head" + bytes([octet]) * (1 << 20)
+        ports[1].send_message(b"", number, LPC_REPLY)
+        ports[0].receive_message(WATCHDOG)
+    room.close()
+    assert free_size(ports[0]) == 0
+    assert ports[0].placed([b"head"], 4) is None
+
+
+def test_room_of_another_port_is_copied(ports: Ports, make_ports: Callable[..., Ports]) -> None:
+    room = make_ports()[0].allocate_in_place(100_000)
+    own = ports[0].allocate_in_place(100)
+    assert ports[0].placed([room.buffer], 100_000) is None
+    room.close()
+    own.close()
