@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from lrpc.rpcgen import IdlError
     from lrpc.rpcgen.import_hook import install_import_hook
     from lrpc.rpcgen.load import load
+    from lrpc.runtime.allocation import Allocation, allocate
     from lrpc.runtime.async_server import AsyncServer
     from lrpc.runtime.authentication.authenticator import Authenticator
     from lrpc.runtime.authentication.credentials import Credentials
@@ -68,6 +69,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AccessDenied",
+    "Allocation",
     "ArgumentError",
     "AsyncInterceptor",
     "AsyncProceed",
@@ -115,6 +117,7 @@ __all__ = [
     "Strictness",
     "StringBinding",
     "UnknownInterface",
+    "allocate",
     "call_cancelled",
     "callback",
     "caller",
@@ -130,6 +133,7 @@ __all__ = [
 del _stub
 
 _LATER: Final = {
+    **dict.fromkeys(("Allocation", "allocate"), "runtime.allocation"),
     **dict.fromkeys(("Caller", "Limits", "call_cancelled", "caller", "deadline"), "runtime.call"),
     **dict.fromkeys(("ConnectionInfo", "connect"), "runtime.connect"),
     **dict.fromkeys(("AsyncInterceptor", "AsyncProceed", "Interceptor", "Invocation", "Proceed"), "runtime.intercept"),

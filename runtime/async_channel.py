@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..transports import forking
 from .call import ends, remaining
-from .carrier import Reply
+from .carrier import Reply, Room
 from .ndr.layout import Encoding
 from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled
 from .pipes.async_pipe_call import AsyncioPipeCall
@@ -110,6 +110,10 @@ class AsyncioChannel:
             if isinstance(error, DeadlineExceeded):
                 raise
             raise DeadlineExceeded("other calls had the connection", ran=Ran.NO) from error
+
+    def allocate(self, size: int) -> Room | None:
+        """Room in the connection's shared memory; None when it has none."""
+        return self._wire.allocate(size)
 
     async def close(self) -> None:
         """Give up the connection; calls that wait fail."""

@@ -15,6 +15,16 @@ Reply: TypeAlias = tuple[Octets, Encoding, Callable[[], None] | None]
 """The stub of a response, what it is written in, and what gives back the shared memory that it is in, if it is."""
 
 
+class Room(Protocol):
+    """Octets of shared memory that a client fills, and sends from where they are."""
+
+    buffer: memoryview
+
+    def close(self) -> None:
+        """Give them back."""
+        ...
+
+
 class Channel(Protocol):
     """What a client calls through: an interface bound on a connection."""
 
@@ -40,6 +50,10 @@ class Channel(Protocol):
 
     def open(self, opnum: int, pieces: Pieces) -> PipeCall:
         """A call with pipes; it begins when its response is asked for."""
+        ...
+
+    def allocate(self, size: int) -> Room | None:
+        """Room in the connection's shared memory; None when it has none."""
         ...
 
     def close(self) -> None:
@@ -71,6 +85,10 @@ class AsyncChannel(Protocol):
 
     def open(self, opnum: int, pieces: Pieces) -> PipeCall:
         """A call with pipes; it begins when its response is asked for."""
+        ...
+
+    def allocate(self, size: int) -> Room | None:
+        """Room in the connection's shared memory; None when it has none."""
         ...
 
     async def close(self) -> None:

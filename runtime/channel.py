@@ -19,7 +19,7 @@ from typing import Final
 
 from ..transports import forking
 from .call import ends, remaining
-from .carrier import Reply
+from .carrier import Reply, Room
 from .ndr.layout import Encoding
 from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled
 from .pipes.pipe_call import BlockingPipeCall
@@ -139,6 +139,10 @@ class BlockingChannel:
     def _give_single(self) -> None:
         if self._single is not None:
             self._single.release()
+
+    def allocate(self, size: int) -> Room | None:
+        """Room in the connection's shared memory; None when it has none."""
+        return self._wire.allocate(size)
 
     def close(self) -> None:
         """Give up the connection; calls that wait fail."""

@@ -16,6 +16,7 @@ from ..transports import alpc
 from ..transports import errors as transport
 from . import ncalrpc, plain
 from .call import Limits
+from .carrier import Room
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
 from .status import (
@@ -92,6 +93,13 @@ class LrpcWire:
     def rested(self) -> bool:
         """Has something come? Asked by calls that are not plain; a port whose server has gone takes no plain one."""
         return bool(ready(self.fileno(), select.POLLIN, 0))
+
+    def allocate(self, size: int) -> Room:
+        """Room in the port's section, from where `fill` takes it."""
+        try:
+            return self.port.allocate_in_place(size)
+        except transport.TransportError as error:
+            raise lost(error, sent=False) from error
 
     def compose(self, opnum: int, parts: Sequence[Octets], *, maybe: bool = False) -> Message:
         """A request; one that is large goes into a view of the port's section."""
@@ -274,8 +282,11 @@ class LrpcWire:
 
 
 def fill(port: alpc.CommunicationPort, parts: Sequence[Octets], size: int) -> alpc.View:
-    """A view of the port's section with `parts` in it, one after the other."""
+    """A view of the port's section with `parts` in it, one after the other; what `allocate` gave stays where it is."""
     try:
+        view = port.placed(parts, size)
+        if view is not None:
+            return view
         view = port.allocate(size)
     except transport.TransportError as error:
         raise lost(error, sent=False) from error

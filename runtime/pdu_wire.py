@@ -88,6 +88,9 @@ class PduWire:
         """The server keeps the connection when it is told that nobody waits for a call."""
         return bool(self._association.features & ncacn.KEEP_CONNECTION_ON_ORPHAN)
 
+    def allocate(self, size: int) -> None:
+        """A network shares no memory."""
+
     def bind(
         self,
         interface: Interface,

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, Protocol
 from ..transports import alpc
 from ..transports import errors as transport
 from . import ncacn, ncalrpc
-from .carrier import Reply
+from .carrier import Reply, Room
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
 from .status import ConnectionLost, DeadlineExceeded, Fault, ProtocolError, Ran, RpcError, fault
@@ -156,6 +156,10 @@ class Wire(PipeWire, Protocol):
 
         None: that way is closed to this call, and nothing has happened.
         """
+        ...
+
+    def allocate(self, size: int) -> Room | None:
+        """Room in the connection's shared memory, from where `compose` sends; None when it has none."""
         ...
 
     def cancel(self, key: int) -> None:

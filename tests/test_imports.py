@@ -45,7 +45,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.admission", "runtime.quota"}),
     frozenset({"runtime.pipes.piping", "runtime.pipes.piped_reply"}),
     frozenset({"runtime.intercept", "runtime.otel"}),
-    frozenset({"runtime.carrier", "runtime.handle", "runtime.stub", "runtime.serialization"}),
+    frozenset({"runtime.carrier", "runtime.handle", "runtime.stub", "runtime.serialization", "runtime.allocation"}),
     frozenset(
         {
             "runtime.plain",
