@@ -34,7 +34,7 @@ SECTION: Final = 0x81
 """Ours: brings a section; data: u64 its size, u64 its base."""
 VIEW_RELEASE: Final = 0x82
 """Ours: data: u64 numbers of views that their receiver has done with."""
-SECTION_GONE: Final = 0x83
+SECTION_GONE: Final = 0x88
 """Ours: data: u64 base of a section that its sender has deleted."""
 
 PAYLOAD_TYPES: Final = frozenset({LPC_REQUEST, LPC_REPLY, LPC_DATAGRAM, LPC_LOST_REPLY, LPC_CANCELED})
