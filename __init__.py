@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from lrpc.runtime.connect import ConnectionInfo, connect
     from lrpc.runtime.contexts import HandleRules
     from lrpc.runtime.extended import Component, Disclosure, ErrorRecord
+    from lrpc.runtime.impersonating import impersonate
     from lrpc.runtime.intercept import AsyncInterceptor, AsyncProceed, Interceptor, Invocation, Proceed
     from lrpc.runtime.ncacn.security import AuthLevel
     from lrpc.runtime.ndr.strictness import Strictness
@@ -124,6 +125,7 @@ __all__ = [
     "connect",
     "deadline",
     "deserialize",
+    "impersonate",
     "install_import_hook",
     "load",
     "serialize",
@@ -151,6 +153,7 @@ _LATER: Final = {
     "Server": "runtime.server",
     "Strictness": "runtime.ndr.strictness",
     "StringBinding": "runtime.binding",
+    "impersonate": "runtime.impersonating",
     "install_import_hook": "rpcgen.import_hook",
     "load": "rpcgen.load",
 }

@@ -9,12 +9,16 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
+from ..transports.errors import TransportError
 from .contexts import ANYONE, Holder
 from .ncacn.security import AuthLevel
 from .status import DeadlineExceeded, Ran
+
+if TYPE_CHECKING:
+    from ..transports.security.process import SenderProcess
 
 DEFAULT_TIMEOUT: Final = 30.0
 """Seconds that a call may take unless something else is said: no call waits for ever."""
@@ -102,6 +106,10 @@ class Caller:
     """By what: `ntlm`, `kerberos`."""
     level: AuthLevel = AuthLevel.NONE
     """How its calls are protected; PRIVACY where the kernel delivers them and says who calls."""
+    grants: int = 2
+    """How far the server may go in its name, an ImpersonationLevel: IMPERSONATION unless it says otherwise."""
+    process: Callable[[], SenderProcess] | None = field(default=None, repr=False, compare=False)
+    """Gives the calling process, on this machine; `pidfd` and `changed` ask it."""
 
     def __str__(self) -> str:
         user = f" {self.user}" if self.user else ""
@@ -113,6 +121,33 @@ class Caller:
     def sid(self) -> str | None:
         """The user's SID: S-1-22-1-uid."""
         return None if self.uid is None else f"S-1-22-1-{self.uid}"
+
+    @property
+    def pidfd(self) -> int:
+        """A pidfd of the process that connected, which stays that process's when its number is another's.
+
+        It belongs to the connection: do not close it. LookupError where there is none: over a network, or no longer.
+        """
+        return self._opened().fileno()
+
+    @property
+    def changed(self) -> bool:
+        """Whether the process is not who it was when it connected: it has another user or group, or has ended.
+
+        Looks now, so it costs a system call. False over a network, where who a client is has been proved.
+        """
+        if self.process is None:
+            return False
+        info = self._opened().info()
+        return info is None or (info.euid, info.egid) != (self.uid, self.gid)
+
+    def _opened(self) -> SenderProcess:
+        if self.process is None:
+            raise LookupError(f"the process of {self} is of another machine")
+        try:
+            return self.process()
+        except TransportError as error:
+            raise LookupError(f"the process of {self} cannot be opened: {error}") from error
 
 
 def caller() -> Caller:

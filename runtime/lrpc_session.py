@@ -58,7 +58,7 @@ class LrpcSession:
         patient: bool,
         contexts: ContextTable | None = None,
     ) -> None:
-        self.caller = caller_of(port.peer, "ncalrpc")
+        self.caller = caller_of(port, "ncalrpc")
         self.traffic = Traffic()
         self.burst = BURST
         self.contexts = ContextTable(uuid4, limits.max_contexts) if contexts is None else contexts

@@ -52,7 +52,7 @@ class PduSession:
         groups: AssociationGroups,
         authenticate: Authenticate | None = None,
     ) -> None:
-        self.caller = caller_of(connection.peer, protocol)
+        self.caller = caller_of(connection, protocol)
         self.traffic = Traffic()
         self.burst = BURST if connection.message_mode else 1
         self._patient = patient

@@ -13,7 +13,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ..transports import alpc
-from ..transports.seam import Peer
+from ..transports.seam import Connection
+from ..transports.security.process import PeerProcess
 from . import ncacn, ncalrpc
 from .call import Caller, Traffic
 from .cancelling import Cancelling
@@ -160,7 +161,12 @@ def offers(registry: Registry, syntax: ncacn.SyntaxId | ncalrpc.SyntaxId, endpoi
     return offered
 
 
-def caller_of(peer: Peer, protocol: str) -> Caller:
+def caller_of(connection: Connection, protocol: str) -> Caller:
     """Who is at the other end of a connection, by the kernel's word."""
-    level = AuthLevel.NONE if peer.uid is None else AuthLevel.PRIVACY
-    return Caller(protocol, peer.pid, peer.uid, peer.gid, peer.groups, peer.address, level=level)
+    peer = connection.peer
+    if peer.uid is None:
+        return Caller(protocol, address=peer.address)
+    process = PeerProcess(connection, peer)
+    return Caller(
+        protocol, peer.pid, peer.uid, peer.gid, peer.groups, peer.address, level=AuthLevel.PRIVACY, process=process
+    )

@@ -42,7 +42,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.capture", "runtime.authentication"}),
     frozenset({"runtime.call"}),
     frozenset({"runtime.operation"}),
-    frozenset({"runtime.admission", "runtime.quota"}),
+    frozenset({"runtime.admission", "runtime.quota", "runtime.impersonating"}),
     frozenset({"runtime.pipes.piping", "runtime.pipes.piped_reply"}),
     frozenset({"runtime.intercept", "runtime.otel"}),
     frozenset({"runtime.carrier", "runtime.handle", "runtime.stub", "runtime.serialization", "runtime.allocation"}),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,9 +18,11 @@ from lrpc.transports.seam import Peer
 
 
 def test_caller_is_the_peer_by_the_kernels_word() -> None:
-    found = caller_of(Peer(7, 8, 9, (10,), "there"), "ncacn_np")
+    connection: Any = SimpleNamespace(peer=Peer(7, 8, 9, (10,), "there"))
+    found = caller_of(connection, "ncacn_np")
     assert found == Caller("ncacn_np", 7, 8, 9, (10,), "there", level=AuthLevel.PRIVACY)
-    assert caller_of(Peer(None, None, None, (), "there"), "ncacn_ip_tcp").level is AuthLevel.NONE
+    connection.peer = Peer(address="there")
+    assert caller_of(connection, "ncacn_ip_tcp") == Caller("ncacn_ip_tcp", address="there")
 
 
 def test_interface_that_is_not_served_is_noted(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,15 +5,25 @@ A pid may have been given to another process by the time that it is looked at; a
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
 import threading
+from typing import Protocol
 
 from .. import kernel
 from ..errors import AccessDenied, Disconnected, NotSupported, from_os_error
 from ..kernel import ProcessInfo
 from ..seam import Peer
+
+
+class HasFileno(Protocol):
+    """What has a descriptor."""
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        ...
 
 
 class SenderProcess:
@@ -33,6 +43,9 @@ class SenderProcess:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
         self.close()
 
     def fileno(self) -> int:
@@ -65,15 +78,31 @@ class SenderProcess:
             os.close(pidfd)
 
 
-def open_peer(connected: socket.socket, peer: Peer) -> SenderProcess:
-    """The process that connected, also one that has ended. Raises Disconnected, NotSupported, ResourcesExhausted."""
+class PeerProcess:
+    """The process at the other end of a connection, opened when it is first asked for; it closes itself."""
+
+    def __init__(self, connection: HasFileno, peer: Peer) -> None:
+        self._connection = connection
+        self._peer = peer
+        self._opened: SenderProcess | None = None
+
+    def __call__(self) -> SenderProcess:
+        """The process; not to be closed. Raises Disconnected, NotSupported, ResourcesExhausted."""
+        if self._opened is None:
+            self._opened = open_peer(self._connection.fileno(), self._peer)
+        return self._opened
+
+
+def open_peer(connected: int, peer: Peer) -> SenderProcess:
+    """The process that connected to a socket, also one that has ended; `connected`: the descriptor of our end.
+
+    Raises Disconnected, NotSupported, ResourcesExhausted.
+    """
     try:
-        pidfd = kernel.peer_pidfd(connected)
+        pidfd = _peer_pidfd(connected)
     except OSError as error:
         raise from_os_error(error, "opening the sender's process") from error
-    if pidfd is not None:
-        return SenderProcess(pidfd, peer.pid)
-    return open_process(peer)
+    return open_process(peer) if pidfd is None else SenderProcess(pidfd, peer.pid)
 
 
 def open_process(peer: Peer) -> SenderProcess:
@@ -98,6 +127,20 @@ def open_thread(process: SenderProcess, thread_id: int) -> SenderProcess:
 def own_thread() -> int:
     """The number of the calling thread, as Linux counts them."""
     return threading.get_native_id()
+
+
+def _peer_pidfd(connected: int) -> int | None:
+    """None where a connection is no socket, as in memory, or the kernel has none."""
+    duplicate = os.dup(connected)
+    try:
+        sock = socket.socket(fileno=duplicate)
+    except OSError as error:
+        os.close(duplicate)
+        if error.errno == errno.ENOTSOCK:
+            return None
+        raise
+    with sock:
+        return kernel.peer_pidfd(sock)
 
 
 def _pidfd_open(number: int | None, flags: int) -> int:

@@ -53,7 +53,7 @@ def test_the_sender_is_opened_by_its_socket(
 ) -> None:
     monkeypatch.setattr(kernel, "SO_PEERPIDFD", option)
     pid, connected = child
-    with process.open_peer(connected, unix.peer_of(connected, "x")) as opened:
+    with process.open_peer(connected.fileno(), unix.peer_of(connected, "x")) as opened:
         assert opened.pid == pid
         assert not os.get_inheritable(opened.fileno())
         assert not opened.ended
@@ -77,7 +77,7 @@ def test_one_that_is_dead_and_gone_is_still_opened_by_its_socket(child: tuple[in
     wait_for(pid)
     if kernel.peer_pidfd(connected) is None:
         pytest.xfail("this kernel gives no pidfds of processes that are gone")
-    with process.open_peer(connected, peer) as opened:
+    with process.open_peer(connected.fileno(), peer) as opened:
         assert opened.ended
     with pytest.raises(Disconnected):
         process.open_process(peer)
@@ -129,7 +129,7 @@ def test_no_descriptor_left_is_resources_exhausted(
     pid, connected = child
     monkeypatch.setattr(kernel, "peer_pidfd", exhausted)
     with pytest.raises(ResourcesExhausted):
-        process.open_peer(connected, unix.peer_of(connected, "x"))
+        process.open_peer(connected.fileno(), unix.peer_of(connected, "x"))
     monkeypatch.setattr(os, "pidfd_open", exhausted)
     with pytest.raises(ResourcesExhausted):
         process.open_process(OWN)
