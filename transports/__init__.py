@@ -7,7 +7,9 @@ The map:
     tcp            a byte stream, loopback by default    } and `listen(address)`
     pipe           local named pipes in message mode     }
     alpc           ports, messages, sections             }
-    namespace      object names and the directories they live in; claim: holding one
+    namespace      object names: making, finding, listing what they stand for
+                   object_names: their parts; directories: the files of a root; claim: holding a name;
+                   listing: what there is; sessions: what each session has for itself
     unix           the AF_UNIX sockets under pipe and alpc
     sockets        waits bounded by the kernel, and accepting
     security       SIDs, SDDL, tokens, access checks: who may connect

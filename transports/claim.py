@@ -13,9 +13,10 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import socket
 import stat
-from typing import Final
+from typing import Final, NamedTuple
 
 from . import unix
 from .errors import AccessDenied, NameCollision, NameInvalid, from_os_error
@@ -24,19 +25,37 @@ from .sockets import Acceptor
 
 _MAX_ATTEMPTS: Final = 100
 """Times a lock file may vanish while we open it before we give up."""
+MAX_DESCRIPTION: Final = 65536
+"""Octets of a lock file that are read: a name of 255 characters, and the longest SDDL that is of use."""
+
+
+class Description(NamedTuple):
+    """What a lock file says, in this order, with a zero octet between the parts."""
+
+    name: str
+    """The whole name, as its holder wrote it."""
+    object_type: str
+    """NT's name for the type: ALPC Port, NamedPipe."""
+    pid: int
+    """The process that took the name; it says so itself, and so may be believed as much as its user."""
+    security: str
+    """The security descriptor, as SDDL."""
 
 
 class Claim:
     """A name that this process holds until `close`; `listen` makes it connectable."""
 
-    def __init__(self, name: str, directory: int, lock: int, key: str) -> None:
+    def __init__(
+        self, name: str, directory: int, lock: int, key: str, object_type: str = "", security: str = ""
+    ) -> None:
+        """object_type, security: what a list of the namespace tells of the object; the security descriptor as SDDL."""
         self.name = name
         self._directory = directory
         self._lock = lock
         self._key = key
         self._inode: tuple[int, int] | None = None
         self._closed = False
-        _write_display_name(lock, name)
+        _describe(lock, Description(name, object_type, os.getpid(), security))
 
     def listen(self, mode: int, backlog: int, acl: bytes | None = None) -> socket.socket:
         """A socket listening under the name, its inode with `mode`. Raises NameCollision, AccessDenied.
@@ -79,6 +98,12 @@ class Claim:
             found = None
         if found is None or (found.st_dev, found.st_ino) != _inode_at(self._directory, self._socket_name):
             raise NameInvalid(f"clients of {self.name} look at {expected}, and the inherited socket is at {path!r}")
+
+    def vacate(self) -> None:
+        """Removes the socket that a dead holder left. Raises NameCollision for anything else."""
+        self._check_stale()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._socket_name, dir_fd=self._directory)
 
     def close(self) -> None:
         """Gives the name back."""
@@ -182,8 +207,24 @@ def _remove_own_socket(directory: int, file_name: str) -> None:
             os.unlink(file_name, dir_fd=directory)
 
 
-def _write_display_name(lock: int, name: str) -> None:
-    octets = name.encode("utf-8", "surrogatepass")
+def _describe(lock: int, said: Description) -> None:
+    octets = "\0".join(map(str, said)).encode("utf-8", "surrogatepass")
     os.fchmod(lock, 0o644)  # whatever the umask: others may list names
     os.ftruncate(lock, 0)
     os.pwrite(lock, octets, 0)
+
+
+def description(directory: int, key: str) -> Description | None:
+    """What the holder of a name says of it; None for one that is just leaving. Any content is taken."""
+    try:
+        lock = os.open(f"{key}.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=directory)
+    except OSError:
+        return None
+    try:
+        octets = os.pread(lock, MAX_DESCRIPTION, 0)
+    except OSError:  # not a file
+        return None
+    finally:
+        os.close(lock)
+    name, object_type, pid, security = (*octets.decode("utf-8", "replace").split("\0"), "", "", "")[:4]
+    return Description(name, object_type, int(pid) if re.fullmatch("[0-9]{1,10}", pid, re.ASCII) else 0, security)

@@ -84,6 +84,20 @@ class NameCollision(TransportError):
     name = "OBJECT_NAME_COLLISION"
 
 
+class DirectoryNotEmpty(TransportError):
+    """There are objects in the directory object that is to go."""
+
+    status = 0xC0000101
+    name = "DIRECTORY_NOT_EMPTY"
+
+
+class LinkUnresolved(ConnectFailed):
+    """Symbolic-link objects lead to one another in a circle, or in too long a chain."""
+
+    status = 0xC0000280
+    name = "REPARSE_POINT_NOT_RESOLVED"
+
+
 class NameInvalid(TransportError):
     """Not a name, or not one that is allowed here."""
 

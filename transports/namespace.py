@@ -1,64 +1,40 @@
-r"""The object namespace: which socket a name such as `\RPC Control\calc` stands for, and who holds it.
+r"""The object namespace: which object a name such as `\RPC Control\calc` stands for, and who holds it.
 
-A root is a directory of this machine; a directory object is a directory in it; a held name is a socket and
-beside it a lock file (`claim.py`). The laws:
-- directories are entered by descriptor, never through a symbolic link, and only if nobody but their
-  owner, who is us or root, may write to them;
-- names compare without case; every character outside a-z 0-9 _ - is escaped, so no name leaves the root.
+A root is a directory of this machine (`directories.py`). Names are looked for in all roots, and made in the first;
+or in the directory object of another root that is our own, as a session's is (`sessions.py`). A name is held as
+long as its process lives (`claim.py`); what there is, is told by `listing.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
 import os
-import re
 import socket
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
-from . import unix
-from .claim import Claim, take_lock
+from . import directories, unix
+from .claim import Claim
+from .directories import NOBODY_ELSE, SYSTEM_ROOT, Owners, Reparse
 from .errors import (
-    AccessDenied,
-    NameInvalid,
+    LinkUnresolved,
     NameNotFound,
     ServerSidMismatch,
     TransportError,
     TypeMismatch,
     from_os_error,
 )
+from .listing import Entry, entries_in
+from .object_names import MAX_COMPONENT, components_of, directory_components, file_key, written
 
-SYSTEM_ROOT: Final = "/run/lrpc"
-MAX_COMPONENT: Final = 255
-"""Characters in one component of a name, as in NT's file systems."""
-_MAX_KEY: Final = 180
-"""Octets of an escaped component in a file name; longer ones end in a digest (NAME_MAX is 255)."""
+__all__ = ["MAX_COMPONENT", "MAX_LINKS", "SYSTEM_ROOT", "Entry", "Namespace", "current", "file_key", "roots"]
 
-_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_UNSAFE: Final = re.compile(rb"[^a-z0-9_-]")
+MAX_LINKS: Final = 32
+"""Symbolic-link objects that one name may lead over, as in NT."""
 
-
-def components_of(name: str, directory: str) -> tuple[str, ...]:
-    r"""The parts of an object name; one without a leading `\` is in `directory`. Raises NameInvalid."""
-    whole = name if name.startswith("\\") else f"{directory}\\{name}"
-    parts = tuple(whole[1:].split("\\"))
-    for part in parts:
-        if not part or part in (".", "..") or "\0" in part or len(part) > MAX_COMPONENT:
-            raise NameInvalid(f"{name!r} is not an object name")
-    return parts
-
-
-def file_key(component: str) -> str:
-    """The file name that stands for a component, without case."""
-    octets = component.casefold().encode("utf-8", "surrogatepass")
-    escaped = _UNSAFE.sub(lambda match: b"%%%02x" % match[0][0], octets).decode("ascii")
-    if len(escaped) <= _MAX_KEY:
-        return escaped
-    return f"{escaped[:100]}~{hashlib.sha256(octets).hexdigest()[:32]}"
+_Found = TypeVar("_Found")
 
 
 def roots(environment: Mapping[str, str] | None = None, uid: int | None = None) -> tuple[str, ...]:
@@ -87,33 +63,66 @@ class Namespace:
 
     def full_name(self, name: str) -> str:
         """The name from the root, as written. Raises NameInvalid."""
-        return "\\" + "\\".join(components_of(name, self.directory))
+        return written(*components_of(name, self.directory))
 
-    def claim(self, name: str) -> Claim:
-        """Takes a name. Raises NameCollision when it has a live holder, NameInvalid, AccessDenied."""
-        *directories, leaf = components_of(name, self.directory)
-        directory = _enter(self.roots[0], directories, create=True)
-        try:
-            lock = take_lock(directory, file_key(leaf), name)
-        except BaseException:
-            os.close(directory)
-            raise
-        return Claim(self.full_name(name), directory, lock, file_key(leaf))
+    # Making objects
 
-    def open(self, name: str, owners: frozenset[int] | None) -> int:
+    def claim(self, name: str, object_type: str = "", security: str = "") -> Claim:
+        """Takes a name, and makes the directories that it needs. object_type, security (SDDL): what a list shows.
+
+        Raises NameCollision when it has a live holder or is a directory or link, NameInvalid, AccessDenied.
+        """
+        parts = components_of(name, self.directory)
+
+        def take(directory: int, leaf: str) -> Claim:
+            return directories.hold(directory, leaf, written(*parts), object_type, security)
+
+        return self._make(parts, take)
+
+    def create_directory(self, name: str, *, private: bool = False) -> None:
+        """Makes a directory object (NtCreateDirectoryObject), for good. Only its owner makes objects in it.
+
+        private: others may not even look into it. Raises NameCollision, NameInvalid, AccessDenied, TypeMismatch.
+        """
+        mode = directories.PRIVATE if private else directories.SHARED
+        self._make(components_of(name, self.directory), lambda d, leaf: directories.make_directory(d, leaf, mode))
+
+    def create_link(self, name: str, target: str) -> None:
+        """Makes a symbolic-link object (NtCreateSymbolicLinkObject), for good; its target need not be there.
+
+        Raises NameCollision, NameInvalid, AccessDenied, TypeMismatch.
+        """
+        leads = written(*directory_components(target, self.directory))
+        self._make(components_of(name, self.directory), lambda d, leaf: directories.make_link(d, leaf, leads))
+
+    def remove(self, name: str) -> None:
+        """Removes a symbolic-link object, or an empty directory object; a port goes when its holder closes it.
+
+        Raises NameNotFound, DirectoryNotEmpty, NameInvalid, AccessDenied.
+        """
+        self._make(components_of(name, self.directory), directories.remove, create=False)
+
+    def give(self, name: str, owner: int) -> None:
+        """Makes a directory object the user `owner`'s, who makes objects in it from now on: for root.
+
+        Raises NameNotFound, NameInvalid, AccessDenied.
+        """
+        self._make(components_of(name, self.directory), lambda d, leaf: directories.give(d, leaf, owner), create=False)
+
+    # Looking up
+
+    def open(self, name: str, owners: Owners) -> int:
         """An O_PATH descriptor of the socket that `name` stands for, if one of `owners` (None: anybody) made it.
 
-        Raises NameNotFound, ServerSidMismatch, TypeMismatch, NameInvalid, AccessDenied.
+        Raises NameNotFound, ServerSidMismatch, TypeMismatch, NameInvalid, AccessDenied, LinkUnresolved.
         """
-        *directories, leaf = components_of(name, self.directory)
-        for root in self.roots:
-            try:
-                return _open_socket(root, directories, leaf, owners)
-            except NameNotFound:
-                continue
-        raise NameNotFound(self.full_name(name))
 
-    def connect(self, name: str, owners: frozenset[int] | None, timeout: float | None) -> socket.socket:
+        def look(root: str, parts: tuple[str, ...]) -> int:
+            return _open_socket(root, parts, owners)
+
+        return self._found(components_of(name, self.directory), look)
+
+    def connect(self, name: str, owners: Owners, timeout: float | None) -> socket.socket:
         """A SEQPACKET socket connected to the holder of `name`; raises what `open` does, and TimedOut."""
         inode = self.open(name, owners)
         try:
@@ -121,14 +130,81 @@ class Namespace:
         finally:
             os.close(inode)
 
+    def entries(self, directory: str | None = None) -> list[Entry]:
+        """The objects in a directory object: of all roots, live ones only, sorted by name.
+
+        Raises NameNotFound, TypeMismatch, NameInvalid, AccessDenied, LinkUnresolved.
+        """
+        parts = directory_components(directory or self.directory, self.directory)
+        found: dict[str, Entry] = {}
+
+        def look(root: str, parts: tuple[str, ...]) -> None:
+            here = directories.enter(root, parts, None)
+            try:
+                for entry in entries_in(here, written(*parts)):
+                    found.setdefault(file_key(entry.name), entry)
+            finally:
+                os.close(here)
+
+        self._found(parts, look, everywhere=True)
+        return sorted(found.values(), key=lambda entry: entry.name)
+
     def list(self, directory: str | None = None) -> list[str]:
         """The names in a directory object that have a live holder, as they were written, sorted."""
-        parts = components_of(f"{directory or self.directory}\\x", self.directory)[:-1]
-        names: set[str] = set()
+        with contextlib.suppress(NameNotFound):
+            return [entry.name for entry in self.entries(directory) if entry.held]
+        return []
+
+    def _found(
+        self, parts: tuple[str, ...], look: Callable[[str, tuple[str, ...]], _Found], *, everywhere: bool = False
+    ) -> _Found:
+        """What `look` finds in the first root that has the name; everywhere: it looks in the others too.
+
+        A name that leads over a link is looked for again from the beginning, in all roots.
+        """
+        for _ in range(MAX_LINKS + 1):
+            try:
+                return self._in_roots(parts, look, everywhere)
+            except Reparse as link:
+                parts = (*link.target, *parts[link.used :])
+        raise LinkUnresolved(written(*parts))
+
+    def _in_roots(
+        self, parts: tuple[str, ...], look: Callable[[str, tuple[str, ...]], _Found], everywhere: bool
+    ) -> _Found:
+        found: list[_Found] = []
         for root in self.roots:
             with contextlib.suppress(NameNotFound):
-                names.update(_live_names(root, parts))
-        return sorted(names)
+                found.append(look(root, parts))
+                if not everywhere:
+                    break
+        if not found:
+            raise NameNotFound(written(*parts))
+        return found[0]
+
+    def _make(self, parts: tuple[str, ...], make: Callable[[int, str], _Found], *, create: bool = True) -> _Found:
+        """What `make` makes in a directory object of ours, given its descriptor and the last component."""
+        for _ in range(MAX_LINKS + 1):
+            try:
+                directory = self._own_directory(parts[:-1], create)
+            except Reparse as link:
+                parts = (*link.target, *parts[link.used :])
+                continue
+            try:
+                return make(directory, parts[-1])
+            finally:
+                os.close(directory)
+        raise LinkUnresolved(written(*parts))
+
+    def _own_directory(self, parts: tuple[str, ...], create: bool) -> int:
+        """The directory object in a further root, if that is ours, or else in the first."""
+        for root in self.roots[1:]:
+            with contextlib.suppress(TransportError, Reparse):
+                directory = directories.enter(root, parts, NOBODY_ELSE)
+                if os.fstat(directory).st_uid == os.geteuid():
+                    return directory
+                os.close(directory)
+        return directories.enter(self.roots[0], parts, NOBODY_ELSE, create=create)
 
 
 def current(directory: str) -> Namespace:
@@ -137,114 +213,37 @@ def current(directory: str) -> Namespace:
     return Namespace(directory, roots())
 
 
-def _enter(root: str, directories: list[str] | tuple[str, ...], *, create: bool) -> int:
-    """A descriptor of a directory object. Raises NameNotFound, AccessDenied, NameInvalid."""
+def _open_socket(root: str, parts: tuple[str, ...], owners: Owners) -> int:
+    if not parts:
+        raise TypeMismatch("the root is a directory")
+    directory, key = directories.enter(root, parts[:-1], owners), file_key(parts[-1])
     try:
-        if create:
-            _make_directory(root, None, 0o755 if root == SYSTEM_ROOT else 0o700)
-        current_fd = os.open(root, _DIRECTORY)
-    except OSError as error:
-        raise _directory_error(error, root) from error
-    try:
-        _check_directory(current_fd, root)
-        for part in directories:
-            current_fd = _descend(current_fd, file_key(part), create)
-    except OSError as error:
-        os.close(current_fd)
-        raise _directory_error(error, root) from error
-    except BaseException:
-        os.close(current_fd)
-        raise
-    return current_fd
-
-
-def _descend(parent: int, key: str, create: bool) -> int:
-    if create:
-        _make_directory(key, parent, 0o755)
-    child = os.open(key, _DIRECTORY, dir_fd=parent)
-    try:
-        _check_directory(child, key)
-    except BaseException:
-        os.close(child)
-        raise
-    os.close(parent)
-    return child
-
-
-def _make_directory(path: str, parent: int | None, mode: int) -> None:
-    """Makes a directory with exactly `mode`, unless it is there."""
-    try:
-        os.mkdir(path, mode, dir_fd=parent)
-    except FileExistsError:
-        return
-    os.chmod(path, mode, dir_fd=parent)  # the umask may have taken bits away
-
-
-def _check_directory(descriptor: int, path: str) -> None:
-    found = os.fstat(descriptor)
-    if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
-        raise AccessDenied(f"{path} may be written to by others")
-
-
-def _directory_error(error: OSError, root: str) -> TransportError:
-    """Opening a symbolic link as a directory says ENOTDIR, which is not the same as absent."""
-    if error.errno in (errno.ELOOP, errno.ENOTDIR):
-        return AccessDenied(f"{root}: not a directory of ours")
-    return from_os_error(error, root)
-
-
-def _open_socket(root: str, directories: list[str], leaf: str, owners: frozenset[int] | None) -> int:
-    directory = _enter(root, directories, create=False)
-    try:
-        inode = os.open(f"{file_key(leaf)}.socket", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-    except OSError as error:
-        raise from_os_error(error, leaf) from error
+        return _socket_at(directory, key, parts, owners)
     finally:
         os.close(directory)
+
+
+def _socket_at(directory: int, key: str, parts: tuple[str, ...], owners: Owners) -> int:
     try:
-        _check_socket(inode, leaf, owners)
+        inode = os.open(f"{key}.socket", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    except FileNotFoundError:
+        directories.follow(directory, key, len(parts))
+        if directories.is_directory(directory, key):
+            raise TypeMismatch(f"{parts[-1]} is a directory") from None
+        raise NameNotFound(parts[-1]) from None
+    except OSError as error:
+        raise from_os_error(error, parts[-1]) from error
+    try:
+        _check_socket(inode, parts[-1], owners)
     except BaseException:
         os.close(inode)
         raise
     return inode
 
 
-def _check_socket(inode: int, leaf: str, owners: frozenset[int] | None) -> None:
+def _check_socket(inode: int, leaf: str, owners: Owners) -> None:
     found = os.fstat(inode)
     if not stat.S_ISSOCK(found.st_mode):
         raise TypeMismatch(f"{leaf} is not a socket")
     if owners is not None and found.st_uid not in owners:
         raise ServerSidMismatch(f"{leaf} is held by user {found.st_uid}")
-
-
-def _live_names(root: str, directories: tuple[str, ...]) -> list[str]:
-    directory = _enter(root, directories, create=False)
-    try:
-        keys = [entry[: -len(".socket")] for entry in os.listdir(directory) if entry.endswith(".socket")]
-        return [name for key in keys if (name := _live_name(directory, key)) is not None]
-    finally:
-        os.close(directory)
-
-
-def _live_name(directory: int, key: str) -> str | None:
-    try:
-        inode = os.open(f"{key}.socket", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-    except OSError:  # gone since it was listed
-        return None
-    try:
-        return _display_name(directory, key) if unix.is_live(inode) else None
-    finally:
-        os.close(inode)
-
-
-def _display_name(directory: int, key: str) -> str | None:
-    """The last component as its holder wrote it."""
-    try:
-        lock = os.open(f"{key}.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=directory)
-    except OSError:  # its holder is just leaving
-        return None
-    try:
-        octets = os.pread(lock, 16 * MAX_COMPONENT, 0)
-    finally:
-        os.close(lock)
-    return octets.decode("utf-8", "replace").rpartition("\\")[2]

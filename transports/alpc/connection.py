@@ -33,6 +33,7 @@ from .port import CommunicationPort
 from .port_attributes import DEFAULT_ATTRIBUTES, PortAttributes, Terms, pack_terms, parse_terms
 
 DIRECTORY: Final = r"\RPC Control"
+TYPE: Final = "ALPC Port"
 
 
 def create_port(
@@ -173,7 +174,7 @@ class ConnectionPort:
     ) -> None:
         self.attributes = attributes
         self._security = security.descriptor_of(protection)
-        self._claim: Claim = namespace.current(DIRECTORY).claim(name)
+        self._claim: Claim = namespace.current(DIRECTORY).claim(name, TYPE, str(self._security))
         access = security.socket_access(self._security)
         self._acceptor: Acceptor = self._claim.acceptor(access.mode, attributes.backlog, adopted, access.acl)
         self.address = name

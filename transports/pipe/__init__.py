@@ -17,6 +17,7 @@ from ..errors import NameInvalid
 from ..sockets import Acceptor
 
 DIRECTORY: Final = r"\Device\NamedPipe"
+TYPE: Final = "NamedPipe"
 BACKLOG: Final = 128
 MAX_MESSAGE: Final = 65536
 """Octets in one message."""
@@ -79,7 +80,7 @@ class PipeListener:
         self, name: str, protection: str | security.SecurityDescriptor | None, adopted: socket.socket | None = None
     ) -> None:
         self._security = security.descriptor_of(protection)
-        self._claim: Claim = namespace.current(DIRECTORY).claim(name)
+        self._claim: Claim = namespace.current(DIRECTORY).claim(name, TYPE, str(self._security))
         access = security.socket_access(self._security)
         self._acceptor: Acceptor = self._claim.acceptor(access.mode, BACKLOG, adopted, access.acl)
         self.address = name
