@@ -66,29 +66,6 @@ class Limits:
     """Connections of a user that ended without a call, and 20 each second; who has more is turned away at the door."""
 
 
-@dataclass(slots=True)
-class Traffic:
-    """What a connection has carried. Only the connection's own thread, or its loop, counts."""
-
-    calls_in: int = 0
-    packets_in: int = 0
-    """PDUs, or messages."""
-    packets_out: int = 0
-    octets_in: int = 0
-    """Of a byte stream or message pipe."""
-    dropped: int = 0
-    """[maybe] calls that did not run, since too many did."""
-
-    def __iadd__(self, other: Traffic) -> Traffic:
-        """Count in what another connection has carried."""
-        self.calls_in += other.calls_in
-        self.packets_in += other.packets_in
-        self.packets_out += other.packets_out
-        self.octets_in += other.octets_in
-        self.dropped += other.dropped
-        return self
-
-
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who is calling, as far as the kernel knows, and the user has proved: None where nobody can tell."""

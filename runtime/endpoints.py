@@ -150,9 +150,17 @@ class Endpoint:
         except (transport.TransportError, security.SddlError) as error:
             raise ListenError(f"{asked}: {error}") from error
         self.binding = _actual(asked, self.listener)
+        if isinstance(self.listener, alpc.ConnectionPort):
+            self.listener.interfaces = self._interfaces
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.binding}>"
+
+    def _interfaces(self) -> list[str]:
+        """What is registered here, for those who ask about the port."""
+        return [
+            f"{one.uuid} v{one.version[0]}.{one.version[1]} {one.name}" for one in self._registry.interfaces(self.asked)
+        ]
 
     def _contexts(self) -> ContextTable:
         return ContextTable(uuid4, self._limits.max_contexts, self.rundown, asynchronous=self._asynchronous)

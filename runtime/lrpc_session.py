@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from ..transports import alpc
 from ..transports import errors as transport
 from . import dispatch, ncalrpc, plain
-from .call import Limits, Traffic
+from .call import Limits
 from .callbacks.line import Backs, Line, held
 from .callbacks.served import MAX_DEPTH
 from .cancelling import GIVEN_UP, Cancelling
@@ -59,7 +59,7 @@ class LrpcSession:
         contexts: ContextTable | None = None,
     ) -> None:
         self.caller = caller_of(port, "ncalrpc")
-        self.traffic = Traffic()
+        self.traffic = port.traffic
         self.burst = BURST
         self.contexts = ContextTable(uuid4, limits.max_contexts) if contexts is None else contexts
         self._piped = PipedCalls(self, limits, message_mode=True)
@@ -161,10 +161,13 @@ class LrpcSession:
         traffic = self.traffic
         traffic.calls_in += 1
         traffic.packets_in += 1
+        traffic.octets_in += len(frame)
         answer = run(stub)
         if type(answer) is list and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE and not self._pending:
             traffic.packets_out += 1
-            return plain.response(self._port.client_id, message_id, call_id, answer[0])
+            reply = plain.response(self._port.client_id, message_id, call_id, answer[0])
+            traffic.octets_out += len(reply)
+            return reply
         self._send(message_id, *self._composed(call_id, answer))
         return b""
 
@@ -213,7 +216,7 @@ class LrpcSession:
     def _calls_in(self, message: alpc.PortMessage) -> list[Call]:
         if message.type == alpc.LPC_PORT_CLOSED:
             raise Ended("the client closed the port or died")
-        self.traffic.packets_in += 1
+        self.traffic.received(len(message.data) + (0 if message.view is None else len(message.view)))
         event = self._association.receive(message.data, message.view)
         if isinstance(event, ncalrpc.RequestReceived):
             return [self._call(message, event)]
@@ -352,7 +355,8 @@ class LrpcSession:
     def messages(self, call: Call, piece: Piece) -> list[bytes]:
         """The messages of the next piece of a response."""
         messages = self._association.respond_parts(call.key, b"".join(piece.octets), last=piece.last)
-        self.traffic.packets_out += len(messages)
+        for octets in messages:
+            self.traffic.sent(len(octets))
         return messages
 
     def wanted(self, call: Call) -> bool:
@@ -391,7 +395,7 @@ class LrpcSession:
             self.bound = True
         else:
             answer = self._association.refuse(event)
-        self.traffic.packets_out += 1
+        self.traffic.sent(len(answer))
         if self._patient:
             self._port.send_message(answer, message.message_id, alpc.LPC_REPLY, None, SEND_TIMEOUT)
         elif not self._port.send_message_now(answer, message.message_id, alpc.LPC_REPLY):
@@ -406,7 +410,7 @@ class LrpcSession:
         self._send(call.message.message_id, *self._composed(call.key, answer))
 
     def _send(self, message_id: int, data: bytes, view: alpc.View | None, kind: int = alpc.LPC_REPLY) -> None:
-        self.traffic.packets_out += 1
+        self.traffic.sent(len(data) + (0 if view is None else len(view.buffer)))
         try:
             self._port.send_message(data, message_id, kind, view, SEND_TIMEOUT)
         except transport.TransportError as error:
@@ -424,7 +428,7 @@ class LrpcSession:
     def _sending(
         self, message_id: int, data: bytes, view: alpc.View | None, kind: int = alpc.LPC_REPLY
     ) -> Iterator[bool]:
-        self.traffic.packets_out += 1
+        self.traffic.sent(len(data) + (0 if view is None else len(view.buffer)))
         try:
             while not self._port.send_message_now(data, message_id, kind, view):
                 yield False

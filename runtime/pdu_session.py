@@ -14,9 +14,10 @@ from uuid import UUID
 
 from ..transports import errors as transport
 from ..transports.seam import Connection
+from ..transports.traffic import Traffic
 from . import dispatch, ncacn
 from .authentication.credentials import Identity
-from .call import Caller, Limits, Traffic, set_caller
+from .call import Caller, Limits, set_caller
 from .cancelling import Cancelling
 from .contexts import AssociationGroup, AssociationGroups, ContextTable
 from .dispatch import Method, Registry

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from ..transports import alpc
 from ..transports.seam import Connection
 from ..transports.security.process import PeerProcess
+from ..transports.traffic import Traffic
 from . import ncacn, ncalrpc
-from .call import Caller, Traffic
+from .call import Caller
 from .cancelling import Cancelling
 from .contexts import ContextTable
 from .dispatch import Method, Registry

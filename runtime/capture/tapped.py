@@ -87,6 +87,7 @@ class TappedPort:
         self._translator = Translator()
         self.peer = port.peer
         self.client_id = port.client_id
+        self.traffic = port.traffic
         self.allocate = port.allocate
         self.discard = port.discard
         self.release = port.release

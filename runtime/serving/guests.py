@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from ..call import Limits, Traffic
+from ...transports.traffic import Traffic
+from ..call import Limits
 from ..journal import note
 from ..session import Session
 from .door import Door, user_of

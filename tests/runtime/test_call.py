@@ -8,7 +8,7 @@ import threading
 import pytest
 
 import lrpc
-from lrpc.runtime.call import DEFAULT_TIMEOUT, Traffic, remaining, set_caller
+from lrpc.runtime.call import DEFAULT_TIMEOUT, remaining, set_caller
 from lrpc.runtime.status import Ran
 
 
@@ -66,7 +66,3 @@ def test_limits_cannot_change_while_they_hold() -> None:
     assert all(getattr(lrpc.Limits(), field.name) > 0 for field in dataclasses.fields(lrpc.Limits))
 
 
-def test_traffic_of_connections_adds_up() -> None:
-    total = Traffic(1, 2, 3)
-    total += Traffic(10, 20, 30)
-    assert total == Traffic(11, 22, 33)

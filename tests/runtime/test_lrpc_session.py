@@ -19,6 +19,7 @@ from lrpc.runtime.status import Fault
 from lrpc.transports import alpc
 from lrpc.transports.errors import Disconnected
 from lrpc.transports.seam import Peer
+from lrpc.transports.traffic import Traffic
 
 ADD = struct.pack("<II", 2, 3)
 
@@ -32,6 +33,7 @@ class WaxPort:
         self.arriving: list[alpc.PortMessage | Exception] = []
         self.sent: list[tuple[int, bytes]] = []
         self.full = 0
+        self.traffic = Traffic()
 
     def ask(self, data: bytes, number: int) -> None:
         self.arriving.append(alpc.PortMessage(alpc.LPC_REQUEST, number, data))

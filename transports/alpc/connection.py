@@ -27,6 +27,8 @@ from ..errors import (
 )
 from ..seam import Peer
 from ..sockets import NO_WAIT, RECEIVE_SIZE, Acceptor, TimedSocket, after_failed_receive
+from ..traffic import Ledger
+from . import inquiry
 from . import message as wire
 from .completion import IoCompletionPort
 from .port import CommunicationPort
@@ -125,12 +127,20 @@ class ConnectionRequest:
     peer: who it is, by the kernel's word. data: what it said.
     """
 
-    def __init__(self, connected: socket.socket, peer: Peer, own: PortAttributes, theirs: Terms) -> None:
+    def __init__(
+        self,
+        connected: socket.socket,
+        peer: Peer,
+        own: PortAttributes,
+        theirs: Terms,
+        ledger: Ledger[CommunicationPort],
+    ) -> None:
         self.peer = peer
         self.data = theirs.data
         self._socket = connected
         self._own = own
         self._theirs = theirs
+        self._ledger = ledger
 
     def __repr__(self) -> str:
         return f"<ConnectionRequest of pid {self.peer.pid} uid {self.peer.uid} to {self.peer.address}>"
@@ -140,7 +150,7 @@ class ConnectionRequest:
         self._answer(0, data)
         port = _port(self._socket, self.peer, self._own, self._theirs)
         port.context = context
-        return port
+        return self._ledger.enter(port)
 
     def refuse(self, data: bytes = b"", status: int = ConnectionRefused.status) -> None:
         """Sends the client away, with an NT status and `data` as the reason."""
@@ -178,11 +188,14 @@ class ConnectionPort:
         access = security.socket_access(self._security)
         self._acceptor: Acceptor = self._claim.acceptor(access.mode, attributes.backlog, adopted, access.acl)
         self.address = name
+        self.interfaces: inquiry.Interfaces = tuple
+        """What its owner serves here, for those who ask about the port."""
         self._closed = False
         self._begin()
         forking.watch(self)
 
     def _begin(self) -> None:
+        self._ledger = Ledger[CommunicationPort]()
         self._epoll = select.epoll()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC)  # rung once, to close
         self._pending: dict[int, tuple[socket.socket, float]] = {}  # by descriptor, oldest first; until when
@@ -232,8 +245,28 @@ class ConnectionPort:
 
     def admits(self, peer: Peer) -> bool:
         """Whether the security descriptor gives `peer` the right to connect."""
-        token = security.Token.of(peer)
-        return security.access_check(self._security, token, security.PORT_CONNECT, security.PORT_RIGHTS)
+        return inquiry.admitted(self._security, peer)
+
+    def information(self) -> inquiry.Information:
+        """What this port does (NtAlpcQueryInformation), told to whoever may connect and asks."""
+        attributes, total = self.attributes, self._ledger.total()
+        present = self._ledger.present()
+        return inquiry.Information(
+            pid=os.getpid(),
+            uid=os.geteuid(),
+            max_message_length=attributes.max_message_length,
+            max_section_size=attributes.max_section_size,
+            backlog=attributes.backlog,
+            max_pending=attributes.max_pending,
+            connections=len(present),
+            accepted=self._ledger.accepted,
+            packets_in=total.packets_in,
+            packets_out=total.packets_out,
+            octets_in=total.octets_in,
+            octets_out=total.octets_out,
+            clients=tuple(map(inquiry.client, present[: inquiry.MAX_CLIENTS])),
+            interfaces=tuple(self.interfaces())[: inquiry.MAX_TEXTS],
+        )
 
     def fileno(self) -> int:
         return -1 if self._closed else self._epoll.fileno()
@@ -321,12 +354,16 @@ class ConnectionPort:
         """The request of a client that is no longer silent; one that talks nonsense, or left, is dropped."""
         connected = self._forget(descriptor)
         try:
-            frame = _heard(connected)
-            theirs = parse_terms(frame or b"", wire.LPC_CONNECTION_REQUEST)
+            frame = _heard(connected) or b""
+            peer = unix.peer_of(connected, self._claim.name)
+            if inquiry.is_inquiry(frame):
+                inquiry.answer(connected, self.information() if self.admits(peer) else None)
+                return None
+            theirs = parse_terms(frame, wire.LPC_CONNECTION_REQUEST)
         except TransportError:
             connected.close()
             return None
-        return ConnectionRequest(connected, unix.peer_of(connected, self._claim.name), self.attributes, theirs)
+        return ConnectionRequest(connected, peer, self.attributes, theirs, self._ledger)
 
     def _expire(self) -> None:
         now = time.monotonic()

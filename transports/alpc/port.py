@@ -20,6 +20,7 @@ from .. import forking
 from ..errors import BadFrame, MessageTooLong, TimedOut, TransportError, from_os_error
 from ..seam import Buffer, Peer
 from ..sockets import NO_SIGNAL, NO_WAIT, RECEIVE_SIZE, after_failed_receive, drain, shut, timeval
+from ..traffic import Traffic
 from . import message as wire
 from .completion import IoCompletionPort
 from .message import (
@@ -52,7 +53,8 @@ class CommunicationPort:
     """Sends and receives messages; keeps `seam.Connection` as well, where data travels as datagrams.
 
     peer: who is at the other end, by the kernel's word. client_id: what this end says of itself. context: what the
-    server keeps with this client. connection_data: what the other side said when the connection was made.
+    server keeps with this client. connection_data: what the other side said when the connection was made. traffic: what
+    the server's end has carried, counted by those who serve it.
     """
 
     __slots__ = (
@@ -73,6 +75,7 @@ class CommunicationPort:
         "max_message",
         "message_mode",
         "peer",
+        "traffic",
     )
 
     def __init__(
@@ -93,6 +96,7 @@ class CommunicationPort:
         self.peer: Final = peer
         self.context: Any = None
         self.connection_data = b""
+        self.traffic: Final = Traffic()
         self._max_data = max_data
         self._socket = connected
         self._send = connected.send

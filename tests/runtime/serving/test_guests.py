@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from lrpc.runtime.call import Caller, Limits, Traffic
+from lrpc.runtime.call import Caller, Limits
 from lrpc.runtime.serving.guests import Guests
+from lrpc.transports.traffic import Traffic
 
 
 class Guest:
