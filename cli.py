@@ -1,6 +1,7 @@
 """The `lrpc` command: a small function for each verb, and how failures are shown.
 
-The verbs that read IDL are in `rpcgen/verbs.py`; here are those that serve, call and show octets.
+The verbs that read IDL are in `rpcgen/verbs.py`, those that serve in `runtime/verbs.py`; here are those that call and
+show octets.
 
 A verb asks a module for what it does, and prints it. What a verb alone needs is imported by the verb: the IDL
 compiler, asyncio and rich cost more than a call. Results go to stdout, in plain text or JSON when it is no
@@ -11,32 +12,29 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from . import __version__
-from .rpcgen import IdlError
+from .rpcgen import IdlError, terminal
 from .rpcgen.stubs.stub_file import Options
 from .rpcgen.terminal import complain, printable, show_columns, show_json, show_table
 from .rpcgen.verbs import FAILED, VERBS, IdlFile, compiling
 from .runtime.call import DEFAULT_TIMEOUT
 from .runtime.ndr.errors import NdrError
-from .runtime.status import ArgumentError, Fault, InvalidBinding, ListenError, RpcError, StatusError
+from .runtime.status import ArgumentError, InvalidBinding, RpcError, StatusError
+from .runtime.verbs import Seconds, User, Verbs, message_of, security_of
+from .transports.errors import NameInvalid, TransportError
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from .runtime.authentication.authenticator import Authenticator
-    from .runtime.authentication.security import Security
     from .runtime.by_name import Form
     from .runtime.ndr.strictness import Strictness
-    from .runtime.ping import Pong
 
 USAGE: Final = 2
 STATUS: Final = 3
@@ -104,7 +102,6 @@ class TargetLevel(StrEnum):
 
 
 Idl = Annotated[str, typer.Option("--idl", metavar="FILE", help="The IDL file that has the interface.")]
-Seconds = Annotated[float, typer.Option("--timeout", metavar="S", min=0.001, help="Seconds that it may take.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A type, Operation, or Interface.Operation.")]
 SyntaxOption = Annotated[Syntax, typer.Option(help="The transfer syntax.")]
 OrderOption = Annotated[Order, typer.Option(help="The order of octets; NDR64 is little.")]
@@ -131,23 +128,6 @@ Allowed = Annotated[
 Refused = Annotated[
     list[str] | None, typer.Option("--refuse", metavar="NAME", help="Do not overlook this; again for more.")
 ]
-User = Annotated[
-    str | None,
-    typer.Option(
-        "--user",
-        "-u",
-        metavar="NAME",
-        help="Who you are to a server of the network: DOMAIN\\user, user@REALM. The password is that of the "
-        "environment's LRPC_PASSWORD, or asked for.",
-    ),
-]
-Users = Annotated[
-    str | None,
-    typer.Option(metavar="FILE", help="The accounts of clients that come by NTLM: DOMAIN:user:password a line."),
-]
-Keytab = Annotated[
-    str | None, typer.Option(metavar="FILE", help="The keys of the services that Kerberos' tickets are for.")
-]
 Hex = Annotated[
     str | None, typer.Argument(metavar="HEX", help="The octets, or @FILE; xxd's form too. [default: stdin]")
 ]
@@ -169,123 +149,8 @@ for _verb in VERBS:
 # Servers and calls
 
 
-@app.command()
-def serve(
-    what: Annotated[str, typer.Argument(metavar="MODULE:CLASS", help="What is served.", show_default=False)],
-    listen: Annotated[list[str], typer.Option("--listen", "-l", metavar="BINDING", help="Where; again for more.")],
-    security: Annotated[
-        str | None, typer.Option(metavar="SDDL", help="Who may connect to ports and pipes. [default: only you]")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="For all connections together. [default: one for each connection]")
-    ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that share the endpoints.")] = 0,
-    users: Users = None,
-    keytab: Keytab = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log connections.")] = False,
-) -> None:
-    """Serve an object until SIGINT or SIGTERM.
-
-    Prints where it listens, one binding a line. The module is looked for in the current folder too; async methods
-    are served by asyncio.
-
-    \b
-    lrpc serve server:Adder --listen 'ncalrpc:[calc]'
-    lrpc serve server:Adder -l 'ncalrpc:[calc]' -l 'ncacn_np:[\\pipe\\calc]' -l 'ncacn_ip_tcp:127.0.0.1[0]'
-    """
-    from .runtime import host
-
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(message)s")
-    served = host.implementation(what)
-    host.serve(
-        served,
-        listen,
-        partial(print, flush=True),
-        security,
-        threads=threads,
-        workers=workers,
-        authenticator=_authenticator(users, keytab),
-    )
-
-
-@app.command()
-def epmapper(
-    listen: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--listen", "-l", metavar="BINDING", help="Where; again for more. [default: port 135 of loopback]"
-        ),
-    ] = None,
-    security: Annotated[
-        str | None, typer.Option(metavar="SDDL", help="Who may connect to ports and pipes. [default: only you]")
-    ] = None,
-    users: Users = None,
-    keytab: Keytab = None,
-    trust_machine: Annotated[
-        bool, typer.Option("--trust-machine", help="Any user of this machine may register, over TCP too.")
-    ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log connections.")] = False,
-) -> None:
-    """Run this machine's endpoint mapper until SIGINT or SIGTERM.
-
-    Servers that are started afterwards register by themselves, through ncalrpc:[epmapper], which is always listened
-    on; a server that ends, in whatever way, is forgotten. Clients of other machines ask at TCP port 135.
-
-    \b
-    lrpc epmapper
-    lrpc epmapper --listen 'ncacn_ip_tcp:0.0.0.0[135]'
-    """
-    from .runtime.mapper import host, service
-
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(message)s")
-    who = service.this_machine if trust_machine else service.own_processes
-    announce = partial(print, flush=True)
-    host.serve(listen or [], announce, security, may_register=who, authenticator=_authenticator(users, keytab))
-
-
-def _authenticator(users: str | None, keytab: str | None = None) -> Authenticator | None:
-    """What takes the accounts of a file, and clients by Kerberos."""
-    if users is None and keytab is None:
-        return None
-    from .runtime.authentication.authenticator import Authenticator
-
-    try:
-        return Authenticator(users=users, keytab=keytab)
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(str(error), param_hint="--users, --keytab") from error
-
-
-@app.command()
-def endpoints(
-    host: Annotated[
-        str | None,
-        typer.Argument(metavar="HOST", help="A host, or the string binding of a mapper. [default: this machine]"),
-    ] = None,
-    interface: Annotated[
-        str | None, typer.Option(metavar="WORD", help="Only interfaces with this in UUID, name or annotation.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    timeout: Seconds = DEFAULT_TIMEOUT,
-) -> None:
-    """List what an endpoint mapper knows: interfaces, and where they are.
-
-    \b
-    lrpc endpoints
-    lrpc endpoints dc.example.com --interface netlogon
-    lrpc endpoints 'ncacn_ip_tcp:host[1135]' --json
-    """
-    from .runtime.mapper import lookup
-    from .runtime.mapper.endpoint_list import listed
-
-    shown = listed(lookup.ept_lookup(host, timeout=timeout), "" if host is None else lookup.address(host).address)
-    wanted = [one for one in shown if interface is None or one.has(interface)]
-    if as_json:
-        show_json([one.as_json() for one in wanted])
-        return
-    for one in wanted:
-        print("\n".join(one.lines()))
-    interfaces = "1 interface" if len(wanted) == 1 else f"{len(wanted)} interfaces"
-    complain(f"{interfaces}, {sum(len(one.bindings) for one in wanted)} endpoints")
+for _verb in Verbs(terminal).verbs:
+    app.command()(_verb)
 
 
 @app.command()
@@ -315,7 +180,7 @@ def call(
     stub = _load(idl, options)
     found = by_name.find_operation(stub, operation)
     data = _json(arguments, "JSON")
-    client_class, security = by_name.client_class(stub, found.interface), _security(user)
+    client_class, security = by_name.client_class(stub, found.interface), security_of(user)
     with connect(client_class, target, timeout=timeout, security=security) as client:
         try:
             result = by_name.call(client, found.operation, data)
@@ -353,35 +218,16 @@ def ping(
     from .runtime.ping import ping
 
     asked = mgmt.mgmt.interface if idl is None else by_name.find_interface(_load(idl, options), interface)
-    security = _security(user)
+    security = security_of(user)
     for number in range(count):
         pong = ping(target, asked, timeout, security)
         if verbose and number == 0:
-            _show_choice(pong)
+            print("\n".join(pong.choice()))
         refused = "" if idl is None or not pong.refusal else f"; refused: {pong.refusal}"
         times = f"connected in {pong.connected * 1e3:.3f} ms, bound in {pong.bound * 1e3:.3f} ms"
         print(f"{pong.connection.binding} {times}{refused}", flush=True)
         if refused:
             raise typer.Exit(RPC_FAILED)
-
-
-def _security(user: str | None) -> Security | None:
-    """How somebody proves who they are; level and package are words of the binding."""
-    if user is None:
-        return None
-    from .runtime.authentication.credentials import PASSWORD, Credentials
-    from .runtime.authentication.security import Security
-
-    password = os.environ.get(PASSWORD)
-    if password is None:
-        password = typer.prompt(f"Password of {user}", hide_input=True, err=True)
-    return Security(credentials=Credentials(user, password))
-
-
-def _show_choice(pong: Pong) -> None:
-    for tried in pong.connection.tried:
-        print(f"tried {tried}")
-    print(f"chose {pong.connection.binding}: {pong.connection.reason}")
 
 
 @app.command()
@@ -629,7 +475,7 @@ def main() -> None:
         status = _exit_status(error)
         if status is None:
             raise
-        complain(_message(error))
+        complain(message_of(error))
         for record in error.extended if isinstance(error, RpcError) else ():
             complain(f"  {record.full}")
         sys.exit(status)
@@ -645,28 +491,14 @@ def _exit_status(error: Exception) -> int | None:
     match error:
         case StatusError():
             return STATUS
-        case ArgumentError() | InvalidBinding() | UnknownName():
+        case ArgumentError() | InvalidBinding() | UnknownName() | NameInvalid():
             return USAGE
-        case RpcError():
+        case RpcError() | TransportError():
             return RPC_FAILED
         case NdrError() | IdlError() | BadModel() | Unservable() | BadCapture() | OSError():
             return FAILED
         case _:
             return None
-
-
-def _message(error: Exception) -> str:
-    match error:
-        case ArgumentError() | InvalidBinding() | ListenError():
-            return str(error)
-        case Fault() if error.name not in error.args[0]:
-            return f"{error.name} ({error.status:#010x}): {error.args[0]} (the call ran: {error.ran.value})"
-        case StatusError() | Fault():
-            return f"{error.args[0]} (the call ran: {error.ran.value})"
-        case RpcError():
-            return f"{type(error).__name__}: {error} (the call ran: {error.ran.value})"
-        case _:
-            return str(error)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,11 @@ class Pong:
     refusal: str = ""
     """Why the server does not grant the interface; empty when it does."""
 
+    def choice(self) -> list[str]:
+        """Lines that say what was tried, and why it was reached so."""
+        tried = [f"tried {one}" for one in self.connection.tried]
+        return [*tried, f"chose {self.connection.binding}: {self.connection.reason}"]
+
 
 def ping(target: str, interface: Interface, timeout: float = DEFAULT_TIMEOUT, security: Security | None = None) -> Pong:
     """Connect to the first candidate for `target` that answers, ask for the interface, and hang up.

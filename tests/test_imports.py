@@ -89,6 +89,8 @@ FLOORS: tuple[frozenset[str], ...] = (
         {
             "runtime.host",
             "runtime.ping",
+            "runtime.ports",
+            "runtime.verbs",
             "runtime.demo",
             "runtime.mapper",
             "runtime.objects",

@@ -16,6 +16,8 @@ def test_every_verb_has_its_place_on_the_page() -> None:
         "serve",
         "epmapper",
         "endpoints",
+        "ports",
+        "port",
         "call",
         "ping",
         "capture",

@@ -9,7 +9,7 @@ import pytest
 
 from tests.documents import FENCE, ROOT, Shell, blocks, play
 
-WHOLE = ["commands", "explain", "pidl", "pointers"]
+WHOLE = ["commands", "explain", "namespace", "pidl", "pointers"]
 """Pages every block of which is run."""
 PARTLY = [
     "callbacks",

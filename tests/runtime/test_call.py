@@ -64,5 +64,3 @@ def test_limits_cannot_change_while_they_hold() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         lrpc.Limits().max_request = 1  # type: ignore[misc]
     assert all(getattr(lrpc.Limits(), field.name) > 0 for field in dataclasses.fields(lrpc.Limits))
-
-

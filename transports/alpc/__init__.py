@@ -17,6 +17,7 @@ connected before anybody has decided. Frames are SEQPACKET packets; nothing a se
 from .completion import Completion, IoCompletionPort
 from .connection import (
     DIRECTORY,
+    TYPE,
     ConnectionPort,
     ConnectionRequest,
     connect,
@@ -47,6 +48,7 @@ __all__ = [
     "LPC_REPLY",
     "LPC_REQUEST",
     "MAX_DATA",
+    "TYPE",
     "CommunicationPort",
     "Completion",
     "ConnectionPort",
