@@ -57,7 +57,8 @@ class Service(Calculator):
 BAD = "interface Broken { long }\n"
 VERBS = (
     *("gen", "check", "lint", "model", "diff", "doc", "header", "fmt"),
-    *("serve", "epmapper", "endpoints", "ports", "port", "call", "ping", "demo", "capture", "pack", "unpack", "explain"),
+    *("serve", "epmapper", "endpoints", "ports", "port"),
+    *("call", "ping", "demo", "capture", "pack", "unpack", "explain"),
 )
 PACKAGE = str(Path(lrpc.__file__).absolute().parents[1])
 
