@@ -7,6 +7,7 @@ r"""Ports: NT's local procedure call (ALPC), carried by what Linux has.
     port_attributes  what a port takes and gives
     inquiry      what the holder of a port says that it does
     connection   ConnectionPort: the named port of a server; ConnectionRequest; `connect`
+    batch        many small messages in one packet
     completion   IoCompletionPort: messages of many ports for a few threads
 Names are those of `transports/namespace.py`; one without a leading backslash is in `\RPC Control`.
 

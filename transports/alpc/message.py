@@ -36,6 +36,8 @@ VIEW_RELEASE: Final = 0x82
 """Ours: data: u64 numbers of views that their receiver has done with."""
 SECTION_GONE: Final = 0x88
 """Ours: data: u64 base of a section that its sender has deleted."""
+BATCH: Final = 0x90
+"""Ours: data: several messages (`batch.py`); without data: no more."""
 
 PAYLOAD_TYPES: Final = frozenset({LPC_REQUEST, LPC_REPLY, LPC_DATAGRAM, LPC_LOST_REPLY, LPC_CANCELED})
 """Types that a peer may send and that are handed to the receiver."""

@@ -13,7 +13,9 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import forking
@@ -22,6 +24,7 @@ from ..seam import Buffer, Peer
 from ..sockets import NO_SIGNAL, NO_WAIT, RECEIVE_SIZE, after_failed_receive, drain, shut, timeval
 from ..traffic import Traffic
 from . import message as wire
+from .batch import Batch, Unbatched, unpack
 from .completion import IoCompletionPort
 from .message import (
     FRAME,
@@ -100,7 +103,7 @@ class CommunicationPort:
         self._max_data = max_data
         self._socket = connected
         self._send = connected.send
-        self._recv = connected.recv
+        self._recv: Callable[..., bytes] = connected.recv
         self._send_timeout: float | None = _UNSET
         self._receive_timeout: float | None = _UNSET
         self.client_id = struct.pack("<QQ", os.getpid(), 0)
@@ -247,6 +250,28 @@ class CommunicationPort:
                 return message
         return None
 
+    # Many messages
+
+    def batch(self, timeout: float | None = None) -> Batch:
+        """Messages that go together: `with port.batch() as batch: batch.datagram(data)`.
+
+        timeout: seconds that each packet may wait for room at the end of the `with` block.
+        """
+        return Batch(self, timeout)
+
+    def receive_messages(self, timeout: float | None = None) -> list[PortMessage]:
+        """The next message and all that came with it in one packet; raises what `receive_message` raises."""
+        message = self.receive_message(timeout)
+        return [message, *self._recv.rest()] if isinstance(self._recv, Unbatched) else [message]
+
+    def fresh_ids(self, count: int = 1) -> int:
+        """The first of `count` message ids that follow each other; with `count` 1 nobody else gets it."""
+        while True:
+            first = next(self._ids) & 0xFFFFFFFF
+            deque(itertools.islice(self._ids, count - 1), maxlen=0)
+            if 0 < first <= 0xFFFFFFFF - count:
+                return first
+
     # Views
 
     def allocate(self, size: int, *, secure: bool = False, section: OutgoingSection | None = None) -> View:
@@ -329,6 +354,7 @@ class CommunicationPort:
     def close(self) -> None:
         """Ends the connection for both ends; views that were received stay readable as long as they are held."""
         shut(self._socket)
+        self._recv = self._socket.recv
         self._sharing.close()
 
     def abandon(self) -> None:
@@ -380,6 +406,9 @@ class CommunicationPort:
         elif kind == wire.SECTION_NOTICE and not data:
             self._sharing.announced()
             self._recv = self._receive_section
+        elif kind == wire.BATCH and not isinstance(self._recv, Unbatched):
+            if data:
+                self._recv = Unbatched(unpack(data), partial(setattr, self, "_recv", self._recv))
         else:
             raise BadFrame(f"a message of type {kind:#x} where none belongs")
         return None
