@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import accumulate, repeat
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from ..errors import BadFrame, MessageTooLong
 from ..seam import Buffer
@@ -174,7 +174,7 @@ class Unbatched:
         return self._messages
 
 
-_new: Final[Callable[..., PortMessage]] = tuple.__new__  # pyright: ignore[reportUnknownMemberType]
+_new = cast("Callable[..., PortMessage]", tuple.__new__)  # pyright: ignore[reportUnknownMemberType]
 """PortMessage._make without its own look at the length, which is half of its time."""
 
 
