@@ -162,7 +162,7 @@ def offers(registry: Registry, syntax: ncacn.SyntaxId | ncalrpc.SyntaxId, endpoi
     return offered
 
 
-def caller_of(connection: Connection, protocol: str) -> Caller:
+def caller_of(connection: Connection | alpc.CommunicationPort, protocol: str) -> Caller:
     """Who is at the other end of a connection, by the kernel's word."""
     peer = connection.peer
     if peer.uid is None:

@@ -49,7 +49,8 @@ class Mechanism:
         return listener
 
     def connect(self, address: str, timeout: float | None = WATCHDOG) -> Connection:
-        connection: Connection = self.module.connect(address, timeout)
+        connect = alpc.dial if self.module is alpc else self.module.connect
+        connection: Connection = connect(address, timeout)
         return connection
 
 

@@ -205,7 +205,7 @@ def test_a_killed_peer_is_seen(mechanism: Any, run_child: Callable[..., Any]) ->
     source = (
         "import sys, importlib\n"
         "transport = importlib.import_module('lrpc.transports.' + sys.argv[1])\n"
-        "connection = transport.connect(sys.argv[2], 20)\n"
+        "connection = getattr(transport, 'dial', transport.connect)(sys.argv[2], 20)\n"
         "connection.send(b'here')\n"
         "connection.receive()\n"
     )

@@ -9,13 +9,14 @@ import pytest
 
 import lrpc.transports
 from lrpc.transports import memory, pipe, seam, tcp, unix
-from lrpc.transports.alpc import CommunicationPort, ConnectionPort
+from lrpc.transports.alpc import ConnectionPort
+from lrpc.transports.alpc.datagrams import DatagramPort
 
 PACKAGE = Path(lrpc.transports.__file__).parent
 
 
 def test_every_transport_has_the_shape_of_the_seam() -> None:
-    connections = (CommunicationPort, unix.PacketConnection, tcp.TcpConnection, memory.MemoryConnection)
+    connections = (DatagramPort, unix.PacketConnection, tcp.TcpConnection, memory.MemoryConnection)
     listeners = (ConnectionPort, pipe.PipeListener, tcp.TcpListener, memory.MemoryListener)
     for protocol, kinds in ((seam.Connection, connections), (seam.Listener, listeners)):
         for name in (name for name, member in vars(protocol).items() if callable(member) and name[0] != "_"):

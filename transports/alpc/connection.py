@@ -8,6 +8,7 @@ time is over.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import socket
@@ -18,7 +19,6 @@ from typing import Any, Final
 from .. import forking, namespace, security, unix
 from ..claim import Claim
 from ..errors import (
-    STATUS_NAMES,
     AccessDenied,
     ConnectionRefused,
     Disconnected,
@@ -29,13 +29,29 @@ from ..seam import Peer
 from ..sockets import NO_WAIT, RECEIVE_SIZE, Acceptor, TimedSocket, after_failed_receive
 from ..traffic import Ledger
 from . import inquiry
-from . import message as wire
+from .attributes import ALL_ATTRIBUTES
 from .completion import IoCompletionPort
+from .connection_request import ConnectionRequest
+from .datagrams import DatagramPort
+from .message_port import MessagePort
 from .port import CommunicationPort
-from .port_attributes import DEFAULT_ATTRIBUTES, PortAttributes, Terms, pack_terms, parse_terms
+from .port_attributes import (
+    DEFAULT_ATTRIBUTES,
+    PortAttributes,
+    PortFlags,
+    Terms,
+    accepted_terms,
+    pack_terms,
+    parse_terms,
+)
+from .port_message import LPC_CONNECTION_REQUEST
+from .received import Message
+from .server_queue import ServerQueue
 
 DIRECTORY: Final = r"\RPC Control"
 TYPE: Final = "ALPC Port"
+MAX_EVENTS: Final = 64
+"""Descriptors that one wait looks at."""
 
 
 def create_port(
@@ -49,7 +65,9 @@ def create_port(
     security: SDDL of who gets PORT_CONNECT; None admits our own user and root. Raises NameCollision, NameInvalid,
     AccessDenied, SddlError.
     """
-    return ConnectionPort(name, security, attributes)
+    port = ConnectionPort(name, security, attributes)
+    port.queue_messages()
+    return port
 
 
 def listen(
@@ -69,23 +87,34 @@ def connect(
     data: bytes = b"",
     server_sid: str | security.Sid | None = None,
     attributes: PortAttributes = DEFAULT_ATTRIBUTES,
-) -> CommunicationPort:
+    wait: bool = True,
+) -> MessagePort:
     """Connects to a port and waits for the server's verdict; what the server said is `connection_data`.
 
-    server_sid: the user that must hold the port; None is ourselves or root, S-1-1-0 anybody. Raises NameNotFound,
-    ConnectionRefused (`data`: what the server said), AccessDenied, ServerSidMismatch, TypeMismatch, NameInvalid,
-    TimedOut.
+    server_sid: the user that must hold the port; None is ourselves or root, S-1-1-0 anybody. wait: False returns at
+    once; LPC_CONNECTION_REPLY is then the first message received, or what else is raised here is raised by `receive`.
+    Raises NameNotFound, ConnectionRefused (`data`: what the server said), AccessDenied, ServerSidMismatch,
+    TypeMismatch, NameInvalid, TimedOut.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    owners = security.expected_uids(server_sid)
-    names = namespace.current(DIRECTORY)
-    connected = names.connect(address, owners, timeout)
+    timed, peer = _asked(address, data, server_sid, attributes, deadline)
     try:
-        peer = unix.peer_of(connected, names.full_name(address))
-        security.check_server(peer, owners)
-        return _asked(TimedSocket(connected), peer, data, attributes, deadline)
+        if not wait:
+            return MessagePort.connecting(timed.socket, peer, attributes)
+        return MessagePort(timed.socket, peer, attributes, _verdict(timed, peer, deadline))
     except BaseException:
-        connected.close()
+        timed.close()
+        raise
+
+
+def dial(address: str, timeout: float | None = 30.0) -> DatagramPort:
+    """`connect`, for who takes a port as any other transport (`seam.py`)."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    timed, peer = _asked(address, b"", None, DEFAULT_ATTRIBUTES, deadline)
+    try:
+        return DatagramPort(timed.socket, peer, DEFAULT_ATTRIBUTES, _verdict(timed, peer, deadline))
+    except BaseException:
+        timed.close()
         raise
 
 
@@ -95,85 +124,43 @@ def list_ports(directory: str = DIRECTORY) -> list[str]:
 
 
 def _asked(
-    timed: TimedSocket, peer: Peer, data: bytes, attributes: PortAttributes, deadline: float | None
-) -> CommunicationPort:
-    """The client's side of the handshake."""
+    address: str,
+    data: bytes,
+    server_sid: str | security.Sid | None,
+    attributes: PortAttributes,
+    deadline: float | None,
+) -> tuple[TimedSocket, Peer]:
+    """A socket on which the server has been asked for its verdict."""
+    owners = security.expected_uids(server_sid)
+    names = namespace.current(DIRECTORY)
+    connected = names.connect(address, owners, _remaining(deadline))
     try:
-        timed.send(pack_terms(wire.LPC_CONNECTION_REQUEST, 0, attributes, data), _remaining(deadline))
+        peer = unix.peer_of(connected, names.full_name(address))
+        security.check_server(peer, owners)
+        timed = TimedSocket(connected)
+        timed.send(pack_terms(LPC_CONNECTION_REQUEST, 0, attributes, data), _remaining(deadline))
     except OSError as error:
-        raise ConnectionRefused(f"{peer.address}: {error.strerror}") from error
+        connected.close()
+        raise ConnectionRefused(f"{address}: {error.strerror}") from error
+    except BaseException:
+        connected.close()
+        raise
+    return timed, peer
+
+
+def _verdict(timed: TimedSocket, peer: Peer, deadline: float | None) -> Terms:
     answer = timed.receive(_remaining(deadline))
     if not answer:
         raise ConnectionRefused(f"{peer.address} went away")
-    terms = parse_terms(answer, wire.LPC_CONNECTION_REPLY)
-    if terms.status:
-        raise refusal(terms, peer.address)
-    return _port(timed.socket, peer, attributes, terms)
-
-
-def refusal(terms: Terms, name: str) -> TransportError:
-    """What a server's no is to its client."""
-    if terms.status == AccessDenied.status:
-        return AccessDenied(f"connecting to {name}", data=terms.data)
-    error = ConnectionRefused(f"connecting to {name}", data=terms.data)
-    error.status = terms.status
-    error.name = STATUS_NAMES.get(terms.status, f"{terms.status:#010x}")
-    return error
-
-
-class ConnectionRequest:
-    """A client that waits for a verdict: `accept` or `refuse`, once.
-
-    peer: who it is, by the kernel's word. data: what it said.
-    """
-
-    def __init__(
-        self,
-        connected: socket.socket,
-        peer: Peer,
-        own: PortAttributes,
-        theirs: Terms,
-        ledger: Ledger[CommunicationPort],
-    ) -> None:
-        self.peer = peer
-        self.data = theirs.data
-        self._socket = connected
-        self._own = own
-        self._theirs = theirs
-        self._ledger = ledger
-
-    def __repr__(self) -> str:
-        return f"<ConnectionRequest of pid {self.peer.pid} uid {self.peer.uid} to {self.peer.address}>"
-
-    def accept(self, data: bytes = b"", context: Any = None) -> CommunicationPort:
-        """Lets the client in; `data` is its `connection_data`. Raises Disconnected when it has left meanwhile."""
-        self._answer(0, data)
-        port = _port(self._socket, self.peer, self._own, self._theirs)
-        port.context = context
-        return self._ledger.enter(port)
-
-    def refuse(self, data: bytes = b"", status: int = ConnectionRefused.status) -> None:
-        """Sends the client away, with an NT status and `data` as the reason."""
-        try:
-            self._answer(status, data)
-        except Disconnected:  # it did not wait to hear it
-            return
-        self._socket.close()
-
-    def close(self) -> None:
-        """Drops the client without a word."""
-        self._socket.close()
-
-    def _answer(self, status: int, data: bytes) -> None:
-        try:
-            self._socket.send(pack_terms(wire.LPC_CONNECTION_REPLY, status, self._own, data), NO_WAIT)
-        except OSError as error:
-            self._socket.close()
-            raise Disconnected(f"{self!r} has left") from error
+    return accepted_terms(answer, peer.address)
 
 
 class ConnectionPort:
-    """The named port of a server; keeps `seam.Listener`. Threads may accept at the same time."""
+    """The named port of a server. Any number of threads may receive, or accept; it is the one or the other.
+
+    `receive` brings the requests to connect and the messages of all clients that are let in through it, one after the
+    other. `listen` and `accept` keep `seam.Listener`: the connections they give are received from one by one.
+    """
 
     def __init__(
         self,
@@ -191,6 +178,7 @@ class ConnectionPort:
         self.interfaces: inquiry.Interfaces = tuple
         """What its owner serves here, for those who ask about the port."""
         self._closed = False
+        self._messages: ServerQueue | None = None
         self._begin()
         forking.watch(self)
 
@@ -207,6 +195,55 @@ class ConnectionPort:
     def __repr__(self) -> str:
         return f"<ConnectionPort {self._claim.name} {'closed' if self._closed else 'open'}>"
 
+    def receive(
+        self, timeout: float | None = None, *, allocated: int = ALL_ATTRIBUTES, size: int | None = None
+    ) -> Message:
+        """The next message of any client, or the next client that asks to be let in (LPC_CONNECTION_REQUEST).
+
+        allocated: the attributes it is to have. size: octets of data there is room for; for a larger message
+        BufferTooSmall is raised, and it stays. Raises TimedOut (0 is a look), and Disconnected once the port is closed.
+        """
+        return self.queue_messages().queue.next(timeout, allocated, size)
+
+    def receive_now(self) -> Message | None:
+        """`receive`, if there is something."""
+        try:
+            return self.receive(0.0)
+        except TimedOut:
+            return None
+
+    def queue_messages(self) -> ServerQueue:
+        """Makes the port one to `receive` from."""
+        with self._changed:
+            if self._closed:
+                raise Disconnected("the port is closed")
+            if self._messages is None:
+                self._messages = ServerQueue(self, self._epoll, self.attributes.max_pending)
+            return self._messages
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Waits until something comes, of anybody, or a silent client's time is over."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            if self._closed:
+                return []
+            self._waiting += 1
+            first = min((until for _, until in self._pending.values()), default=None)
+        try:
+            ends = [max(0.0, end) for end in (_remaining(deadline), _remaining(first)) if end is not None]
+            return self._epoll.poll(math.ceil(min(ends) * 1000) / 1000 if ends else None, MAX_EVENTS)
+        finally:
+            with self._changed:
+                self._waiting -= 1
+                self._changed.notify_all()
+
+    def admitted_now(self) -> ConnectionRequest | None:
+        """The next client that asks to be let in and has the right to, if there is one."""
+        while (request := self.listen_now()) is not None:
+            if self._admits(request):
+                return request
+        return None
+
     def listen(self, timeout: float | None = None) -> ConnectionRequest:
         """The next client that asks to be let in. Raises TimedOut, and Disconnected once the port is closed."""
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -222,14 +259,14 @@ class ConnectionPort:
             self._expire()
             return self._step() or self._step()
 
-    def accept(self, timeout: float | None = None) -> CommunicationPort:
+    def accept(self, timeout: float | None = None) -> DatagramPort:
         """The next client that the security descriptor admits."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             if (port := self._admit(self.listen(_remaining(deadline)))) is not None:
                 return port
 
-    def accept_now(self) -> CommunicationPort | None:
+    def accept_now(self) -> DatagramPort | None:
         """The next client that the security descriptor admits, if there is one."""
         while (request := self.listen_now()) is not None:
             if (port := self._admit(request)) is not None:
@@ -269,6 +306,9 @@ class ConnectionPort:
         )
 
     def fileno(self) -> int:
+        """A descriptor that is readable when there is something to receive, or to accept."""
+        if self._messages is not None and self.attributes.flags & PortFlags.WAITABLE_PORT:
+            return self._messages.queue.fileno()
         return -1 if self._closed else self._epoll.fileno()
 
     def close(self) -> None:
@@ -281,6 +321,8 @@ class ConnectionPort:
             self._changed.wait_for(lambda: not self._waiting)
         self._claim.close()
         self._acceptor.close()
+        if self._messages is not None:
+            self._messages.close()
         self._let_go()
 
     def abandon(self) -> None:
@@ -288,6 +330,8 @@ class ConnectionPort:
             self._closed = True
             self._claim.abandon()
             self._acceptor.abandon()
+            if self._messages is not None:
+                self._messages.abandon()
             self._let_go()
 
     def inherit(self) -> None:
@@ -302,13 +346,19 @@ class ConnectionPort:
         self._epoll.close()
         os.close(self._bell)
 
-    def _admit(self, request: ConnectionRequest) -> CommunicationPort | None:
-        if not self.admits(request.peer):
-            request.refuse(status=AccessDenied.status)
+    def _admits(self, request: ConnectionRequest) -> bool:
+        """Whether a client has the right to connect; one that has not is sent away."""
+        if self.admits(request.peer):
+            return True
+        request.refuse(status=AccessDenied.status)
+        return False
+
+    def _admit(self, request: ConnectionRequest) -> DatagramPort | None:
+        if not self._admits(request):
             return None
         try:
             return request.accept()
-        except Disconnected:
+        except Disconnected:  # gone meanwhile
             return None
 
     def _wait(self, deadline: float | None) -> None:
@@ -316,18 +366,7 @@ class ConnectionPort:
         remaining = _remaining(deadline)
         if remaining is not None and remaining <= 0:
             raise TimedOut("listening")
-        with self._changed:
-            if self._closed:
-                return
-            self._waiting += 1
-            first = min((until for _, until in self._pending.values()), default=None)
-        try:
-            ends = [end for end in (remaining, _remaining(first)) if end is not None]
-            self._epoll.poll(max(0.001, min(ends)) if ends else None, 1)
-        finally:
-            with self._changed:
-                self._waiting -= 1
-                self._changed.notify_all()
+        self.poll(remaining)
 
     def _step(self) -> ConnectionRequest | None:
         """Hears the first client that has something to say; only if none has, takes in new ones."""
@@ -359,7 +398,7 @@ class ConnectionPort:
             if inquiry.is_inquiry(frame):
                 inquiry.answer(connected, self.information() if self.admits(peer) else None)
                 return None
-            theirs = parse_terms(frame, wire.LPC_CONNECTION_REQUEST)
+            theirs = parse_terms(frame, LPC_CONNECTION_REQUEST)
         except TransportError:
             connected.close()
             return None
@@ -383,19 +422,6 @@ def _heard(connected: socket.socket) -> bytes | None:
         return connected.recv(RECEIVE_SIZE, NO_WAIT)
     except OSError as error:
         return after_failed_receive(error, connected.recv)
-
-
-def _port(connected: socket.socket, peer: Peer, own: PortAttributes, theirs: Terms) -> CommunicationPort:
-    port = CommunicationPort(
-        connected,
-        peer,
-        max_message=theirs.max_data,
-        max_data=own.max_data,
-        incoming=own.sections,
-        outgoing=own.sections.within(theirs.sections),
-    )
-    port.connection_data = theirs.data
-    return port
 
 
 def _remaining(deadline: float | None) -> float | None:

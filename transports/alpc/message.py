@@ -7,9 +7,12 @@
  8  u64 UniqueProcess    } what the sender says of itself; nobody reads it: who a peer is comes from the
 16  u64 UniqueThread     } kernel, once for a connection
 24  u32 MessageId        never 0
-32  u64 CallbackId       0
-40  u32 AllocatedAttributes, u32 ValidAttributes; then the valid attributes, here VIEW or none:
+32  u64 CallbackId
+40  u32 AllocatedAttributes, u32 ValidAttributes, and the attributes; then the data.
+
+A plain frame, the most frequent by far, has no attributes, or a VIEW alone, and no CallbackId:
 48  u32 Flags, u64 SectionHandle (the view's number), u64 ViewBase (offset in the section), u64 ViewSize
+The others have a CONTEXT at least; `parse` reads any.
 """
 
 from __future__ import annotations
@@ -18,16 +21,19 @@ import struct
 from typing import Final, NamedTuple
 
 from ..errors import BadFrame
-from .attributes import VIEW_ATTRIBUTE, ViewAttribute
+from ..seam import Buffer
+from . import port_message
+from .attributes import VIEW_ATTRIBUTE, AttributeBlock, ViewAttribute
+from .port_message import TYPE_MASK, PortMessageHeader
 
-LPC_REQUEST: Final = 1
-LPC_REPLY: Final = 2
-LPC_DATAGRAM: Final = 3
-LPC_LOST_REPLY: Final = 4
-LPC_PORT_CLOSED: Final = 5
-LPC_CONNECTION_REQUEST: Final = 10
-LPC_CONNECTION_REPLY: Final = 11
-LPC_CANCELED: Final = 12
+LPC_CANCELED: Final = port_message.LPC_CANCELED
+LPC_CONNECTION_REPLY: Final = port_message.LPC_CONNECTION_REPLY
+LPC_CONNECTION_REQUEST: Final = port_message.LPC_CONNECTION_REQUEST
+LPC_DATAGRAM: Final = port_message.LPC_DATAGRAM
+LPC_LOST_REPLY: Final = port_message.LPC_LOST_REPLY
+LPC_PORT_CLOSED: Final = port_message.LPC_PORT_CLOSED
+LPC_REPLY: Final = port_message.LPC_REPLY
+LPC_REQUEST: Final = port_message.LPC_REQUEST
 SECTION_NOTICE: Final = 0x80
 """Ours, not NT's: the next message that carries a descriptor brings the sender's section."""
 SECTION: Final = 0x81
@@ -38,6 +44,8 @@ SECTION_GONE: Final = 0x88
 """Ours: data: u64 base of a section that its sender has deleted."""
 BATCH: Final = 0x90
 """Ours: data: several messages (`batch.py`); without data: no more."""
+TERMINATION_PORT: Final = 0x83
+"""Ours: registers a thread of the sender's, whose end is to be told; data: u32 its number."""
 
 PAYLOAD_TYPES: Final = frozenset({LPC_REQUEST, LPC_REPLY, LPC_DATAGRAM, LPC_LOST_REPLY, LPC_CANCELED})
 """Types that a peer may send and that are handed to the receiver."""
@@ -75,7 +83,7 @@ PORT_CLOSED: Final = PortMessage(LPC_PORT_CLOSED, 0, b"")
 
 
 def pack(kind: int, message_id: int, data: bytes, view: ViewAttribute | None = None) -> bytes:
-    """A frame. The port packs plain messages itself, for speed; this is the rest."""
+    """A plain frame, perhaps with a view. The port packs those without one itself, for speed."""
     valid = 0 if view is None else VIEW_ATTRIBUTE
     size = len(data)
     head = FRAME.pack(size, size + HEADER_SIZE, kind, NO_CLIENT_ID, message_id, valid, valid)
@@ -83,14 +91,48 @@ def pack(kind: int, message_id: int, data: bytes, view: ViewAttribute | None = N
 
 
 def unpack(frame: bytes) -> tuple[int, int, bytes, ViewAttribute | None]:
-    """Type, message id, data and view of a frame. Raises BadFrame, and nothing else, for any octets."""
+    """Type, message id, data and view of a frame without a callback. Raises BadFrame, and nothing else, for any octets.
+
+    Other attributes are passed over: who wants them uses `parse`.
+    """
     if len(frame) < FRAME_SIZE:
         raise BadFrame(f"a frame of {len(frame)} octets")
     size, total, kind, _client_id, message_id, _allocated, valid = FRAME.unpack_from(frame)
+    if valid not in (0, VIEW_ATTRIBUTE):
+        header, attributes, data = parse(frame)
+        if header.callback_id:
+            raise BadFrame("a callback where none can be served")
+        return header.type & TYPE_MASK, header.message_id, data, attributes.view
     start = FRAME_SIZE + (VIEW.size if valid else 0)
-    if valid not in (0, VIEW_ATTRIBUTE) or total != size + HEADER_SIZE or len(frame) != start + size:
+    if total != size + HEADER_SIZE or len(frame) != start + size:
         raise BadFrame(f"a frame of {len(frame)} octets that says {size} of data, attributes {valid:#x}")
     if not message_id:
         raise BadFrame("a message without a number")
     view = ViewAttribute(*VIEW.unpack_from(frame, FRAME_SIZE)) if valid else None
     return kind, message_id, frame[start:], view
+
+
+class Frame(NamedTuple):
+    """A frame with all that it may hold."""
+
+    header: PortMessageHeader
+    attributes: AttributeBlock
+    data: bytes
+
+
+def compose(header: PortMessageHeader, attributes: AttributeBlock, data: Buffer) -> bytes:
+    """A frame with any attributes; the lengths of the header are those of `data`. Raises ValueError."""
+    size = len(data)
+    filled = header._replace(data_length=size, total_length=size + HEADER_SIZE)
+    return b"".join((filled.pack(), attributes.pack(), data))
+
+
+def parse(frame: bytes) -> Frame:
+    """What is in any frame. Raises BadFrame, and nothing else, for any octets."""
+    header = PortMessageHeader.unpack(frame)
+    attributes, end = AttributeBlock.unpack(frame, HEADER_SIZE)
+    if len(frame) != end + header.data_length:
+        raise BadFrame(f"a frame of {len(frame)} octets that says {header.data_length} of data")
+    if not header.message_id or header.data_info_offset:
+        raise BadFrame("a message without a number, or with data entries")
+    return Frame(header, attributes, frame[end:])

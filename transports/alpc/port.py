@@ -30,7 +30,6 @@ from .message import (
     FRAME,
     FRAME_SIZE,
     HEADER_SIZE,
-    LPC_DATAGRAM,
     LPC_REPLY,
     LPC_REQUEST,
     PAYLOAD_TYPES,
@@ -53,7 +52,7 @@ _unpack = FRAME.unpack_from
 
 
 class CommunicationPort:
-    """Sends and receives messages; keeps `seam.Connection` as well, where data travels as datagrams.
+    """Sends and receives messages. `MessagePort` has NT's whole model, `DatagramPort` keeps `seam.Connection`.
 
     peer: who is at the other end, by the kernel's word. client_id: what this end says of itself. context: what the
     server keeps with this client. connection_data: what the other side said when the connection was made. traffic: what
@@ -91,16 +90,12 @@ class CommunicationPort:
         incoming: SectionLimits = SectionLimits(),  # noqa: B008 -- a tuple
         outgoing: SectionLimits = SectionLimits(),  # noqa: B008
     ) -> None:
-        """max_message, max_data: octets of data the peer's port takes, and ours; the rest: what of its sections we map,
-        and it of ours."""
         connected.setblocking(True)
         self.message_mode: Final = True
-        self.max_message: Final = max_message
         self.peer: Final = peer
         self.context: Any = None
         self.connection_data = b""
         self.traffic: Final = Traffic()
-        self._max_data = max_data
         self._socket = connected
         self._send = connected.send
         self._recv: Callable[..., bytes] = connected.recv
@@ -108,14 +103,23 @@ class CommunicationPort:
         self._receive_timeout: float | None = _UNSET
         self.client_id = struct.pack("<QQ", os.getpid(), 0)
         self._ids = itertools.count(1)
-        self._sharing = Sharing(connected, incoming, outgoing)
-        self._lent_requests = self._sharing.lent_requests
-        self._releases = self._sharing.releases
+        self.bind(max_message, max_data, incoming, outgoing)
         forking.watch(self)
 
     def __repr__(self) -> str:
         state = "closed" if self._socket.fileno() < 0 else "open"
         return f"<CommunicationPort {self.peer.address} pid {self.peer.pid} {state}>"
+
+    def bind(self, max_message: int, max_data: int, incoming: SectionLimits, outgoing: SectionLimits) -> None:
+        """Sets octets of data the peer's port takes, and ours, what of its sections we map, and it of ours.
+
+        Before any message.
+        """
+        self.max_message = max_message
+        self._max_data = max_data
+        self._sharing = Sharing(self._socket, incoming, outgoing)
+        self._lent_requests = self._sharing.lent_requests
+        self._releases = self._sharing.releases
 
     # Messages
 
@@ -264,6 +268,11 @@ class CommunicationPort:
         message = self.receive_message(timeout)
         return [message, *self._recv.rest()] if isinstance(self._recv, Unbatched) else [message]
 
+    @property
+    def holds_more(self) -> bool:
+        """Messages of a packet that has come are left, and need no waiting."""
+        return isinstance(self._recv, Unbatched)
+
     def fresh_ids(self, count: int = 1) -> int:
         """The first of `count` message ids that follow each other; with `count` 1 nobody else gets it."""
         while True:
@@ -319,30 +328,7 @@ class CommunicationPort:
         """
         completion_port.associate(self, key, self.receive_message_now)
 
-    # seam.Connection
-
-    def send(self, data: Buffer, timeout: float | None = None) -> None:
-        """Sends a datagram."""
-        if data:
-            self.send_message(data, 0, LPC_DATAGRAM, None, timeout)
-
-    def receive(self, timeout: float | None = None) -> bytes:
-        """The data of the next message that has any, whatever its type; b"" once the peer has closed."""
-        while True:
-            message = self.receive_message(timeout)
-            if (octets := self._plain(message)) or message.type == wire.LPC_PORT_CLOSED:
-                return octets
-
-    def send_now(self, data: Buffer) -> int:
-        """Sends a datagram if that needs no waiting; octets taken."""
-        return len(data) if data and self.send_message_now(data, 0, LPC_DATAGRAM) else 0
-
-    def receive_now(self) -> bytes | None:
-        """Like `receive`; None: nothing yet."""
-        while (message := self.receive_message_now()) is not None:
-            if (octets := self._plain(message)) or message.type == wire.LPC_PORT_CLOSED:
-                return octets
-        return None
+    # Ending
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -450,13 +436,6 @@ class CommunicationPort:
         if frame is None:
             raise TimedOut("receiving")
         return frame
-
-    def _plain(self, message: PortMessage) -> bytes:
-        if message.view is None:
-            return message.data
-        octets = message.data + bytes(message.view)
-        self.release(message)
-        return octets
 
     def _bound_sends(self, timeout: float | None) -> None:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(timeout))

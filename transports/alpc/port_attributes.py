@@ -16,9 +16,9 @@ from __future__ import annotations
 import enum
 import struct
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict
 
-from ..errors import BadFrame, InvalidPortAttributes, MessageTooLong
+from ..errors import STATUS_NAMES, AccessDenied, BadFrame, ConnectionRefused, InvalidPortAttributes, MessageTooLong
 from . import message as wire
 from .section import MAX_SECTION_SIZE, MAX_TOTAL_SECTION_SIZE, SectionLimits
 
@@ -85,8 +85,8 @@ class PortAttributes:
     """Seconds that a client may be silent."""
     flags: PortFlags = PortFlags.ALLOW_IMPERSONATION | PortFlags.ALLOW_LPC_REQUESTS | PortFlags.WAITABLE_PORT
     """What the other side may do; a server that takes no requests has a port for datagrams only."""
-    max_pool_usage: int = 8 << 20
-    """Octets of messages that wait here for a peer that takes none."""
+    max_pool_usage: int = 64 << 20
+    """Octets of messages that wait here: of a peer's, for a receiver, and for a peer that takes none."""
     memory_bandwidth: int = 0
     """Nothing else is possible here."""
     lpc_mode: int = 0
@@ -123,6 +123,15 @@ class PortAttributes:
 DEFAULT_ATTRIBUTES: Final = PortAttributes()
 
 
+class Limits(TypedDict):
+    """What a CommunicationPort is made with."""
+
+    max_message: int
+    max_data: int
+    incoming: SectionLimits
+    outgoing: SectionLimits
+
+
 class Terms(NamedTuple):
     """What one side says while connecting."""
 
@@ -137,6 +146,15 @@ class Terms(NamedTuple):
     def max_data(self) -> int:
         """Octets of data that its port takes in a message."""
         return self.max_message_length - wire.HEADER_SIZE
+
+    def limits(self, own: PortAttributes) -> Limits:
+        """What binds the two ends, as a CommunicationPort of this side's is told."""
+        return {
+            "max_message": self.max_data,
+            "max_data": own.max_data,
+            "incoming": own.sections,
+            "outgoing": own.sections.within(self.sections),
+        }
 
 
 def pack_terms(kind: int, status: int, attributes: PortAttributes, data: bytes, features: int = 0) -> bytes:
@@ -158,3 +176,16 @@ def parse_terms(frame: bytes, expected: int) -> Terms:
     if not wire.HEADER_SIZE < terms.max_message_length <= wire.MAX_TOTAL:
         raise BadFrame(f"a port that takes messages of {terms.max_message_length} octets")
     return terms
+
+
+def accepted_terms(frame: bytes, name: str) -> Terms:
+    """The terms of a server that has accepted. Raises BadFrame, ConnectionRefused, AccessDenied."""
+    terms = parse_terms(frame, wire.LPC_CONNECTION_REPLY)
+    if not terms.status:
+        return terms
+    if terms.status == AccessDenied.status:
+        raise AccessDenied(f"connecting to {name}", data=terms.data)
+    error = ConnectionRefused(f"connecting to {name}", data=terms.data)
+    error.status = terms.status
+    error.name = STATUS_NAMES.get(terms.status, f"{terms.status:#010x}")
+    raise error

@@ -131,18 +131,23 @@ class Sharing:
     # Lending
 
     def send(self, kind: int, message_id: int, data: Buffer, view: View | None, flags: int) -> None:
-        """Sends what goes in front of a message, and the message. Raises OSError; then the view is still ours."""
+        """Sends what goes in front of a plain message, and the message. Raises OSError; then the view is still ours."""
+        frame = wire.pack(kind, message_id, bytes(data), None if view is None else view.attribute)
+        self.send_frame(frame, view, message_id if kind == wire.LPC_REQUEST else 0, flags)
+
+    def send_frame(self, frame: bytes, view: View | None, request_id: int, flags: int) -> None:
+        """The same for a frame; `request_id`: the number whose answer gives the view back, 0 for none."""
         self.flush_releases(flags)
         if view is None:
-            self._send(wire.pack(kind, message_id, bytes(data)), flags)
+            self._send(frame, flags)
             return
         self._hand_over(view, flags)
         self._lent[view.number] = view  # before it is sent: the answer may be quicker than we are
-        if kind == wire.LPC_REQUEST:
-            view.request_id = message_id
-            self.lent_requests[message_id] = view
+        if request_id:
+            view.request_id = request_id
+            self.lent_requests[request_id] = view
         try:
-            self._send(wire.pack(kind, message_id, bytes(data), view.attribute), flags)
+            self._send(frame, flags)
         except BaseException:
             self._forget(view.number)
             raise

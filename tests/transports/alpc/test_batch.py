@@ -245,8 +245,18 @@ def test_views_and_batches_keep_their_order(ports: Ports) -> None:
         view = ports[0].allocate(3)
         view.buffer[:] = b"c%d " % number
         ports[0].send_message(b"", type=LPC_DATAGRAM, view=view)
-    seen = [ports[1].receive(WATCHDOG) for _ in range(9)]
-    assert seen == [b"a0", b"b0", b"c0 ", b"a1", b"b1", b"c1 ", b"a2", b"b2", b"c2 "]
+    seen = [ports[1].receive_message(WATCHDOG) for _ in range(9)]
+    assert [bytes(message.view or message.data) for message in seen] == [
+        b"a0",
+        b"b0",
+        b"c0 ",
+        b"a1",
+        b"b1",
+        b"c1 ",
+        b"a2",
+        b"b2",
+        b"c2 ",
+    ]
 
 
 def test_what_is_held_of_a_closed_port_is_gone(ports: Ports) -> None:

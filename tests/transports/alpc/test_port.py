@@ -123,25 +123,6 @@ def test_sending_without_room_waits_or_says_so(ports: Ports) -> None:
         ports[0].send_message(b"x" * 60_000, timeout=0.01)
 
 
-def test_empty_messages_are_skipped_by_the_plain_face(ports: Ports) -> None:
-    ports[0].send_message(b"")
-    ports[0].send_message(b"full")
-    ports[0].send_message(b"")
-    assert ports[1].receive(WATCHDOG) == b"full"
-    assert ports[1].receive_now() is None
-
-
-def test_the_plain_face_reads_views_and_gives_them_back(ports: Ports) -> None:
-    for _ in range(100):
-        view = ports[0].allocate(4 << 20)
-        view.buffer[-3:] = b"end"
-        ports[0].send_message(b"start", view=view)
-        octets = ports[1].receive(WATCHDOG)
-        assert octets[:5] + octets[-3:] == b"startend"
-        ports[1].send(b"thanks")
-        assert ports[0].receive(WATCHDOG) == b"thanks"
-
-
 def test_repr_shows_the_state(ports: Ports) -> None:
     assert "open" in repr(ports[0])
     ports[0].close()

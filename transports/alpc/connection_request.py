@@ -1,0 +1,83 @@
+"""ConnectionRequest: a client that waits for a verdict. Its counterpart is `connect` in `connection.py`."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from ..errors import ConnectionRefused, Disconnected
+from ..seam import Peer
+from ..sockets import NO_WAIT
+from ..traffic import Ledger
+from .datagrams import DatagramPort
+from .message_port import MessagePort
+from .port import CommunicationPort
+from .port_attributes import PortAttributes, Terms, pack_terms
+from .port_message import LPC_CONNECTION_REPLY
+
+
+class ConnectionRequest:
+    """A client that waits for a verdict: `accept` or `refuse`, once.
+
+    peer: who it is, by the kernel's word. data: what it said.
+    """
+
+    def __init__(
+        self,
+        connected: socket.socket,
+        peer: Peer,
+        own: PortAttributes,
+        theirs: Terms,
+        ledger: Ledger[CommunicationPort],
+    ) -> None:
+        self.peer = peer
+        self.data = theirs.data
+        self._socket = connected
+        self._own = own
+        self._theirs = theirs
+        self._ledger = ledger
+
+    def __repr__(self) -> str:
+        return f"<ConnectionRequest of pid {self.peer.pid} uid {self.peer.uid} to {self.peer.address}>"
+
+    def accept(self, data: bytes = b"", context: Any = None) -> DatagramPort:
+        """Lets the client in; `data` is its `connection_data`. Raises Disconnected when it has left meanwhile."""
+        self._answer(0, data)
+        port = DatagramPort(self._socket, self.peer, self._own, self._theirs)
+        port.context = context
+        self._ledger.enter(port)
+        return port
+
+    def accept_messages(self, data: bytes) -> MessagePort:
+        """`accept`, for who receives from the connection port."""
+        self._answer(0, data)
+        port = MessagePort(self._socket, self.peer, self._own, self._theirs)
+        self._ledger.enter(port)
+        return port
+
+    def fileno(self) -> int:
+        """A descriptor that hangs up when the client leaves."""
+        return self._socket.fileno()
+
+    def refuse(self, data: bytes = b"", status: int = ConnectionRefused.status) -> None:
+        """Sends the client away, with an NT status and `data` as the reason."""
+        try:
+            self._answer(status, data)
+        except Disconnected:  # it did not wait to hear it
+            return
+        self._socket.close()
+
+    def close(self) -> None:
+        """Drops the client without a word."""
+        self._socket.close()
+
+    def abandon(self) -> None:
+        """In a child of fork."""
+        self._socket.close()
+
+    def _answer(self, status: int, data: bytes) -> None:
+        try:
+            self._socket.send(pack_terms(LPC_CONNECTION_REPLY, status, self._own, data), NO_WAIT)
+        except OSError as error:
+            self._socket.close()
+            raise Disconnected(f"{self!r} has left") from error

@@ -1,0 +1,463 @@
+"""Exchange: the requests, replies, callbacks and cancels of one connection, at either end.
+
+What a frame means is decided here and nowhere else. Rules of this file:
+- numbers of the client's making are below 0x80000000, the server's above: no number is ever taken for the other's;
+- an answer is known by the number that it names: the callback's if there is one, else the request's;
+- a request waits for its answer in its own thread, and a callback is served in the innermost thread that waits in the
+  request it belongs to;
+- only nothing-for-anybody goes back unasked: LPC_LOST_REPLY to who answered or called in vain, LPC_CANCELED to whose
+  request was released. Such a notice is never waited with;
+How messages are sent, and wait to be, is `outbox.py`'s business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import weakref
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from ..errors import (
+    BadFrame,
+    Canceled,
+    Disconnected,
+    QuotaExceeded,
+    ReplyLost,
+    ReplyMismatch,
+    TransportError,
+)
+from ..seam import Buffer
+from . import message as wire
+from .attributes import ALL_ATTRIBUTES
+from .outbox import MESSAGE_COST, Outbox, Outgoing
+from .port_attributes import PortFlags
+from .port_message import (
+    LPC_CANCELED,
+    LPC_CLIENT_DIED,
+    LPC_CONNECTION_REPLY,
+    LPC_DATAGRAM,
+    LPC_DEBUG_EVENT,
+    LPC_ERROR_EVENT,
+    LPC_EXCEPTION,
+    LPC_LOST_REPLY,
+    LPC_PORT_CLOSED,
+    LPC_REPLY,
+    LPC_REQUEST,
+)
+from .queue import Queue
+from .received import Arrival, Callback, Context, Message, MessageAttributes, NoOrigin, State
+from .section import View
+from .waiting import Waiter, Waiters
+
+if TYPE_CHECKING:
+    from .message_port import MessagePort
+
+MAX_CALLBACK_DEPTH: Final = 16
+"""Callbacks within callbacks of one request: each takes a frame of Python's stack at both ends."""
+MAX_OUTSTANDING: Final = 8192
+"""Requests of one client that wait for answers; no more is read from it meanwhile."""
+SERVERS: Final = 0x80000000
+"""Added to numbers of the server's making."""
+REQUEST_TYPES: Final = frozenset({LPC_REQUEST, LPC_EXCEPTION, LPC_DEBUG_EVENT, LPC_ERROR_EVENT})
+"""What may be asked; each is answered by LPC_REPLY."""
+
+
+class Host(Protocol):
+    """The server that an exchange belongs to."""
+
+    def notify(self, message: Message) -> None:
+        """Puts a message that no reader brought; under `changed`."""
+        ...
+
+    def look(self, exchange: Exchange) -> None:
+        """What the exchange `wants` to be told of its socket may have changed."""
+        ...
+
+    def forget(self, exchange: Exchange) -> None:
+        """The exchange has ended, and its socket is about to be closed."""
+        ...
+
+    def watch_thread(self, exchange: Exchange, thread: int) -> None:
+        """Have `thread_ended` called once a thread of the peer's has ended. Raises BadFrame for who is not its."""
+        ...
+
+
+class Exchange(NoOrigin):
+    """The state of one connection, at one end. `host` is the server it belongs to; a client has none."""
+
+    def __init__(self, port: MessagePort, queue: Queue, host: Host | None) -> None:
+        self.port = port
+        self.queue = queue
+        self.continuation = not port.lpc_mode
+        self._host = host
+        self._side = 0 if host is None else SERVERS
+        self._waiting = Waiters(self._look)
+        self._posted: dict[int, Any] = {}  # what `post` was given, by number
+        self._received: dict[int, weakref.ref[Message]] = {}  # what the peer waits for answers to, by its number
+        self._queued_size = 0
+        self.ended = False
+        self.outbox = Outbox(port, None if host is None else self._look, self._read_meanwhile)
+
+    # What this end asks
+
+    def request(
+        self, outgoing: Outgoing, timeout: float | None, on_callback: Callback | None, reserve: int = 0
+    ) -> Message:
+        """Sends a request, or a callback, and waits for the answer; `on_callback` serves what is asked back."""
+        waiter = Waiter(outgoing.message_id, outgoing.number)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self.queue.changed:
+            self._check_open()
+            self._waiting.add(waiter)
+        try:
+            self.outbox.send(outgoing, timeout, reserve)
+            while (came := self._next(waiter, deadline)) is not waiter.answer:
+                self._serve(came, on_callback)
+        except BaseException:
+            self._give_up(waiter)
+            raise
+        return came
+
+    def post(self, outgoing: Outgoing, cookie: Any, timeout: float | None, reserve: int = 0) -> int:
+        """Sends a request whose answer comes into the queue, with `cookie` as its message context."""
+        with self.queue.changed:
+            self._check_open()
+            self._posted[outgoing.message_id] = cookie
+        try:
+            self.outbox.send(outgoing, timeout, reserve)
+        except BaseException:
+            with self.queue.changed:
+                self._posted.pop(outgoing.message_id, None)
+            raise
+        return outgoing.message_id
+
+    def cancel(self, number: int) -> None:
+        """Withdraws a request. Raises ReplyMismatch when it waits for no answer."""
+        with self.queue.changed:
+            waiter = self._waiting.find(number, number)
+            if waiter is None and number not in self._posted:
+                raise ReplyMismatch(f"request {number:#x} waits for no answer")
+            self._posted.pop(number, None)
+            if waiter is not None:
+                self._waiting.fail(waiter, Canceled(f"request {number:#x}"))
+                self.queue.changed.notify_all()
+        self._say(LPC_CANCELED, number, 0)
+
+    def number(self) -> int:
+        """A new number for a request or a callback; never 0, and none of the peer's."""
+        while not (number := self.port.fresh_ids() % SERVERS):
+            pass
+        return self._side | number
+
+    @property
+    def outstanding(self) -> tuple[int, ...]:
+        """Numbers of requests that were posted and wait for their answers."""
+        return tuple(self._posted)
+
+    # What its receiver does with a message (`received.Origin`)
+
+    def picked_up(self, message: Message) -> None:
+        """Under `changed`."""
+        self._queued_size -= MESSAGE_COST + len(message.data)
+        self._look()
+
+    def reply(self, message: Message, data: Buffer, view: View | None) -> None:
+        self.port.check_size(data)
+        with self.queue.changed:
+            state = message.state
+            if message.type not in REQUEST_TYPES or state not in (State.HELD, State.CANCELED):
+                raise ReplyMismatch(f"{message!r} waits for no reply")
+            self._over(message)
+        lost = state is State.CANCELED or self.ended
+        if not lost:
+            try:
+                answer = Outgoing(LPC_REPLY, message.message_id, message.callback_id, data, view=view)
+                self.outbox.send(answer, None)
+            except Disconnected:
+                lost = True
+        if lost:
+            self._lose(message, view)
+
+    def release(self, message: Message) -> None:
+        with self.queue.changed:
+            if message.state is not State.HELD:
+                return
+            self._over(message)
+        if message.type in REQUEST_TYPES:
+            self._say(LPC_CANCELED, message.message_id, message.callback_id)
+        elif message.view_number:
+            self.port.give_back(message)
+
+    def call_back(self, message: Message, data: Buffer, timeout: float | None, on_callback: Callback | None) -> Message:
+        with self.queue.changed:
+            if message.state is State.CANCELED:
+                raise Canceled(f"{message!r}")
+            if message.type not in REQUEST_TYPES or message.state is not State.HELD:
+                raise ReplyMismatch(f"{message!r} waits for no reply")
+            if len(self._waiting.of(message.message_id)) >= MAX_CALLBACK_DEPTH:
+                raise QuotaExceeded(f"{MAX_CALLBACK_DEPTH} callbacks within each other")
+        self.port.check_size(data)
+        outgoing = Outgoing(LPC_REQUEST, message.message_id, self.number(), data)
+        return self.request(outgoing, timeout, on_callback)
+
+    # What the socket brings
+
+    def arrived(self, frame: bytes) -> None:
+        """A frame has come; an empty one is the end. Raises BadFrame once the connection has been closed for it."""
+        if not frame:
+            self.end()
+            return
+        try:
+            arrival = self.port.arrival(frame)
+            if arrival is not None:
+                with self.queue.changed:
+                    self._sort(arrival)
+                    self.queue.changed.notify_all()
+        except BadFrame:
+            self.end()
+            self.port.close()
+            raise
+
+    @property
+    def wants(self) -> tuple[bool, bool]:
+        """Whether to be told that something has come, and that there is room again."""
+        crowded = len(self._received) >= MAX_OUTSTANDING or self._queued_size >= self.port.attributes.max_pool_usage
+        unsent = len(self.outbox) > 0
+        return bool(self._waiting) or not (unsent or crowded), unsent
+
+    def thread_ended(self) -> None:
+        """A thread of the peer's that had registered has ended."""
+        with self.queue.changed:
+            if not self.ended:
+                self.queue.put(self._notice(LPC_CLIENT_DIED, data=self.port.created))
+
+    def connected(self, data: bytes) -> None:
+        """The server that was asked without waiting has accepted."""
+        with self.queue.changed:
+            self._put(self._notice(LPC_CONNECTION_REPLY, data=data))
+
+    def end(self, reason: TransportError | None = None) -> None:
+        """The connection is over: everybody hears of it. reason: not the other's doing, so nobody need be told."""
+        with self.queue.changed:
+            if self.ended:
+                return
+            self.ended = True
+            self._waiting.fail_all(reason or ReplyLost(f"{self.port!r}"))
+            if self._host is None:
+                self.queue.over = reason or Disconnected(f"{self.port!r}")
+            if reason is None:
+                self._tell_of_the_end()
+            self._received.clear()
+            self._posted.clear()
+            self.queue.changed.notify_all()
+        self.port.let_go()
+
+    def _say(self, kind: int, message_id: int, callback_id: int) -> None:
+        """Tells the peer, which may be gone, or listen to nobody: then it is not told."""
+        with contextlib.suppress(TransportError):
+            self.outbox.send(Outgoing(kind, message_id, callback_id), 0.0, reserve=MESSAGE_COST)
+
+    # Waiting
+
+    def _read_meanwhile(self) -> None:
+        """What a client does while it waits for room: the server may wait for it to read."""
+        if self._queued_size < self.port.attributes.max_pool_usage:
+            self.queue.read_now()
+
+    def _next(self, waiter: Waiter, deadline: float | None) -> Message:
+        remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+        return self.queue.take(lambda: self._ready(waiter), remaining)
+
+    def _ready(self, waiter: Waiter) -> Message | None:
+        came = waiter.next()
+        if came is None and self._host is None and self._queued_size >= self.port.attributes.max_pool_usage:
+            raise QuotaExceeded("messages wait that nobody receives")
+        return came
+
+    def _serve(self, message: Message, on_callback: Callback | None) -> None:
+        """Serves a callback in this thread, which waits for something else."""
+        try:
+            said = None if on_callback is None else on_callback(message)
+        except BaseException:
+            message.release()
+            raise
+        if said is None:
+            message.release()
+        elif message.state in (State.HELD, State.CANCELED):
+            message.reply(said)
+
+    def _give_up(self, waiter: Waiter) -> None:
+        """A thread leaves without its answer: the peer may forget the request, unless it knows."""
+        with self.queue.changed:
+            waited = self._waiting.drop(waiter)
+            for message in waiter.calls:
+                self._over(message)
+        if waited:
+            self._say(LPC_CANCELED, waiter.message_id, waiter.number_of_callback)
+
+    def _check_open(self) -> None:
+        if self.ended:
+            raise Disconnected(f"{self.port!r}")
+
+    # Sorting what has come; under `changed`
+
+    def _sort(self, arrival: Arrival) -> None:
+        if self.ended:
+            return
+        if arrival.type in REQUEST_TYPES:
+            self._asked(arrival)
+        elif arrival.type == LPC_REPLY:
+            self._answered(arrival)
+        elif arrival.type == LPC_CANCELED:
+            self._canceled(arrival)
+        elif arrival.type == LPC_LOST_REPLY:
+            self._unwanted(arrival)
+        elif arrival.type == LPC_DATAGRAM:
+            self._put(self._message(arrival, State.QUEUED if arrival.view_number else State.OVER))
+        elif arrival.type == wire.TERMINATION_PORT and self._host is not None and len(arrival.data) == 4:
+            self._host.watch_thread(self, int.from_bytes(arrival.data, "little"))
+        else:
+            raise BadFrame(f"a message of type {arrival.type:#x} where none belongs")
+
+    def _asked(self, arrival: Arrival) -> None:
+        if self._mine(arrival.number) or arrival.number in self._received:
+            raise BadFrame(f"a request with number {arrival.number:#x}")
+        if arrival.callback_id:
+            self._called_back(arrival)
+            return
+        if not self.port.attributes.flags & PortFlags.ALLOW_LPC_REQUESTS:
+            raise BadFrame("a request, where none are taken")
+        if len(self._received) > MAX_OUTSTANDING:
+            raise BadFrame(f"more than {MAX_OUTSTANDING} requests unanswered")
+        self._put(self._remembered(self._message(arrival, State.QUEUED)))
+
+    def _called_back(self, arrival: Arrival) -> None:
+        stack = self._waiting.of(arrival.message_id)
+        if not stack:
+            self._say(LPC_LOST_REPLY, arrival.message_id, arrival.callback_id)
+            return
+        if len(stack[-1].calls) >= MAX_CALLBACK_DEPTH:
+            raise BadFrame(f"{MAX_CALLBACK_DEPTH} callbacks at one time")
+        stack[-1].calls.append(self._remembered(self._message(arrival, State.HELD)))
+
+    def _answered(self, arrival: Arrival) -> None:
+        if not self._mine(arrival.number):
+            raise BadFrame(f"a reply to {arrival.number:#x}")
+        waiter = self._waiting.find(arrival.message_id, arrival.number)
+        if waiter is not None:
+            waiter.answer = self._message(arrival, State.HELD if arrival.view_number else State.OVER)
+            self._waiting.drop(waiter)
+        elif arrival.number in self._posted:
+            message = self._message(arrival, State.QUEUED if arrival.view_number else State.OVER)
+            self._put(self._with_cookie(message))
+        else:
+            self.port.give_back(self._message(arrival, State.OVER))
+            self._say(LPC_LOST_REPLY, arrival.message_id, arrival.callback_id)
+
+    def _canceled(self, arrival: Arrival) -> None:
+        if self._mine(arrival.number):
+            waiter = self._waiting.find(arrival.message_id, arrival.number)
+            if waiter is not None:
+                self._waiting.fail(waiter, Canceled("released without an answer"))
+            elif arrival.number in self._posted:
+                self._put(self._with_cookie(self._message(arrival, State.OVER)))
+            return
+        message = self._held(arrival.number)
+        if message is not None:
+            self._withdraw(message)
+            for waiter in self._waiting.of(arrival.message_id):
+                self._waiting.fail(waiter, Canceled("the request was canceled"))
+
+    def _unwanted(self, arrival: Arrival) -> None:
+        """The peer had nobody for a callback of ours, or for a reply."""
+        if not self._mine(arrival.number) and not arrival.callback_id:
+            self._put(self._message(arrival, State.OVER))
+        elif (waiter := self._waiting.find(arrival.message_id, arrival.number)) is not None:
+            self._waiting.fail(waiter, ReplyMismatch("nobody waits in the request"))
+
+    def _withdraw(self, message: Message) -> None:
+        """Nobody waits for the answer to a message any more."""
+        if message.state is State.QUEUED:
+            message.state = State.WITHDRAWN
+            self._queued_size -= MESSAGE_COST + len(message.data)
+        elif message.state is State.HELD:
+            message.state = State.CANCELED
+            if not message.callback_id:
+                self._put(self._notice(LPC_CANCELED, message.message_id, State.QUEUED))
+        self._received.pop(message.callback_id or message.message_id, None)
+        self._look()
+
+    def _tell_of_the_end(self) -> None:
+        """LPC_CANCELED for every exchange that is cut short, and LPC_PORT_CLOSED."""
+        for number in [*self._received]:
+            if (message := self._held(number)) is not None:
+                self._withdraw(message)
+        for number in [*self._posted]:
+            self._put(self._with_cookie(self._notice(LPC_CANCELED, number)))
+        for outgoing in self.outbox.clear():
+            if outgoing.type == LPC_REPLY and not outgoing.callback_id:
+                self._put(self._notice(LPC_LOST_REPLY, outgoing.message_id))
+        self._put(self._notice(LPC_PORT_CLOSED, data=self.port.created))
+
+    # Messages
+
+    def _message(self, arrival: Arrival, state: State) -> Message:
+        context = Context(self.port.context, None, arrival.sequence, arrival.message_id, arrival.callback_id)
+        return Message(
+            self,
+            arrival.type,
+            arrival.message_id,
+            arrival.callback_id,
+            data=arrival.data,
+            client_id=(self.port.peer.pid or 0, arrival.thread),
+            port=self.port,
+            attributes=replace(arrival.attributes, context=context),
+            view_number=arrival.view_number,
+            state=state,
+        )
+
+    def _notice(self, kind: int, message_id: int = 0, state: State = State.OVER, data: bytes = b"") -> Message:
+        arrival = Arrival(kind, message_id, 0, 0, data, 0, MessageAttributes(ALL_ATTRIBUTES), 0)
+        return self._message(arrival, state)
+
+    def _with_cookie(self, message: Message) -> Message:
+        context = message.attributes.context or Context()
+        cookie = self._posted.pop(message.message_id)
+        message.attributes = replace(message.attributes, context=replace(context, message_context=cookie))
+        return message
+
+    def _put(self, message: Message) -> None:
+        self._queued_size += MESSAGE_COST + len(message.data)
+        self.queue.put(message)
+        self._look()
+
+    def _remembered(self, message: Message) -> Message:
+        self._received[message.callback_id or message.message_id] = weakref.ref(message)
+        return message
+
+    def _held(self, number: int) -> Message | None:
+        found = self._received.get(number)
+        return None if found is None else found()
+
+    def _over(self, message: Message) -> None:
+        message.state = State.OVER
+        if message.type in REQUEST_TYPES:
+            self._received.pop(message.callback_id or message.message_id, None)
+        self._look()
+
+    def _lose(self, message: Message, view: View | None) -> None:
+        """A reply has nobody to go to."""
+        if view is not None:
+            self.port.discard(view)
+        if not message.callback_id and self._host is not None:
+            with self.queue.changed:
+                self._queued_size += MESSAGE_COST
+                self._host.notify(self._notice(LPC_LOST_REPLY, message.message_id))
+
+    def _mine(self, number: int) -> bool:
+        return number & SERVERS == self._side
+
+    def _look(self) -> None:
+        if self._host is not None:
+            self._host.look(self)

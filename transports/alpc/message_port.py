@@ -1,0 +1,398 @@
+"""MessagePort: a communication port with the whole of NT's model. Its counterpart is another one.
+
+The verbs of NtAlpcSendWaitReceivePort by their own names: `request`, `post`, `datagram`, `cancel` and `receive`. This
+file turns them into frames and back; what the frames mean is decided in `exchange.py`, which comes into being with the
+first verb used. Before that a MessagePort is the plain port that calls of RPC run over, and costs no more.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import socket
+import struct
+import threading
+from dataclasses import replace
+from typing import Any, Final
+
+from ..errors import (
+    BadFrame,
+    Disconnected,
+    InvalidParameter,
+    MessageTooLong,
+    RequestsNotAllowed,
+    TimedOut,
+    TransportError,
+    from_os_error,
+)
+from ..seam import Buffer, Peer
+from ..sockets import NO_WAIT
+from . import message as wire
+from .attributes import ALL_ATTRIBUTES, AttributeBlock, ContextAttribute, WorkOnBehalfAttribute
+from .exchange import REQUEST_TYPES, Exchange, Host
+from .information import blocked_on, creation_time
+from .outbox import MESSAGE_COST, NO_ATTRIBUTES, Outgoing
+from .port import CommunicationPort
+from .port_attributes import PortAttributes, PortFlags, Terms, accepted_terms
+from .port_message import (
+    LPC_CANCELED,
+    LPC_CONTINUATION_REQUIRED,
+    LPC_DATAGRAM,
+    LPC_LOST_REPLY,
+    LPC_NO_IMPERSONATE,
+    LPC_REPLY,
+    LPC_REQUEST,
+    TYPE_MASK,
+    PortMessageHeader,
+)
+from .queue import Queue
+from .received import Arrival, Callback, Message, MessageAttributes
+from .section import SectionLimits, View
+
+TYPES: Final = REQUEST_TYPES | {LPC_REPLY, LPC_DATAGRAM, LPC_LOST_REPLY, LPC_CANCELED, wire.TERMINATION_PORT}
+"""What an end may send once it is connected."""
+UNKNOWN: Final = Terms(0, wire.HEADER_SIZE, SectionLimits(0, 0, 0), 0, 0, b"")
+"""The terms of a server that has not spoken: it takes nothing."""
+FLAGS: Final = LPC_CONTINUATION_REQUIRED | LPC_NO_IMPERSONATE
+_SIOCOUTQ: Final = 0x5411  # linux/sockios.h: octets of the socket's buffer that the peer has not taken
+
+
+class Reserve:
+    """Room for one message at a time that goes out however much the peer has not taken yet."""
+
+    __slots__ = ("size",)
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+class MessagePort(CommunicationPort):
+    """One end of a connection, a client's or a server's.
+
+    attributes: of this end. peer_flags: PortFlags of the other.
+    """
+
+    __slots__ = ("_connected", "_exchange", "_host", "_making", "attributes", "created", "peer_flags")
+
+    def __init__(self, connected: socket.socket, peer: Peer, attributes: PortAttributes, terms: Terms) -> None:
+        self._exchange: Exchange | None = None
+        self._host: Host | None = None
+        self._making = threading.Lock()
+        self.attributes = attributes
+        self.peer_flags = PortFlags(terms.flags)
+        self._connected = True
+        self.created = b""
+        """Of a server's port: when its client's process began, u64 in clock ticks since the machine did."""
+        super().__init__(connected, peer, **terms.limits(attributes))
+        self.connection_data = terms.data
+
+    @classmethod
+    def connecting(cls, connected: socket.socket, peer: Peer, attributes: PortAttributes) -> MessagePort:
+        """A client's port whose server has been asked, and has not answered yet."""
+        port = cls(connected, peer, attributes, UNKNOWN)
+        port._connected = False
+        return port
+
+    # What may be said
+
+    def receive_now(self) -> Message | None:
+        """`receive`, if there is something."""
+        try:
+            return self.receive(0.0)
+        except TimedOut:
+            return None
+
+    def request(
+        self,
+        data: Buffer = b"",
+        *,
+        timeout: float | None = None,
+        type: int = LPC_REQUEST,
+        view: View | None = None,
+        on_callback: Callback | None = None,
+        reserve: Reserve | None = None,
+        work_on_behalf: bool = False,
+    ) -> Message:
+        """Sends a request and waits for its reply (NtAlpcSendWaitReceivePort with SYNC_REQUEST).
+
+        type: LPC_EXCEPTION, LPC_DEBUG_EVENT, LPC_ERROR_EVENT for messages of these kinds. view: from `allocate`; the
+        server's from now on. on_callback: serves, in this thread, what the server asks meanwhile; without it such a
+        callback is released. work_on_behalf: names this thread as the one that the work is done for.
+        Raises TimedOut (the server is told), ReplyLost, Canceled, Disconnected, MessageTooLong, RequestsNotAllowed,
+        QuotaExceeded (messages wait that nobody receives), InvalidParameter (a timeout, on a port of LPC).
+        """
+        if self.lpc_mode and timeout is not None:
+            raise InvalidParameter("requests of an LPC port have no time limit")
+        outgoing = self._asked(type, data, view, work_on_behalf)
+        with blocked_on(self):
+            return self.exchange.request(outgoing, timeout, on_callback, _room(reserve))
+
+    def post(
+        self,
+        data: Buffer = b"",
+        context: Any = None,
+        *,
+        timeout: float | None = None,
+        type: int = LPC_REQUEST,
+        view: View | None = None,
+        reserve: Reserve | None = None,
+        work_on_behalf: bool = False,
+    ) -> int:
+        """Sends a request whose reply `receive` will bring, with `context` as its message context; its message id.
+
+        Should the server release it, or end, then LPC_CANCELED comes instead. Raises TimedOut (the peer takes
+        nothing), and what `request` does; InvalidParameter on a port of LPC.
+        """
+        if self.lpc_mode:
+            raise InvalidParameter("ports of LPC wait for the answers to their requests")
+        outgoing = self._asked(type, data, view, work_on_behalf)
+        return self.exchange.post(outgoing, context, timeout, _room(reserve))
+
+    def datagram(
+        self,
+        data: Buffer = b"",
+        *,
+        timeout: float | None = None,
+        view: View | None = None,
+        reserve: Reserve | None = None,
+    ) -> None:
+        """Sends a message that nobody answers. Raises Disconnected, MessageTooLong, TimedOut, QuotaExceeded."""
+        self.check_size(data)
+        exchange = self.exchange
+        outgoing = Outgoing(LPC_DATAGRAM, exchange.number(), data=data, view=view)
+        exchange.outbox.send(outgoing, timeout, _room(reserve))
+
+    def cancel(self, number: int) -> None:
+        """Withdraws a request of this end (NtAlpcCancelMessage): its reply will not come.
+
+        Who waits in `request` gets Canceled. A server that has not picked it up never sees it. Raises ReplyMismatch
+        when it waits for no reply.
+        """
+        self.exchange.cancel(number)
+
+    def receive(
+        self, timeout: float | None = None, *, allocated: int = ALL_ATTRIBUTES, size: int | None = None
+    ) -> Message:
+        """The next message for this port; LPC_PORT_CLOSED once the other end is gone, and then Disconnected.
+
+        For a client: a server's is received from its connection port. allocated: the attributes it is to have. size:
+        octets of data there is room for. Raises TimedOut, Disconnected, BufferTooSmall (the message stays), BadFrame.
+        """
+        return self.exchange.queue.next(timeout, allocated, size)
+
+    def reserve(self, size: int) -> Reserve:
+        """Room for a message of `size` octets (NtAlpcCreateResourceReserve). Raises MessageTooLong."""
+        if size > self.max_message:
+            raise MessageTooLong(f"{size} octets, the peer takes {self.max_message}")
+        return Reserve(size)
+
+    def register_termination(self) -> None:
+        """Has the server told (LPC_CLIENT_DIED) when this thread ends (NtRegisterThreadTerminatePort)."""
+        data = struct.pack("<I", threading.get_native_id())
+        exchange = self.exchange
+        exchange.outbox.send(Outgoing(wire.TERMINATION_PORT, exchange.number(), data=data), None)
+
+    def disconnect(self) -> None:
+        """Ends the connection for both ends and keeps the port (NtAlpcDisconnectPort)."""
+        exchange = self.exchange
+        exchange.outbox.flush()
+        super().close()
+        exchange.end()
+
+    @property
+    def lpc_mode(self) -> bool:
+        """Whether either end is a port of classic LPC."""
+        return bool(self.attributes.lpc_mode or self.peer_flags & PortFlags.LPC_MODE)
+
+    @property
+    def outstanding(self) -> tuple[int, ...]:
+        """Numbers of the requests that were posted and are not answered yet."""
+        return self.exchange.outstanding
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when `receive` has something; once a verb was used, for that verb's sake."""
+        exchange = self._exchange
+        if exchange is None or self._host is not None or not self.attributes.flags & PortFlags.WAITABLE_PORT:
+            return super().fileno()
+        if exchange.queue.fileno() < 0 <= super().fileno():
+            exchange.queue.watch(super().fileno())
+        return exchange.queue.fileno()
+
+    def close(self) -> None:
+        if self._exchange is not None:
+            self._exchange.end(Disconnected("the port is closed"))
+            if self._host is None:
+                self._exchange.queue.close()
+        super().close()
+
+    def abandon(self) -> None:
+        if self._exchange is not None and self._host is None:
+            self._exchange.queue.abandon()
+        super().abandon()
+
+    # For the exchange
+
+    @property
+    def exchange(self) -> Exchange:
+        """The state of the exchanges on this connection."""
+        if self._exchange is None:
+            with self._making:
+                if self._exchange is None:
+                    self._exchange = Exchange(self, Queue(self._gather), None)
+        return self._exchange
+
+    def serve(self, queue: Queue, host: Host) -> Exchange:
+        """Makes it a server's: what comes goes to the server's queue."""
+        self._host = host
+        self._exchange = Exchange(self, queue, host)
+        return self._exchange
+
+    def transmit(self, outgoing: Outgoing, sequence: int, reserve: int) -> bool:
+        """Sends a message if that needs no waiting. Raises Disconnected."""
+        kind = outgoing.type | (LPC_CONTINUATION_REQUIRED if outgoing.view is not None else 0)
+        thread = threading.get_native_id()
+        header = PortMessageHeader(0, 0, kind, 0, os.getpid(), thread, outgoing.message_id, outgoing.callback_id)
+        context = ContextAttribute(0, 0, sequence & 0xFFFFFFFF, outgoing.message_id, outgoing.callback_id)
+        block = replace(outgoing.block, context=context)
+        if outgoing.view is not None:
+            block = replace(block, view=outgoing.view.attribute)
+        frame = wire.compose(header, block, outgoing.data)
+        try:
+            if self._passed(frame, outgoing):
+                return True
+            return reserve > 0 and self._passed_by_reserve(frame, outgoing, reserve)
+        except OSError as error:
+            failure = from_os_error(error, "sending")
+            failure.sent = False
+            raise failure from error
+
+    def arrival(self, frame: bytes) -> Arrival | None:
+        """What is in a frame; None for one that was for the port itself. Raises BadFrame."""
+        header, block, data = wire.parse(frame)
+        kind = header.type & TYPE_MASK
+        if block.context is None:
+            return self._plain_arrival(frame)
+        if len(data) > self._max_data or kind not in TYPES or header.type & ~(TYPE_MASK | FLAGS):
+            raise BadFrame(f"{len(data)} octets in a message of type {header.type:#x}")
+        octets, secured = (None, False) if block.view is None else self._sharing.view(block.view)
+        attributes = MessageAttributes(ALL_ATTRIBUTES, None, octets, secured, block.work_on_behalf)
+        number = header.callback_id or header.message_id
+        if kind in (LPC_REPLY, LPC_CANCELED):
+            self._sharing.answered(number)
+        return Arrival(
+            kind,
+            header.message_id,
+            header.callback_id,
+            header.unique_thread,
+            data,
+            block.context.sequence,
+            attributes,
+            0 if block.view is None else block.view.section_handle,
+        )
+
+    def give_back(self, message: Message) -> None:
+        """Gives the view of a message back to its sender."""
+        if message.attributes.view is not None:
+            self._sharing.release(message.view_number, len(message.attributes.view))
+
+    def check_size(self, data: Buffer) -> None:
+        """Raises MessageTooLong for more than the peer's port takes."""
+        if len(data) > self.max_message:
+            raise MessageTooLong(f"{len(data)} octets, the peer takes {self.max_message}")
+
+    def wait_for_room(self, timeout: float) -> None:
+        """Waits until something may be sent, or has come."""
+        poll = select.poll()
+        poll.register(self._socket.fileno(), select.POLLOUT | select.POLLIN)
+        poll.poll(max(1, int(timeout * 1000)))
+
+    def let_go(self) -> None:
+        """The exchange has ended: a server's socket is of no use to anybody any more."""
+        if self._host is not None and self._exchange is not None:
+            self._host.forget(self._exchange)
+            super().close()
+
+    def socket_option(self, number: int, size: int) -> bytes:
+        """What the kernel says of the socket. Raises OSError."""
+        return self._socket.getsockopt(socket.SOL_SOCKET, number, size)
+
+    # Inside
+
+    def _passed(self, frame: bytes, outgoing: Outgoing) -> bool:
+        try:
+            if outgoing.view is None and not self._releases:
+                self._send(frame, NO_WAIT)
+            else:
+                request_id = outgoing.number if outgoing.type in REQUEST_TYPES else 0
+                self._sharing.send_frame(frame, outgoing.view, request_id, NO_WAIT)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _passed_by_reserve(self, frame: bytes, outgoing: Outgoing, reserve: int) -> bool:
+        """Makes the socket's buffer larger than what the peer has not taken, for one message."""
+        (unsent,) = struct.unpack("i", fcntl.ioctl(self._socket.fileno(), _SIOCOUTQ, bytes(4)))
+        usual = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        self._bound_buffer(unsent + reserve + 1)
+        try:
+            return self._passed(frame, outgoing)
+        finally:
+            self._bound_buffer(usual)
+
+    def _bound_buffer(self, size: int) -> None:
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, -(-size // 2))  # Linux doubles it
+
+    def _asked(self, kind: int, data: Buffer, view: View | None, work_on_behalf: bool) -> Outgoing:
+        if kind not in REQUEST_TYPES:
+            raise InvalidParameter(f"nobody answers messages of type {kind}")
+        if not self.peer_flags & PortFlags.ALLOW_LPC_REQUESTS:
+            raise RequestsNotAllowed(f"{self!r}")
+        self.check_size(data)
+        block = NO_ATTRIBUTES
+        if work_on_behalf:
+            began = int.from_bytes(creation_time(os.getpid(), threading.get_native_id()), "little")
+            ticket = WorkOnBehalfAttribute(threading.get_native_id(), began & 0xFFFFFFFF)
+            block = AttributeBlock(work_on_behalf=ticket)
+        return Outgoing(kind, self.exchange.number(), 0, data, block, view)
+
+    def _plain_arrival(self, frame: bytes) -> Arrival | None:
+        """What is in a frame of a peer that knows no more than plain messages."""
+        message = self._understand(frame)
+        if message is None:
+            return None
+        attributes = MessageAttributes(ALL_ATTRIBUTES, None, message.view, message.secured)
+        return Arrival(message.type, message.message_id, 0, 0, message.data, 0, attributes, message.view_number)
+
+    def _gather(self, timeout: float | None) -> None:
+        """Reads for a client's queue."""
+        exchange = self.exchange
+        if exchange.ended:
+            return
+        try:
+            frame = self.receive_frame_now() if timeout == 0 else self.receive_frame(timeout)
+        except TimedOut:
+            return
+        if frame and not self._connected:
+            self._settle(exchange, frame)
+        elif frame is not None:
+            exchange.arrived(frame)
+            while self.holds_more:
+                exchange.arrived(self.receive_frame())
+
+    def _settle(self, exchange: Exchange, frame: bytes) -> None:
+        """The server's verdict, which nobody has waited for."""
+        try:
+            terms = accepted_terms(frame, self.peer.address)
+        except TransportError as error:
+            exchange.end(error)
+            return
+        self._connected = True
+        self.peer_flags = PortFlags(terms.flags)
+        self.connection_data = terms.data
+        self.bind(**terms.limits(self.attributes))
+        exchange.connected(terms.data)
+
+
+def _room(reserve: Reserve | None) -> int:
+    return 0 if reserve is None else reserve.size + MESSAGE_COST

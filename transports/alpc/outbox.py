@@ -1,0 +1,128 @@
+"""Outbox: what one end of a connection sends, in order, without two ends ever waiting for each other.
+
+A server never waits to send: what a client does not take waits here, up to the port's `max_pool_usage`, and nothing
+more is read from that client until it has. A client waits, and reads meanwhile. A message with a reserve goes out past
+both, by the room that its reserve makes in the socket; cancels and notices have such a reserve each.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ..errors import QuotaExceeded, TimedOut
+from ..seam import Buffer
+from .attributes import AttributeBlock
+from .section import View
+
+if TYPE_CHECKING:
+    from .message_port import MessagePort
+
+MESSAGE_COST: Final = 512
+"""Octets that a message counts for in a queue, beside its data."""
+ROOM_SLICE: Final = 0.05
+"""Seconds after which a client that waits for room looks whether it has to read."""
+NO_ATTRIBUTES: Final = AttributeBlock()
+
+
+class Outgoing(NamedTuple):
+    """A message on its way out."""
+
+    type: int
+    message_id: int
+    callback_id: int = 0
+    data: Buffer = b""
+    block: AttributeBlock = NO_ATTRIBUTES
+    view: View | None = None
+
+    @property
+    def number(self) -> int:
+        """The number that it goes by."""
+        return self.callback_id or self.message_id
+
+    @property
+    def cost(self) -> int:
+        """Octets that it counts for while it waits."""
+        return MESSAGE_COST + len(self.data)
+
+
+class Outbox:
+    """Sends the messages of one end. Any thread may; `_turn` is the innermost of all locks."""
+
+    def __init__(self, port: MessagePort, kept: Callable[[], None] | None, read: Callable[[], None]) -> None:
+        """kept: a server's, told when something begins to wait here. read: what a client does while it waits."""
+        self._port = port
+        self._kept = kept
+        self._read = read
+        self._turn = threading.Lock()
+        self._sequence = 0
+        self._waiting: deque[Outgoing] = deque()
+        self._waiting_size = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def send(self, outgoing: Outgoing, timeout: float | None, reserve: int = 0) -> None:
+        """Sends a message, or keeps it until there is room. Raises Disconnected, TimedOut, QuotaExceeded.
+
+        reserve: octets of room in the socket that are this message's own.
+        """
+        with self._turn:
+            if self._pass(outgoing, reserve):
+                return
+            if self._kept is not None:
+                self._keep(outgoing)
+                self._kept()
+                return
+        deadline = None if timeout is None else time.monotonic() + timeout
+        sent = False
+        while not sent:
+            self._make_room(deadline)
+            with self._turn:
+                sent = self._pass(outgoing, reserve)
+
+    def flush(self) -> None:
+        """Sends what waits, as far as there is room. Raises Disconnected."""
+        with self._turn:
+            self._flush()
+
+    def clear(self) -> list[Outgoing]:
+        """Forgets what waits, and gives it."""
+        with self._turn:
+            unsent = [*self._waiting]
+            self._waiting.clear()
+            self._waiting_size = 0
+        return unsent
+
+    def _pass(self, outgoing: Outgoing, reserve: int) -> bool:
+        return (self._flush() or reserve > 0) and self._transmit(outgoing, reserve)
+
+    def _flush(self) -> bool:
+        while self._waiting:
+            if not self._transmit(self._waiting[0], 0):
+                return False
+            self._waiting_size -= self._waiting.popleft().cost
+        return True
+
+    def _transmit(self, outgoing: Outgoing, reserve: int) -> bool:
+        sent = self._port.transmit(outgoing, self._sequence + 1, reserve)
+        self._sequence += sent
+        return sent
+
+    def _keep(self, outgoing: Outgoing) -> None:
+        if self._waiting_size + outgoing.cost > self._port.attributes.max_pool_usage:
+            raise QuotaExceeded(f"{self._port!r} takes nothing")
+        self._waiting.append(outgoing._replace(data=bytes(outgoing.data)))
+        self._waiting_size += outgoing.cost
+
+    def _make_room(self, deadline: float | None) -> None:
+        remaining = None if deadline is None else deadline - time.monotonic()
+        if remaining is not None and remaining <= 0:
+            late = TimedOut("sending")
+            late.sent = False
+            raise late
+        self._read()
+        self._port.wait_for_room(ROOM_SLICE if remaining is None else min(remaining, ROOM_SLICE))

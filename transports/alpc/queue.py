@@ -1,0 +1,166 @@
+"""The queue of a port: messages that wait for a thread, and threads that wait for messages.
+
+Who has to wait reads, and puts what others wait for where they find it; the rest wait for whoever reads. So there is
+no thread but the callers'. Laws:
+- one thread at a time reads (`_gather`), and holds no lock while it does;
+- all else about a port's messages happens under `changed`, which is not to be entered twice by one thread;
+- the bell, where there is one, is heard (readable) while messages wait and no reader is about to take them.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..errors import BufferTooSmall, TimedOut, TransportError
+from .attributes import ALL_ATTRIBUTES
+from .received import Message, State
+
+T = TypeVar("T")
+
+
+class Queue:
+    """Messages of one port, or of all clients of a server."""
+
+    def __init__(self, gather: Callable[[float | None], None]) -> None:
+        """gather: reads what comes within a time, and calls `put`."""
+        self.changed = threading.Condition(threading.Lock())
+        self.over: TransportError | None = None
+        """What `next` raises once there is nothing left."""
+        self._messages: deque[Message] = deque()
+        self._gather = gather
+        self._reading = False
+        self._reader_takes = False
+        self._bell = -1
+        self._rung = False
+        self._waitable: select.epoll | None = None
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    # Under `changed`
+
+    def put(self, message: Message) -> None:
+        """Adds a message, and wakes who waits for one."""
+        self._messages.append(message)
+        if not self._reader_takes:
+            self._ring(True)
+        self.changed.notify_all()
+
+    # By any thread
+
+    def next(self, timeout: float | None, allocated: int = ALL_ATTRIBUTES, size: int | None = None) -> Message:
+        """The next message that was not withdrawn meanwhile.
+
+        allocated: attributes it is to have. size: octets of data there is room for; a larger message raises
+        BufferTooSmall and stays. Raises TimedOut, and what `gather` does.
+        """
+        if self._messages:  # the first may have been canceled: look before it is picked up
+            self.read_now()
+        message = self.take(lambda: self._pop(size), timeout, takes=True)
+        if message.attributes.allocated != allocated:
+            message.attributes = message.attributes.limited(allocated)
+        return message
+
+    def take(self, ready: Callable[[], T | None], timeout: float | None, *, takes: bool = False) -> T:
+        """What `ready` gives; while it gives None this thread reads for all, or waits for the one that does.
+
+        takes: what is put is what this thread waits for. Raises TimedOut, and what `ready` and `gather` do.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self.changed:
+            try:
+                while (found := ready()) is None:
+                    remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+                    if not self._reading:
+                        self._reader_takes = takes
+                        self._read(remaining)
+                    elif remaining != 0.0:
+                        self.changed.wait(remaining)
+                    if remaining == 0.0:
+                        found = ready()
+                        break
+            finally:
+                self._ring(bool(self._messages))
+        if found is None:
+            raise TimedOut("receiving")
+        return found
+
+    def read_now(self) -> None:
+        """Reads what is there, unless another thread is reading anyway."""
+        with self.changed:
+            if not self._reading:
+                self._read(0.0)
+
+    def fileno(self) -> int:
+        """A descriptor that is readable whenever `next(0)` would not raise TimedOut; see `watch`."""
+        return -1 if self._waitable is None else self._waitable.fileno()
+
+    def watch(self, source: int) -> None:
+        """Makes `fileno`, of a bell and the descriptor that is read from."""
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._waitable = select.epoll()
+        for descriptor in (self._bell, source):
+            self._waitable.register(descriptor, select.EPOLLIN)
+        with self.changed:
+            self._ring(bool(self._messages))
+
+    def close(self) -> None:
+        """Lets go of its descriptors and of what nobody has picked up."""
+        with self.changed:
+            for message in self._messages:
+                message.state = State.OVER
+            self._messages.clear()
+            self._let_go()
+            self.changed.notify_all()
+
+    def abandon(self) -> None:
+        """In a child of fork: `close`, where nobody holds the lock."""
+        self.changed = threading.Condition(threading.Lock())
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._waitable is not None:
+            self._waitable.close()
+            os.close(self._bell)
+        self._waitable = None
+        self._bell = -1
+
+    def _read(self, timeout: float | None) -> None:
+        self._reading = True
+        self.changed.release()
+        try:
+            self._gather(timeout)
+        finally:
+            self.changed.acquire()
+            self._reading = self._reader_takes = False
+            self.changed.notify_all()
+
+    def _pop(self, size: int | None) -> Message | None:
+        while self._messages:
+            message = self._messages[0]
+            if message.state is State.WITHDRAWN:
+                self._messages.popleft()
+                continue
+            if size is not None and len(message.data) > size:
+                raise BufferTooSmall(f"{message!r}", needed=len(message.data))
+            self._messages.popleft()
+            message.pick_up()
+            return message
+        if self.over is not None:
+            raise self.over
+        return None
+
+    def _ring(self, heard: bool) -> None:
+        if self._bell < 0 or heard == self._rung:
+            return
+        self._rung = heard
+        if heard:
+            os.eventfd_write(self._bell, 1)
+        else:
+            os.eventfd_read(self._bell)

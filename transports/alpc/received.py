@@ -1,0 +1,250 @@
+"""Message: what a receiver holds. Answer it, release it, or call its sender back.
+
+The continuation rule of ALPC: a message with `needs_release` holds something of its sender's, so its receiver replies,
+or releases it, exactly once. Who forgets gets a ResourceWarning. What those verbs do is the business of the `Origin` a
+message came from: an exchange (`exchange.py`) or, for requests to connect, the server's queue (`server_queue.py`).
+"""
+
+from __future__ import annotations
+
+import enum
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+from ..errors import ReplyMismatch
+from ..seam import Buffer
+from . import attributes as wire
+from .port_message import TYPE_NAMES
+
+if TYPE_CHECKING:
+    from .message_port import MessagePort
+    from .section import View
+
+
+class State(enum.Enum):
+    """How far a message has come."""
+
+    QUEUED = "queued"
+    HELD = "held"
+    """Its receiver has it, and has to answer or release it."""
+    CANCELED = "canceled"
+    """The receiver has it, and nobody waits for an answer."""
+    WITHDRAWN = "withdrawn"
+    """Canceled before anybody picked it up: nobody will."""
+    OVER = "over"
+    """Answered, released, or with nothing to answer at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The CONTEXT attribute, as its receiver has it."""
+
+    port_context: Any = None
+    """What `accept` was given for the client."""
+    message_context: Any = None
+    """What `post` was given for the request that this answers."""
+    sequence: int = 0
+    """The sender's count of messages on this connection."""
+    message_id: int = 0
+    callback_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MessageAttributes:
+    """The attributes that came and were asked for; None is one that is not valid."""
+
+    allocated: int = 0
+    """Those the receiver made room for."""
+    context: Context | None = None
+    view: memoryview | None = None
+    """Read-only octets in the sender's section, good until the message is answered or released."""
+    secured: bool = False
+    """The octets of the view cannot change any more, by the kernel's word."""
+    work_on_behalf: wire.WorkOnBehalfAttribute | None = None
+
+    @property
+    def valid(self) -> int:
+        """ValidAttributes."""
+        return sum(bit for name, bit in _BITS.items() if getattr(self, name) is not None)
+
+    def limited(self, allocated: int) -> MessageAttributes:
+        """What a receiver gets that made room for `allocated` only."""
+        gone: dict[str, Any] = {name: None for name, bit in _BITS.items() if not allocated & bit}
+        return replace(self, allocated=allocated, **gone)
+
+
+_BITS = {slot.name: slot.bit for slot in wire.SLOTS if slot.name in MessageAttributes.__slots__}
+
+
+class Origin(Protocol):
+    """Where a message came from, which does what its receiver asks."""
+
+    @property
+    def continuation(self) -> bool:
+        """Whether messages have to be answered or released."""
+        ...
+
+    def picked_up(self, message: Message) -> None: ...
+
+    def reply(self, message: Message, data: Buffer, view: View | None) -> None: ...
+
+    def release(self, message: Message) -> None: ...
+
+    def call_back(
+        self, message: Message, data: Buffer, timeout: float | None, on_callback: Callback | None
+    ) -> Message: ...
+
+    def accept(self, message: Message, data: bytes, context: Any) -> MessagePort: ...
+
+    def refuse(self, message: Message, data: bytes, status: int) -> None: ...
+
+
+class Message:
+    """A message as its receiver has it; any thread may answer it, once."""
+
+    __slots__ = (
+        "__weakref__",
+        "_origin",
+        "attributes",
+        "callback_id",
+        "client_id",
+        "data",
+        "message_id",
+        "port",
+        "port_context",
+        "state",
+        "type",
+        "view_number",
+    )
+
+    def __init__(
+        self,
+        origin: Origin,
+        type: int,
+        message_id: int,
+        callback_id: int = 0,
+        *,
+        data: bytes = b"",
+        client_id: tuple[int, int] = (0, 0),
+        port: MessagePort | None = None,
+        attributes: MessageAttributes = MessageAttributes(),
+        view_number: int = 0,
+        state: State = State.OVER,
+    ) -> None:
+        self._origin = origin
+        self.type = type
+        """LPC_REQUEST and so on, without flags."""
+        self.message_id = message_id
+        self.callback_id = callback_id
+        self.data = data
+        self.client_id = client_id
+        """Process and thread of the sender: the first by the kernel's word, the second by its own."""
+        self.port = port
+        """The communication port it came through; a server's has the client's context. None before `accept`."""
+        self.port_context: Any = None if port is None else port.context
+        self.attributes = attributes
+        self.view_number = view_number
+        """By which its view is given back; 0 without one."""
+        self.state = state
+
+    def __repr__(self) -> str:
+        name = TYPE_NAMES.get(self.type, f"type {self.type}")
+        number = f"{self.message_id:#x}" + (f".{self.callback_id:#x}" if self.callback_id else "")
+        return f"<{name} {number} of {self.client_id[0]}: {len(self.data)} octets, {self.state.value}>"
+
+    @property
+    def needs_release(self) -> bool:
+        """LPC_CONTINUATION_REQUIRED: reply to it or release it. Ports of LPC do not know it."""
+        return self.state is State.HELD and self._origin.continuation
+
+    def reply(self, data: Buffer = b"", *, view: View | None = None) -> None:
+        """Answers a request or a callback. Where nobody waits any more, LPC_LOST_REPLY comes into the queue.
+
+        view: from `port.allocate`; the receiver's from now on. Raises ReplyMismatch (answered, released or canceled
+        before, or nothing to answer), MessageTooLong, QuotaExceeded.
+        """
+        self._origin.reply(self, data, view)
+
+    def release(self) -> None:
+        """Has done with it. Who waits for an answer is told that there is none (Canceled). Twice is once."""
+        if self.state is State.HELD:
+            self._origin.release(self)
+
+    def pick_up(self) -> None:
+        """A receiver takes it out of the queue."""
+        if self.state is State.QUEUED:
+            self.state = State.HELD
+        self._origin.picked_up(self)
+
+    def call_back(
+        self, data: Buffer = b"", timeout: float | None = None, on_callback: Callback | None = None
+    ) -> Message:
+        """Asks the thread that waits for the answer to this, and waits for what it says.
+
+        on_callback: serves what that thread in turn asks back. Raises ReplyMismatch (answered, or posted),
+        Canceled, TimedOut, ReplyLost, QuotaExceeded (nested too deep).
+        """
+        return self._origin.call_back(self, data, timeout, on_callback)
+
+    def accept(self, data: bytes = b"", context: Any = None) -> MessagePort:
+        """Lets the client in that asks to be connected; `context` comes with each of its messages.
+
+        Raises ReplyMismatch (a verdict was given, or this asks nothing), Disconnected (it has left).
+        """
+        return self._origin.accept(self, data, context)
+
+    def refuse(self, data: bytes = b"", status: int = 0xC0000041) -> None:
+        """Sends the client away that asks to be connected. Raises ReplyMismatch."""
+        self._origin.refuse(self, data, status)
+
+    def __del__(self) -> None:
+        if self.needs_release:
+            warnings.warn(f"{self!r} was neither answered nor released", ResourceWarning, stacklevel=2, source=self)
+
+
+Callback: TypeAlias = Callable[[Message], "Buffer | None"]
+"""Serves a message that came while its thread waited: what it returns is the reply, unless it has replied itself."""
+
+
+class Arrival(NamedTuple):
+    """What a frame holds."""
+
+    type: int
+    message_id: int
+    callback_id: int
+    thread: int
+    data: bytes
+    sequence: int
+    attributes: MessageAttributes
+    view_number: int
+
+    @property
+    def number(self) -> int:
+        """The number that it goes by."""
+        return self.callback_id or self.message_id
+
+
+class NoOrigin:
+    """The verbs that a kind of message does not have: whoever uses them answers nothing."""
+
+    continuation: bool = True
+
+    def picked_up(self, message: Message) -> None:
+        """Nobody counts these."""
+
+    def reply(self, message: Message, data: Buffer, view: View | None) -> None:
+        raise ReplyMismatch(f"{message!r} waits for no reply")
+
+    def release(self, message: Message) -> None:
+        message.state = State.OVER
+
+    def call_back(self, message: Message, data: Buffer, timeout: float | None, on_callback: Callback | None) -> Message:
+        raise ReplyMismatch(f"{message!r} waits for no reply")
+
+    def accept(self, message: Message, data: bytes, context: Any) -> MessagePort:
+        raise ReplyMismatch(f"{message!r} asks for no connection")
+
+    def refuse(self, message: Message, data: bytes, status: int) -> None:
+        raise ReplyMismatch(f"{message!r} asks for no connection")

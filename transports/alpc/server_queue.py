@@ -1,0 +1,278 @@
+"""The one queue of a connection port: requests to connect, and the messages of all clients. Any thread receives.
+
+Whoever receives reads for all (`queue.py`), by one epoll over the port and its clients. A client's end is its socket's
+or, where a child of its keeps that open, its process's, by pidfd. Rules of this file:
+- a client that takes no answers, or sends more than anybody receives, is not read from until that has changed;
+- what is wrong with a client ends its connection and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import select
+import struct
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from ..errors import (
+    BadFrame,
+    ConnectionRefused,
+    Disconnected,
+    QuotaExceeded,
+    ReplyMismatch,
+    ResourcesExhausted,
+    TransportError,
+)
+from ..kernel import PIDFD_THREAD, SO_PEERPIDFD
+from .connection_request import ConnectionRequest
+from .exchange import Exchange
+from .information import creation_time
+from .message_port import MessagePort
+from .port_message import LPC_CANCELED, LPC_CONNECTION_REQUEST
+from .queue import Queue
+from .received import Message, NoOrigin, State
+
+GATHERED: Final = 32
+"""Messages of one client that are read before the others have their turn."""
+MAX_THREADS: Final = 64
+"""Threads that one client may have registered: each costs a descriptor."""
+_GONE: Final = select.EPOLLHUP | select.EPOLLERR
+
+
+class Listening(Protocol):
+    """The connection port, as its queue sees it."""
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Waits on the epoll; what has come, by descriptor."""
+        ...
+
+    def admitted_now(self) -> ConnectionRequest | None:
+        """The next client that may connect, if there is one."""
+        ...
+
+
+class ServerQueue(NoOrigin):
+    """What `ConnectionPort.receive` takes from."""
+
+    def __init__(self, port: Listening, epoll: select.epoll, max_asking: int) -> None:
+        """epoll: the port's; its own descriptors in it mean that somebody may be admitted.
+
+        max_asking: clients that may wait for a verdict; one more is refused.
+        """
+        self.queue = Queue(self._gather)
+        self._port = port
+        self._epoll = epoll
+        self._max_asking = max_asking
+        self._numbers = itertools.count(1)
+        self._turn = threading.Lock()  # innermost: over the registrations
+        self._actions: dict[int, Callable[[int], None]] = {}  # by descriptor: what its events mean
+        self._masks: dict[int, int] = {}
+        self._clients: dict[Exchange, list[int]] = {}  # with pidfds, of the process and of threads
+        self._asking: dict[int, tuple[weakref.ref[Message], ConnectionRequest]] = {}  # by message id
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._watch(self._bell, select.EPOLLIN, self._hear_bell)
+        self.queue.watch(epoll.fileno())
+
+    # What a receiver does with a request to connect (`received.Origin`)
+
+    def accept(self, message: Message, data: bytes, context: Any) -> MessagePort:
+        port = self._answered(message).accept_messages(data)
+        port.context = context
+        if port.peer.pid is not None:
+            port.created = creation_time(port.peer.pid)
+        exchange = port.serve(self.queue, self)
+        self._clients[exchange] = []
+        self._watch(port.fileno(), select.EPOLLIN, lambda events: self._serve(exchange, events))
+        if (pidfd := peer_pidfd(port)) >= 0:
+            self._clients[exchange].append(pidfd)
+            self._watch(pidfd, select.EPOLLIN, lambda _: self._process_ended(exchange))
+        return port
+
+    def refuse(self, message: Message, data: bytes, status: int) -> None:
+        self._answered(message).refuse(data, status)
+
+    def release(self, message: Message) -> None:
+        if message.type == LPC_CONNECTION_REQUEST:
+            self.refuse(message, b"", ConnectionRefused.status)
+        message.state = State.OVER
+
+    # For exchanges (`exchange.Host`)
+
+    def notify(self, message: Message) -> None:
+        self.queue.put(message)
+        os.eventfd_write(self._bell, 1)
+
+    def look(self, exchange: Exchange) -> None:
+        incoming, room = exchange.wants
+        mask = (select.EPOLLIN if incoming else 0) | (select.EPOLLOUT if room else 0)
+        with self._turn:
+            descriptor = exchange.port.fileno()
+            if self._masks.get(descriptor, mask) != mask:
+                self._masks[descriptor] = mask
+                self._epoll.modify(descriptor, mask)
+
+    def watch_thread(self, exchange: Exchange, thread: int) -> None:
+        pidfds = self._clients[exchange]
+        if len(pidfds) > MAX_THREADS or not os.path.exists(f"/proc/{exchange.port.peer.pid}/task/{thread}"):
+            raise BadFrame(f"thread {thread} cannot be registered")
+        try:
+            pidfd = os.pidfd_open(thread, PIDFD_THREAD)
+        except OSError as error:
+            raise BadFrame(f"thread {thread} cannot be registered: {error.strerror}") from error
+        pidfds.append(pidfd)
+        self._watch(pidfd, select.EPOLLIN, lambda _: self._thread_ended(exchange, pidfd))
+
+    def forget(self, exchange: Exchange) -> None:
+        """The exchange has ended, and its socket is about to be closed."""
+        self._unwatch(exchange.port.fileno())
+        for pidfd in self._clients.pop(exchange, ()):
+            self._unwatch(pidfd)
+            os.close(pidfd)
+
+    # For the connection port
+
+    def close(self) -> None:
+        """Ends the connections of all clients, and of those that wait for a verdict."""
+        for exchange in [*self._clients]:
+            exchange.port.close()
+        for _, request in self._asking.values():
+            request.close()
+        self.queue.over = Disconnected("the port is closed")
+        self.queue.close()
+        self._unwatch(self._bell)
+        os.close(self._bell)
+
+    def abandon(self) -> None:
+        """In a child of fork: `close`, where nobody holds a lock; clients' ports let go by themselves."""
+        self.queue.abandon()
+        for pidfds in self._clients.values():
+            for pidfd in pidfds:
+                os.close(pidfd)
+        for _, request in self._asking.values():
+            request.abandon()
+        os.close(self._bell)
+
+    # Reading
+
+    def _gather(self, timeout: float | None) -> None:
+        events = self._port.poll(timeout)
+        for descriptor, what in events:
+            if (action := self._actions.get(descriptor)) is not None:
+                action(what)
+        if not events or any(descriptor not in self._masks for descriptor, _ in events):
+            self._admit()
+
+    def _admit(self) -> None:
+        for _ in range(GATHERED):
+            try:
+                request = self._port.admitted_now()
+            except (ResourcesExhausted, Disconnected):  # one that there is no descriptor for was turned away; closed
+                return
+            if request is None:
+                return
+            self._ask(request)
+
+    def _ask(self, request: ConnectionRequest) -> None:
+        if len(self._asking) >= self._max_asking:
+            request.refuse(status=QuotaExceeded.status)
+            return
+        number = next(self._numbers) & 0xFFFFFFFF or next(self._numbers)
+        client_id = (request.peer.pid or 0, 0)
+        data = request.data
+        message = Message(self, LPC_CONNECTION_REQUEST, number, data=data, client_id=client_id, state=State.QUEUED)
+        with self.queue.changed:
+            self._asking[number] = weakref.ref(message), request
+            self.queue.put(message)
+        self._watch(request.fileno(), 0, lambda _: self._left(number))
+
+    def _left(self, number: int) -> None:
+        """A client that waited for a verdict has gone away."""
+        with self.queue.changed:
+            reference, request = self._asking.pop(number, (None, None))
+            if request is None:
+                return
+            self._unwatch(request.fileno())
+            request.close()
+            message = None if reference is None else reference()
+            if message is not None and message.state is State.QUEUED:
+                message.state = State.WITHDRAWN
+            elif message is not None:
+                message.state = State.CANCELED
+                notice = Message(self, LPC_CANCELED, number, client_id=message.client_id, state=State.QUEUED)
+                self.queue.put(notice)
+
+    def _answered(self, message: Message) -> ConnectionRequest:
+        """The client that a message asks for. Raises ReplyMismatch, Disconnected."""
+        with self.queue.changed:
+            _, request = self._asking.pop(message.message_id, (None, None))
+            if message.type != LPC_CONNECTION_REQUEST or (request is None and message.state is not State.CANCELED):
+                raise ReplyMismatch(f"{message!r} waits for no verdict")
+            if request is None:
+                raise Disconnected(f"{message!r}")
+            message.state = State.OVER
+            self._unwatch(request.fileno())
+        return request
+
+    def _serve(self, exchange: Exchange, events: int) -> None:
+        """A client has sent something, or takes something again, or has gone."""
+        try:
+            if events & select.EPOLLOUT:
+                with contextlib.suppress(Disconnected):  # what it sent before is still to be read
+                    exchange.outbox.flush()
+                self.look(exchange)
+            count = 0
+            while exchange.port.holds_more or (count < GATHERED and (exchange.wants[0] or events & _GONE)):
+                count += 1
+                if not self._read_one(exchange):
+                    return
+        except TransportError:  # it sends what no client may, or there is nothing to serve it with
+            exchange.end()
+            exchange.port.close()
+
+    def _read_one(self, exchange: Exchange) -> bool:
+        frame = exchange.port.receive_frame_now()
+        if frame is not None:
+            exchange.arrived(frame)
+        return bool(frame)
+
+    def _process_ended(self, exchange: Exchange) -> None:
+        """A client's process is gone, though another may hold its socket: what it had sent counts, and no more."""
+        with contextlib.suppress(TransportError):
+            while self._read_one(exchange):
+                pass
+        exchange.end()
+
+    def _thread_ended(self, exchange: Exchange, pidfd: int) -> None:
+        self._unwatch(pidfd)
+        self._clients[exchange].remove(pidfd)
+        os.close(pidfd)
+        exchange.thread_ended()
+
+    def _hear_bell(self, _events: int) -> None:
+        with contextlib.suppress(BlockingIOError):  # another thread has
+            os.eventfd_read(self._bell)
+
+    def _watch(self, descriptor: int, mask: int, action: Callable[[int], None]) -> None:
+        with self._turn:
+            self._actions[descriptor] = action
+            self._masks[descriptor] = mask
+            self._epoll.register(descriptor, mask)
+
+    def _unwatch(self, descriptor: int) -> None:
+        with self._turn:
+            if self._masks.pop(descriptor, None) is not None:
+                del self._actions[descriptor]
+                self._epoll.unregister(descriptor)
+
+
+def peer_pidfd(port: MessagePort) -> int:
+    """A pidfd of the process at the other end; -1 where the kernel gives none."""
+    try:
+        (pidfd,) = struct.unpack("i", port.socket_option(SO_PEERPIDFD, 4))
+    except OSError:
+        return -1
+    return int(pidfd)
