@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from lrpc.rpcgen import IdlError
     from lrpc.rpcgen.import_hook import install_import_hook
     from lrpc.rpcgen.load import load
+    from lrpc.runtime.acting import acting_as
     from lrpc.runtime.allocation import Allocation, allocate
     from lrpc.runtime.async_server import AsyncServer
     from lrpc.runtime.authentication.authenticator import Authenticator
@@ -118,6 +119,7 @@ __all__ = [
     "Strictness",
     "StringBinding",
     "UnknownInterface",
+    "acting_as",
     "allocate",
     "call_cancelled",
     "callback",
@@ -142,6 +144,7 @@ _LATER: Final = {
     **dict.fromkeys(("Component", "Disclosure", "ErrorRecord"), "runtime.extended"),
     **dict.fromkeys(("deserialize", "serialize"), "runtime.serialization"),
     **dict.fromkeys(("Impersonation", "Security"), "runtime.authentication.security"),
+    "acting_as": "runtime.acting",
     "callback": "runtime.callbacks.line",
     "AsyncServer": "runtime.async_server",
     "AuthLevel": "runtime.ncacn.security",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class AsyncRecovery(Renewal):
-    """The calls of an asyncio client that failed."""
+    """The calls of an asyncio client that failed. reach: is awaited."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -42,7 +42,7 @@ class AsyncRecovery(Renewal):
         try:
             async with asyncio.timeout(time_left(self.timeout)), self._turn:
                 if self.needed():
-                    self.take(*await in_thread(self.reach))
+                    self.take(*await self.reach())
         except TimeoutError as error:
             if isinstance(error, DeadlineExceeded):
                 raise

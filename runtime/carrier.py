@@ -25,6 +25,17 @@ class Room(Protocol):
         ...
 
 
+class Under(int):
+    """An operation's number, with the security context that its call comes under; a plain int: that of the bind."""
+
+    security: int
+
+    def __new__(cls, opnum: int, security: int) -> Under:
+        made = super().__new__(cls, opnum)
+        made.security = security
+        return made
+
+
 class Channel(Protocol):
     """What a client calls through: an interface bound on a connection."""
 

@@ -106,7 +106,7 @@ def connect(
         return Connecting(partial(_connect_async, client, reaching, served, strictness, interceptors))
     recovery = Recovery(policy, timeout, reaching, partial(_channel, served, timeout, policy.cancel_timeout))
     opened, info = recovery.take(*reaching()), recovery.connection
-    return _intercepted(client(opened, info, strictness, recovery), interceptors, timeout)
+    return intercepted(client(opened, info, strictness, recovery), interceptors, timeout)
 
 
 async def _connect_async(
@@ -120,9 +120,9 @@ async def _connect_async(
 
     policy, timeout = reaching.policy, reaching.timeout
     channel = partial(_async_channel, served, timeout, policy.cancel_timeout)
-    recovery = AsyncRecovery(policy, timeout, reaching, channel)
-    opened, info = recovery.take(*await in_thread(reaching)), recovery.connection
-    return _intercepted(client(opened, info, strictness, recovery), interceptors, timeout)
+    recovery = AsyncRecovery(policy, timeout, partial(in_thread, reaching), channel)
+    opened, info = recovery.take(*await recovery.reach()), recovery.connection
+    return intercepted(client(opened, info, strictness, recovery), interceptors, timeout)
 
 
 def _channel(served: Served | None, timeout: float, cancel_timeout: float, wire: Wire) -> BlockingChannel:
@@ -178,7 +178,7 @@ class Connecting(Generic[A]):
             await self._connected.close()
 
 
-def _intercepted(client: T, interceptors: Sequence[Callable[..., Any]], timeout: float) -> T:
+def intercepted(client: T, interceptors: Sequence[Callable[..., Any]], timeout: float) -> T:
     if interceptors:
         from .intercept import intercept
 

@@ -77,28 +77,55 @@ class Handshake:
         """As Windows asks: a context for each encoding, by its place, and one for the features."""
         syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
         transfers = [[_TRANSFERS[encoding]] for encoding in encodings]
-        features = [ncacn.feature_syntax(ncacn.KEEP_CONNECTION_ON_ORPHAN)]
+        features = [ncacn.feature_syntax(ncacn.ALL_FEATURES)]
         wanted = [ncacn.ContextRequest(id, syntax, each) for id, each in enumerate((*transfers, features))]
         if self._security is None:
             return self._association.bind(wanted, group_id)
         context: SecurityContext = self._security.context(self._host)
         return self._association.bind(wanted, group_id, security=context, level=self._security.level)
 
+    def introduction(self) -> bytes:
+        """The PDU that begins a further security context. AccessDenied without credentials, BindRefused where the
+        server takes no other; the association is what it was."""
+        assert self._security is not None
+        try:
+            return self._association.authenticate(self._security.context(self._host), self._security.level)
+        except SecurityError as error:
+            raise AccessDenied(ACCESS_DENIED, f"authentication failed: {error.reason}", ran=Ran.NO) from error
+        except ncacn.StateError as error:
+            raise BindRefused(str(error)) from error
+
+    def authenticate(self, begun: bytes, timeout: float) -> tuple[int, list[ncacn.Event]]:
+        """Exchange the tokens of a further security context: its number, and what else has come meanwhile."""
+        until, others = time.monotonic() + timeout, list[ncacn.Event]()
+        self._connection.send(begun, timeout)
+        while True:
+            for event in self._listen(until):
+                if isinstance(event, ncacn.BindAnswered) and event.security is not None:
+                    return event.security, others
+                if isinstance(event, ncacn.BindRefused | ncacn.ConnectionFailed):
+                    raise AccessDenied(ACCESS_DENIED, f"authentication failed: {event}", ran=Ran.NO)
+                others.append(event)
+
     def _answer(self, until: float) -> ncacn.Event:
         """The event that ends the bind."""
         while True:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise DeadlineExceeded("the answer to a bind does not end", ran=Ran.NO)
-            octets = self._connection.receive(left)
-            if not octets:
-                raise ConnectionLost("the server closed the connection while it was bound", ran=Ran.NO)
-            events = self._association.receive_data(octets)
-            leg = self._association.data_to_send()
-            if leg:
-                self._connection.send(leg, max(until - time.monotonic(), 0))
-            if events:
-                return events[0]
+            for event in self._listen(until):
+                return event
+
+    def _listen(self, until: float) -> list[ncacn.Event]:
+        """What comes next; a leg that answers it has gone."""
+        left = until - time.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded("the answer to a bind does not end", ran=Ran.NO)
+        octets = self._connection.receive(left)
+        if not octets:
+            raise ConnectionLost("the server closed the connection while it was bound", ran=Ran.NO)
+        events = self._association.receive_data(octets)
+        leg = self._association.data_to_send()
+        if leg:
+            self._connection.send(leg, max(until - time.monotonic(), 0))
+        return events
 
     def _check(self, event: ncacn.Event, interface: Interface, offered: int) -> tuple[ncacn.BindAnswered, int]:
         if isinstance(event, ncacn.BindRefused):

@@ -7,9 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Generator, Sequence
 from contextvars import ContextVar
-from functools import partial, reduce
-from operator import or_
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from ..transports import alpc
@@ -31,6 +30,9 @@ from .status import (
 )
 from .stub import Interface, Octets
 from .wire import Arrival, Back, Exchanged, Message, failure, lost, ready
+
+if TYPE_CHECKING:
+    from .authentication.security import Security
 
 PLAIN_SEND: Final = 0.001
 """Seconds that a plain call may wait for room before it is sent the longer way. (Constant: setting it is a call.)"""
@@ -74,7 +76,7 @@ class LrpcWire:
         if group_id:
             raise InvalidBinding("ncalrpc has no association groups: context handles are of one connection")
         syntax = ncalrpc.SyntaxId(interface.uuid, *interface.version)
-        offered = reduce(or_, (_SYNTAXES[encoding] for encoding in encodings))
+        offered = ncalrpc.TransferSyntax(sum({_SYNTAXES[encoding] for encoding in encodings}))
         try:
             self.port.send_message(self._association.bind(syntax, offered), timeout=timeout)
             message = self.port.receive_message(timeout)
@@ -89,6 +91,14 @@ class LrpcWire:
             raise BindRefused(f"{interface.name}: {fault_name(event.status)}")
         self._binding_id = event.binding_id
         self.encoding = next(encoding for encoding in encodings if _SYNTAXES[encoding] is event.syntax)
+
+    def introduce(self, security: Security) -> bytes:
+        """InvalidBinding: there is but one."""
+        raise InvalidBinding("ncalrpc: the kernel says who calls through a port")
+
+    def authenticate(self, begun: bytes, timeout: float) -> tuple[int, list[Arrival]]:
+        """Never begun."""
+        raise InvalidBinding("ncalrpc: the kernel says who calls through a port")
 
     def rested(self) -> bool:
         """Has something come? Asked by calls that are not plain; a port whose server has gone takes no plain one."""

@@ -49,6 +49,11 @@ def dismissal() -> ConnectionLost:
     return ConnectionLost("the server asked for the connection to be closed", ran=Ran.NO)
 
 
+def unfinished() -> ConnectionLost:
+    """How a connection ends on which the tokens of a security context went but half of their way."""
+    return ConnectionLost("a security context was not set up to its end")
+
+
 def late(outcome: Outcome | None) -> DeadlineExceeded:
     """The error of a call whose time is over, and what its answer says of it if one came all the same."""
     if outcome is None:

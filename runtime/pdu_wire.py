@@ -13,6 +13,7 @@ from ..transports import errors as transport
 from ..transports.seam import Connection
 from . import ncacn
 from .call import Limits
+from .carrier import Under
 from .handshake import Handshake
 from .ncacn.constants import Order
 from .ncacn.security import AuthLevel
@@ -99,13 +100,33 @@ class PduWire:
         encodings: Sequence[Encoding] = (Encoding.NDR,),
     ) -> None:
         """Ask for an interface, and prove who asks."""
-        handshake = Handshake(self.connection, self._association, self._security, self._host)
+        handshake = self._handshake(self._security)
         try:
             answer, chosen = handshake.bind(interface, timeout, group_id, encodings)
         except transport.TransportError as error:
             raise lost(error, sent=False) from error
         self.group_id, self._context_id, self.encoding = answer.group_id, chosen, encodings[chosen]
         self._heard = time.monotonic()
+
+    def _handshake(self, security: Security | None) -> Handshake:
+        return Handshake(self.connection, self._association, security, self._host)
+
+    def introduce(self, security: Security) -> bytes:
+        """What begins a further security context. ValueError for one that its calls would not name."""
+        lowest = min(each.level for each in (security, self._security) if each is not None)
+        if lowest < AuthLevel.PACKET:
+            raise ValueError(f"at level {lowest.name} no call says whose it is: share connections from PACKET upwards")
+        with self._engine:
+            return self._handshake(security).introduction()
+
+    def authenticate(self, begun: bytes, timeout: float) -> tuple[int, list[Arrival]]:
+        """With both turns in hand, exchange the tokens of a context that was begun."""
+        try:
+            number, events = self._handshake(None).authenticate(begun, timeout)
+        except transport.TransportError as error:
+            raise lost(error, sent=False) from error
+        self.numbered = True
+        return number, self._arrived(events)
 
     def _read(self, timeout: float) -> list[ncacn.Event]:
         octets = self.connection.receive(timeout)
@@ -126,7 +147,9 @@ class PduWire:
                 key = self._association.next_call_id()
                 flags = ncacn.MAYBE if maybe else 0
                 stub = parts[0] if len(parts) == 1 else list(parts)
-                pieces = self._association.request(key, self._context_id, opnum, stub, object=self._object, flags=flags)
+                pieces = self._association.request(
+                    key, self._context_id, opnum, stub, object=self._object, flags=flags, security=_security(opnum)
+                )
         except ncacn.StateError as error:
             raise self._unable(error) from error
         return Message(key, pieces if self.message_mode or len(pieces) == 1 else (b"".join(pieces),))
@@ -161,7 +184,7 @@ class PduWire:
         try:
             with self._engine:
                 key = self._association.next_call_id()
-                self._association.begin(key, self._context_id, opnum, object=self._object)
+                self._association.begin(key, self._context_id, opnum, object=self._object, security=_security(opnum))
         except ncacn.StateError as error:
             raise self._unable(error) from error
         return key
@@ -202,6 +225,8 @@ class PduWire:
         is no waiting for room."""
         if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None or self._unsaid or self.rested():
             return None
+        if opnum.__class__ is Under:
+            return None
         if not self.sending.acquire(False):
             return None
         try:
@@ -226,7 +251,7 @@ class PduWire:
 
     def start(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, Octets] | None:
         """Send a plain call, or the beginning of one."""
-        if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None:
+        if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None or opnum.__class__ is Under:
             return None
         taken = key = 0
         try:
@@ -371,3 +396,8 @@ class PduWire:
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
+
+
+def _security(opnum: int) -> int | None:
+    """The security context of a call; None for the bind's."""
+    return opnum.security if isinstance(opnum, Under) else None

@@ -25,7 +25,6 @@ from .status import ConnectionLost, ContextMismatch, DeadlineExceeded, Ran, RpcE
 
 if TYPE_CHECKING:
     from .handle import Handle
-    from .wire import Wire
 
 PASSING: Final = (ConnectionLost, ServerUnavailable, ServerTooBusy)
 """What may be otherwise the next time."""
@@ -74,14 +73,14 @@ class Renewal:
     reach: connects and binds. open: makes a channel of a wire.
     """
 
-    def __init__(
-        self, policy: Policy, timeout: float, reach: Callable[[], tuple[Wire, Any]], open: Callable[[Wire], Any]
-    ) -> None:
+    def __init__(self, policy: Policy, timeout: float, reach: Callable[[], Any], open: Callable[[Any], Any]) -> None:
         self.policy = policy
         self.timeout = timeout
         self.reach = reach
         self.channel: Any = None
         """What the client calls through."""
+        self.wire: Any = None
+        """What that is made of."""
         self.connection: Any = None
         """How its server was reached."""
         self.handles: WeakSet[Handle] = WeakSet()
@@ -90,12 +89,12 @@ class Renewal:
         """The client was closed, and stays so."""
         self._open = open
 
-    def take(self, wire: Wire, connection: Any) -> Any:
+    def take(self, wire: Any, connection: Any) -> Any:
         """Go on with this connection: a channel."""
         if self.closed:
             wire.close()
             raise ConnectionLost("the client was closed", ran=Ran.NO)
-        self.channel, self.connection = self._open(wire), connection
+        self.channel, self.wire, self.connection = self._open(wire), wire, connection
         return self.channel
 
     @property

@@ -14,7 +14,7 @@ import math
 import select
 import threading
 from collections.abc import Callable, Generator, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from ..transports import alpc
 from ..transports import errors as transport
@@ -24,6 +24,9 @@ from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
 from .status import ConnectionLost, DeadlineExceeded, Fault, ProtocolError, Ran, RpcError, fault
 from .stub import Interface, Octets
+
+if TYPE_CHECKING:
+    from .authentication.security import Security
 
 
 class Back(NamedTuple):
@@ -131,6 +134,16 @@ class Wire(PipeWire, Protocol):
 
         BindRefused when the server does not grant it.
         """
+        ...
+
+    def introduce(self, security: Security) -> bytes:
+        """What begins a further security context. AccessDenied without credentials, BindRefused where the server takes
+        no other, InvalidBinding where there are none; in all cases the connection is what it was."""
+        ...
+
+    def authenticate(self, begun: bytes, timeout: float) -> tuple[int, list[Arrival]]:
+        """With both turns in hand, exchange the tokens of a context that was begun: what calls name it by (`Under`),
+        and what has come meanwhile. An error ends the connection."""
         ...
 
     def compose(self, opnum: int, parts: Sequence[Octets], *, maybe: bool = False) -> Message:

@@ -85,6 +85,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.mapper.service",
         }
     ),
+    frozenset({"runtime.acting"}),
     frozenset(
         {
             "runtime.host",

@@ -18,6 +18,7 @@ association, never an exception; what the own side does wrong raises StateError.
 from .acceptor import Authenticate
 from .client import ClientAssociation
 from .constants import (
+    ALL_FEATURES,
     CONCURRENT_MULTIPLEX,
     DID_NOT_EXECUTE,
     KEEP_CONNECTION_ON_ORPHAN,
@@ -55,6 +56,7 @@ from .server import ServerAssociation
 from .syntax import NDR, NDR64, SyntaxId, feature_syntax
 
 __all__ = [
+    "ALL_FEATURES",
     "CONCURRENT_MULTIPLEX",
     "DID_NOT_EXECUTE",
     "KEEP_CONNECTION_ON_ORPHAN",

@@ -54,7 +54,7 @@ def test_who_stops_waiting_for_a_connection_leaves_none_behind() -> None:
 def test_tasks_that_lost_the_same_connection_make_one_new_one() -> None:
     made: list[Wire] = []
 
-    def reach() -> Any:
+    async def reach() -> Any:
         made.append(Wire())
         return made[-1], None
 

@@ -185,7 +185,8 @@ def test_a_client_stays_with_the_syntax_that_it_got(connect: Any, host: Any, bin
     client = connect(binding, transfer_syntaxes=("ndr64",))
     assert client.Add(1, 2) == 3
     inner = getattr(client, "client", client)
-    reaching = inner._recovery.reach
+    reach = inner._recovery.reach
+    reaching = getattr(reach, "args", [reach])[0]
     reaching.encodings = (Encoding.NDR, Encoding.NDR64)
     wire, _ = reaching()
     wire.close()
