@@ -65,6 +65,7 @@ def acting_as(
         return Connecting(partial(_acting_async, client, owner, security, timeout, interceptors))
 
     def reach() -> tuple[Acting, Any]:
+        owner.channel.has_ended()  # or it is found out half way
         try:
             owner.renew()
         except ContextMismatch:  # handles of the first client were lost, which it learns when it uses them

@@ -143,7 +143,15 @@ class Handshake:
         raise BindRefused(f"{interface.name}: the server does not grant it: {'; '.join(map(str, results))}")
 
     def _refused(self, event: ncacn.BindRefused) -> RpcError:
-        """A bind_nak, or a fault in its place."""
+        """A bind_nak, or a fault in its place, with what it says besides."""
+        error = self._named(event)
+        if event.detail:
+            from .extended import received  # hardly any has it
+
+            error.extended = received(event.detail)
+        return error
+
+    def _named(self, event: ncacn.BindRefused) -> RpcError:
         if event.status is not None:
             said = f"the server refused the bind: {fault_name(event.status)} ({event.status:#x})"
         else:

@@ -86,6 +86,7 @@ class PduSession:
             transport_max_fragment=PIPE_FRAGMENT if connection.message_mode else TCP_FRAGMENT,
             streamed=self._is_piped,
             authenticate=authenticate,
+            explain=self._explain,
         )
         self._accepted = False
         self._callers: dict[Protection, Caller] = {}
@@ -248,6 +249,9 @@ class PduSession:
         owner = caller.address.rpartition(":")[0] if caller.uid is None else caller.uid
         self._group = self._groups.join(asked, owner)
         return None if self._group is None else self._group.id
+
+    def _explain(self, status: int, reason: str) -> bytes:
+        return self._registry.told_of(Fault(status, reason, ran=Ran.NO))
 
     @property
     def contexts(self) -> ContextTable:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
+from uuid import UUID
 
 from .constants import WHOLE, ContextOutcome, Order, PacketType
 from .header import AuthTrailer, Cursor, Header, frame
-from .syntax import NO_SYNTAX, SYNTAX_SIZE, SyntaxId
+from .syntax import NO_SYNTAX, SYNTAX_SIZE, SyntaxId, uuid_octets
 
 # max_xmit_frag, max_recv_frag, assoc_group_id
 _SIZES: Final = {"<": struct.Struct("<HHI"), ">": struct.Struct(">HHI")}
@@ -22,6 +23,10 @@ _CONTEXT: Final = {"<": struct.Struct("<HBx"), ">": struct.Struct(">HBx")}
 _RESULT: Final = {"<": struct.Struct("<HH"), ">": struct.Struct(">HH")}
 _SHORT: Final = {"<": struct.Struct("<H"), ">": struct.Struct(">H")}
 _VERSION_PAIR: Final = struct.Struct("BB")
+_NAK_FIXED: Final = 3
+"""Octets of a bind_nak's reason and of the number of its versions."""
+_EXTENDED_ERROR: Final = UUID("90740320-fad0-11d3-82d7-009027b130ab")
+"""The signature of a bind_nak that has extended error information (MS-RPCE 2.2.1.1.2)."""
 
 
 def _count(cursor: Cursor) -> int:
@@ -169,31 +174,43 @@ class AlterContextResponse(BindAck):
 
 @dataclass(slots=True)
 class BindNak:
-    """The refusal of a bind (C706 12.6.4.5)."""
+    """The refusal of a bind (C706 12.6.4.5, MS-RPCE 2.2.2.9)."""
 
     ptype: ClassVar[PacketType] = PacketType.BIND_NAK
     call_id: int
     reason: int
     versions: list[tuple[int, int]] = field(default_factory=lambda: [(5, 0)])
+    detail: bytes = b""
+    """Extended error information ([MS-EERR])."""
     flags: int = WHOLE
     order: Order = "<"
     auth: AuthTrailer | None = None
 
     @classmethod
     def parse(cls, header: Header, body: bytes, auth: AuthTrailer | None) -> BindNak:
-        """From the body; the versions may be missing, as from some servers."""
+        """From the body; the versions may be missing, as from some servers, and what follows them is of no weight."""
         cursor = Cursor(body)
         reason = cursor.unpack(_SHORT[header.order])[0]
         count = cursor.take(1)[0] if cursor.left else 0
         versions = [(major, minor) for major, minor in (cursor.unpack(_VERSION_PAIR) for _ in range(count))]
-        return cls(header.call_id, reason, versions, header.flags, header.order, auth)
+        end = _NAK_FIXED + len(versions) * _VERSION_PAIR.size
+        detail = _detail(body[end + -end % 4 :], header.order)
+        return cls(header.call_id, reason, versions, detail, header.flags, header.order, auth)
 
     def serialize(self) -> bytes:
         """The whole PDU, padded to 4 as Windows does."""
         pairs = b"".join(_VERSION_PAIR.pack(*version) for version in self.versions)
         body = _SHORT[self.order].pack(self.reason) + bytes([len(self.versions)]) + pairs
         body += bytes(-len(body) % 4)
+        if self.detail:
+            body += uuid_octets(_EXTENDED_ERROR, self.order) + self.detail
         return frame(self.ptype, self.flags, self.order, self.call_id, body, self.auth)
+
+
+def _detail(rest: bytes, order: Order) -> bytes:
+    """What stands behind the signature that announces it; nothing where it does not."""
+    signature = uuid_octets(_EXTENDED_ERROR, order)
+    return rest[len(signature) :] if rest.startswith(signature) else b""
 
 
 @dataclass(slots=True)

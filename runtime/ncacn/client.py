@@ -273,7 +273,7 @@ class ClientAssociation(Associating):
             return self._bound(pdu)
         if isinstance(pdu, BindNak):
             self._close()
-            return BindRefused(pdu.reason, pdu.versions)
+            return BindRefused(pdu.reason, pdu.versions, detail=pdu.detail)
         # The table lets nothing else through.
         return ShutdownRequested()
 
@@ -320,7 +320,7 @@ class ClientAssociation(Associating):
         call_id = fault.call_id
         if self._asked is not None and call_id == self._asked.call_id:
             self._close()
-            return BindRefused(0, [], fault.status)
+            return BindRefused(0, [], fault.status, fault.detail)
         call_id = self._meant(call_id)
         forgeable = self._guarded.pop(call_id, None) is not None
         if self._waiting.pop(call_id, None) is None:

@@ -131,6 +131,8 @@ class BindRefused:
     """Protocol versions that the server speaks."""
     status: int | None = None
     """The fault's status for an alter context."""
+    detail: bytes = b""
+    """Extended error information ([MS-EERR]), as octets; mostly empty."""
 
 
 class ResponseReceived(NamedTuple):

@@ -69,7 +69,8 @@ class ServerAssociation(Answering):
     transport_max_fragment: 5840 for TCP, 4280 for pipes. streamed(context_id, opnum, object): whether such a request,
     in several fragments, is handed on as it comes, whatever its size: RequestBegun, RequestContinued.
     authenticate(auth_type, auth_level): a server's end of a security context, None for a type that is not spoken; it
-    may raise SecurityError.
+    may raise SecurityError. explain(status, reason): extended error information of a refusal ([MS-EERR]), as octets; it
+    goes to clients that ask for features, as all do that know of it, and never says why one failed to authenticate.
 
     contexts: what has been accepted so far, by context id. packets_in: PDUs that have come. dropped: calls
     with MAYBE that did not run, since too many did.
@@ -84,6 +85,7 @@ class ServerAssociation(Answering):
         transport_max_fragment: int = MAX_FRAGMENT_TCP,
         streamed: Callable[[int, int, UUID | None], bool] | None = None,
         authenticate: Authenticate | None = None,
+        explain: Callable[[int, str], bytes] | None = None,
     ) -> None:
         super().__init__(transport_max_fragment)
         self.contexts: dict[int, Context] = {}
@@ -99,6 +101,8 @@ class ServerAssociation(Answering):
         self._largest_whole = min(transport_max_fragment, limits.max_request + CALL_HEADER_SIZE)
         self._inbox = Inbox(_largest(transport_max_fragment))
         self._out = bytearray()
+        self._explain = explain
+        self._understands = False  # the client has shown that it knows MS-RPCE
         # Settled by the bind.
         self._group_id = 0
         self._calls_allowed = 1
@@ -244,6 +248,7 @@ class ServerAssociation(Answering):
 
     def _bind(self, bind: Bind) -> BindRequested:
         alter = isinstance(bind, AlterContext)
+        self._understands |= any(item.features is not None for item in bind.contexts)
         self._acceptor.check(bind)
         check_offer(bind, self._limits)
         if not alter:
@@ -437,14 +442,20 @@ class ServerAssociation(Answering):
     def _refuse(self, error: PduError) -> ConnectionFailed:
         # The one place where what a peer did wrong becomes an answer (the reasons as Windows gives them).
         if error.ptype == PacketType.BIND:
-            self._out += BindNak(error.call_id, error.nak).serialize()
+            self._out += BindNak(error.call_id, error.nak, detail=self._explained(error)).serialize()
         elif error.ptype in _ANSWERED_BY_FAULT:
             unheard = error.did_not_execute or error.ptype != PacketType.REQUEST
-            self._out += self._fault(error.call_id, error.context_id, error.status, unheard)
+            self._out += self._fault(error.call_id, error.context_id, error.status, unheard, self._explained(error))
         self._machine.fail()
         self._unanswered = self._asked = self._incoming = None
         self._inbox.clear()
         return ConnectionFailed(error.reason, error.status)
+
+    def _explained(self, error: PduError) -> bytes:
+        secret = error.status in (FaultStatus.RPC_S_SEC_PKG_ERROR, FaultStatus.ACCESS_DENIED)
+        if self._explain is None or not self._understands or secret:
+            return b""
+        return self._explain(error.status, error.reason)
 
     def _check_held(self, arrived: int) -> None:
         # What one read brought is held whole; more is taken only up to the limit.

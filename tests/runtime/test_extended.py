@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lrpc
-from lrpc.runtime import extended
+from lrpc.runtime import extended, ncacn
 from lrpc.runtime.extended import Component, ErrorRecord, Missing
+from lrpc.transports import tcp
 
 TICKS = 0x01DC7B9474A79808
 REGISTRY_KEY = r"\Software\Policies\Microsoft\Windows NT\Rpc\RestrictRemoteClients"
@@ -286,3 +287,58 @@ def test_a_failure_behind_a_server_is_carried_on(
     with behind, asked as client, pytest.raises(lrpc.ServerTooBusy) as caught:
         client.Misbehave("records")
     assert [each.status for each in caught.value.extended] == [170, 32, 13]
+
+
+# Refusals of a bind (MS-RPCE 2.2.2.9)
+
+
+@pytest.fixture
+def refused(
+    hosts: Callable[..., Any], clients_of: Callable[[str], Any], binding_for: Callable[[str], str], client_face: str
+) -> Callable[..., lrpc.RpcError]:
+    """Connects to a server that refuses it, and gives the error."""
+
+    def connect(options: dict[str, Any], **wanted: Any) -> lrpc.RpcError:
+        host = hosts("blocking", **options)
+        host.server.register(host.service)
+        with pytest.raises(lrpc.RpcError) as caught:
+            clients_of(client_face)(host.listen(binding_for("ncacn_ip_tcp")), **wanted)
+        return caught.value
+
+    return connect
+
+
+def test_a_refused_client_is_told_all_if_all_is_told(refused: Callable[..., lrpc.RpcError]) -> None:
+    error = refused({"extended_errors": "all"}, association=0xBAD)
+    assert isinstance(error, lrpc.BindRefused)
+    [own] = error.extended
+    assert (own.component, own.process) == (Component.RUNTIME, os.getpid())
+    assert own.parameters == ("there is no association group 0xbad",)
+
+
+def test_a_refused_client_is_told_nothing_else(refused: Callable[..., lrpc.RpcError]) -> None:
+    assert refused({}, association=0xBAD).extended == ()
+
+
+def test_nobody_is_told_why_credentials_are_not_taken(refused: Callable[..., lrpc.RpcError], tmp_path: Any) -> None:
+    (tmp_path / "users").write_text("DOM:Mary:secret\n")
+    options = {"extended_errors": "all", "authenticator": lrpc.Authenticator(users=tmp_path / "users")}
+    wrong = lrpc.Security(credentials=lrpc.Credentials("Mary", "wrong", "DOM"), authentication="negotiate")
+    error = refused(options, security=wrong)
+    assert isinstance(error, lrpc.AccessDenied)
+    assert error.extended == ()
+
+
+def test_a_client_that_asks_for_no_features_gets_a_plain_bind_nak(
+    hosts: Callable[..., Any], binding_for: Callable[[str], str], calculator: ModuleType
+) -> None:
+    host = hosts("blocking", extended_errors="all")
+    host.server.register(host.service)
+    found = host.listen(binding_for("ncacn_ip_tcp"))
+    connection = tcp.connect((found.address, int(found.endpoint)), 20)
+    association = ncacn.ClientAssociation()
+    interface = calculator.Calculator.interface
+    syntax = ncacn.SyntaxId(interface.uuid, *interface.version)
+    connection.send(association.bind([ncacn.ContextRequest(0, syntax, [ncacn.NDR])], group_id=0xBAD), 20)
+    assert association.receive_data(connection.receive(20)) == [ncacn.BindRefused(0, [(5, 0)])]
+    connection.close()

@@ -58,6 +58,24 @@ def test_bind_nak_may_come_without_versions_or_padding(size):
     assert (nak.reason, nak.versions) == (2, [(5, 0)] if size == 21 else [])
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("versions", [[], [(5, 0)], [(5, 0), (5, 1), (4, 0)]])
+def test_bind_nak_carries_extended_error_information_behind_its_signature(order, versions):
+    """MS-RPCE 2.2.2.9: with one version it begins at 0x28."""
+    nak = bind_pdu.BindNak(1, 2, versions, b"records", order=order)
+    octets = nak.serialize()
+    assert pdu.parse_pdu(octets) == nak
+    if versions == [(5, 0)]:
+        assert octets[0x28:] == b"records"
+        assert order == ">" or octets[0x18:0x28].hex() == "20037490d0fad31182d7009027b130ab"
+
+
+def test_bind_nak_with_another_signature_says_no_more():
+    nak = bind_pdu.BindNak(1, 2, detail=b"records")
+    octets = patched(nak.serialize(), 0x18, b"\0")
+    assert pdu.parse_pdu(octets) == bind_pdu.BindNak(1, 2)
+
+
 def test_bind_nak_that_claims_more_versions_than_it_has_is_refused():
     with pytest.raises(PduError, match="octets are missing"):
         pdu.parse_pdu(patched(bind_pdu.BindNak(1, 2).serialize(), 18, b"\x09"))
