@@ -14,6 +14,7 @@ from . import (
     hostile_client,
     idle_connections,
     import_time,
+    large_call,
     local_call,
     many_clients,
     network_call,
@@ -31,6 +32,8 @@ def main() -> None:
     for which in ways:
         os.sched_setaffinity(0, processors)
         rows += local_call.run(which)
+        os.sched_setaffinity(0, processors)
+        rows += apart(large_call.run, which)
         os.sched_setaffinity(0, processors)
         rows += apart(network_call.run, which)
     os.sched_setaffinity(0, processors)

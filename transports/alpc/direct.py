@@ -77,7 +77,8 @@ class Offer:
         """The answer to a pull message: a status, then what was read. Any octets have an answer."""
         if len(asked) < _PULL.size:
             return _STATUS.pack(InvalidParameter.status)
-        action, index, offset, size = _PULL.unpack_from(asked)
+        pull: tuple[int, int, int, int] = _PULL.unpack_from(asked)
+        action, index, offset, size = pull
         data = asked[_PULL.size :]
         if index >= len(self._views) or offset + size > self._views[index].nbytes or size > MAX_PULL:
             return _STATUS.pack(InvalidParameter.status)
