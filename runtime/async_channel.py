@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..transports import forking
 from .call import ends, remaining
 from .carrier import Reply, Room
+from .looking import Looking
 from .ndr.layout import Encoding
 from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled, unfinished
 from .pipes.async_pipe_call import AsyncioPipeCall
@@ -69,6 +70,7 @@ class AsyncioChannel:
         """The call with pipes that has the connection to itself."""
         self._owner: asyncio.Task[object] | None = None
         self._is_read = True
+        self._looking = Looking()
         forking.watch(self)
         self._loop.add_reader(self._descriptor, self._readable)
 
@@ -84,8 +86,13 @@ class AsyncioChannel:
             or ends() is not None
         ):
             return await self._call_in_turn(opnum, parts)
-        prompt = self._send_at_once(opnum, parts)
-        return await (self._call_in_turn(opnum, parts) if prompt is None else prompt)
+        key = self._send_at_once(opnum, parts)
+        if key is None:
+            return await self._call_in_turn(opnum, parts)
+        alone = not (self._prompts or self._waiting or self._rest)
+        if alone and (outcome := self._look(key)) is not None:
+            return settled(outcome)
+        return await self._prompt(key)
 
     async def _call_in_turn(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """A call that may have to wait before it is sent, or for no longer than a deadline."""
@@ -273,8 +280,8 @@ class AsyncioChannel:
 
     # A call that finds nothing in its way: no lock, no task, and one timer for all
 
-    def _send_at_once(self, opnum: int, parts: Sequence[Octets]) -> Prompt[Any] | None:
-        """Send a request, or what there is room for; a task sends the rest. None when there is no room at all."""
+    def _send_at_once(self, opnum: int, parts: Sequence[Octets]) -> int | None:
+        """Send a request, or what there is room for; a task sends the rest. Its key; None: there is no room at all."""
         try:
             begun = self._begun(opnum, parts)
         except RpcError as error:
@@ -285,6 +292,27 @@ class AsyncioChannel:
         key, rest = begun
         if rest is not None:
             self._rest = self._loop.create_task(self._send_rest(rest))
+        return key
+
+    def _look(self, key: int) -> Outcome | None:
+        """The outcome of the only call, if it is there at once."""
+        try:
+            arrivals = self._looking.look(self._wire.receive_now)
+        except RpcError as error:
+            self._break(error)
+            return ended(error)
+        own: Outcome | None = None
+        for arrived, outcome in arrivals or ():
+            if arrived == key:
+                own = outcome
+            else:
+                dropped(outcome)
+        if self._wire.dismissed:
+            self._break(dismissal())
+        return own
+
+    def _prompt(self, key: int) -> Prompt[Any]:
+        """What a call that was sent is waited for by."""
         self._room.free -= 1
         until = self._ends[key] = self._loop.time() + self._timeout
         if self._timer is None:
@@ -363,6 +391,7 @@ class AsyncioChannel:
                 self._loop.remove_writer(self._descriptor)
 
     def _readable(self) -> None:
+        self._looking.begin()
         try:
             for _ in range(self._burst):
                 arrivals = self._wire.receive_now()

@@ -26,6 +26,7 @@ from .pipes.feed import Feed
 from .pipes.piping import AsyncPipeStream, Part
 from .serving.face import Serving
 from .serving.guests import PAUSE
+from .serving.loop_readers import LoopReaders
 from .serving.loop_watch import LoopWatch
 from .serving.room import Room, fulfil
 from .serving.running import Running
@@ -142,6 +143,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         self._eager.close()
         if self._watch is not None:
             self._watch.close()
+        self._readers.close()
         if self._workers is not None:
             await asyncio.to_thread(self._workers.join)
 
@@ -192,6 +194,10 @@ class AsyncServer(Serving["AsyncInterceptor"]):
     def _eager(self) -> Eager:
         return Eager()
 
+    @cached_property
+    def _readers(self) -> LoopReaders:
+        return LoopReaders()
+
     def _accept(self, endpoint: Endpoint) -> None:
         loop = asyncio.get_running_loop()
         try:
@@ -202,7 +208,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 connection.close()
                 if rest := self._guests.door.rest():
                     loop.remove_reader(endpoint.listener.fileno())
-                    loop.call_later(rest, self._open_again, endpoint)
+                    loop.call_later(rest, self._accept_again, endpoint)
                     return
         except transport.Disconnected:
             loop.remove_reader(endpoint.listener.fileno())
@@ -215,10 +221,6 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         if not self._stopped.is_set():
             asyncio.get_running_loop().add_reader(endpoint.listener.fileno(), self._accept, endpoint)
 
-    def _open_again(self, endpoint: Endpoint) -> None:
-        if not self._stopped.is_set():
-            asyncio.get_running_loop().add_reader(endpoint.listener.fileno(), self._accept, endpoint)
-
     def _greet(self, session: Session) -> None:
         if not self._guests.admit(session):
             session.close()
@@ -227,7 +229,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         client = self._clients[session] = Visitor(contextvars.copy_context(), session.fileno())
         client.context.run(set_caller, session.caller)
         session.cancelling.tell = client.give_up
-        loop.add_reader(client.descriptor, self._readable, session, client)
+        self._read_on(session, client)
         client.hurry = loop.call_later(self.limits.handshake, self._hurry, session)
 
     def _hurry(self, session: Session) -> None:
@@ -453,21 +455,24 @@ class AsyncServer(Serving["AsyncInterceptor"]):
     def _drop(self, session: Session) -> None:
         self._end(session)
 
+    def _read_on(self, session: Session, client: Visitor) -> None:
+        self._readers.add(client.descriptor, partial(self._readable, session, client))
+
     def _pause(self, session: Session, client: Visitor) -> None:
         """Read no more of a client until some of its calls have ended."""
         client.paused = True
-        asyncio.get_running_loop().remove_reader(client.descriptor)
+        self._readers.remove(client.descriptor)
 
     def _resume(self, session: Session, client: Visitor) -> None:
         crowded = session.full or len(session.cancelling.pending) >= self.limits.max_calls
         if client.paused and not crowded and session in self._sessions:
             client.paused = False
-            asyncio.get_running_loop().add_reader(client.descriptor, self._readable, session, client)
+            self._read_on(session, client)
 
     def _end(self, session: Session) -> None:
         client = self._clients.pop(session, None)
         if client is not None:
-            asyncio.get_running_loop().remove_reader(client.descriptor)
+            self._readers.remove(client.descriptor)
             if client.hurry is not None:
                 client.hurry.cancel()
             self._guests.dismiss(session)

@@ -32,6 +32,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.classes",
             "runtime.journal",
             "runtime.eager",
+            "runtime.looking",
             "runtime.prompt",
             "runtime.policy",
         }

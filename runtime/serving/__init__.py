@@ -8,6 +8,7 @@
     workers            processes that share the endpoints
     door               whom the accepting keeps out
     room               how an answer waits until its client reads, in asyncio
+    loop_readers       what an asyncio server reads its connections by
     loop_watch         tells of a loop that is blocked
     signals            SIGTERM
 The faces themselves are `runtime/server.py` and `runtime/async_server.py`.

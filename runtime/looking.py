@@ -1,0 +1,60 @@
+"""Looking once more before the loop is asked: for an asyncio peer that is called, or answered, back to back.
+
+A turn of the loop costs more than a plain call does. Where the peer waits for the same processor, what is to come has
+come once others had that for a moment, and is taken without a turn. Nobody waits much longer for it: there is no look
+while something is ready to run, none for long after the loop had its turn, and hardly any once they are in vain, as
+where the peer has a processor of its own, or others need this one.
+Used by `async_channel.py` and `serving/loop_readers.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sized
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+TURN: Final = 0.001
+"""Seconds for which one may look in between two turns of the loop: some forty calls."""
+SOON: Final = 0.0002
+"""Seconds within which something has to be there for the look to have been worth while."""
+MOST_SKIPPED: Final = 31
+"""Looks that are left out after several in vain."""
+
+_give_way: Final[Callable[[], None] | None] = getattr(os, "sched_yield", None)
+
+
+class Looking:
+    """Whether looking pays: for one loop, the running one, and one thing that is looked for."""
+
+    __slots__ = ("_ready", "_skip", "_skipped", "_until")
+
+    def __init__(self) -> None:
+        # What is ready to run, of the loops that tell: asyncio's own. Where it is not known there is no look.
+        self._ready: Sized = getattr(asyncio.get_running_loop(), "_ready", (None,))
+        self._until = 0.0
+        self._skip = 0
+        """Looks to be left out before the next one."""
+        self._skipped = 0
+        """How many were, the last time that one was in vain."""
+
+    def begin(self) -> None:
+        """The loop has had its turn."""
+        self._until = time.monotonic() + TURN
+
+    def look(self, receive: Callable[[], T]) -> T | None:
+        """What `receive` gives, which does not wait, after others had the processor; None when it is not asked."""
+        if self._skip:
+            self._skip -= 1
+            return None
+        begun = time.monotonic()
+        if begun > self._until or self._ready or _give_way is None:
+            return None
+        _give_way()
+        found = receive()
+        in_vain = not found or time.monotonic() - begun > SOON
+        self._skipped = self._skip = min(2 * self._skipped + 1, MOST_SKIPPED) if in_vain else 0
+        return found

@@ -1,0 +1,58 @@
+"""The connections that an asyncio server reads: one set of epoll, which the loop watches as one descriptor.
+
+What has come is read from all of them in one turn of the loop, and, while nothing else is to be done, from those that
+have more after that: each in its turn, as by the loop itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import select
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from ..looking import Looking
+
+BATCH: Final = 64
+"""Connections that are read before one looks which others can be."""
+
+
+class LoopReaders:
+    """For the running loop, until `close`."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._epoll = select.epoll()
+        self._come = partial(self._epoll.poll, 0, BATCH)
+        self._readers: dict[int, Callable[[], object]] = {}
+        self._looking = Looking()
+        self._loop.add_reader(self._epoll.fileno(), self._read)
+
+    def add(self, descriptor: int, read: Callable[[], object]) -> None:
+        """Call `read` whenever the descriptor is readable."""
+        self._readers[descriptor] = read
+        self._epoll.register(descriptor, select.EPOLLIN)
+
+    def remove(self, descriptor: int) -> None:
+        """Do so no more."""
+        if self._readers.pop(descriptor, None) is not None:
+            with contextlib.suppress(OSError):  # closed already, which has removed it
+                self._epoll.unregister(descriptor)
+
+    def close(self) -> None:
+        """Read nothing more."""
+        if not self._epoll.closed:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+
+    def _read(self) -> None:
+        self._looking.begin()
+        come: Sequence[tuple[int, int]] = self._come()
+        while come:
+            for descriptor, _ in come:
+                read = self._readers.get(descriptor)
+                if read is not None:  # or an earlier one has removed it
+                    read()
+            come = self._looking.look(self._come) or ()

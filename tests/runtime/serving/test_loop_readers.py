@@ -1,0 +1,109 @@
+"""Connections that one loop reads: all of them get their turns, and so does the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter
+from functools import partial
+
+from lrpc.runtime.serving.loop_readers import LoopReaders
+
+
+def test_what_has_come_is_read_from_all_until_they_are_removed() -> None:
+    async def run() -> None:
+        readers, pairs, read = LoopReaders(), [socket.socketpair() for _ in range(3)], Counter[int]()
+        done = asyncio.Event()
+
+        def take(at: int) -> None:
+            pairs[at][0].recv(1)
+            read[at] += 1
+            if read.total() == 3:
+                done.set()
+
+        for at, (ours, theirs) in enumerate(pairs):
+            readers.add(ours.fileno(), partial(take, at))
+            theirs.send(b"x")
+        await done.wait()
+        assert read == Counter({0: 1, 1: 1, 2: 1})
+        for ours, theirs in pairs:
+            readers.remove(ours.fileno())
+            theirs.send(b"x")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert read.total() == 3
+        readers.close()
+        readers.close()
+        for pair in pairs:
+            for end in pair:
+                end.close()
+
+    asyncio.run(run())
+
+
+def test_one_that_always_has_more_keeps_neither_another_nor_the_loop_from_their_turns() -> None:
+    async def run() -> None:
+        readers, loop = LoopReaders(), asyncio.get_running_loop()
+        flood, other = socket.socketpair(), socket.socketpair()
+        over: asyncio.Future[int] = loop.create_future()
+        flooded, turns = 0, 0
+
+        def flooding() -> None:
+            nonlocal flooded
+            flooded += 1  # nothing is taken: it stays readable
+
+        def turn() -> None:
+            nonlocal turns
+            turns += 1
+            if turns == 20:
+                other[1].send(b"x")
+            loop.call_later(0, turn)
+
+        readers.add(flood[0].fileno(), flooding)
+        readers.add(other[0].fileno(), lambda: over.done() or over.set_result(flooded))
+        flood[1].send(b"x")
+        turn()
+        assert await over > 0
+        assert turns >= 20
+        readers.close()
+        for end in (*flood, *other):
+            end.close()
+
+    asyncio.run(run())
+
+
+def test_one_that_an_earlier_one_removes_is_not_read() -> None:
+    async def run() -> None:
+        readers, pairs, read = LoopReaders(), [socket.socketpair() for _ in range(2)], list[int]()
+
+        def take(at: int) -> None:
+            read.append(at)
+            for ours, _ in pairs:
+                readers.remove(ours.fileno())
+
+        for at, (ours, theirs) in enumerate(pairs):
+            readers.add(ours.fileno(), partial(take, at))
+            theirs.send(b"x")
+        while not read:
+            await asyncio.sleep(0)
+        assert len(read) == 1
+        readers.close()
+        for pair in pairs:
+            for end in pair:
+                end.close()
+
+    asyncio.run(run())
+
+
+def test_a_descriptor_that_is_closed_already_can_be_removed() -> None:
+    async def run() -> None:
+        readers, (ours, theirs) = LoopReaders(), socket.socketpair()
+        descriptor = ours.fileno()
+        readers.add(descriptor, ours.close)
+        ours.close()
+        theirs.close()
+        readers.remove(descriptor)
+        readers.remove(descriptor)
+        readers.close()
+
+    asyncio.run(run())
