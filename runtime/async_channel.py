@@ -20,7 +20,7 @@ from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled, un
 from .pipes.async_pipe_call import AsyncioPipeCall
 from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
-from .prompt import Places, Prompt
+from .prompt import Ends, Places, Prompt, fulfil
 from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, Ran, RpcError
 from .stub import Octets
 from .wire import Arrival, Outcome, Wire
@@ -49,10 +49,10 @@ class AsyncioChannel:
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self._prompts: dict[int, Prompt[Any]] = {}
         """The same for calls that found nothing in their way."""
-        self._ends: dict[int, float] = {}
-        """When those have to be over, in order."""
-        self._timer: asyncio.TimerHandle | None = None
-        """Rings at the first of those times, or before."""
+        self._ends = Ends(self._loop, self._end_late)
+        self._corked: dict[int, Octets] = {}
+        """Those that are sent at the end of this turn of the loop: others wait for their answers anyway."""
+        self._delivering = False
         self._burst = BURST if wire.message_mode else 1
         self._sending = asyncio.Lock()
         self._room = Places(MAX_CALLS if wire.multiplex else 1)
@@ -86,13 +86,13 @@ class AsyncioChannel:
             or ends() is not None
         ):
             return await self._call_in_turn(opnum, parts)
-        key = self._send_at_once(opnum, parts)
+        alone = not (self._prompts or self._waiting)
+        key = self._send_at_once(opnum, parts, alone=alone)
         if key is None:
             return await self._call_in_turn(opnum, parts)
-        alone = not (self._prompts or self._waiting or self._rest)
-        if alone and (outcome := self._look(key)) is not None:
+        if alone and self._rest is None and (outcome := self._look(key)) is not None:
             return settled(outcome)
-        return await self._prompt(key)
+        return await self._prompt(key)  # type: ignore[no-any-return]
 
     async def _call_in_turn(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """A call that may have to wait before it is sent, or for no longer than a deadline."""
@@ -160,7 +160,7 @@ class AsyncioChannel:
     def abandon(self) -> None:
         """In a child of fork: the connection and the loop are its parent's."""
         self._broken, self._rest, self._piped, self._owner = FORKED, None, None, None
-        self._waiting, self._prompts, self._ends = {}, {}, {}
+        self._waiting, self._prompts, self._corked = {}, {}, {}
         self._sending, self._room = asyncio.Lock(), Places(MAX_CALLS if self._wire.multiplex else 1)
 
     # Calls with pipes
@@ -173,6 +173,7 @@ class AsyncioChannel:
         """Have the connection to oneself, once no other call is sent."""
         self._refuse_owner()
         await self._sending.acquire()
+        self._uncork()
         try:
             if self._rest is not None:
                 await asyncio.wait((self._rest,))
@@ -225,6 +226,7 @@ class AsyncioChannel:
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
+            self._uncork()
             if self._rest is None and self._broken is None:
                 self._say(partial(self._wire.cancel, key))
                 await asyncio.wait((future,), timeout=self._cancel_timeout)
@@ -247,6 +249,7 @@ class AsyncioChannel:
     async def _send_in_turn(
         self, opnum: int, parts: Sequence[Octets], maybe: bool
     ) -> tuple[int, asyncio.Future[Outcome]]:
+        self._uncork()
         if self._rest is not None:
             await asyncio.wait((self._rest,))
         if self._broken is not None:
@@ -280,19 +283,72 @@ class AsyncioChannel:
 
     # A call that finds nothing in its way: no lock, no task, and one timer for all
 
-    def _send_at_once(self, opnum: int, parts: Sequence[Octets]) -> int | None:
-        """Send a request, or what there is room for; a task sends the rest. Its key; None: there is no room at all."""
+    def _send_at_once(self, opnum: int, parts: Sequence[Octets], *, alone: bool) -> int | None:
+        """Send a request, or what there is room for; a task sends the rest. Its key; None: there is no room at all.
+
+        Unless it is alone, it goes with those that are made in this turn of the loop.
+        """
+        plain = self._wire.plain(opnum, parts)
         try:
-            begun = self._begun(opnum, parts)
+            if plain is None:
+                return self._send_composed(opnum, parts)
+            if alone:
+                return self._send_plain(*plain)
         except RpcError as error:
             self._unsent(0, error)
             raise
-        if begun is None:
-            return None
-        key, rest = begun
-        if rest is not None:
-            self._rest = self._loop.create_task(self._send_rest(rest))
+        key, octets = plain
+        if not (self._corked or self._delivering):
+            self._loop.call_soon(self._uncork)
+        self._corked[key] = octets
         return key
+
+    def _send_plain(self, key: int, octets: Octets) -> int | None:
+        taken = 0
+        try:
+            taken = self._wire.send_now(octets)
+        except RpcError as error:
+            error.ran = Ran.NO
+            raise
+        finally:
+            if not taken:
+                self._wire.withdraw(key)
+        if taken < len(octets):
+            self._rest = self._loop.create_task(self._send_rest(self._going(octets[taken:])))
+        return key if taken else None
+
+    def _send_composed(self, opnum: int, parts: Sequence[Octets]) -> int | None:
+        self._uncork()
+        if self._rest is not None:
+            return None
+        message = self._wire.compose(opnum, parts)
+        sending = self._wire.transmitting(message)
+        gone = next(sending, None)
+        if gone == 0:
+            sending.close()
+            return None
+        if gone is not None:
+            self._rest = self._loop.create_task(self._send_rest(sending))
+        return message.key
+
+    def _uncork(self) -> None:
+        """Send the plain calls of this turn."""
+        corked, self._corked = self._corked, {}
+        if not corked:
+            return
+        octets = b"".join(corked.values())
+        try:
+            taken = self._wire.send_now(octets)
+        except RpcError as error:
+            for key in corked:
+                self._wire.withdraw(key)
+                if (prompt := self._leave(key)) is not None:
+                    prompt.set_result(ConnectionLost(str(error), ran=Ran.NO))
+            error.ran = Ran.NO
+            self._unsent(0, error)
+            return
+        if taken < len(octets):
+            self._rest = self._loop.create_task(self._send_rest(self._going(octets[taken:])))
 
     def _look(self, key: int) -> Outcome | None:
         """The outcome of the only call, if it is there at once."""
@@ -314,27 +370,12 @@ class AsyncioChannel:
     def _prompt(self, key: int) -> Prompt[Any]:
         """What a call that was sent is waited for by."""
         self._room.free -= 1
-        until = self._ends[key] = self._loop.time() + self._timeout
-        if self._timer is None:
-            self._timer = self._loop.call_at(until, self._look_at_ends)
+        self._ends.add(key, self._timeout)
         prompt = self._prompts[key] = Prompt[Any](self._loop, partial(self._abandon, key))
         return prompt
 
-    def _begun(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, Generator[int] | None] | None:
-        """The key of a call that has begun to be sent, and what sends the rest of it."""
-        started = self._wire.start(opnum, parts)
-        if started is not None:
-            return started[0], self._going(started[1]) if started[1] else None
-        message = self._wire.compose(opnum, parts)
-        sending = self._wire.transmitting(message)
-        gone = next(sending, None)
-        if gone == 0:
-            sending.close()
-            return None
-        return message.key, None if gone is None else sending
-
     def _going(self, octets: Octets) -> Generator[int]:
-        """Send the rest of a plain call."""
+        """Send the rest of plain calls."""
         rest = memoryview(octets)
         while rest:
             yield len(rest)
@@ -344,21 +385,15 @@ class AsyncioChannel:
         """Such a call is over."""
         prompt = self._prompts.pop(key, None)
         if prompt is not None:
-            del self._ends[key]
+            self._ends.remove(key)
             self._room.give()
         return prompt
 
-    def _look_at_ends(self) -> None:
-        """End the calls whose time is over. The first to end is the first that was made."""
-        self._timer, now = None, self._loop.time()
-        for key, until in [*self._ends.items()]:
-            if until > now:
-                self._timer = self._loop.call_at(until, self._look_at_ends)
-                return
-            if key in self._prompts:
-                prompt = self._prompts[key]
-                self._abandon(key)
-                prompt.set_result(late(None))
+    def _end_late(self, key: int) -> None:
+        """The time of a call is over."""
+        prompt = self._prompts[key]
+        self._abandon(key)
+        prompt.set_result(late(None))
 
     async def _send_rest(self, sending: Iterator[int]) -> None:
         """Finish a message that has begun, whatever becomes of its caller."""
@@ -382,7 +417,7 @@ class AsyncioChannel:
 
     async def _writable(self) -> None:
         ready = self._room_to_send = self._loop.create_future()
-        self._loop.add_writer(self._descriptor, _ready, ready)
+        self._loop.add_writer(self._descriptor, fulfil, ready)
         try:
             await ready
         finally:
@@ -392,6 +427,7 @@ class AsyncioChannel:
 
     def _readable(self) -> None:
         self._looking.begin()
+        self._delivering = True
         try:
             for _ in range(self._burst):
                 arrivals = self._wire.receive_now()
@@ -405,6 +441,9 @@ class AsyncioChannel:
                     return
         except RpcError as error:
             self._break(error)
+        finally:
+            self._delivering = False
+            self._uncork()
 
     def _deliver(self, arrivals: list[Arrival]) -> None:
         for key, outcome in arrivals:
@@ -429,6 +468,10 @@ class AsyncioChannel:
 
     def _abandon(self, key: int) -> None:
         waited = self._leave(key) or self._waiting.pop(key, None)
+        if self._corked.pop(key, None) is not None:
+            self._wire.withdraw(key)
+            return
+        self._uncork()
         if waited is not None and self._broken is None:
             if self._rest is not None:
                 self._unheard.append(key)
@@ -457,12 +500,11 @@ class AsyncioChannel:
     def _break(self, error: RpcError) -> None:
         if self._broken is None:
             self._broken = error
-            if self._timer is not None:
-                self._timer.cancel()
+            self._ends.clear()
             self._loop.remove_reader(self._descriptor)
             if self._room_to_send is not None:
                 self._loop.remove_writer(self._descriptor)
-                _ready(self._room_to_send)
+                fulfil(self._room_to_send)
             self._wire.close()
         if self._piped is not None:
             self._piped.deliver(ended(error))
@@ -470,11 +512,7 @@ class AsyncioChannel:
         for future in waiting.values():
             if not future.done():
                 future.set_result(ended(error))
+        unsent, self._corked = self._corked, {}
         for key in [*self._prompts]:
             if (prompt := self._leave(key)) is not None:
-                prompt.set_result(ended(error))
-
-
-def _ready(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+                prompt.set_result(ConnectionLost(str(error), ran=Ran.NO) if key in unsent else ended(error))

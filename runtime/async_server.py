@@ -28,7 +28,7 @@ from .serving.face import Serving
 from .serving.guests import PAUSE
 from .serving.loop_readers import LoopReaders
 from .serving.loop_watch import LoopWatch
-from .serving.room import Room, fulfil
+from .serving.room import Room, next_part
 from .serving.running import Running
 from .serving.signals import told_of_term
 from .serving.visitor import Visitor
@@ -266,13 +266,31 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                     self._hurry_on(session, client)
                 if calls is None:
                     return
-                for call in calls:
-                    self._begin(session, client, call)
+                self._begin_all(session, client, calls)
         except Exception as end:  # whatever it is, it ends this connection alone
             note_end(session.caller, end)
             self._finish(session, client)
 
+    def _begin_all(self, session: Session, client: Visitor, calls: list[Call]) -> None:
+        """Begin calls that came together; what answers they have at once go together, too."""
+        if len(calls) < 2:
+            for call in calls:
+                self._begin(session, client, call)
+            return
+        session.hold()
+        try:
+            for call in calls:
+                self._begin(session, client, call)
+        finally:
+            sending = session.let_go()
+        if sending is not None and (client.unread or client.sending.locked() or next(sending, None) is not None):
+            client.running += 1
+            self._keep(self._eager.run(self._run(session, client, calls[-1], sending=sending), client.context))
+
     def _begin(self, session: Session, client: Visitor, call: Call) -> None:
+        if call.run is not None and not client.running and session in self._sessions:
+            self._attempt(session, client, call, call.run(call.stub))
+            return
         if call.one_way and not self._guests.begin_one_way(session):
             session.drop(call)
             return
@@ -283,42 +301,32 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         client.one_way += call.one_way
         running = Running(one_way=call.one_way)
         context = client.context if call.caller is None else client.calling(call.caller)
-        if call.run is not None and client.running == 1 and session in self._sessions:
-            self._attempt(session, client, call, running, call.run(call.stub), context)
-            return
         if isinstance(call.method, Method) and call.method.callbacks is not None:
             running.line = line_of(session, client, call, partial(self._make_way, session, client))
             context = context.copy()  # where a line is, no other call looks
-        self._keep(self._eager.run(self._run(session, client, call, running), context))
+        self._keep(self._eager.run(self._run(session, client, call, running=running), context))
 
     def _keep(self, task: asyncio.Task[None] | None) -> None:
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _attempt(
-        self,
-        session: Session,
-        client: Visitor,
-        call: Call,
-        running: Running,
-        method: Coroutine[Any, Any, Answer],
-        context: contextvars.Context,
-    ) -> None:
+    def _attempt(self, session: Session, client: Visitor, call: Call, method: Coroutine[Any, Any, Answer]) -> None:
         """Serve the only call that runs: at once, if it waits for nothing."""
-        run = partial(self._run, session, client, call, running)
+        client.running = 1
+        run = partial(self._run, session, client, call)
         try:
-            done = self._eager.attempt(method, context, run)
+            done = self._eager.attempt(method, client.context, run)
         except asyncio.CancelledError:  # let out by the method, and not its task's
             done = (CallCancelled(NCA_CANCEL, ran=Ran.YES),)
         if not isinstance(done, tuple):
             self._keep(done)
             return
         try:
-            sending = session.answering(call, done[0])
-            if client.unread or next(sending, self) is not self:  # there is no room for it
+            sending = session.answering(call, done[0]) if client.unread else session.answer_now(call, done[0])
+            if sending is not None:  # there is no room for it
                 client.running += 1
-                self._keep(self._eager.run(run(None, sending), context))
+                self._keep(self._eager.run(run(sending=sending), client.context))
         except Exception as end:  # whatever it is, it ends this connection alone
             note_end(session.caller, end)
             client.over = True
@@ -346,12 +354,12 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         session: Session,
         client: Visitor,
         call: Call,
-        running: Running,
         begun: Begun[Answer] | None = None,
+        running: Running | None = None,
         sending: Iterator[bool] | None = None,
     ) -> None:
         """A call that may have to wait. begun: its method has to. sending: its answer has to, for room."""
-        client.calls[call.key] = running
+        running = client.calls[call.key] = running or Running(one_way=call.one_way)
         try:
             if begun is None and session not in self._sessions:  # it ended before the call began
                 return
@@ -392,7 +400,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         assert isinstance(call.method, Method)
 
         async def receive() -> Part:
-            part = await _next_part(feed, self.limits.max_silence)
+            part = await next_part(feed, self.limits.max_silence)
             self._resume(session, client)
             return part
 
@@ -464,8 +472,9 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         self._readers.remove(client.descriptor)
 
     def _resume(self, session: Session, client: Visitor) -> None:
-        crowded = session.full or len(session.cancelling.pending) >= self.limits.max_calls
-        if client.paused and not crowded and session in self._sessions:
+        if not client.paused or session not in self._sessions:
+            return
+        if not session.full and len(session.cancelling.pending) < self.limits.max_calls:
             client.paused = False
             self._read_on(session, client)
 
@@ -485,18 +494,3 @@ def _is_cancelled() -> bool:
     """Is it the task that is cancelled, and not something that it waited for?"""
     task = asyncio.current_task()
     return task is not None and bool(task.cancelling())
-
-
-async def _next_part(feed: Feed, timeout: float) -> Part:
-    """The next part of a request with pipes."""
-    while (part := feed.take()) is None:
-        come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        feed.wake = partial(fulfil, come)
-        try:
-            async with asyncio.timeout(timeout):
-                await come
-        except TimeoutError:
-            raise Fault(NCA_CANCEL, "the client does not go on with the call", ran=Ran.YES) from None
-        finally:
-            feed.wake = None
-    return part

@@ -425,6 +425,17 @@ class LrpcSession:
             return
         yield from self._sending(call.message.message_id, *self._composed(call.key, answer))
 
+    def answer_now(self, call: Call, answer: Answer) -> Iterator[bool] | None:
+        """The same as far as there is room; None when that is all."""
+        sending = self.answering(call, answer)
+        return None if next(sending, None) is None else sending
+
+    def hold(self) -> None:
+        """A message goes by itself."""
+
+    def let_go(self) -> None:
+        """Nothing was held back."""
+
     def _sending(
         self, message_id: int, data: bytes, view: alpc.View | None, kind: int = alpc.LPC_REPLY
     ) -> Iterator[bool]:

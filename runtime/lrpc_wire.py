@@ -119,9 +119,11 @@ class LrpcWire:
         data, in_view, size = self._association.request(key, self._binding_id, opnum, parts, self._object, callback_id)
         return Message(key, (data,), None if in_view is None else fill(self.port, in_view, size), maybe)
 
-    def start(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, Octets] | None:
-        """No call is sent in part here, and none that is not composed."""
-        return None
+    def plain(self, opnum: int, parts: Sequence[Octets]) -> None:
+        """Messages do not go together here, and none goes that is not composed."""
+
+    def withdraw(self, key: int) -> None:
+        """There is nothing to forget."""
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next."""

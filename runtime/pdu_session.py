@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from ..transports import errors as transport
@@ -24,20 +24,25 @@ from .dispatch import Method, Registry
 from .ended import Ended, Malformed, paused
 from .journal import note
 from .ncacn.acceptor import Authenticate
+from .ncacn.constants import CALL_HEADER_SIZE, WHOLE
 from .ncacn.protection import Protection
 from .ncacn.security import AuthLevel
 from .ncacn.states import State
 from .ndr.layout import Encoding
+from .pdu_answering import PduAnswering
 from .pdu_wire import PIPE_FRAGMENT, TCP_FRAGMENT
 from .pipes.piped_calls import PipedCalls
 from .pipes.piping import Piece
 from .runner import async_runner, runner
-from .session import BURST, MAX_BEHIND, SEND_TIMEOUT, Answer, Call, caller_of, offers
-from .status import Fault, Ran
+from .session import BURST, SEND_TIMEOUT, Call, caller_of, offers
+from .status import Fault
 from .stub import Octets
 
+PlainRequest: TypeAlias = tuple[int, int, int, bytes]
+"""Call id, context id, opnum, stub."""
 
-class PduSession:
+
+class PduSession(PduAnswering):
     """The connection-oriented protocol through a byte stream or a message pipe."""
 
     def __init__(
@@ -53,10 +58,9 @@ class PduSession:
         groups: AssociationGroups,
         authenticate: Authenticate | None = None,
     ) -> None:
+        super().__init__(connection, registry, patient=patient)
         self.caller = caller_of(connection, protocol)
-        self.traffic = Traffic()
         self.burst = BURST if connection.message_mode else 1
-        self._patient = patient
         self._max_pause = limits.max_pause
         self._groups = groups
         self._group: AssociationGroup | None = None
@@ -67,12 +71,7 @@ class PduSession:
         """What serves plain calls, by the same: functions that give an Answer or, to asyncio, a coroutine of one."""
         self._pending = self._piped.pending
         self.cancelling = Cancelling(self, self._pending, limits.max_calls)
-        self._half_sent = False
-        self._behind = b""
-        """What the engine says while an answer is half sent: it goes behind."""
         self.bound = False
-        self._connection = connection
-        self._registry = registry
         self._endpoint = endpoint
         self._association = ncacn.ServerAssociation(
             secondary_address=secondary_address,
@@ -109,18 +108,27 @@ class PduSession:
             raise Ended(str(error)) from error
 
     def _serve(self, octets: bytes) -> None:
-        events = self._association.receive_data(octets)
-        event = events[0] if len(events) == 1 else None
-        if not isinstance(event, ncacn.RequestReceived) or (run := self._runner(event)) is None:
-            self._serve_calls(self._understood(octets, events))
+        request = self._association.plain_request(octets)
+        run = None
+        if request is not None and CALL_HEADER_SIZE + len(request[3]) == len(octets):
+            run = self._runner(request[1], request[2])
+        if request is None or run is None:
+            self._serve_calls(self._calls_of(octets, request))
             return
-        self.traffic.octets_in += len(octets)
-        self.traffic.calls_in += 1
-        self._flush()
-        self.cancelling.now = event.call_id
-        for piece in self._composed(event.call_id, event.context_id, run(event.stub)):
+        call_id, context_id, _, stub = request
+        self._count(len(octets))
+        self.cancelling.now = call_id
+        for piece in self._composed(call_id, context_id, run(stub)):
             self._connection.send(piece, SEND_TIMEOUT)
-        self._serve_pending()
+        if self._pending:
+            self._serve_pending()
+
+    def _count(self, octets: int) -> None:
+        """Count a plain request."""
+        traffic = self.traffic
+        traffic.octets_in += octets
+        traffic.calls_in += 1
+        traffic.packets_in = self._association.packets_in
 
     def _serve_calls(self, calls: Sequence[Call]) -> None:
         self._pending += calls
@@ -130,16 +138,14 @@ class PduSession:
         while self._pending:
             self._serve_call(self._pending.popleft())
 
-    def _runner(self, event: ncacn.RequestReceived) -> Callable[[Octets], Any] | None:
-        """What runs a call that came whole; None when there is more to it than its method."""
-        if event.object is not None or event.order != "<" or event.security is not None or event.flags & ncacn.MAYBE:
-            return None
-        key = event.context_id, event.opnum
+    def _runner(self, context_id: int, opnum: int) -> Callable[[Octets], Any] | None:
+        """What runs a plain call; None when there is more to it than its method."""
+        key = context_id, opnum
         run = self._runners.get(key)
         if run is None:
             method = self._method(*key, None)
             if isinstance(method, Method) and not method.piped:
-                encoding = _encoding(self._association.contexts[event.context_id], "<")
+                encoding = _encoding(self._association.contexts[context_id], "<")
                 made = runner if self._patient else async_runner
                 run = self._runners[key] = made(method, encoding, self.contexts)
         return run
@@ -185,31 +191,53 @@ class PduSession:
         """The calls in what is there."""
         try:
             octets = self._connection.receive_now()
-            return None if octets is None else self._understood(octets, self._association.receive_data(octets))
+            return None if octets is None else self._calls_of(octets)
         except transport.TransportError as error:
             raise Ended(str(error)) from error
 
-    def _understood(self, octets: bytes, events: list[ncacn.Event]) -> list[Call]:
+    def _calls_of(self, octets: bytes, request: PlainRequest | None = None) -> list[Call]:
+        """The calls in what has come. request: the plain one that it begins with, where that is known."""
+        calls: list[Call] = []
+        at = 0
+        request = request or self._association.plain_request(octets)
+        while request is not None:
+            call_id, context_id, opnum, stub = request
+            size = CALL_HEADER_SIZE + len(stub)
+            self._count(size)
+            calls.append(self._plain_call(call_id, context_id, opnum, stub))
+            at += size
+            request = self._association.plain_request(octets, at)
+        if at == len(octets) and calls:
+            return calls
+        rest = octets[at:]
+        return self._understood(rest, self._association.receive_data(rest), calls)
+
+    def _plain_call(self, call_id: int, context_id: int, opnum: int, stub: bytes) -> Call:
+        run = None if self._patient else self._runner(context_id, opnum)
+        if run is not None:
+            return Call(call_id, context_id, self._methods[context_id, opnum], stub, Encoding.NDR, run=run)
+        return self._call(ncacn.RequestReceived(call_id, context_id, opnum, None, stub, "<", WHOLE))
+
+    def _understood(self, octets: bytes, events: list[ncacn.Event], calls: list[Call]) -> list[Call]:
+        """The calls that came before, and those in these events: which may be that one of either is given up."""
         try:
-            return self._calls_in(octets, events)
+            return self._calls_in(octets, events, calls)
         except Ended as end:
             self._piped.lose(end)
             raise
 
-    def _calls_in(self, octets: bytes, events: list[ncacn.Event]) -> list[Call]:
+    def _calls_in(self, octets: bytes, events: list[ncacn.Event], calls: list[Call]) -> list[Call]:
         if not octets:
             raise self._end_of_calls()
         self.traffic.octets_in += len(octets)
-        calls: list[Call] = []
         while events:
             held_back = False
             for event in events:
-                if isinstance(event, ncacn.RequestReceived):
+                if isinstance(event, ncacn.RequestReceived | ncacn.RequestBegun):
+                    self.traffic.calls_in += 1
                     calls.append(self._call(event))
                 elif isinstance(event, ncacn.RequestContinued):
                     self._piped.go_on(event.call_id, event.stub, last=event.last)
-                elif isinstance(event, ncacn.RequestBegun):
-                    calls.append(self._call(event))
                 elif isinstance(event, ncacn.Orphaned | ncacn.CancelReceived):
                     self._piped.cancel(event.call_id, orphaned=isinstance(event, ncacn.Orphaned))
                     self.cancelling.give_up(event.call_id, calls)
@@ -232,17 +260,6 @@ class PduSession:
         octets = self._association.data_to_send()
         if octets:
             self._send(octets)
-
-    def _send(self, octets: bytes) -> None:
-        """Send what the engine says by itself; without patience a client that leaves no room for it is done with."""
-        self.traffic.packets_out += 1
-        half_sent = self._half_sent or self._piped.half_sent
-        if half_sent and len(self._behind) < MAX_BEHIND:
-            self._behind += octets
-        elif self._patient and not half_sent:
-            self._connection.send(octets, SEND_TIMEOUT)
-        elif half_sent or self._connection.send_now(octets) != len(octets):
-            raise Ended("the client does not read its answers")
 
     def _join(self, asked: int) -> int | None:
         caller = self.caller
@@ -268,10 +285,6 @@ class PduSession:
         self._send(self._association.accept(event, results))
 
     def _call(self, event: ncacn.RequestReceived | ncacn.RequestBegun) -> Call:
-        self.traffic.calls_in += 1
-        if not self._patient and isinstance(event, ncacn.RequestReceived) and (run := self._runner(event)) is not None:
-            known = self._methods[event.context_id, event.opnum]
-            return Call(event.call_id, event.context_id, known, event.stub, Encoding.NDR, run=run)
         encoding = _encoding(self._association.contexts[event.context_id], event.order)
         method = self._method(event.context_id, event.opnum, event.object)
         caller = None if event.security is None else self._caller(event.security)
@@ -324,8 +337,7 @@ class PduSession:
     def receive(self, timeout: float) -> list[Call]:
         """The calls in what comes next."""
         try:
-            octets = self._connection.receive(timeout)
-            return self._understood(octets, self._association.receive_data(octets))
+            return self._calls_of(self._connection.receive(timeout))
         except transport.TimedOut:
             raise
         except transport.TransportError as error:
@@ -350,12 +362,6 @@ class PduSession:
             return self._connection.send_now(octets)
         except transport.TransportError as error:
             raise Ended(str(error)) from error
-
-    def send_behind(self) -> None:
-        """Send what the engine said while a fragment was half sent."""
-        behind, self._behind = self._behind, b""
-        if behind:
-            self._connection.send(behind, SEND_TIMEOUT)
 
     def answering_piece(self, call: Call, piece: Piece) -> Iterator[bool]:
         """Send the next piece of a response without waiting; yields whenever there is no room."""
@@ -393,57 +399,6 @@ class PduSession:
         octets = self._association.shutdown()
         if octets:
             self._send(octets)
-
-    # Answers
-
-    def answer(self, call: Call, answer: Answer) -> None:
-        """The response or fault of a call."""
-        try:
-            for piece in self._composed(call.key, call.context_id, answer):
-                self._connection.send(piece, SEND_TIMEOUT)
-        except transport.TransportError as error:
-            raise Ended(str(error)) from error
-
-    def answering(self, call: Call, answer: Answer) -> Iterator[bool]:
-        """The same without waiting; yields whenever there is no room."""
-        try:
-            yield from self._sending_all(self._composed(call.key, call.context_id, answer))
-        except transport.TransportError as error:
-            raise Ended(str(error)) from error
-
-    def _sending_all(self, messages: Sequence[bytes]) -> Iterator[bool]:
-        for message in messages:
-            taken = self._connection.send_now(message)
-            if taken != len(message):
-                yield from self._sending(memoryview(message)[taken:])
-            while self._behind:
-                behind, self._behind = self._behind, b""
-                yield from self._sending(memoryview(behind))
-
-    def _sending(self, rest: memoryview) -> Iterator[bool]:
-        taken = len(rest)
-        while rest:
-            self._half_sent = True
-            yield bool(taken)
-            taken = self._connection.send_now(rest)
-            rest = rest[taken:]
-        self._half_sent = False
-
-    def _composed(self, key: int, context_id: int, answer: Answer) -> Sequence[bytes]:
-        try:
-            if isinstance(answer, Fault):
-                never, detail = answer.ran is Ran.NO, self._registry.told_of(answer)
-                octets = self._association.fault(key, context_id, answer.status, did_not_execute=never, detail=detail)
-                self.traffic.packets_out += bool(octets)
-                return (octets,) if octets else ()
-            pieces = self._association.respond(key, context_id, answer)
-            self.traffic.packets_out += len(pieces)
-        except ncacn.StateError as error:
-            raise Ended(str(error)) from error
-        return self._joined(pieces)
-
-    def _joined(self, pieces: Sequence[bytes]) -> Sequence[bytes]:
-        return pieces if self._connection.message_mode or len(pieces) < 2 else (b"".join(pieces),)
 
     def fileno(self) -> int:
         """The connection's descriptor."""

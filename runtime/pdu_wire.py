@@ -15,7 +15,7 @@ from . import ncacn
 from .call import Limits
 from .carrier import Under
 from .handshake import Handshake
-from .ncacn.constants import Order
+from .ncacn.constants import CALL_HEADER_SIZE, Order
 from .ncacn.security import AuthLevel
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
@@ -128,13 +128,23 @@ class PduWire:
         self.numbered = True
         return number, self._arrived(events)
 
-    def _read(self, timeout: float) -> list[ncacn.Event]:
+    def _received(self, timeout: float) -> bytes:
         octets = self.connection.receive(timeout)
         self._heard = time.monotonic()
         if not octets:
             raise ConnectionLost("the server closed the connection")
+        return octets
+
+    def _understood(self, octets: bytes) -> list[Arrival]:
+        arrivals: list[Arrival] = []
+        at = 0
         with self._engine:
-            return self._association.receive_data(octets)
+            while (answer := self._association.plain_response(octets, at)) is not None:
+                key, stub = answer
+                arrivals.append((key, (stub, self.encoding, None)))
+                at += CALL_HEADER_SIZE + len(stub)
+            events = self._association.receive_data(octets[at:]) if at < len(octets) else []
+        return arrivals + self._arrived(events) if events else arrivals
 
     def rested(self) -> bool:
         """Has something come in a pause? A byte stream takes what is sent to a server that has gone."""
@@ -172,11 +182,11 @@ class PduWire:
         except transport.TransportError as error:
             if gone:  # part of a call: nothing sensible can follow
                 raise ConnectionLost(str(error)) from error
-            self._unsent(message)
+            self.withdraw(message.key)
             raise lost(error, sent=False) from error
         except GeneratorExit:
             if not gone:
-                self._unsent(message)
+                self.withdraw(message.key)
             raise
 
     def begin(self, opnum: int) -> int:
@@ -215,28 +225,20 @@ class PduWire:
             return ConnectionLost(str(error), ran=Ran.NO)
         return ServerTooBusy(0x1C010014, str(error), ran=Ran.NO)
 
-    def _unsent(self, message: Message) -> None:
-        """The server will never hear of this call, nor has it to hear that it is given up."""
-        with self._engine:
-            self._association.withdraw(message.key)
-
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next. Only while the server has no other: so it reads, and there
         is no waiting for room."""
-        if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None or self._unsaid or self.rested():
-            return None
-        if opnum.__class__ is Under:
-            return None
-        if not self.sending.acquire(False):
+        if self._unsaid or self.rested() or not self.sending.acquire(False):
             return None
         try:
-            key = self._send_plain(opnum, parts[0], timeout)
+            if not self._is_idle() or (call := self.plain(opnum, parts)) is None:
+                return None
+            self._send_plain(*call, timeout)
         finally:
             self.sending.release()
-        if not key:
-            return None
+        key = call[0]
         try:
-            events = self._read(timeout)
+            octets = self._received(timeout)
         except transport.TransportError as error:
             if isinstance(error, transport.TimedOut):
                 return key, None
@@ -244,30 +246,24 @@ class PduWire:
         except KeyboardInterrupt:
             self._give_up(key)
             raise
-        event = events[0] if len(events) == 1 else None
-        if isinstance(event, ncacn.ResponseReceived) and event.call_id == key and event.order == "<":
-            return key, (event.stub, self.encoding, None)
-        return key, self._arrived(events)
+        arrivals = self._understood(octets)
+        if len(arrivals) == 1:
+            [(arrived, outcome)] = arrivals
+            if arrived == key and type(outcome) is tuple:
+                return key, outcome  # type: ignore[return-value]  # Parts are of a type of their own
+        return key, arrivals
 
-    def start(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, Octets] | None:
-        """Send a plain call, or the beginning of one."""
+    def plain(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, bytes] | None:
+        """A plain call: its key and octets, to be given to `send_now`."""
         if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None or opnum.__class__ is Under:
             return None
-        taken = key = 0
-        try:
-            with self._engine:
-                key = self._association.next_call_id()
-                [request] = self._association.request(key, self._context_id, opnum, parts[0])
-            taken = self.connection.send_now(request)
-        except ncacn.StateError as error:
-            raise self._unable(error) from error
-        except transport.TransportError as error:
-            raise lost(error, sent=False) from error
-        finally:
-            if not taken:
-                with self._engine:
-                    self._association.withdraw(key)
-        return (key, request[taken:]) if taken else None
+        with self._engine:
+            return self._association.plain_request(self._context_id, opnum, parts[0])
+
+    def withdraw(self, key: int) -> None:
+        """The server will never hear of this call, nor has it to hear that it is given up."""
+        with self._engine:
+            self._association.withdraw(key)
 
     def _give_up(self, key: int) -> None:
         """The answer may still come, to nobody: tell the server, unless that would have to wait for its turn."""
@@ -281,16 +277,12 @@ class PduWire:
         """A server that is stuck in answers that nobody waits for reads nothing."""
         return bool(ready(self.fileno(), select.POLLOUT, 0) & select.POLLOUT)
 
-    def _send_plain(self, opnum: int, stub: Octets, timeout: float) -> int:
-        """The key of a call that has been sent; 0 when others are under way."""
-        with self._engine:
-            if not self._association.idle and (self._association.waiting or not self._has_room()):
-                return 0
-            key = self._association.next_call_id()
-            try:
-                [request] = self._association.request(key, self._context_id, opnum, stub)
-            except ncacn.StateError as error:
-                raise self._unable(error) from error
+    def _is_idle(self) -> bool:
+        """Nothing of another call is to come, or there is room in spite of what nobody waits for."""
+        association = self._association
+        return association.idle or not (association.waiting or not self._has_room())
+
+    def _send_plain(self, key: int, request: bytes, timeout: float) -> None:
         taken = 0
         try:
             taken = self.connection.send_now(request)
@@ -300,12 +292,11 @@ class PduWire:
             with self._engine:
                 (self._association.orphan if taken else self._association.withdraw)(key)
             raise lost(error, sent=bool(taken)) from error
-        return key
 
     def receive(self, timeout: float) -> list[Arrival]:
         """What arrives next."""
         try:
-            return self._arrived(self._read(timeout))
+            return self._understood(self._received(timeout))
         except transport.TransportError as error:
             raise lost(error) from error
 
@@ -319,9 +310,7 @@ class PduWire:
             return None
         if not octets:
             raise ConnectionLost("the server closed the connection")
-        with self._engine:
-            events = self._association.receive_data(octets)
-        return self._arrived(events)
+        return self._understood(octets)
 
     def _arrived(self, events: list[ncacn.Event]) -> list[Arrival]:
         arrivals: list[Arrival] = []

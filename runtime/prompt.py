@@ -138,3 +138,46 @@ class Places:
 
     async def __aexit__(self, *_: object) -> None:
         self.give()
+
+
+class Ends:
+    """When calls have to be over, in the order in which they were made: one timer for all. late: told whose time is
+    over."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, late: Callable[[int], object]) -> None:
+        self._loop = loop
+        self._late = late
+        self._times: dict[int, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        """Rings at the first of those times, or before."""
+
+    def add(self, key: int, seconds: float) -> None:
+        """A call has so much time, and no less than those before it had."""
+        until = self._times[key] = self._loop.time() + seconds
+        if self._timer is None:
+            self._timer = self._loop.call_at(until, self._look)
+
+    def remove(self, key: int) -> None:
+        """A call is over."""
+        self._times.pop(key, None)
+
+    def clear(self) -> None:
+        """All are."""
+        self._times.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        self._timer, now = None, self._loop.time()
+        for key, until in [*self._times.items()]:
+            if until > now:
+                self._timer = self._loop.call_at(until, self._look)
+                return
+            if key in self._times:
+                self._late(key)
+
+
+def fulfil(future: asyncio.Future[None]) -> None:
+    """Set the result of a future that may have been cancelled meanwhile."""
+    if not future.done():
+        future.set_result(None)

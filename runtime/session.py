@@ -106,6 +106,18 @@ class Session(Protocol):
         """End a call without waiting; yields whenever there is no room: whether anything has gone since."""
         ...
 
+    def answer_now(self, call: Call, answer: Answer) -> Iterator[bool] | None:
+        """The same as far as there is room; None when that is all, or is held until `let_go`."""
+        ...
+
+    def hold(self) -> None:
+        """Hold the answers of `answer_now` back, that they may go together, where answers can."""
+        ...
+
+    def let_go(self) -> Iterator[bool] | None:
+        """What sends those that were held back; None when there are none."""
+        ...
+
     @property
     def contexts(self) -> ContextTable:
         """The context handles that the client may use."""

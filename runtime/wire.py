@@ -157,11 +157,15 @@ class Wire(PipeWire, Protocol):
         """
         ...
 
-    def start(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, Octets] | None:
-        """Send a plain call without waiting: its key, and what of it has not gone.
+    def plain(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, Octets] | None:
+        """A call of the shortest kind: its key, and octets for `send_now` that may go together with others.
 
-        None: that way is closed to this call, or there is no room, and nothing has happened.
+        None: that way is closed to this call, and nothing has happened.
         """
+        ...
+
+    def withdraw(self, key: int) -> None:
+        """None of the octets of such a call have gone, or will go."""
         ...
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:

@@ -64,6 +64,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.ended",
             "runtime.session",
             "runtime.lrpc_session",
+            "runtime.pdu_answering",
             "runtime.pdu_session",
             "runtime.outcomes",
             "runtime.channel",

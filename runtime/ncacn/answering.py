@@ -17,6 +17,7 @@ from .states import SERVER_TRANSITIONS, State, StateMachine
 
 _RESPONSE: Final = tuple(start(PacketType.RESPONSE, flags) for flags in range(WHOLE + 1))
 """By pfc_flags."""
+_WHOLE_RESPONSE: Final = _RESPONSE[WHOLE]
 
 # What is kept of a running call.
 RUNNING: Final = 0
@@ -65,6 +66,16 @@ class Answering:
             head = RESPONSE_HEAD.pack(_RESPONSE[WHOLE], size + CALL_HEADER_SIZE, call_id, size, context_id, 0)
             return [head + octets]
         return self._cut(guard, call_id, context_id, memoryview(octets))
+
+    def plain_response(self, call_id: int, context_id: int, stub: Octets) -> bytes | None:
+        """Nearly every answer: the results of a call as one fragment. None where there is more to it: `respond`."""
+        size = len(stub) + CALL_HEADER_SIZE
+        special = self._guards or self._cutters or self._one_way or self._machine.state is not State.BOUND
+        if special or size > self._max_fragment or self._running.get(call_id) != [RUNNING]:
+            return None
+        self._running.pop(call_id, None)
+        head = RESPONSE_HEAD.pack(_WHOLE_RESPONSE, size, call_id, size - CALL_HEADER_SIZE, context_id & 0xFF, 0)
+        return head + stub
 
     def respond_part(self, call_id: int, context_id: int, octets: Sequence[Octets], *, last: bool) -> list[bytes]:
         """The next results of a call, as fragments to be sent in order; with `last` the call has its answer.

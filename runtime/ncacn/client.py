@@ -151,6 +151,23 @@ class ClientAssociation(Associating):
         template = Request(call_id, context_id, opnum, b"", object, 0, flags, self._order)
         return list(self._cut(template, memoryview(octets)))
 
+    def plain_request(self, context_id: int, opnum: int, stub: Octets) -> tuple[int, bytes] | None:
+        """Nearly every call: its new id, and all of it as one fragment. None where there is more to it: `request`."""
+        size = len(stub) + CALL_HEADER_SIZE
+        if (
+            size > self._max_fragment
+            or self._machine.state is not State.BOUND
+            or context_id not in self.contexts
+            or self._order != "<"
+            or self._initiator.contexts
+            or (self._waiting and not self._multiplex)
+        ):
+            return None
+        call_id = self.next_call_id()
+        self._waiting[call_id] = []
+        head = REQUEST_HEAD.pack(_WHOLE_REQUEST, size, call_id, size - CALL_HEADER_SIZE, context_id, opnum)
+        return call_id, head + stub
+
     def begin(
         self, call_id: int, context_id: int, opnum: int, *, object: UUID | None = None, security: int | None = None
     ) -> None:
@@ -211,13 +228,25 @@ class ClientAssociation(Associating):
 
         Never raises for what a peer sent. After the association closed, nothing happens any more.
         """
-        # Nearly every read is one whole little-endian response, and needs one unpack and one slice.
-        if len(octets) >= CALL_HEADER_SIZE and not self._inbox.octets and self._machine.state is State.BOUND:
-            begin, size, call_id, _, _, _ = RESPONSE_HEAD.unpack_from(octets)
-            if begin == _WHOLE_RESPONSE and size == len(octets) and self._waiting.get(call_id) == []:
+        events: list[Event] = []
+        at = 0
+        while (plain := self.plain_response(octets, at)) is not None:
+            events.append(ResponseReceived(*plain, "<"))
+            at += CALL_HEADER_SIZE + len(plain[1])
+        return events if events and at == len(octets) else events + self._receive(octets[at:])
+
+    def plain_response(self, octets: bytes, at: int = 0) -> tuple[int, bytes] | None:
+        """Nearly all that comes: a whole little-endian response; the id of its call, and the stub.
+
+        None, and nothing has happened, when what begins at `at` is anything else: `receive_data` takes it and the rest.
+        """
+        left = len(octets) - at
+        if left >= CALL_HEADER_SIZE and not self._inbox.octets and self._machine.state is State.BOUND:
+            begin, size, call_id, _, _, _ = RESPONSE_HEAD.unpack_from(octets, at)
+            if begin == _WHOLE_RESPONSE and CALL_HEADER_SIZE <= size <= left and self._waiting.get(call_id) == []:
                 self._waiting.pop(call_id, None)
-                return [ResponseReceived(call_id, octets[CALL_HEADER_SIZE:], "<")]
-        return self._receive(octets)
+                return call_id, octets[at + CALL_HEADER_SIZE : at + size]
+        return None
 
     # What can be asked
 

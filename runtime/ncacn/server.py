@@ -121,12 +121,25 @@ class ServerAssociation(Answering):
 
         Never raises for what a peer sent. After the association closed, nothing happens any more.
         """
-        # Nearly every read is one whole little-endian request, and needs one unpack and one slice.
-        if len(octets) >= CALL_HEADER_SIZE and not self._inbox.octets and self._machine.state is State.BOUND:
-            begin, size, call_id, _, context_id, opnum = REQUEST_HEAD.unpack_from(octets)
+        events: list[Event] = []
+        at = 0
+        while (plain := self.plain_request(octets, at)) is not None:
+            call_id, context_id, opnum, stub = plain
+            events.append(RequestReceived(call_id, context_id, opnum, None, stub, "<", WHOLE))
+            at += CALL_HEADER_SIZE + len(stub)
+        return events if events and at == len(octets) else events + self._receive(octets[at:])
+
+    def plain_request(self, octets: bytes, at: int = 0) -> tuple[int, int, int, bytes] | None:
+        """Nearly all that comes: a whole little-endian request; call id, context id, opnum and stub of RequestReceived.
+
+        None, and nothing has happened, when what begins at `at` is anything else: `receive_data` takes it and the rest.
+        """
+        left = len(octets) - at
+        if left >= CALL_HEADER_SIZE and not self._inbox.octets and self._machine.state is State.BOUND:
+            begin, size, call_id, _, context_id, opnum = REQUEST_HEAD.unpack_from(octets, at)
             if (
                 begin == _WHOLE_REQUEST
-                and size == len(octets)
+                and CALL_HEADER_SIZE <= size <= left
                 and size <= self._largest_whole
                 and context_id in self.contexts
                 and call_id not in self._running
@@ -135,8 +148,8 @@ class ServerAssociation(Answering):
             ):
                 self._running[call_id] = [RUNNING]
                 self.packets_in += 1
-                return [RequestReceived(call_id, context_id, opnum, None, octets[CALL_HEADER_SIZE:], "<", WHOLE)]
-        return self._receive(octets)
+                return call_id, context_id, opnum, octets[at + CALL_HEADER_SIZE : at + size]
+        return None
 
     def data_to_send(self) -> bytes:
         """The octets that the association sends by itself; each is given once."""

@@ -123,7 +123,7 @@ class PipedCalls:
     @property
     def full(self) -> bool:
         """A method reads more slowly than its client sends: nothing more is to be received."""
-        return any(feed.full for feed in self._feeds.values())
+        return bool(self._feeds) and any(feed.full for feed in self._feeds.values())
 
     @property
     def _crowded(self) -> bool:

@@ -7,7 +7,10 @@ from functools import partial
 
 from ..ended import Ended
 from ..pipes.feed import Feed
+from ..pipes.piping import Part
+from ..prompt import fulfil
 from ..session import Session
+from ..status import NCA_CANCEL, Fault, Ran
 from ..wire import FALSE_ROOM
 
 
@@ -54,7 +57,16 @@ class Room:
                 self._feed.wake = None
 
 
-def fulfil(future: asyncio.Future[None]) -> None:
-    """Set the result of a future that may have been cancelled meanwhile."""
-    if not future.done():
-        future.set_result(None)
+async def next_part(feed: Feed, timeout: float) -> Part:
+    """The next part of a request with pipes. Fault when its client does not go on for `timeout` seconds."""
+    while (part := feed.take()) is None:
+        come: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        feed.wake = partial(fulfil, come)
+        try:
+            async with asyncio.timeout(timeout):
+                await come
+        except TimeoutError:
+            raise Fault(NCA_CANCEL, "the client does not go on with the call", ran=Ran.YES) from None
+        finally:
+            feed.wake = None
+    return part

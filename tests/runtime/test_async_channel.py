@@ -46,7 +46,7 @@ class WaxWire:
     def compose(self, opnum: int, parts: Sequence[Any], *, maybe: bool = False) -> Message:
         return Message(next(self._keys), ())
 
-    def start(self, opnum: int, parts: Sequence[Any]) -> None:
+    def plain(self, opnum: int, parts: Sequence[Any]) -> None:
         return None
 
     def transmitting(self, message: Message) -> Iterator[int]:
@@ -301,3 +301,154 @@ def test_the_last_word_on_a_cancelled_call_is_waited_for_as_long_as_is_allowed()
         await channel.close()
 
     asyncio.run(asyncio.wait_for(main(), 20))
+
+
+class Stream(WaxWire):
+    """Takes plain calls as octets, up to `room` of them at a time; what it was given stands in `taken`."""
+
+    message_mode = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[bytes] = []
+        self.withdrawn: list[int] = []
+        self.room = 1 << 30
+
+    def plain(self, opnum: int, parts: Sequence[Any]) -> Any:
+        key = next(self._keys)
+        return key, b"<%d>" % key
+
+    def withdraw(self, key: int) -> None:
+        self.withdrawn.append(key)
+
+    def send_now(self, octets: Any) -> int:
+        if self.failing is not None:
+            raise self.failing
+        taken = bytes(octets[: self.room])
+        self.taken += [taken] if taken else []
+        return len(taken)
+
+
+def stream(script: Callable[[Stream, AsyncioChannel], Awaitable[None]]) -> None:
+    async def main() -> None:
+        wire = Stream()
+        channel = AsyncioChannel(wire, 20.0)  # type: ignore[arg-type]
+        await script(wire, channel)
+        await channel.close()
+
+    asyncio.run(main())
+
+
+def test_calls_of_one_turn_go_together_behind_the_first() -> None:
+    async def script(wire: Stream, channel: AsyncioChannel) -> None:
+        tasks = await started(channel, 5)
+        assert wire.taken == [b"<1>", b"<2><3><4><5>"]
+        wire.arrive([(key, reply(b"%d" % key)) for key in (3, 1, 5, 2, 4)])
+        assert [answer[0] for answer in await asyncio.gather(*tasks)] == [b"1", b"2", b"3", b"4", b"5"]
+
+    stream(script)
+
+
+def test_calls_that_answers_lead_to_go_together() -> None:
+    async def twice(channel: AsyncioChannel) -> None:
+        await channel.call(0, [b""])
+        await channel.call(0, [b""])
+
+    async def script(wire: Stream, channel: AsyncioChannel) -> None:
+        tasks = [asyncio.ensure_future(twice(channel)) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        waiting = asyncio.ensure_future(channel.call(0, [b""]))
+        await asyncio.sleep(0.01)
+        wire.taken.clear()
+        wire.arrive([(1, reply(b"")), (2, reply(b"")), (3, reply(b""))])
+        while not wire.taken:
+            await asyncio.sleep(0)
+        assert wire.taken == [b"<5><6><7>"]
+        wire.arrive([(key, reply(b"")) for key in range(4, 8)])
+        await asyncio.gather(waiting, *tasks)
+
+    stream(script)
+
+
+def test_what_finds_no_room_goes_before_anything_else() -> None:
+    async def script(wire: Stream, channel: AsyncioChannel) -> None:
+        wire.room = 4
+        tasks = await started(channel, 4)
+        tasks += await started(channel)  # which waits for its turn
+        while len(wire.taken) < 4:
+            await asyncio.sleep(0)
+        assert b"".join(wire.taken) == b"<1><2><3><4>"
+        while len(wire.sent) < 1:
+            await asyncio.sleep(0)
+        wire.arrive([(key, reply(b"")) for key in range(1, 6)])
+        await asyncio.gather(*tasks)
+
+    stream(script)
+
+
+def test_a_call_that_is_cancelled_in_its_turn_is_not_sent() -> None:
+    async def script(wire: Stream, channel: AsyncioChannel) -> None:
+        tasks = [asyncio.ensure_future(channel.call(0, [b""])) for _ in range(3)]
+        asyncio.get_running_loop().call_soon(tasks[1].cancel)  # after its step, before what was made is sent
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert wire.taken == [b"<1>", b"<3>"]
+        assert (wire.withdrawn, wire.abandoned) == ([2], [])
+        wire.arrive([(1, reply(b"")), (3, reply(b""))])
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(done[1], asyncio.CancelledError)
+
+    stream(script)
+
+
+def test_calls_that_could_not_be_sent_together_did_not_run_and_the_one_before_may_have() -> None:
+    async def script(wire: Stream, channel: AsyncioChannel) -> None:
+        [first] = await started(channel)
+        others = [asyncio.ensure_future(channel.call(0, [b""])) for _ in range(2)]
+        wire.failing = lrpc.ConnectionLost("gone")
+        errors = await asyncio.gather(*others, return_exceptions=True)
+        assert [getattr(error, "ran", None) for error in errors] == [Ran.NO, Ran.NO]
+        assert wire.withdrawn == [2, 3]
+        await channel.close()
+        with pytest.raises(lrpc.ConnectionLost) as caught:
+            await first
+        assert caught.value.ran is Ran.UNKNOWN
+
+    stream(script)
+
+
+def test_an_answer_that_is_there_at_once_needs_no_turn_of_the_loop() -> None:
+    async def script(wire: Stream, channel: AsyncioChannel) -> None:
+        turns = 0
+
+        def turn() -> None:
+            nonlocal turns
+            turns += 1
+
+        wire.arrive([(1, reply(b"1"))])
+        assert (await channel.call(0, [b""]))[0] == b"1"
+        wire.arrive([(2, reply(b"2"))])
+        asyncio.get_running_loop().call_later(0, turn)
+        assert (await channel.call(0, [b""]))[0] == b"2"
+        assert turns == 0
+
+    stream(script)
+
+
+def test_calls_that_are_answered_at_once_leave_others_their_turns() -> None:
+    async def script(wire: Stream, channel: AsyncioChannel) -> None:
+        over = False
+
+        def end() -> None:
+            nonlocal over
+            over = True
+
+        asyncio.get_running_loop().call_later(0.01, end)
+        for key in range(1, 1 << 20):
+            wire.arrive([(key, reply(b""))])
+            await channel.call(0, [b""])
+            if over:
+                break
+        assert over
+
+    stream(script)

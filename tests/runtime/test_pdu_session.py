@@ -16,6 +16,7 @@ from lrpc.runtime.contexts import AssociationGroups, ContextTable
 from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.ended import Ended
 from lrpc.runtime.ncacn.header import AuthTrailer
+from lrpc.runtime.ncacn.pdu import CoCancel
 from lrpc.runtime.ncacn.security import AuthLevel
 from lrpc.runtime.pdu_session import PduSession
 from lrpc.runtime.session import MAX_BEHIND
@@ -173,3 +174,39 @@ def test_a_client_without_room_for_a_refusal_is_ended(session: PduSession, strea
     stream.room = 0
     with pytest.raises(Ended, match="does not read"):
         session.receive_now()
+
+
+def test_answers_that_are_held_go_together(session: PduSession, stream: Tight) -> None:
+    stream.arriving.append(request(1) + request(2))
+    calls = session.receive_now() or []
+    session.hold()
+    assert [session.answer_now(call, [bytes(4)]) for call in calls] == [None, None]
+    assert stream.taken == b""
+    stream.room = 10
+    sending = session.let_go()
+    assert sending is not None
+    assert next(sending, None) is True
+    stream.room = 1 << 30
+    assert list(sending) == []
+    assert kinds(stream.taken) == [(2, 1), (2, 2)]
+    assert session.let_go() is None
+
+
+def test_an_answer_goes_at_once_as_far_as_there_is_room(session: PduSession, stream: Tight) -> None:
+    stream.arriving += [request(1), request(2)]
+    [first] = session.receive_now() or []
+    assert session.answer_now(first, [bytes(4)]) is None
+    [second] = session.receive_now() or []
+    stream.room = 10
+    sending = session.answer_now(second, [bytes(4)])
+    assert sending is not None
+    stream.room = 1 << 30
+    assert list(sending) == []
+    assert kinds(stream.taken) == [(2, 1), (2, 2)]
+
+
+def test_a_call_that_is_given_up_in_the_read_that_brings_it_is_not_run(session: PduSession, stream: Tight) -> None:
+    stream.arriving.append(request(1) + request(2) + CoCancel(1).serialize())
+    first, second = session.receive_now() or []
+    assert (first.run, first.key) == (None, 1)
+    assert second.run is not None

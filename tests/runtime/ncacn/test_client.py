@@ -534,3 +534,56 @@ def test_association_shows_where_it_stands(kit):
     client = bound(kit)
     client.request(2, 0, 0, b"")
     assert repr(client) == "<ClientAssociation bound, 1 contexts, 1 calls>"
+
+
+def test_plain_request_is_what_request_makes(kit):
+    plain, other = bound(kit), bound(kit)
+    call_id, octets = plain.plain_request(0, 5, b"stub") or (0, b"")
+    assert [octets] == other.request(call_id, 0, 5, b"stub")
+    assert plain.waiting == other.waiting == 1
+
+
+@pytest.mark.parametrize(
+    "special",
+    [
+        lambda kit: bound(kit, order=">"),
+        lambda kit: bound(kit, ack(max_recv=1432, max_xmit=1432)),
+        lambda kit: asked(kit),
+    ],
+    ids=["big-endian", "too long for a fragment", "not bound"],
+)
+def test_plain_request_leaves_alone_what_is_more(kit, special):
+    client = special(kit)
+    assert client.plain_request(0, 5, bytes(2000)) is None
+    assert client.waiting == 0
+
+
+def test_plain_request_leaves_unknown_contexts_and_second_calls_alone(kit):
+    client = bound(kit, multiplex=False)
+    assert client.plain_request(9, 5, b"") is None
+    assert client.plain_request(0, 5, b"") is not None
+    assert client.plain_request(0, 5, b"") is None
+
+
+def test_plain_responses_are_told_one_by_one(kit):
+    client = bound(kit)
+    ids = [(client.plain_request(0, 5, b"") or (0,))[0] for _ in range(3)]
+    octets = response(ids[1], b"second") + response(ids[0], b"first") + response(ids[2], b"third")[:-1]
+    assert client.plain_response(octets) == (ids[1], b"second")
+    assert client.plain_response(octets, 30) == (ids[0], b"first")
+    assert client.plain_response(octets, 59) is None
+    assert client.receive_data(octets[59:]) == []
+    assert client.plain_response(response(ids[2])) is None  # in the middle of another one
+    (event,) = client.receive_data(response(ids[2], b"third")[-1:])
+    assert event == ResponseReceived(ids[2], b"third", "<")
+
+
+def test_plain_response_leaves_faults_fragments_and_lies_alone(kit):
+    client = bound(kit)
+    [call_id] = [(client.plain_request(0, 5, b"") or (0,))[0]]
+    fault = pdu.Fault(call_id, 0, 5).serialize()
+    short = bytearray(response(call_id))
+    short[8:10] = (20).to_bytes(2, "little")  # frag_length: less than the header
+    for octets in (fault, response(call_id, flags=FIRST), response(call_id + 1), bytes(short), b"", bytes(24)):
+        assert client.plain_response(octets) is None
+    assert client.waiting == 1

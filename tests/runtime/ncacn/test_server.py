@@ -750,3 +750,45 @@ def test_words_on_no_call_end_the_association_when_there_is_no_end_of_them(kit, 
     (failed,) = server.receive_data(notice(5000).serialize() * 5000)
     assert isinstance(failed, ConnectionFailed)
     assert server.closed
+
+
+def test_plain_requests_are_told_one_by_one(kit):
+    server = kit.bound_server()
+    octets = request(2, b"first") + request(3, b"second") + request(4, b"third")[:-1]
+    assert server.plain_request(octets) == (2, 0, 7, b"first")
+    assert server.plain_request(octets, 29) == (3, 0, 7, b"second")
+    assert server.plain_request(octets, 59) is None
+    assert server.receive_data(octets[59:]) == []
+    assert server.plain_request(request(5)) is None  # in the middle of another one
+    (event,) = server.receive_data(request(4, b"third")[-1:])
+    assert event.stub == b"third"
+
+
+def test_plain_request_leaves_fragments_lies_and_calls_that_run_alone(kit):
+    server = kit.bound_server()
+    assert server.plain_request(request(2)) is not None
+    short = bytearray(request(3))
+    short[8:10] = (20).to_bytes(2, "little")  # frag_length: less than the header
+    for octets in (request(2), request(3, flags=1), bytes(short), b"", bytes(24)):
+        assert server.plain_request(octets) is None
+
+
+def test_plain_response_is_what_respond_makes(kit):
+    plain, other = kit.bound_server(), kit.bound_server()
+    for server in (plain, other):
+        server.receive_data(request(2))
+    assert [plain.plain_response(2, 0, b"results")] == other.respond(2, 0, b"results")
+    assert plain.plain_response(2, 0, b"results") is None
+    with pytest.raises(StateError):
+        plain.respond(2, 0, b"results")
+
+
+def test_plain_response_leaves_calls_that_nobody_waits_for_and_long_answers_alone(kit):
+    server = kit.bound_server()
+    server.receive_data(request(2))
+    assert server.plain_response(2, 0, bytes(6000)) is None
+    assert len(server.respond(2, 0, bytes(6000))) == 2
+    server.receive_data(request(3))
+    server.receive_data(pdu.OrphanedCall(3).serialize())
+    assert server.plain_response(3, 0, b"") is None
+    assert server.respond(3, 0, b"") == []

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from lrpc.runtime.ended import Ended
-from lrpc.runtime.serving.room import Room, fulfil
+from lrpc.runtime.prompt import fulfil
+from lrpc.runtime.serving.room import Room
 
 
 @pytest.fixture
