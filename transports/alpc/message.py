@@ -39,7 +39,7 @@ SECTION_NOTICE: Final = 0x80
 SECTION: Final = 0x81
 """Ours: brings a section; data: u64 its size, u64 its base."""
 VIEW_RELEASE: Final = 0x82
-"""Ours: data: u64 numbers of views that their receiver has done with."""
+"""Ours: data: u64 numbers of views that their receiver has done with. Another frame may follow in the same packet."""
 SECTION_GONE: Final = 0x88
 """Ours: data: u64 base of a section that its sender has deleted."""
 BATCH: Final = 0x90
@@ -56,6 +56,10 @@ MAX_DATA: Final = MAX_TOTAL - HEADER_SIZE
 FRAME: Final = struct.Struct("<HHH2x16sI12xII")
 """DataLength, TotalLength, Type, ClientId, MessageId, AllocatedAttributes, ValidAttributes."""
 FRAME_SIZE: Final = FRAME.size
+SIZE: Final = struct.Struct("<H")
+NUMBER: Final = struct.Struct("<Q")
+TYPE_PLACE: Final = slice(4, 6)
+RELEASE_TYPE: Final = VIEW_RELEASE.to_bytes(2, "little")
 VIEW: Final = struct.Struct("<I4xQQQ")
 """Flags, SectionHandle, ViewBase, ViewSize."""
 NO_CLIENT_ID: Final = bytes(16)
@@ -88,6 +92,20 @@ def pack(kind: int, message_id: int, data: bytes, view: ViewAttribute | None = N
     size = len(data)
     head = FRAME.pack(size, size + HEADER_SIZE, kind, NO_CLIENT_ID, message_id, valid, valid)
     return head + data if view is None else head + VIEW.pack(*view) + data
+
+
+def releases_in(packet: bytes) -> tuple[bytes, list[int]]:
+    """The frame behind the releases that a packet begins with (empty: none), and what they release. Raises BadFrame."""
+    numbers: list[int] = []
+    while packet[TYPE_PLACE] == RELEASE_TYPE:
+        (size,) = SIZE.unpack_from(packet)
+        end = FRAME_SIZE + size
+        _, _, data, view = unpack(packet[:end])
+        if size % 8 or view is not None:
+            raise BadFrame(f"releases of {size} octets")
+        numbers += (number for (number,) in NUMBER.iter_unpack(data))
+        packet = packet[end:]
+    return packet, numbers
 
 
 def unpack(frame: bytes) -> tuple[int, int, bytes, ViewAttribute | None]:

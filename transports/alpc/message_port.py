@@ -269,6 +269,8 @@ class MessagePort(CommunicationPort):
 
     def arrival(self, frame: bytes) -> Arrival | None:
         """What is in a frame; None for one that was for the port itself. Raises BadFrame."""
+        if frame[wire.TYPE_PLACE] == wire.RELEASE_TYPE and not (frame := self.without_releases(frame)):
+            return None
         header, block, data = wire.parse(frame)
         kind = header.type & TYPE_MASK
         if block.context is None:

@@ -34,6 +34,8 @@ from .message import (
     LPC_REQUEST,
     PAYLOAD_TYPES,
     PORT_CLOSED,
+    RELEASE_TYPE,
+    TYPE_PLACE,
     PortMessage,
 )
 from .section import OutgoingSection, SectionLimits, View
@@ -367,7 +369,10 @@ class CommunicationPort:
                     self._sharing.answered(message_id)
                 return PortMessage(kind, message_id, frame[FRAME_SIZE:])
         try:
-            return self._understand_aside(frame)
+            if frame[TYPE_PLACE] != RELEASE_TYPE:
+                return self._understand_aside(frame)
+            frame = self.without_releases(frame)
+            return self._understand(frame) if frame else None
         except BadFrame:
             self.close()
             raise
@@ -384,10 +389,7 @@ class CommunicationPort:
             if kind == LPC_REPLY:
                 self._sharing.answered(message_id)
             return message
-        if kind == wire.VIEW_RELEASE and len(data) % 8 == 0:
-            for (number,) in struct.iter_unpack("<Q", data):
-                self._sharing.released(number)
-        elif kind == wire.SECTION_GONE and len(data) == 8:
+        if kind == wire.SECTION_GONE and len(data) == 8:
             self._sharing.gone(int.from_bytes(data, "little"))
         elif kind == wire.SECTION_NOTICE and not data:
             self._sharing.announced()
@@ -398,6 +400,13 @@ class CommunicationPort:
         else:
             raise BadFrame(f"a message of type {kind:#x} where none belongs")
         return None
+
+    def without_releases(self, packet: bytes) -> bytes:
+        """Takes views back that the peer has done with; the frame that follows in the packet, or nothing."""
+        frame, numbers = wire.releases_in(packet)
+        for number in numbers:
+            self._sharing.released(number)
+        return frame
 
     def _receive_section(self, size: int, flags: int = 0) -> bytes:
         """Stands in for recv while sections are due, and receives the first frame that does not bring one."""

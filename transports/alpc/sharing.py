@@ -6,7 +6,7 @@ The port's other half, for everything that is not a plain message. Rules of this
   strangers get none in);
 - a view is the peer's from just before it is sent until the peer releases it or answers the request it came in;
 - a secure section goes with its only view: its receiver keeps the view alone, and unmaps it by dropping it;
-- releases wait for the next message to go in front of, so that they wake nobody, unless much is at stake.
+- releases wait for the next message, to go in front of it in the same packet, unless much is at stake.
 """
 
 from __future__ import annotations
@@ -137,9 +137,8 @@ class Sharing:
 
     def send_frame(self, frame: bytes, view: View | None, request_id: int, flags: int) -> None:
         """The same for a frame; `request_id`: the number whose answer gives the view back, 0 for none."""
-        self.flush_releases(flags)
         if view is None:
-            self._send(frame, flags)
+            self._send_behind_releases(frame, flags)
             return
         self._hand_over(view, flags)
         self._lent[view.number] = view  # before it is sent: the answer may be quicker than we are
@@ -147,7 +146,7 @@ class Sharing:
             view.request_id = request_id
             self.lent_requests[request_id] = view
         try:
-            self._send(frame, flags)
+            self._send_behind_releases(frame, flags)
         except BaseException:
             self._forget(view.number)
             raise
@@ -216,14 +215,7 @@ class Sharing:
     def flush_releases(self, flags: int) -> None:
         """Tells the peer what we have done with. Raises OSError, and then nothing is forgotten."""
         while self.releases:
-            count = min(len(self.releases), wire.MAX_RELEASES)
-            numbers = [self.releases.popleft() for _ in range(count)]
-            try:
-                self._send(wire.pack(wire.VIEW_RELEASE, 1, struct.pack(f"<{count}Q", *numbers)), flags)
-            except BaseException:
-                self.releases.extendleft(reversed(numbers))
-                raise
-        self._lazy_size = 0
+            self._send_behind_releases(b"", flags)
 
     def close(self) -> None:
         """Lets go of both sections; each goes when the last user of a view of it does."""
@@ -244,6 +236,20 @@ class Sharing:
         for section in self._sections.values():
             section.abandon()
         self.close()
+
+    def _send_behind_releases(self, frame: bytes, flags: int) -> None:
+        """Sends a frame, in one packet with releases if there are any: so the peer wakes but once."""
+        numbers = [self.releases.popleft() for _ in range(min(len(self.releases), wire.MAX_RELEASES))]
+        if not numbers:
+            self._send(frame, flags)
+            return
+        front = wire.pack(wire.VIEW_RELEASE, 1, struct.pack(f"<{len(numbers)}Q", *numbers))
+        try:
+            self._send(front + frame, flags)
+        except BaseException:
+            self.releases.extendleft(reversed(numbers))
+            raise
+        self._lazy_size = 0
 
     # How a section gets across
 
