@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from ..transports import errors as transport
 from ..transports.seam import Connection
+from ..transports.traffic import Traffic
 from . import ncacn
-from .call import Traffic
 from .dispatch import Registry
 from .ended import Ended
 from .pipes.piped_calls import PipedCalls

@@ -35,7 +35,7 @@ from .pipes.piped_calls import PipedCalls
 from .pipes.piping import Piece
 from .runner import async_runner, runner
 from .session import BURST, SEND_TIMEOUT, Call, caller_of, offers
-from .status import Fault
+from .status import Fault, Ran
 from .stub import Octets
 
 PlainRequest: TypeAlias = tuple[int, int, int, bytes]
