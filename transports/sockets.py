@@ -17,7 +17,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from . import forking
 from .errors import Disconnected, TimedOut, from_os_error
@@ -74,14 +74,15 @@ class TimedSocket:
             self.bound_sends(timeout)
         return self.send_octets(data, NO_SIGNAL)
 
-    def receive(self, timeout: float | None) -> bytes:
-        """What comes within `timeout`; b"" when the connection has ended."""
+    def receive(self, timeout: float | None, recv: Callable[..., bytes] | None = None) -> bytes:
+        """What comes within `timeout`; b"" when the connection has ended. recv: what stands in for the socket's."""
+        recv = recv or self._recv
         try:
             if timeout != self._receive_timeout:
                 self.bound_receives(timeout)
-            return self._recv(RECEIVE_SIZE)
+            return recv(RECEIVE_SIZE)
         except OSError as error:
-            octets = after_failed_receive(error, self._recv)
+            octets = after_failed_receive(error, recv)
         if octets is None:
             raise TimedOut("receiving")
         return octets
@@ -119,14 +120,21 @@ def after_failed_receive(error: OSError, recv: Callable[[int, int], bytes]) -> b
         return b""
 
 
-def shut(sock: socket.socket) -> None:
+class Ending(Protocol):
+    """A connected socket, or what stands in for one."""
+
+    def shutdown(self, how: int, /) -> None: ...
+    def close(self) -> None: ...
+
+
+def shut(sock: Ending) -> None:
     """Shuts a socket down, which wakes its sleepers, and closes it."""
     with contextlib.suppress(OSError):  # not connected, or closed already: nobody to wake
         sock.shutdown(socket.SHUT_RDWR)
     sock.close()
 
 
-def drain(sock: socket.socket) -> None:
+def drain(sock: Ending) -> None:
     """Takes no more from the peer; what has come can still be received, and sending goes on."""
     with contextlib.suppress(OSError):  # not connected, or closed already: nothing will come
         sock.shutdown(socket.SHUT_RD)

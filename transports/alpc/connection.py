@@ -28,11 +28,12 @@ from ..errors import (
 from ..seam import Peer
 from ..sockets import NO_WAIT, RECEIVE_SIZE, Acceptor, TimedSocket, after_failed_receive
 from ..traffic import Ledger
-from . import inquiry
+from . import inquiry, lane_setup
 from .attributes import ALL_ATTRIBUTES
 from .completion import IoCompletionPort
 from .connection_request import ConnectionRequest
 from .datagrams import DatagramPort
+from .lane import Lane
 from .message_port import MessagePort
 from .port import CommunicationPort
 from .port_attributes import (
@@ -97,11 +98,12 @@ def connect(
     TypeMismatch, NameInvalid, TimedOut.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    timed, peer = _asked(address, data, server_sid, attributes, deadline)
+    features = lane_setup.offer(attributes.lane) if wait else 0
+    timed, peer = _asked(address, data, server_sid, attributes, deadline, features)
     try:
         if not wait:
             return MessagePort.connecting(timed.socket, peer, attributes)
-        return MessagePort(timed.socket, peer, attributes, _verdict(timed, peer, deadline))
+        return MessagePort(*_verdict(timed, peer, attributes, deadline))
     except BaseException:
         timed.close()
         raise
@@ -110,9 +112,9 @@ def connect(
 def dial(address: str, timeout: float | None = 30.0) -> DatagramPort:
     """`connect`, for who takes a port as any other transport (`seam.py`)."""
     deadline = None if timeout is None else time.monotonic() + timeout
-    timed, peer = _asked(address, b"", None, DEFAULT_ATTRIBUTES, deadline)
+    timed, peer = _asked(address, b"", None, DEFAULT_ATTRIBUTES, deadline, lane_setup.offer(DEFAULT_ATTRIBUTES.lane))
     try:
-        return DatagramPort(timed.socket, peer, DEFAULT_ATTRIBUTES, _verdict(timed, peer, deadline))
+        return DatagramPort(*_verdict(timed, peer, DEFAULT_ATTRIBUTES, deadline))
     except BaseException:
         timed.close()
         raise
@@ -129,6 +131,7 @@ def _asked(
     server_sid: str | security.Sid | None,
     attributes: PortAttributes,
     deadline: float | None,
+    features: int,
 ) -> tuple[TimedSocket, Peer]:
     """A socket on which the server has been asked for its verdict."""
     owners = security.expected_uids(server_sid)
@@ -138,7 +141,7 @@ def _asked(
         peer = unix.peer_of(connected, names.full_name(address))
         security.check_server(peer, owners)
         timed = TimedSocket(connected)
-        timed.send(pack_terms(LPC_CONNECTION_REQUEST, 0, attributes, data), _remaining(deadline))
+        timed.send(pack_terms(LPC_CONNECTION_REQUEST, 0, attributes, data, features), _remaining(deadline))
     except OSError as error:
         connected.close()
         raise ConnectionRefused(f"{address}: {error.strerror}") from error
@@ -148,11 +151,16 @@ def _asked(
     return timed, peer
 
 
-def _verdict(timed: TimedSocket, peer: Peer, deadline: float | None) -> Terms:
-    answer = timed.receive(_remaining(deadline))
-    if not answer:
-        raise ConnectionRefused(f"{peer.address} went away")
-    return accepted_terms(answer, peer.address)
+def _verdict(
+    timed: TimedSocket, peer: Peer, attributes: PortAttributes, deadline: float | None
+) -> tuple[socket.socket | Lane, Peer, PortAttributes, Terms]:
+    """What a port is made with, once the server has let us in."""
+    with lane_setup.Delivery(timed.socket) as delivery:
+        answer = timed.receive(_remaining(deadline), delivery.recv)
+        if not answer:
+            raise ConnectionRefused(f"{peer.address} went away")
+        terms = accepted_terms(answer, peer.address)
+        return delivery.lane() if terms.features & lane_setup.LANE else timed.socket, peer, attributes, terms
 
 
 class ConnectionPort:

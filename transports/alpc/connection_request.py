@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import Any
 
@@ -9,7 +10,9 @@ from ..errors import ConnectionRefused, Disconnected
 from ..seam import Peer
 from ..sockets import NO_WAIT
 from ..traffic import Ledger
+from . import lane_setup
 from .datagrams import DatagramPort
+from .lane import Lane
 from .message_port import MessagePort
 from .port import CommunicationPort
 from .port_attributes import PortAttributes, Terms, pack_terms
@@ -42,8 +45,7 @@ class ConnectionRequest:
 
     def accept(self, data: bytes = b"", context: Any = None) -> DatagramPort:
         """Lets the client in; `data` is its `connection_data`. Raises Disconnected when it has left meanwhile."""
-        self._answer(0, data)
-        port = DatagramPort(self._socket, self.peer, self._own, self._theirs)
+        port = DatagramPort(self._let_in(data), self.peer, self._own, self._theirs)
         port.context = context
         self._ledger.enter(port)
         return port
@@ -74,6 +76,15 @@ class ConnectionRequest:
     def abandon(self) -> None:
         """In a child of fork."""
         self._socket.close()
+
+    def _let_in(self, data: bytes) -> socket.socket | Lane:
+        """Answers; what the port is to use."""
+        if features := lane_setup.grant(self._own.lane, self._theirs.features, self.peer):
+            terms = pack_terms(LPC_CONNECTION_REPLY, 0, self._own, data, features)
+            with contextlib.suppress(OSError):  # no descriptors left, perhaps: without a lane, then
+                return lane_setup.send_with_lane(self._socket, terms, NO_WAIT)
+        self._answer(0, data)
+        return self._socket
 
     def _answer(self, status: int, data: bytes) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from ..seam import Buffer, Peer
+from .lane import Lane
 from .message import LPC_DATAGRAM, LPC_PORT_CLOSED, PortMessage
 from .port import CommunicationPort
 from .port_attributes import PortAttributes, Terms
@@ -15,7 +16,7 @@ class DatagramPort(CommunicationPort):
 
     __slots__ = ()
 
-    def __init__(self, connected: socket.socket, peer: Peer, attributes: PortAttributes, terms: Terms) -> None:
+    def __init__(self, connected: socket.socket | Lane, peer: Peer, attributes: PortAttributes, terms: Terms) -> None:
         super().__init__(connected, peer, **terms.limits(attributes))
         self.connection_data = terms.data
 

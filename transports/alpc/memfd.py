@@ -56,22 +56,37 @@ def map_read_only(descriptor: int, size: int, max_size: int) -> tuple[mmap.mmap,
     Raises BadFrame unless it is a memfd of exactly `size` octets, at most `max_size`, that can neither shrink nor
     grow; ResourcesExhausted.
     """
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_size != size or not 0 < size <= max_size:
-        raise BadFrame(f"a section of {found.st_size} octets, {size} announced, {max_size} allowed")
-    seals = _seals_of(descriptor)
-    if seals & _SEALS != _SEALS:
-        raise BadFrame("a section that is not sealed")
+    seals = _checked(descriptor, size, max_size)
     try:
         return mmap.mmap(descriptor, size, prot=mmap.PROT_READ), bool(seals & _SEAL_WRITE)
     except OSError as error:
         raise from_os_error(error, "mapping a section") from error
 
 
+def map_shared(descriptor: int, size: int) -> mmap.mmap:
+    """The same, to be written as well; it has to be of `size` octets."""
+    _checked(descriptor, size, size)
+    try:
+        return mmap.mmap(descriptor, size)
+    except OSError as error:
+        raise from_os_error(error, "mapping shared memory") from error
+
+
 def unmap(mapping: mmap.mmap) -> None:
     """Unmaps as soon as nobody uses it any more."""
     with contextlib.suppress(BufferError):  # views are out: the last one frees the mapping
         mapping.close()
+
+
+def _checked(descriptor: int, size: int, max_size: int) -> int:
+    """The seals of what somebody sent, if it is such a memfd. Raises BadFrame."""
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_size != size or not 0 < size <= max_size:
+        raise BadFrame(f"a section of {found.st_size} octets, {size} announced, {max_size} allowed")
+    seals = _seals_of(descriptor)
+    if seals & _SEALS != _SEALS:
+        raise BadFrame("a section that is not sealed")
+    return seals
 
 
 def _seals_of(descriptor: int) -> int:

@@ -46,6 +46,8 @@ BATCH: Final = 0x90
 """Ours: data: several messages (`batch.py`); without data: no more."""
 TERMINATION_PORT: Final = 0x83
 """Ours: registers a thread of the sender's, whose end is to be told; data: u32 its number."""
+LANE_NUDGE: Final = 0x8F
+"""Ours: look into the lane."""
 
 PAYLOAD_TYPES: Final = frozenset({LPC_REQUEST, LPC_REPLY, LPC_DATAGRAM, LPC_LOST_REPLY, LPC_CANCELED})
 """Types that a peer may send and that are handed to the receiver."""

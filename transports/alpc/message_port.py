@@ -32,6 +32,7 @@ from . import message as wire
 from .attributes import ALL_ATTRIBUTES, AttributeBlock, ContextAttribute, WorkOnBehalfAttribute
 from .exchange import REQUEST_TYPES, Exchange, Host
 from .information import blocked_on, creation_time
+from .lane import Lane
 from .outbox import MESSAGE_COST, NO_ATTRIBUTES, Outgoing
 from .port import CommunicationPort
 from .port_attributes import PortAttributes, PortFlags, Terms, accepted_terms
@@ -75,7 +76,7 @@ class MessagePort(CommunicationPort):
 
     __slots__ = ("_connected", "_exchange", "_host", "_making", "attributes", "created", "peer_flags")
 
-    def __init__(self, connected: socket.socket, peer: Peer, attributes: PortAttributes, terms: Terms) -> None:
+    def __init__(self, connected: socket.socket | Lane, peer: Peer, attributes: PortAttributes, terms: Terms) -> None:
         self._exchange: Exchange | None = None
         self._host: Host | None = None
         self._making = threading.Lock()

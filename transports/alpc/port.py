@@ -26,6 +26,7 @@ from ..traffic import Traffic
 from . import message as wire
 from .batch import Batch, Unbatched, unpack
 from .completion import IoCompletionPort
+from .lane import Lane
 from .message import (
     FRAME,
     FRAME_SIZE,
@@ -73,6 +74,7 @@ class CommunicationPort:
         "_send_timeout",
         "_sharing",
         "_socket",
+        "_wait",
         "client_id",
         "connection_data",
         "context",
@@ -84,7 +86,7 @@ class CommunicationPort:
 
     def __init__(
         self,
-        connected: socket.socket,
+        connected: socket.socket | Lane,
         peer: Peer,
         *,
         max_message: int = wire.MAX_DATA,
@@ -100,7 +102,7 @@ class CommunicationPort:
         self.traffic: Final = Traffic()
         self._socket = connected
         self._send = connected.send
-        self._recv: Callable[..., bytes] = connected.recv
+        self._receive_by(connected.recv)
         self._send_timeout: float | None = _UNSET
         self._receive_timeout: float | None = _UNSET
         self.client_id = struct.pack("<QQ", os.getpid(), 0)
@@ -192,13 +194,13 @@ class CommunicationPort:
         except OSError as error:
             raise _not_sent(error) from error
         try:
-            return self._recv(RECEIVE_SIZE)
+            return self._wait(RECEIVE_SIZE)
         except OSError as error:
             return self._after_failure(error)
 
     def receive_frame(self, timeout: float | None = None) -> bytes:
-        """The next frame as it came, for those who parse; for `understood`, as above."""
-        return self._next_frame(timeout)
+        """The next frame as it came, for those who parse and wait for nothing else; for `understood`, as above."""
+        return self._next_frame(timeout, self._wait)
 
     def receive_frame_now(self) -> bytes | None:
         """The next frame as it came, if there is one; for `understood_now`."""
@@ -342,7 +344,7 @@ class CommunicationPort:
     def close(self) -> None:
         """Ends the connection for both ends; views that were received stay readable as long as they are held."""
         shut(self._socket)
-        self._recv = self._socket.recv
+        self._receive_by(self._socket.recv)
         self._sharing.close()
 
     def abandon(self) -> None:
@@ -393,11 +395,11 @@ class CommunicationPort:
             self._sharing.gone(int.from_bytes(data, "little"))
         elif kind == wire.SECTION_NOTICE and not data:
             self._sharing.announced()
-            self._recv = self._receive_section
+            self._receive_by(self._receive_section)
         elif kind == wire.BATCH and not isinstance(self._recv, Unbatched):
             if data:
-                self._recv = Unbatched(unpack(data), partial(setattr, self, "_recv", self._recv))
-        else:
+                self._receive_by(Unbatched(unpack(data), partial(self._receive_by, self._recv)))
+        elif kind != wire.LANE_NUDGE or data:
             raise BadFrame(f"a message of type {kind:#x} where none belongs")
         return None
 
@@ -407,6 +409,12 @@ class CommunicationPort:
         for number in numbers:
             self._sharing.released(number)
         return frame
+
+    def _receive_by(self, recv: Callable[..., bytes]) -> None:
+        """What gives frames from now on, to those who look first as well, if that is the socket or its lane."""
+        self._recv: Callable[..., bytes] = recv
+        at = self._socket
+        self._wait: Callable[[int], bytes] = at.wait if isinstance(at, Lane) and recv == at.recv else recv
 
     def _receive_section(self, size: int, flags: int = 0) -> bytes:
         """Stands in for recv while sections are due, and receives the first frame that does not bring one."""
@@ -418,7 +426,7 @@ class CommunicationPort:
         except TransportError:
             self.close()
             raise
-        self._recv = self._socket.recv
+        self._receive_by(self._socket.recv)
         return self._recv(size, flags)
 
     def _receive_on(self, timeout: float | None) -> PortMessage:
@@ -432,11 +440,11 @@ class CommunicationPort:
             if message is not None:
                 return message
 
-    def _next_frame(self, timeout: float | None) -> bytes:
+    def _next_frame(self, timeout: float | None, recv: Callable[[int], bytes] | None = None) -> bytes:
         try:
             if timeout != self._receive_timeout:
                 self._bound_receives(timeout)
-            return self._recv(RECEIVE_SIZE)
+            return (recv or self._recv)(RECEIVE_SIZE)
         except OSError as error:
             return self._after_failure(error)
 

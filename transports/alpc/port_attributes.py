@@ -91,6 +91,9 @@ class PortAttributes:
     """Nothing else is possible here."""
     lpc_mode: int = 0
     """32 or 64: the port is one of classic LPC, with the limits of such a machine; 0: ALPC."""
+    lane: bool | None = None
+    """Small frames pass through shared memory, if the other end agrees (`lane.py`). None: where the two processes have
+    two processors between them, unless the environment's LRPC_LANE is 0 or 1."""
 
     def __post_init__(self) -> None:
         if self.flags & ~GRANTED:

@@ -26,6 +26,7 @@ from ..errors import BadFrame, Disconnected, InvalidViewSize, QuotaExceeded, Sec
 from ..seam import Buffer
 from . import message as wire
 from .attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS, ViewAttribute
+from .lane import Lane
 from .section import PAGE, SECTION_SPAN, IncomingSection, OutgoingSection, Section, SectionLimits, View
 from .secure import SecureSection
 
@@ -52,7 +53,7 @@ S = TypeVar("S", OutgoingSection, SecureSection)
 class Sharing:
     """What one end of a connection lends and borrows. Any thread may call anything."""
 
-    def __init__(self, connected: socket.socket, incoming: SectionLimits, outgoing: SectionLimits) -> None:
+    def __init__(self, connected: socket.socket | Lane, incoming: SectionLimits, outgoing: SectionLimits) -> None:
         """incoming, outgoing: what we map of the peer's sections, and it of ours."""
         self.incoming: dict[int, IncomingSection] = {}
         """The peer's sections, by base."""

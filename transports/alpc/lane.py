@@ -1,0 +1,331 @@
+"""Lanes: shared memory through which small frames pass without a system call (the heir of NT's Quick LPC).
+
+A `Lane` is a connected socket with a ring of slots each way beside it; the port uses it in the socket's place. Both
+ends map the same memfd of 16 KiB, of which one half is for what the end that accepted sends, and one for the other:
+
+       0  u64 away       the receiver's word: 0, it looks here before it sleeps; else, frames come by the socket
+      64  u64 carried    the sender's word: how many frames it has put on the socket, shifted left by 16
+     128  slot 0         u64 word: 0, empty; else `carried` at that time, and in its low 16 bits the frame's length
+                         2,008 octets of frame
+    2144  slot 1 ...     four in all
+
+One end fills slots in turn: it writes the frame, then the word. The other empties them in turn: it copies the frame
+out, then writes 0. Rules of this file:
+- a frame for which there is no slot, that is too long, or that comes with descriptors goes by the socket. Nothing
+  overtakes: a slot says how many frames went by the socket before it, and is read when those have been;
+- whoever is going to sleep says so first (`away`), passes a full barrier, and looks once more; whoever has filled a
+  slot passes a full barrier, then looks at `away`, and sends NUDGE by the socket if the other may have missed it. So
+  the two cannot miss each other, and all sleeping, and the peer's death, is the socket's;
+- nobody looks but in `wait`, whose callers wait for nothing else; to all others a lane is a socket;
+- what the peer writes is read once, then judged; what is wrong ends the connection, with BadFrame. Its `away` decides
+  only which way its frames go. The memory is sealed: it can neither shrink nor grow.
+
+Stores of a processor that reorders them would have to be fenced, which Python cannot: lanes are for x86 alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import mmap
+import os
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import BadFrame
+from ..seam import Buffer
+from ..sockets import NO_SIGNAL, shut
+from . import message as wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SLOTS: Final = 4
+"""Frames that may be on their way; more go by the socket."""
+ROOM: Final = 2008
+"""Octets of the longest frame that a slot takes: a page holds two slots, and longer copies hide a system call."""
+HALF: Final = 8192
+"""Octets of memory for each direction."""
+SIZE: Final = 2 * HALF
+QUICK: Final = range(20)
+"""Looks, one after the other, before others are given way: a microsecond."""
+MAX_PATIENCE: Final = 256
+"""Looks with others given way in between: 100 us or so, what it takes to wake a process on another processor twice."""
+MIN_PATIENCE: Final = 8
+"""Fewer than that are none."""
+SOON: Final = 0.0002
+"""Seconds: who waits less should not sleep; who looks for longer has to share the processor, and should sleep."""
+
+_WORD: Final = 8
+_CARRIED: Final = 64 // _WORD
+_FIRST: Final = 128 // _WORD
+_STEP: Final = (_WORD + ROOM) // _WORD
+_LAST: Final = (SLOTS - 1) * _STEP
+_ONE: Final = 1 << 16
+"""A frame on the socket, as it is counted in words."""
+_LENGTH: Final = _ONE - 1
+
+NUDGE: Final = wire.pack(wire.LANE_NUDGE, 1, b"")
+"""Tells a receiver that sleeps, or is about to, to look into the lane; it counts as a frame on the socket."""
+
+_TIMEVAL: Final = struct.Struct("@ll")
+_yield: Final[Callable[[], None]] = getattr(os, "sched_yield", lambda: None)
+
+_NO_WORDS: Final = memoryview(bytearray(struct.pack(f"<Q{HALF - 8}x", 1) * 2)).cast("Q")
+"""What a closed lane has: everybody is away, so everything goes by the socket, which knows that it is closed."""
+_NO_MEMORY: Final = mmap.mmap(-1, SIZE)
+
+_looking = False
+"""Somebody in this process looks and gives way. A second one would only take the interpreter from those who work."""
+
+
+class Lane:
+    """A connected SEQPACKET socket, and the memory through which small frames pass it by.
+
+    Keeps the part of socket.socket that a port uses, and has `wait` besides. One thread at a time receives.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_away",
+        "_away_at",
+        "_carried",
+        "_carried_at",
+        "_drained",
+        "_heard",
+        "_heard_at",
+        "_in",
+        "_in_last",
+        "_lock",
+        "_looked_since",
+        "_memory",
+        "_out",
+        "_out_last",
+        "_patience",
+        "_peer_away_at",
+        "_socket",
+        "_words",
+    )
+
+    def __init__(self, connected: socket.socket, memory: mmap.mmap, *, accepted: bool) -> None:
+        """memory: from `lane_setup`; accepted: this is the end that accepted the connection."""
+        out, into = (0, HALF // _WORD) if accepted else (HALF // _WORD, 0)
+        self._socket = connected
+        self._memory = memory
+        self._words = memoryview(memory).cast("Q")
+        self._lock = threading.Lock()  # over everything that is sent, and over nothing that waits
+        self._out = out + _FIRST
+        self._out_last = self._out + _LAST
+        self._in = into + _FIRST
+        self._in_last = self._in + _LAST
+        self._peer_away_at, self._carried_at = out, out + _CARRIED
+        self._away_at, self._heard_at = into, into + _CARRIED
+        self._carried = self._heard = 0
+        self._patience = MAX_PATIENCE
+        self._looked_since = 0.0
+        """When the wait began that is now to be slept out, if it began with looking."""
+        self._drained = False
+        self._away = True
+        """There is nothing in the slots, and there will not be without a nudge."""
+
+    # Sending
+
+    def send(self, octets: Buffer, flags: int = 0, /) -> int:
+        """socket.send for one frame, through the lane if it may."""
+        size = len(octets)
+        memory, words = self._memory, self._words  # in this order: `close` has the other one
+        if size <= ROOM and not words[self._peer_away_at]:
+            with self._lock:
+                out = self._out
+                filled = not words[out]
+                if filled:  # no calls in here: then no signal handler raises in the middle
+                    start = out * 8 + 8
+                    memory[start : start + size] = octets
+                    words[out] = self._carried | size
+                    self._out = out + _STEP if out < self._out_last else self._out_last - _LAST
+            if filled:  # the lock was a full barrier
+                if words[self._peer_away_at]:
+                    self._nudge()
+                return size
+        return self._carry(lambda bits: self._socket.send(octets, bits), flags)
+
+    def sendmsg(self, buffers: Iterable[Buffer], ancillary: Iterable[Any] = (), flags: int = 0, /) -> int:
+        """socket.sendmsg, by the socket."""
+        return self._carry(lambda bits: self._socket.sendmsg(buffers, ancillary, bits), flags)
+
+    def _carry(self, send: Callable[[int], int], flags: int) -> int:
+        """Sends by the socket. Counting has to be one step with sending, so what waits for room waits outside."""
+        until = 0.0
+        while True:
+            with self._lock:
+                try:
+                    sent = send(flags | socket.MSG_DONTWAIT)
+                except BlockingIOError:
+                    if flags & socket.MSG_DONTWAIT:
+                        raise
+                else:
+                    self._carried += _ONE
+                    self._words[self._carried_at] = self._carried
+                    return sent
+            until = until or time.monotonic() + self._send_timeout()
+            self._await_room(until)
+
+    def _send_timeout(self) -> float:
+        seconds, microseconds = _TIMEVAL.unpack(
+            self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL.size)
+        )
+        return float(seconds + microseconds / 1e6) or math.inf
+
+    def _await_room(self, until: float) -> None:
+        """Until the socket takes more. Raises BlockingIOError when its time limit has passed, as it would itself."""
+        left = until - time.monotonic()
+        if left <= 0:
+            raise BlockingIOError(errno.EAGAIN, "no room")
+        poll = select.poll()
+        poll.register(self._socket, select.POLLOUT)
+        poll.poll(None if left == math.inf else math.ceil(left * 1000))
+
+    def _nudge(self) -> None:
+        try:
+            self._carry(lambda bits: self._socket.send(NUDGE, bits), socket.MSG_DONTWAIT | NO_SIGNAL)
+        except OSError:  # full: it wakes as it is; or over: the frame may have been read, so it counts as sent
+            return
+
+    # Receiving
+
+    def wait(self, size: int, /) -> bytes:
+        """recv for those who wait for the next frame and nothing else: it looks, as long as that pays, then sleeps."""
+        if self._away:
+            return self._sleep(size)
+        memory, words, at = self._memory, self._words, self._in
+        for _ in QUICK:
+            if word := words[at]:
+                break
+        else:
+            word = self._watch()
+        length = word - self._heard
+        if not 0 < length <= ROOM:
+            return self._sleep(size)
+        start = at * 8 + 8
+        frame = memory[start : start + length]
+        words[at] = 0
+        self._in = at + _STEP if at < self._in_last else self._in_last - _LAST
+        return frame
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """socket.recv for the next frame, whichever way it comes."""
+        if not self._away and (frame := self._retire()) is not None:
+            return frame
+        octets = self._socket.recv(size, flags)
+        if octets:
+            self._count(octets)
+            return octets
+        return self._take() or b""  # it was killed before it could nudge
+
+    def recvmsg(self, size: int, room: int = 0, flags: int = 0, /) -> tuple[bytes, list[Any], int, Any]:
+        """socket.recvmsg for the next frame, whichever way it comes."""
+        if not self._away and (frame := self._retire()) is not None:
+            return frame, [], 0, None
+        received = self._socket.recvmsg(size, room, flags)
+        if received[0]:
+            self._count(received[0])
+        return received
+
+    def _watch(self) -> int:
+        """Looks, giving way in between, for as long as that has paid; the word of the slot, 0 for none."""
+        global _looking
+        if _looking or not self._patience:
+            return 0
+        words, at, heard_at, heard = self._words, self._in, self._heard_at, self._heard
+        word, began = 0, time.perf_counter()
+        _looking = True
+        try:
+            for _ in range(self._patience):
+                _yield()
+                if (word := words[at]) or words[heard_at] > heard:
+                    break
+        finally:
+            _looking = False
+        if word and time.perf_counter() - began < SOON:
+            self._patience = MAX_PATIENCE
+        else:
+            self._patience = self._patience // 2 if self._patience > MIN_PATIENCE else 0
+            self._looked_since = began
+        return word
+
+    def _sleep(self, size: int) -> bytes:
+        """Receives by the socket; if the whole wait was short, the next one looks."""
+        began, self._looked_since = self._looked_since or time.perf_counter(), 0.0
+        octets = self.recv(size)
+        if not self._drained:
+            if time.perf_counter() - began < SOON:
+                self._patience = MAX_PATIENCE
+            if self._patience:
+                self._away = False
+                self._words[self._away_at] = 0
+        return octets
+
+    def _retire(self) -> bytes | None:
+        """Says that frames are to come by the socket from now on; one that has come through the lane before."""
+        self._words[self._away_at] = 1
+        with self._lock:  # a full barrier: the store above comes before the load below
+            pass
+        frame = self._take()
+        self._away = frame is None and not self._words[self._in]
+        return frame
+
+    def _take(self) -> bytes | None:
+        """The frame in the next slot, if it is its turn."""
+        memory, words, at = self._memory, self._words, self._in
+        word = words[at]
+        if not word or word - self._heard > _LENGTH:
+            return None
+        length = word & _LENGTH
+        if not 0 < length <= ROOM:
+            shut(self)
+            raise BadFrame(f"a slot of {length} octets")
+        start = at * 8 + 8
+        frame = memory[start : start + length]
+        words[at] = 0
+        self._in = at + _STEP if at < self._in_last else self._in_last - _LAST
+        return frame
+
+    def _count(self, octets: bytes) -> None:
+        self._heard += _ONE
+        if octets == NUDGE:
+            self._away = False
+
+    # The rest of a socket
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def setblocking(self, flag: bool, /) -> None:
+        self._socket.setblocking(flag)
+
+    def setsockopt(self, *option: Any) -> None:
+        self._socket.setsockopt(*option)
+
+    def getsockopt(self, *option: Any) -> Any:
+        return self._socket.getsockopt(*option)
+
+    def shutdown(self, how: int, /) -> None:
+        """Also: whatever comes after this is to find the socket closed."""
+        if how != socket.SHUT_WR:
+            self._drained = True
+            self._patience = 0
+            self._words[self._away_at] = 1
+        self._socket.shutdown(how)
+
+    def close(self) -> None:
+        """Lets go, and says nothing to the peer: a child of fork may do it."""
+        global _looking
+        _looking = False  # in the child, of whoever did in the parent
+        self._words = _NO_WORDS
+        self._memory = _NO_MEMORY
+        self._socket.close()
