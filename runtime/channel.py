@@ -353,9 +353,8 @@ class BlockingChannel:
             for gone in sending:
                 until = until or time.monotonic() + timeout
                 turn = turn or self._reading.acquire(False)
-                promised = gone if self._room(turn, promised == gone, gone, until) else -1
-                if turn:
-                    self._take(message.key, slot, gone)
+                if not (turn and self._take(message.key, slot, gone)):  # the descriptor tells of what comes after this
+                    promised = gone if self._room(turn, promised == gone, gone, until) else -1
             return until - time.monotonic() if until else timeout
         except RpcError as error:
             turn = turn or self._reading.acquire(False)

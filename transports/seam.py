@@ -76,7 +76,7 @@ class Connection(Protocol):
         ...
 
     def fileno(self) -> int:
-        """A descriptor that is readable whenever receive_now would not give None."""
+        """A descriptor that is readable whenever receive_now, having given None, would not any more."""
         ...
 
     def drain(self) -> None:

@@ -141,6 +141,9 @@ class BlockingPipeCall:
             self._outbox.put(self._wire.more(self._key, piece))
 
     def _wait(self, until: float) -> None:
+        if (arrivals := self._wire.receive_now()) is not None:  # the descriptor tells of what comes after this
+            self._sort(arrivals)
+            return
         left, descriptor = self._left(until), self._wire.fileno()
         events = select.POLLIN | (0 if self._lied else select.POLLOUT)
         found = ready(descriptor, events, min(left, FALSE_ROOM) if self._lied else left)

@@ -180,9 +180,11 @@ class PipedCalls:
                 self.lose(end)
         return part
 
-    def _glance(self) -> None:
+    def _glance(self) -> bool:
         """Take what has come, if anything has: the client may have given up."""
-        self.pending += self._exchange.receive_now() or ()
+        calls = self._exchange.receive_now()
+        self.pending += calls or ()
+        return calls is not None
 
     def _push(self, call: Call, messages: Sequence[bytes], *, last: bool) -> None:
         """Send, for as long as the client wants it. Whoever has no room takes what comes meanwhile."""
@@ -216,6 +218,8 @@ class PipedCalls:
         if left <= 0:
             raise self._slow("the client leaves its answers unread")
         reading = not (self._crowded or self.full)
+        if reading and self._glance():  # the descriptor tells of what comes after this
+            return False
         events = (select.POLLIN if reading else 0) | (0 if lied else select.POLLOUT)
         found = ready(self._exchange.fileno(), events, min(left, FALSE_ROOM) if lied else left)
         if found & ~select.POLLOUT and reading:
