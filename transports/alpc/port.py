@@ -226,10 +226,10 @@ class CommunicationPort:
     def _prepare(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> None:
         if len(frame) - FRAME_SIZE > self.max_message:
             raise MessageTooLong(f"{len(frame) - FRAME_SIZE} octets, the peer takes {self.max_message}")
-        self._bound_sends(send_timeout)
-        if timeout != self._receive_timeout:
-            self._bound_receives(timeout)
         try:
+            self._bound_sends(send_timeout)
+            if timeout != self._receive_timeout:
+                self._bound_receives(timeout)
             self._sharing.flush_releases(NO_SIGNAL)
         except OSError as error:
             raise _not_sent(error) from error
