@@ -14,6 +14,7 @@ from . import (
     hostile_client,
     idle_connections,
     import_time,
+    lane_call,
     large_call,
     local_call,
     many_clients,
@@ -35,8 +36,11 @@ def main() -> None:
         os.sched_setaffinity(0, processors)
         rows += apart(large_call.run, which)
         os.sched_setaffinity(0, processors)
+        rows += apart(lane_call.run, which)
+        os.sched_setaffinity(0, processors)
         rows += apart(network_call.run, which)
     os.sched_setaffinity(0, processors)
+    rows += apart(lane_call.run_peers)
     rows += apart(many_clients.run)
     rows += apart(idle_connections.run)
     rows += apart(hostile_client.run)

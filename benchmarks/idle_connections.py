@@ -40,7 +40,7 @@ def _row(kind: str, each: float) -> Row:
 
 
 def _cost(serve: Callable[[Connection], None], connections: int) -> float:
-    with peer(_reporting, "free", serve) as (pid, binding):
+    with peer(reporting, "free", serve) as (pid, binding):
         clients = [bound(binding) for _ in range(WARM)]
         before = memory(pid)
         clients += [bound(binding) for _ in range(connections)]
@@ -60,7 +60,7 @@ class _WithProcess:
         self._ready.send((os.getpid(), binding))
 
 
-def _reporting(ready: Connection, serve: Callable[[Any], None]) -> None:
+def reporting(ready: Connection, serve: Callable[[Any], None]) -> None:
     serve(_WithProcess(ready))
 
 

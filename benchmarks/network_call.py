@@ -83,7 +83,7 @@ def _asynchronous(addresses: dict[str, Any], which: str, rounds: int) -> list[Ro
     with asyncio.Runner() as runner:
         client = lrpc.connect(stub.AsyncBenchClient, addresses["asyncio"])
         ours = runner.run(client.__aenter__())
-        theirs, close = runner.run(_grpc_aio(addresses["grpc.aio"]))
+        theirs, close = runner.run(grpc_aio(addresses["grpc.aio"]))
         calls = {"ours": partial(ours.Add, 2, 3), "grpc.aio": theirs}
         rows = [_at_once(runner, calls, how_many, which, rounds) for how_many in (1, AT_ONCE)]
         runner.run(close())
@@ -103,8 +103,8 @@ def _at_once(runner: asyncio.Runner, calls: dict[str, AsyncAdd], how_many: int, 
     return _row(work, which, each["ours"], each["grpc.aio"], GOALS["grpc.aio"])
 
 
-async def _grpc_aio(port: int) -> tuple[AsyncAdd, AsyncAdd]:
-    return network_peers.grpc_aio_client(port)
+async def grpc_aio(target: str) -> tuple[AsyncAdd, AsyncAdd]:
+    return network_peers.grpc_aio_client(target)
 
 
 async def several(add: AsyncAdd, at_once: int, each: int = EACH) -> None:

@@ -129,23 +129,27 @@ def _grpc_handlers(add: Callable[[bytes, Any], Any]) -> tuple[Any]:
     return (grpc.method_handlers_generic_handler(service, {method: grpc.unary_unary_rpc_method_handler(add)}),)
 
 
-def grpc_server(ready: Connection) -> None:
+def _target(place: str, port: int) -> str:
+    return place if place.startswith("unix:") else f"{LOOPBACK}:{port}"
+
+
+def grpc_server(ready: Connection, place: str = f"{LOOPBACK}:0") -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     import grpc
 
     server = grpc.server(ThreadPoolExecutor(8), handlers=_grpc_handlers(_serve))
-    port = server.add_insecure_port(f"{LOOPBACK}:0")
+    port = server.add_insecure_port(place)
     server.start()
-    ready.send(port)
+    ready.send(_target(place, port))
     server.wait_for_termination()
 
 
 @contextmanager
-def grpc_client(port: int) -> Iterator[Work]:
+def grpc_client(target: str) -> Iterator[Work]:
     import grpc
 
-    with grpc.insecure_channel(f"{LOOPBACK}:{port}") as channel:
+    with grpc.insecure_channel(target) as channel:
         call = channel.unary_unary(ADD)
 
         def add() -> None:
@@ -154,24 +158,24 @@ def grpc_client(port: int) -> Iterator[Work]:
         yield add
 
 
-def grpc_aio_server(ready: Connection) -> None:
+def grpc_aio_server(ready: Connection, place: str = f"{LOOPBACK}:0") -> None:
     import grpc.aio
 
     async def serve() -> None:
         server = grpc.aio.server(handlers=_grpc_handlers(_serve_soon))
-        port = server.add_insecure_port(f"{LOOPBACK}:0")
+        port = server.add_insecure_port(place)
         await server.start()
-        ready.send(port)
+        ready.send(_target(place, port))
         await server.wait_for_termination()
 
     asyncio.run(serve())
 
 
-def grpc_aio_client(port: int) -> tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]]]:
+def grpc_aio_client(target: str) -> tuple[Callable[[], Awaitable[object]], Callable[[], Awaitable[None]]]:
     """A call and what closes it; to be used in a running loop."""
     import grpc.aio
 
-    channel = grpc.aio.insecure_channel(f"{LOOPBACK}:{port}")
+    channel = grpc.aio.insecure_channel(target)
     call = channel.unary_unary(ADD)
 
     async def add() -> None:

@@ -1,0 +1,238 @@
+"""Small calls on one machine, where the work is in getting across: add(int, int) over ALPC, with and without lanes.
+
+Against them: a C program that sends to and fro by a SEQPACKET socket (`ping_pong.c`, compiled here; without a compiler
+its rows are left out), the fastest blocking peers in Python, and gRPC on a Unix socket. On one processor the minimum
+of the rounds counts, on two the median: what is measured there is how long it takes to be woken, which varies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import lrpc
+from lrpc.transports.alpc.lane_setup import SWITCH
+
+from . import network_peers, network_servers
+from .idle_connections import memory, reporting
+from .local_call import Bench, pickle_server, stub
+from .many_clients import CLIENTS, Crowd, rates
+from .measure import Row, Timing, Work, compare, peer, pin
+from .network_call import AsyncAdd, grpc_aio, lrpc_client, several
+
+EACH = 1000
+"""Calls in a round."""
+SLOW_CALLS = 100
+PAUSE = 0.002
+"""Seconds between slow calls."""
+IDLE = 200
+"""Connections that do nothing."""
+
+
+def serve(ready: Connection, name: str, lane: str) -> None:
+    os.environ[SWITCH] = lane
+    with lrpc.Server(limits=network_servers.LIMITS) as server:
+        server.register(Bench())
+        server.listen(f"ncalrpc:[{name}]")
+        server.start()
+        ready.send(f"ncalrpc:[{name}]")
+        server.serve_forever()
+
+
+def serve_async(ready: Connection) -> None:
+    async def run() -> None:
+        async with lrpc.AsyncServer() as server:
+            server.register(network_servers.AsyncBench())
+            await server.listen("ncalrpc:[async]")
+            ready.send("ncalrpc:[async]")
+            await server.serve_forever()
+
+    asyncio.run(run())
+
+
+def run(which: str) -> list[Row]:
+    """The rows of the report for one way of pinning."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["LRPC_NAMESPACE"] = folder
+        os.environ.pop(SWITCH, None)
+        processors = sorted(os.sched_getaffinity(0))
+        with ExitStack() as stack:
+            enter = stack.enter_context
+            lanes = enter(peer(serve, which, "lanes", "1"))
+            plain = enter(peer(serve, which, "plain", "0"))
+            pickles = enter(peer(pickle_server, which, f"{folder}/pickle"))
+            floor = enter(ping_pong(which, folder, processors))
+            pin(which, 0)
+            calls: dict[str, Work] = {"lane": enter(lrpc_client(lanes)), "socket": enter(lrpc_client(plain))}
+            calls["multiprocessing.connection"] = enter(pickled(pickles))
+            rows = [*_small(calls, floor, which)]
+            if which == "diff":
+                rows += [_apart(calls), *_idle()]
+        return rows
+
+
+def run_peers() -> list[Row]:
+    """The rows against gRPC, on one processor, and those of eight clients. gRPC stands no fork: to be run apart."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["LRPC_NAMESPACE"] = folder
+        with ExitStack() as stack:
+            enter = stack.enter_context
+            rows = [_crowd(enter(peer(serve, "free", "crowd", "1")), enter(peer(network_peers.pickle_server, "free")))]
+            if "grpc" in network_peers.missing():
+                return rows
+            ours = enter(peer(serve, "same", "grpc", "1")), enter(peer(serve_async, "same"))
+            theirs = [
+                enter(peer(each, "same", f"unix:{folder}/{each.__name__}"))
+                for each in (network_peers.grpc_server, network_peers.grpc_aio_server)
+            ]
+            pin("same", 0)
+            with lrpc_client(ours[0]) as add, network_peers.grpc_client(theirs[0]) as other:
+                timings = compare({"ours": add, "grpcio": other}, each=100, rounds=30)
+            rows.append(_over("add over ALPC / grpcio on a Unix socket (same)", timings["ours"], timings["grpcio"], 20))
+            return [*rows, _asynchronous(ours[1], theirs[1])]
+
+
+@contextmanager
+def ping_pong(which: str, folder: str, processors: list[int]) -> Iterator[Work | None]:
+    """EACH round trips of the C program; None: there is no compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        yield None
+        return
+    program = f"{folder}/ping_pong"
+    subprocess.run([compiler, "-O2", "-o", program, str(Path(__file__).with_name("ping_pong.c"))], check=True)
+    places = {"same": (processors[0], processors[0]), "diff": (processors[0], processors[-1])}.get(which, (-1, -1))
+    with subprocess.Popen(
+        [program, *map(str, places)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        orders, answers = running.stdin, running.stdout
+
+        def go() -> None:
+            orders.write(b"\n")
+            answers.read(1)
+
+        yield go
+        orders.close()
+
+
+@contextmanager
+def pickled(address: str) -> Iterator[Work]:
+    with network_peers.PickleClient(address, "AF_UNIX") as connection:
+
+        def add() -> object:
+            connection.send(("add", (2, 3)))
+            return connection.recv()
+
+        yield add
+
+
+def _many(work: Work) -> Work:
+    def go() -> None:
+        for _ in range(EACH):
+            work()
+
+    return go
+
+
+def _small(calls: dict[str, Work], floor: Work | None, which: str) -> Iterator[Row]:
+    contenders = {name: _many(call) for name, call in calls.items()} | ({} if floor is None else {"C": floor})
+    timings = compare(contenders, each=1, rounds=30)
+    each = {name: Timing(timing.best / EACH, timing.median / EACH) for name, timing in timings.items()}
+    median = which == "diff"
+    if floor is not None:
+        goal = 0.25 if median else 2.2
+        yield _under(f"add over ALPC / C SEQPACKET ping-pong ({which})", each["lane"], each["C"], goal, median=median)
+    if median:
+        other = each["multiprocessing.connection"]
+        yield _over(f"add over ALPC / multiprocessing.connection ({which})", each["lane"], other, 8, median=True)
+    yield _under(
+        f"add over ALPC, lanes on over lanes off ({which})", each["lane"], each["socket"], 1.0 if median else 1.1,
+        median=median,
+    )  # fmt: skip
+
+
+def _apart(calls: dict[str, Work]) -> Row:
+    """Calls with pauses: looking does not pay then, and must not harm."""
+    spent: dict[str, list[float]] = {"lane": [], "socket": []}
+    for _ in range(SLOW_CALLS):
+        for name, times in spent.items():
+            time.sleep(PAUSE)
+            begin = time.perf_counter()
+            calls[name]()
+            times.append(time.perf_counter() - begin)
+    timings = {name: Timing(min(times), sorted(times)[len(times) // 2]) for name, times in spent.items()}
+    return _under("add 2 ms apart, lanes on over lanes off", timings["lane"], timings["socket"], 1.3, median=True)
+
+
+def _idle() -> Iterator[Row]:
+    """What a server with lanes spends on connections that have called and do nothing."""
+    with peer(reporting, "free", partial(serve, name="idle", lane="1")) as (pid, binding), ExitStack() as stack:
+        clients = [stack.enter_context(lrpc_client(binding)) for _ in range(IDLE // 10)]
+        before = memory(pid)
+        more = [stack.enter_context(lrpc_client(binding)) for _ in range(IDLE)]
+        for call in [*clients, *more] * 5:  # as many as there are slots, and one
+            call()
+        time.sleep(0.1)  # those who look give up
+        each, spent = (memory(pid) - before) / IDLE, processor_time(pid)
+        time.sleep(1)
+        spent = processor_time(pid) - spent
+    yield Row("an idle connection with a lane, its thread included", f"{each:.1f} KiB", "24 KiB", each / 24, "< 24 KiB",
+              each < 24, 0.0)  # fmt: skip
+    yield Row(f"{IDLE} idle connections with lanes: processor time in a second", f"{spent * 1e3:.2f} ms", "0 ms", spent,
+              "none", spent < 0.001, 0.0)  # fmt: skip
+
+
+def processor_time(pid: int) -> float:
+    """Seconds that the threads of a process have run."""
+    found = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(each.read_text(encoding="ascii").split()[0]) for each in found) / 1e9
+
+
+def _crowd(ours: str, theirs: Any) -> Row:
+    with Crowd(lrpc_client, ours, CLIENTS) as one, Crowd(network_peers.pickle_client, theirs, CLIENTS) as other:
+        timings = rates({"ours": one, "theirs": other}, 12, 0.3)
+    ratio = timings["theirs"].best / timings["ours"].best
+    work = f"{CLIENTS} clients over ALPC, times the rate of multiprocessing.connection's threads"
+    rate, other_rate = (f"{1 / timing.best:.0f} /s" for timing in timings.values())
+    return Row(work, rate, other_rate, ratio, "at least 2.5", ratio >= 2.5, timings["ours"].noise)
+
+
+def _asynchronous(ours: str, theirs: str) -> Row:
+    with asyncio.Runner() as runner:
+        client = lrpc.connect(stub.AsyncBenchClient, ours)
+        runner.run(client.__aenter__())
+        other, close = runner.run(grpc_aio(theirs))
+        calls: dict[str, AsyncAdd] = {"ours": partial(client.Add, 2, 3), "grpc.aio": other}
+        contenders: dict[str, Work] = {
+            name: lambda add=add: runner.run(several(add, 1, 100))  # type: ignore[misc]
+            for name, add in calls.items()
+        }
+        timings = compare(contenders, each=1, rounds=30)
+        runner.run(close())
+        runner.run(client.__aexit__(None, None, None))
+    each = {name: Timing(timing.best / 100, timing.median / 100) for name, timing in timings.items()}
+    return _over("add over ALPC, asyncio / grpc.aio on a Unix socket (same)", each["ours"], each["grpc.aio"], 12)
+
+
+def _under(work: str, ours: Timing, theirs: Timing, most: float, *, median: bool = False) -> Row:
+    one, other = (timing.median if median else timing.best for timing in (ours, theirs))
+    return Row(work, f"{one * 1e6:.1f} us", f"{other * 1e6:.1f} us", one / other, f"at most {most}",
+               one / other <= most, ours.noise)  # fmt: skip
+
+
+def _over(work: str, ours: Timing, theirs: Timing, times: int, *, median: bool = False) -> Row:
+    row = _under(work, ours, theirs, 1 / times, median=median)
+    row.goal = f"at most 1/{times}"
+    return row
