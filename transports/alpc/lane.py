@@ -56,6 +56,10 @@ MAX_PATIENCE: Final = 256
 """Looks with others given way in between: 100 us or so, what it takes to wake a process on another processor twice."""
 MIN_PATIENCE: Final = 8
 """Fewer than that are none."""
+TRUST: Final = 32
+"""Times that the first look after giving way is not timed, once looking has paid."""
+MAX_NEEDED: Final = 1024
+"""Short waits, one after the other, that who looked in vain wants to see before looking again."""
 SOON: Final = 0.0002
 """Seconds: who waits less should not sleep; who looks for longer has to share the processor, and should sleep."""
 
@@ -104,12 +108,15 @@ class Lane:
         "_lock",
         "_looked_since",
         "_memory",
+        "_needed",
         "_out",
         "_out_last",
         "_patience",
         "_peer_away_at",
         "_release",
+        "_signs",
         "_socket",
+        "_trust",
         "_words",
     )
 
@@ -129,6 +136,8 @@ class Lane:
         self._away_at, self._heard_at = into, into + _CARRIED
         self._carried = self._heard = 0
         self._patience = MAX_PATIENCE
+        self._trust = self._signs = 0
+        self._needed = 1
         self._looked_since = 0.0
         """When the wait began that is now to be slept out, if it began with looking."""
         self._drained = False
@@ -208,7 +217,12 @@ class Lane:
         if self._away:
             return self._sleep(size)
         memory, words, at = self._memory, self._words, self._in
-        word = words[at] or self._watch(words, at)
+        word = words[at]
+        if not word and self._trust:
+            self._trust -= 1
+            _yield()
+            word = words[at]
+        word = word or self._watch(words, at)
         length = word - self._heard
         if not 0 < length <= ROOM:
             return self._sleep(size)
@@ -252,21 +266,38 @@ class Lane:
                     break
         finally:
             _looking = False
-        if not word or _clock() - began > SOON:
-            self._patience = self._patience // 2 if self._patience > MIN_PATIENCE else 0
-            self._looked_since = began
+        if _clock() - began > SOON:
+            self._give_up()
+        elif word:
+            self._trust = TRUST
+            if self._needed > 1:
+                self._needed -= 1
+            return word
+        elif self._patience > MIN_PATIENCE:
+            self._patience //= 2
+        else:
+            self._give_up()
+        self._looked_since = began
         return word
 
+    def _give_up(self) -> None:
+        """Looks no more until that seems to pay again, and asks for more signs of it the more often it has not."""
+        self._patience = self._trust = self._signs = 0
+        self._needed = min(2 * self._needed, MAX_NEEDED)
+
     def _sleep(self, size: int) -> bytes:
-        """Receives by the socket; if the whole wait was short, the next one looks."""
+        """Receives by the socket; waits that are short are a sign that looking pays."""
         began, self._looked_since = self._looked_since or _clock(), 0.0
         octets = self.recv(size)
-        if not self._drained:
-            if _clock() - began < SOON:
+        if self._drained:
+            return octets
+        if not self._patience and _clock() - began < SOON:
+            self._signs += 1
+            if self._signs >= self._needed:
                 self._patience = MAX_PATIENCE
-            if self._patience:
-                self._away = False
-                self._words[self._away_at] = 0
+        if self._patience:
+            self._away = False
+            self._words[self._away_at] = 0
         return octets
 
     def _retire(self) -> bytes | None:
