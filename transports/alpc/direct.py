@@ -2,7 +2,7 @@
 
 Behind the data of such a request stands, at DataInfoOffset from the start of the header, PORT_DATA_INFORMATION
       0  u32 CountDataEntries, u32 0; then for each entry
-         u64 Base, u32 Size, u32 flags          flags are ours: 1 for what may not be written
+         u64 Base, u32 Size, u32 flags          flags are ours: READ_ONLY, ASK_TO_WRITE
 and behind it, ours as well, u64 where the sender has a nonce, and its 16 octets.
 
 The sender keeps an Offer until the request is over, the receiver its Entries. Laws:
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..errors import AccessDenied, BadFrame, InvalidParameter, MessageTooLong
 from ..seam import Buffer
+from .message import HEADER_SIZE
 
 if TYPE_CHECKING:
     from .process_memory import Nonce, Reach
@@ -31,7 +32,9 @@ MAX_PULL: Final = 60_000
 MAX_READ: Final = 64 << 20
 """Octets that one call reads: as many as the largest call has. A sender may say that it has more."""
 READ_ONLY: Final = 1
-"""Flag of an entry."""
+"""Flag of an entry: it may not be written."""
+ASK_TO_WRITE: Final = 2
+"""Flag of an entry: it is not written but by asking, since its sender may stop waiting."""
 
 _COUNT: Final = struct.Struct("<I4x")
 _ENTRY: Final = struct.Struct("<QII")
@@ -58,10 +61,14 @@ class Entry(NamedTuple):
 class Offer:
     """The data entries of a request, at its sender."""
 
-    def __init__(self, buffers: Sequence[Buffer], nonce: Nonce) -> None:
-        """Raises MessageTooLong for more than MAX_ENTRIES, or one of 4 GiB."""
+    def __init__(self, buffers: Sequence[Buffer], nonce: Nonce, *, patient: bool = True) -> None:
+        """patient: who sends the request waits for ever.
+
+        Raises MessageTooLong for more than MAX_ENTRIES, or one of 4 GiB.
+        """
         self._views: list[memoryview] = [memoryview(buffer).cast("B") for buffer in buffers]
         self._nonce = nonce
+        self._flags = 0 if patient else ASK_TO_WRITE
         if len(buffers) > MAX_ENTRIES or any(view.nbytes >> 32 for view in self._views):
             raise MessageTooLong(f"{len(buffers)} entries, {MAX_ENTRIES} is the most, of less than 4 GiB each")
 
@@ -69,24 +76,27 @@ class Offer:
         """PORT_DATA_INFORMATION and the nonce."""
         from .process_memory import address_of
 
-        entries = (_ENTRY.pack(address_of(view), view.nbytes, READ_ONLY * view.readonly) for view in self._views)
+        flags = [self._flags | READ_ONLY * view.readonly for view in self._views]
+        entries = (
+            _ENTRY.pack(address_of(view), view.nbytes, flag) for view, flag in zip(self._views, flags, strict=True)
+        )
         nonce = _NONCE.pack(self._nonce.address, bytes(self._nonce.octets))
         return b"".join((_COUNT.pack(len(self._views)), *entries, nonce))
 
     def serve(self, asked: bytes) -> bytes:
         """The answer to a pull message: a status, then what was read. Any octets have an answer."""
         if len(asked) < _PULL.size:
-            return _STATUS.pack(InvalidParameter.status)
+            return refusal()
         pull: tuple[int, int, int, int] = _PULL.unpack_from(asked)
         action, index, offset, size = pull
         data = asked[_PULL.size :]
         if index >= len(self._views) or offset + size > self._views[index].nbytes or size > MAX_PULL:
-            return _STATUS.pack(InvalidParameter.status)
+            return refusal()
         view = self._views[index][offset : offset + size]
         if action == _READ and not data:
             return _STATUS.pack(0) + bytes(view)
         if action != _WRITE or len(data) != size:
-            return _STATUS.pack(InvalidParameter.status)
+            return refusal()
         if view.readonly:
             return _STATUS.pack(AccessDenied.status)
         view[:] = data
@@ -132,7 +142,8 @@ class Entries:
         entry = self._checked(index, offset, octets.nbytes)
         if entry.flags & READ_ONLY:
             raise AccessDenied(f"entry {index} is not to be written")
-        if self.reach is not None and self.reach.write(entry.base + offset, octets):
+        reach = None if entry.flags & ASK_TO_WRITE else self.reach
+        if reach is not None and reach.write(entry.base + offset, octets):
             return
         for begin in range(0, octets.nbytes, MAX_PULL):
             part = octets[begin : begin + MAX_PULL]
@@ -145,6 +156,19 @@ class Entries:
         if offset < 0 or size < 0 or offset + size > entry.size:
             raise InvalidParameter(f"{size} octets at {offset} of an entry of {entry.size}")
         return entry
+
+
+def refusal() -> bytes:
+    """The answer to a pull message for what is not there."""
+    return _STATUS.pack(InvalidParameter.status)
+
+
+def split(data: bytes, offset: int) -> tuple[bytes, Entries]:
+    """The data of a request and its data entries; offset: DataInfoOffset. Raises BadFrame."""
+    begin = offset - HEADER_SIZE
+    if not 0 <= begin <= len(data):
+        raise BadFrame(f"data entries at {offset} of a message with {len(data)} octets of data")
+    return data[:begin], Entries(data[begin:])
 
 
 def _asked(ask: Ask, pull: bytes, size: int) -> bytes:

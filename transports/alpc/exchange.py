@@ -22,6 +22,7 @@ from ..errors import (
     BadFrame,
     Canceled,
     Disconnected,
+    InvalidParameter,
     QuotaExceeded,
     ReplyLost,
     ReplyMismatch,
@@ -51,6 +52,7 @@ from .section import View
 from .waiting import Waiter, Waiters
 
 if TYPE_CHECKING:
+    from .direct import Entries
     from .message_port import MessagePort
 
 MAX_CALLBACK_DEPTH: Final = 16
@@ -61,6 +63,8 @@ SERVERS: Final = 0x80000000
 """Added to numbers of the server's making."""
 REQUEST_TYPES: Final = frozenset({LPC_REQUEST, LPC_EXCEPTION, LPC_DEBUG_EVENT, LPC_ERROR_EVENT})
 """What may be asked; each is answered by LPC_REPLY."""
+ANSWERED: Final = REQUEST_TYPES | {wire.DATA_PULL}
+"""The same, and what only a callback is."""
 
 
 class Host(Protocol):
@@ -166,7 +170,7 @@ class Exchange(NoOrigin):
         self.port.check_size(data)
         with self.queue.changed:
             state = message.state
-            if message.type not in REQUEST_TYPES or state not in (State.HELD, State.CANCELED):
+            if message.type not in ANSWERED or state not in (State.HELD, State.CANCELED):
                 raise ReplyMismatch(f"{message!r} waits for no reply")
             self._over(message)
         lost = state is State.CANCELED or self.ended
@@ -184,21 +188,41 @@ class Exchange(NoOrigin):
             if message.state is not State.HELD:
                 return
             self._over(message)
-        if message.type in REQUEST_TYPES:
+        if message.type in ANSWERED:
             self._say(LPC_CANCELED, message.message_id, message.callback_id)
         elif message.view_number:
             self.port.give_back(message)
 
     def call_back(self, message: Message, data: Buffer, timeout: float | None, on_callback: Callback | None) -> Message:
+        return self._call_back(message, LPC_REQUEST, data, timeout, on_callback)
+
+    def entries_of(self, message: Message) -> Entries:
         with self.queue.changed:
-            if message.state is State.CANCELED:
-                raise Canceled(f"{message!r}")
-            if message.type not in REQUEST_TYPES or message.state is not State.HELD:
-                raise ReplyMismatch(f"{message!r} waits for no reply")
+            self._check_held(message)
+        entries = message.entries
+        if entries is None:
+            raise InvalidParameter(f"{message!r} has no data entries")
+        entries.reach = self.port.direct.reach(entries)
+        return entries
+
+    def pull(self, message: Message, timeout: float | None, asked: bytes) -> bytes:
+        return self._call_back(message, wire.DATA_PULL, asked, timeout, None).data
+
+    def _check_held(self, message: Message) -> None:
+        if message.state is State.CANCELED:
+            raise Canceled(f"{message!r}")
+        if message.type not in REQUEST_TYPES or message.state is not State.HELD:
+            raise ReplyMismatch(f"{message!r} waits for no reply")
+
+    def _call_back(
+        self, message: Message, kind: int, data: Buffer, timeout: float | None, on_callback: Callback | None
+    ) -> Message:
+        with self.queue.changed:
+            self._check_held(message)
             if len(self._waiting.of(message.message_id)) >= MAX_CALLBACK_DEPTH:
                 raise QuotaExceeded(f"{MAX_CALLBACK_DEPTH} callbacks within each other")
         self.port.check_size(data)
-        outgoing = Outgoing(LPC_REQUEST, message.message_id, self.number(), data)
+        outgoing = Outgoing(kind, message.message_id, self.number(), data)
         return self.request(outgoing, timeout, on_callback)
 
     # What the socket brings
@@ -277,6 +301,9 @@ class Exchange(NoOrigin):
 
     def _serve(self, message: Message, on_callback: Callback | None) -> None:
         """Serves a callback in this thread, which waits for something else."""
+        if message.type == wire.DATA_PULL:
+            message.reply(self.port.direct.serve(message.message_id, message.data))
+            return
         try:
             said = None if on_callback is None else on_callback(message)
         except BaseException:
@@ -305,7 +332,7 @@ class Exchange(NoOrigin):
     def _sort(self, arrival: Arrival) -> None:
         if self.ended:
             return
-        if arrival.type in REQUEST_TYPES:
+        if arrival.type in ANSWERED:
             self._asked(arrival)
         elif arrival.type == LPC_REPLY:
             self._answered(arrival)
@@ -326,8 +353,8 @@ class Exchange(NoOrigin):
         if arrival.callback_id:
             self._called_back(arrival)
             return
-        if not self.port.attributes.flags & PortFlags.ALLOW_LPC_REQUESTS:
-            raise BadFrame("a request, where none are taken")
+        if not self.port.attributes.flags & PortFlags.ALLOW_LPC_REQUESTS or arrival.type == wire.DATA_PULL:
+            raise BadFrame(f"a request of type {arrival.type:#x}, where none are taken")
         if len(self._received) > MAX_OUTSTANDING:
             raise BadFrame(f"more than {MAX_OUTSTANDING} requests unanswered")
         self._put(self._remembered(self._message(arrival, State.QUEUED)))
@@ -414,6 +441,7 @@ class Exchange(NoOrigin):
             port=self.port,
             attributes=replace(arrival.attributes, context=context),
             view_number=arrival.view_number,
+            entries=arrival.entries,
             state=state,
         )
 
@@ -442,7 +470,7 @@ class Exchange(NoOrigin):
 
     def _over(self, message: Message) -> None:
         message.state = State.OVER
-        if message.type in REQUEST_TYPES:
+        if message.type in ANSWERED:
             self._received.pop(message.callback_id or message.message_id, None)
         self._look()
 

@@ -40,6 +40,10 @@ SECTION: Final = 0x81
 """Ours: brings a section; data: u64 its size, u64 its base."""
 VIEW_RELEASE: Final = 0x82
 """Ours: data: u64 numbers of views that their receiver has done with. Another frame may follow in the same packet."""
+DATA_PULL: Final = 0x89
+"""Ours: a callback of a request's server, which its sender's thread serves from its data entries (`direct.py`)."""
+MEMORY: Final = 0x8A
+"""Ours: brings a descriptor of the sender's memory."""
 SECTION_GONE: Final = 0x88
 """Ours: data: u64 base of a section that its sender has deleted."""
 BATCH: Final = 0x90
@@ -120,8 +124,8 @@ def unpack(frame: bytes) -> tuple[int, int, bytes, ViewAttribute | None]:
     size, total, kind, _client_id, message_id, _allocated, valid = FRAME.unpack_from(frame)
     if valid not in (0, VIEW_ATTRIBUTE):
         header, attributes, data = parse(frame)
-        if header.callback_id:
-            raise BadFrame("a callback where none can be served")
+        if header.callback_id or header.data_info_offset:
+            raise BadFrame("a callback, or data entries, where none can be served")
         return header.type & TYPE_MASK, header.message_id, data, attributes.view
     start = FRAME_SIZE + (VIEW.size if valid else 0)
     if total != size + HEADER_SIZE or len(frame) != start + size:
@@ -153,6 +157,6 @@ def parse(frame: bytes) -> Frame:
     attributes, end = AttributeBlock.unpack(frame, HEADER_SIZE)
     if len(frame) != end + header.data_length:
         raise BadFrame(f"a frame of {len(frame)} octets that says {header.data_length} of data")
-    if not header.message_id or header.data_info_offset:
-        raise BadFrame("a message without a number, or with data entries")
+    if not header.message_id:
+        raise BadFrame("a message without a number")
     return Frame(header, attributes, frame[end:])

@@ -13,9 +13,11 @@ import select
 import socket
 import struct
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from .. import kernel
 from ..errors import (
     BadFrame,
     Disconnected,
@@ -27,9 +29,10 @@ from ..errors import (
     from_os_error,
 )
 from ..seam import Buffer, Peer
-from ..sockets import NO_WAIT
+from ..sockets import NO_SIGNAL, NO_WAIT
 from . import message as wire
 from .attributes import ALL_ATTRIBUTES, AttributeBlock, ContextAttribute, WorkOnBehalfAttribute
+from .direct import Entries, split
 from .exchange import REQUEST_TYPES, Exchange, Host
 from .information import blocked_on, creation_time
 from .lane import Lane
@@ -51,7 +54,18 @@ from .queue import Queue
 from .received import Arrival, Callback, Message, MessageAttributes
 from .section import SectionLimits, View
 
-TYPES: Final = REQUEST_TYPES | {LPC_REPLY, LPC_DATAGRAM, LPC_LOST_REPLY, LPC_CANCELED, wire.TERMINATION_PORT}
+if TYPE_CHECKING:
+    from .direct_access import DirectAccess
+
+
+TYPES: Final = REQUEST_TYPES | {
+    LPC_REPLY,
+    LPC_DATAGRAM,
+    LPC_LOST_REPLY,
+    LPC_CANCELED,
+    wire.TERMINATION_PORT,
+    wire.DATA_PULL,
+}
 """What an end may send once it is connected."""
 UNKNOWN: Final = Terms(0, wire.HEADER_SIZE, SectionLimits(0, 0, 0), 0, 0, b"")
 """The terms of a server that has not spoken: it takes nothing."""
@@ -74,10 +88,11 @@ class MessagePort(CommunicationPort):
     attributes: of this end. peer_flags: PortFlags of the other.
     """
 
-    __slots__ = ("_connected", "_exchange", "_host", "_making", "attributes", "created", "peer_flags")
+    __slots__ = ("_connected", "_direct", "_exchange", "_host", "_making", "attributes", "created", "peer_flags")
 
     def __init__(self, connected: socket.socket | Lane, peer: Peer, attributes: PortAttributes, terms: Terms) -> None:
         self._exchange: Exchange | None = None
+        self._direct: DirectAccess | None = None
         self._host: Host | None = None
         self._making = threading.Lock()
         self.attributes = attributes
@@ -112,13 +127,15 @@ class MessagePort(CommunicationPort):
         type: int = LPC_REQUEST,
         view: View | None = None,
         on_callback: Callback | None = None,
+        entries: Sequence[Buffer] = (),
         reserve: Reserve | None = None,
         work_on_behalf: bool = False,
     ) -> Message:
         """Sends a request and waits for its reply (NtAlpcSendWaitReceivePort with SYNC_REQUEST).
 
         type: LPC_EXCEPTION, LPC_DEBUG_EVENT, LPC_ERROR_EVENT for messages of these kinds. view: from `allocate`; the
-        server's from now on. on_callback: serves, in this thread, what the server asks meanwhile; without it such a
+        server's from now on. entries: buffers that the server may read, and write where they are writable, as long as
+        this thread waits. on_callback: serves, in this thread, what the server asks meanwhile; without it such a
         callback is released. work_on_behalf: names this thread as the one that the work is done for.
         Raises TimedOut (the server is told), ReplyLost, Canceled, Disconnected, MessageTooLong, RequestsNotAllowed,
         QuotaExceeded (messages wait that nobody receives), InvalidParameter (a timeout, on a port of LPC).
@@ -126,6 +143,9 @@ class MessagePort(CommunicationPort):
         if self.lpc_mode and timeout is not None:
             raise InvalidParameter("requests of an LPC port have no time limit")
         outgoing = self._asked(type, data, view, work_on_behalf)
+        if entries:
+            with self.direct.offering(outgoing, entries, patient=timeout is None) as offering, blocked_on(self):
+                return self.exchange.request(offering, timeout, on_callback, _room(reserve))
         with blocked_on(self):
             return self.exchange.request(outgoing, timeout, on_callback, _room(reserve))
 
@@ -163,6 +183,23 @@ class MessagePort(CommunicationPort):
         exchange = self.exchange
         outgoing = Outgoing(LPC_DATAGRAM, exchange.number(), data=data, view=view)
         exchange.outbox.send(outgoing, timeout, _room(reserve))
+
+    def grant_memory(self) -> None:
+        """Gives the peer a descriptor of all of this process's memory, so that it need not ask for data entries.
+
+        It can read and change everything then, whoever it runs as: for a peer that is trusted like oneself. Raises
+        AccessDenied where the kernel does not allow it, Disconnected.
+        """
+        from .process_memory import open_own_memory
+
+        try:
+            descriptor = open_own_memory()
+            try:
+                self._sharing.pass_memory(descriptor, NO_SIGNAL)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise from_os_error(error, "granting memory") from error
 
     def cancel(self, number: int) -> None:
         """Withdraws a request of this end (NtAlpcCancelMessage): its reply will not come.
@@ -225,6 +262,8 @@ class MessagePort(CommunicationPort):
             self._exchange.end(Disconnected("the port is closed"))
             if self._host is None:
                 self._exchange.queue.close()
+        if self._direct is not None:
+            self._direct.close()
         super().close()
 
     def abandon(self) -> None:
@@ -233,6 +272,24 @@ class MessagePort(CommunicationPort):
         super().abandon()
 
     # For the exchange
+
+    @property
+    def direct(self) -> DirectAccess:
+        """Data entries: those offered, and the way to the peer's."""
+        if self._direct is None:
+            from .direct_access import DirectAccess  # and with it ctypes, which few need
+
+            with self._making:
+                self._direct = self._direct or DirectAccess(self)
+        return self._direct
+
+    def peer_pidfd(self) -> int | None:
+        """A descriptor of the peer's process, the caller's to close."""
+        return kernel.peer_pidfd(self._socket)
+
+    def take_granted(self) -> int:
+        """The descriptor of its memory that the peer has given, the caller's to close; -1: none."""
+        return self._sharing.take_granted()
 
     @property
     def exchange(self) -> Exchange:
@@ -253,7 +310,9 @@ class MessagePort(CommunicationPort):
         """Sends a message if that needs no waiting. Raises Disconnected."""
         kind = outgoing.type | (LPC_CONTINUATION_REQUIRED if outgoing.view is not None else 0)
         thread = threading.get_native_id()
-        header = PortMessageHeader(0, 0, kind, 0, os.getpid(), thread, outgoing.message_id, outgoing.callback_id)
+        header = PortMessageHeader(
+            0, 0, kind, outgoing.data_info_offset, os.getpid(), thread, outgoing.message_id, outgoing.callback_id
+        )
         context = ContextAttribute(0, 0, sequence & 0xFFFFFFFF, outgoing.message_id, outgoing.callback_id)
         block = replace(outgoing.block, context=context)
         if outgoing.view is not None:
@@ -274,10 +333,12 @@ class MessagePort(CommunicationPort):
             return None
         header, block, data = wire.parse(frame)
         kind = header.type & TYPE_MASK
-        if block.context is None:
+        if block.context is None and not header.data_info_offset:
             return self._plain_arrival(frame)
-        if len(data) > self._max_data or kind not in TYPES or header.type & ~(TYPE_MASK | FLAGS):
+        known = kind in TYPES and not header.type & ~(TYPE_MASK | FLAGS)
+        if len(data) > self._max_data or not known or block.context is None:
             raise BadFrame(f"{len(data)} octets in a message of type {header.type:#x}")
+        data, entries = self._without_entries(header, data)
         octets, secured = (None, False) if block.view is None else self._sharing.view(block.view)
         attributes = MessageAttributes(ALL_ATTRIBUTES, None, octets, secured, block.work_on_behalf)
         number = header.callback_id or header.message_id
@@ -292,6 +353,7 @@ class MessagePort(CommunicationPort):
             block.context.sequence,
             attributes,
             0 if block.view is None else block.view.section_handle,
+            entries,
         )
 
     def give_back(self, message: Message) -> None:
@@ -321,6 +383,13 @@ class MessagePort(CommunicationPort):
         return self._socket.getsockopt(socket.SOL_SOCKET, number, size)
 
     # Inside
+
+    def _without_entries(self, header: PortMessageHeader, data: bytes) -> tuple[bytes, Entries | None]:
+        if not header.data_info_offset:
+            return data, None
+        if header.type & TYPE_MASK not in REQUEST_TYPES or header.callback_id:
+            raise BadFrame("data entries in a message that is no request")
+        return split(data, header.data_info_offset)
 
     def _passed(self, frame: bytes, outgoing: Outgoing) -> bool:
         try:

@@ -37,6 +37,8 @@ class Outgoing(NamedTuple):
     data: Buffer = b""
     block: AttributeBlock = NO_ATTRIBUTES
     view: View | None = None
+    data_info_offset: int = 0
+    """Where in the message PORT_DATA_INFORMATION stands, which is a part of `data`; 0: it has none."""
 
     @property
     def number(self) -> int:

@@ -22,7 +22,7 @@ NONCE_SIZE: Final = 16
 
 
 class Reach(Protocol):
-    """A way into the memory of the peer."""
+    """A way into the memory of the peer. It ends with its last user: no descriptor is closed while one copies."""
 
     def read(self, address: int, into: memoryview) -> bool:
         """Fills `into` with what stands at `address`. False: it cannot."""
@@ -30,10 +30,6 @@ class Reach(Protocol):
 
     def write(self, address: int, data: Buffer) -> bool:
         """Writes at `address`. False: it cannot."""
-        ...
-
-    def close(self) -> None:
-        """Lets go of it."""
         ...
 
 
@@ -79,11 +75,9 @@ class ProcessMemory:
         """process_vm_writev, of a process that lives still."""
         return self._alive() and self._copy("process_vm_writev", address, bytearray(data))
 
-    def close(self) -> None:
-        """Lets go of the pidfd."""
+    def __del__(self) -> None:
         if self._pidfd is not None:
             os.close(self._pidfd)
-        self._pidfd = None
 
     def _copy(self, call: str, address: int, data: bytearray | memoryview) -> bool:
         size = len(data)
@@ -120,8 +114,7 @@ class GrantedMemory:
         except (OSError, OverflowError):
             return False
 
-    def close(self) -> None:
-        """Lets go of the descriptor."""
+    def __del__(self) -> None:
         os.close(self._descriptor)
 
 

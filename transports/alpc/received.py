@@ -11,6 +11,7 @@ import enum
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from ..errors import ReplyMismatch
@@ -19,6 +20,7 @@ from . import attributes as wire
 from .port_message import TYPE_NAMES
 
 if TYPE_CHECKING:
+    from .direct import Entries
     from .message_port import MessagePort
     from .section import View
 
@@ -96,6 +98,10 @@ class Origin(Protocol):
         self, message: Message, data: Buffer, timeout: float | None, on_callback: Callback | None
     ) -> Message: ...
 
+    def entries_of(self, message: Message) -> Entries: ...
+
+    def pull(self, message: Message, timeout: float | None, asked: bytes) -> bytes: ...
+
     def accept(self, message: Message, data: bytes, context: Any) -> MessagePort: ...
 
     def refuse(self, message: Message, data: bytes, status: int) -> None: ...
@@ -111,6 +117,7 @@ class Message:
         "callback_id",
         "client_id",
         "data",
+        "entries",
         "message_id",
         "port",
         "port_context",
@@ -131,6 +138,7 @@ class Message:
         port: MessagePort | None = None,
         attributes: MessageAttributes = MessageAttributes(),
         view_number: int = 0,
+        entries: Entries | None = None,
         state: State = State.OVER,
     ) -> None:
         self._origin = origin
@@ -147,6 +155,8 @@ class Message:
         self.attributes = attributes
         self.view_number = view_number
         """By which its view is given back; 0 without one."""
+        self.entries = entries
+        """What of its sender's memory `read` and `write` reach; None: nothing."""
         self.state = state
 
     def __repr__(self) -> str:
@@ -177,6 +187,22 @@ class Message:
         if self.state is State.QUEUED:
             self.state = State.HELD
         self._origin.picked_up(self)
+
+    def read(self, index: int, offset: int = 0, size: int | None = None, timeout: float | None = None) -> bytes:
+        """Octets of a data entry of a request that waits for its reply, all of it unless told (NtReadRequestData).
+
+        Raises ReplyMismatch (it waits no more), InvalidParameter (no such entry, or it is not that long), ReplyLost.
+        """
+        entries = self._origin.entries_of(self)
+        size = entries.size_of(index) - offset if size is None else size
+        octets = entries.read(index, offset, size, partial(self._origin.pull, self, timeout))
+        self._origin.entries_of(self)  # else it may be what has come to stand there since
+        return octets
+
+    def write(self, index: int, data: Buffer, offset: int = 0, timeout: float | None = None) -> None:
+        """Changes octets of a data entry (NtWriteRequestData). Raises what `read` does, AccessDenied (read-only)."""
+        entries = self._origin.entries_of(self)
+        entries.write(index, data, offset, partial(self._origin.pull, self, timeout))
 
     def call_back(
         self, data: Buffer = b"", timeout: float | None = None, on_callback: Callback | None = None
@@ -219,6 +245,7 @@ class Arrival(NamedTuple):
     sequence: int
     attributes: MessageAttributes
     view_number: int
+    entries: Entries | None = None
 
     @property
     def number(self) -> int:
@@ -241,6 +268,12 @@ class NoOrigin:
         message.state = State.OVER
 
     def call_back(self, message: Message, data: Buffer, timeout: float | None, on_callback: Callback | None) -> Message:
+        raise ReplyMismatch(f"{message!r} waits for no reply")
+
+    def entries_of(self, message: Message) -> Entries:
+        raise ReplyMismatch(f"{message!r} waits for no reply")
+
+    def pull(self, message: Message, timeout: float | None, asked: bytes) -> bytes:
         raise ReplyMismatch(f"{message!r} waits for no reply")
 
     def accept(self, message: Message, data: bytes, context: Any) -> MessagePort:

@@ -73,6 +73,7 @@ class Sharing:
         self._in_place: list[InPlace] = []
         self._gone: deque[int] = deque()  # bases of sections that the peer has and need not keep
         self._announced = False
+        self._granted = -1  # a descriptor of the peer's memory
         self._lent: dict[int, View] = {}
         self._lazy_size = 0
         self._lock = threading.Lock()  # over the making of our sections and their handing over
@@ -222,6 +223,9 @@ class Sharing:
         """Lets go of both sections; each goes when the last user of a view of it does."""
         with self._lock:
             self._closed = True
+            if self._granted >= 0:
+                os.close(self._granted)
+            self._granted = -1
             for theirs in self.incoming.values():
                 theirs.close()
             for section in self._sections.values():
@@ -267,25 +271,47 @@ class Sharing:
                 return
             if isinstance(section, SecureSection):
                 section.seal(view)
-            if not self._announced:
-                self._send(wire.pack(wire.SECTION_NOTICE, 1, b""), flags)
-                self._announced = True
+            self._announce(flags)
             self._pass_on(section, flags)
-            self._announced = False
             section.passed = True
 
     def _pass_on(self, section: Section, flags: int) -> None:
         frame = wire.pack(wire.SECTION, 1, _SECTION.pack(section.size, section.base))
         descriptor = section.descriptor_for_peer()
         try:
-            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))
-            self._socket.sendmsg([frame], [rights], flags)
+            self._pass(frame, descriptor, flags)
         finally:
             os.close(descriptor)
         section.forget_descriptor()
 
+    def pass_memory(self, descriptor: int, flags: int) -> None:
+        """Gives the peer a descriptor of our memory. Raises OSError."""
+        with self._lock:
+            self._announce(flags)
+            self._pass(wire.pack(wire.MEMORY, 1, b""), descriptor, flags)
+
+    def take_granted(self) -> int:
+        """The descriptor of the peer's memory that has come, the caller's from now on; -1: none."""
+        with self._lock:
+            granted, self._granted = self._granted, -1
+        return granted
+
+    def _announce(self, flags: int) -> None:
+        if not self._announced:
+            self._send(wire.pack(wire.SECTION_NOTICE, 1, b""), flags)
+            self._announced = True
+
+    def _pass(self, frame: bytes, descriptor: int, flags: int) -> None:
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))
+        self._socket.sendmsg([frame], [rights], flags)
+        self._announced = False
+
     def _take_section(self, frame: bytes, descriptors: list[int], cut: bool) -> None:
         kind, _, data, view = wire.unpack(frame)
+        if kind == wire.MEMORY and len(descriptors) == 1 and not (cut or data or view):
+            self.due -= 1
+            self._take_memory(os.dup(descriptors[0]))
+            return
         if kind != wire.SECTION or len(descriptors) != 1 or cut or len(data) != _SECTION.size or view is not None:
             raise BadFrame(f"{len(descriptors)} descriptors in a message of type {kind:#x}")
         size, base = _SECTION.unpack(data)
@@ -299,6 +325,13 @@ class Sharing:
                 section.close()
             else:
                 self.incoming[base] = section
+
+    def _take_memory(self, descriptor: int) -> None:
+        with self._lock:
+            old, self._granted = self._granted, -1 if self._closed else descriptor
+        for unused in (old, descriptor if self._closed else -1):
+            if unused >= 0:
+                os.close(unused)
 
     # Making sections
 

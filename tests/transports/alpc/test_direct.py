@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,16 +19,14 @@ def never(pull: bytes) -> bytes:
 
 
 @pytest.fixture(params=["asking", "process_vm", "descriptor"])
-def reach(request: pytest.FixtureRequest) -> Iterator[Reach | None]:
+def reach(request: pytest.FixtureRequest) -> Reach | None:
     """Each of the three ways; here all lead into our own memory."""
     made: Reach | None = None
     if request.param == "process_vm":
         made = ProcessMemory(os.getpid(), None)
     elif request.param == "descriptor":
         made = GrantedMemory(open_own_memory())
-    yield made
-    if made is not None:
-        made.close()
+    return made
 
 
 def pair(buffers: list[Any], reach: Reach | None = None) -> tuple[Offer, Entries, Any]:
@@ -109,8 +106,6 @@ def test_where_the_other_ways_fail_the_sender_is_asked() -> None:
 
         def write(self, address: int, data: object) -> bool:
             return False
-
-        def close(self) -> None: ...
 
     octets = bytearray(b"0123456789")
     offer, entries, _ = pair([octets])

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -45,10 +45,8 @@ def other(run_child: Callable[..., subprocess.Popen[bytes]]) -> Other:
 
 
 @pytest.fixture
-def memory(other: Other) -> Iterator[ProcessMemory]:
-    made = ProcessMemory(other[0].pid, os.pidfd_open(other[0].pid))
-    yield made
-    made.close()
+def memory(other: Other) -> ProcessMemory:
+    return ProcessMemory(other[0].pid, os.pidfd_open(other[0].pid))
 
 
 def seen_by(child: subprocess.Popen[bytes]) -> bytes:
@@ -90,7 +88,6 @@ def test_what_was_read_of_a_number_whose_process_has_ended_is_no_good(other: Oth
     memory = ProcessMemory(other[0].pid, pidfd)  # as if the number had been given to another
     assert not found(memory, other[1], other[2])
     assert not memory.write(other[1], b"x")
-    memory.close()
 
 
 def test_another_user_is_out_of_reach_unless_one_is_root(run_child: Callable[..., subprocess.Popen[bytes]]) -> None:
@@ -118,7 +115,6 @@ def test_a_descriptor_of_memory_reads_and_writes() -> None:
     assert octets == b"ab23456789"
     assert not granted.read(16, memoryview(into))
     assert not granted.write(1 << 65, b"x")
-    granted.close()
 
 
 def test_only_the_memory_of_the_peer_is_taken_for_it() -> None:
