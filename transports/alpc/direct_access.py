@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -38,7 +38,7 @@ class DirectAccess:
         self._lock = threading.Lock()  # over the probing
 
     @contextmanager
-    def offering(self, outgoing: Outgoing, buffers: Sequence[Buffer], *, patient: bool) -> Iterator[Outgoing]:
+    def offering(self, outgoing: Outgoing, buffers: Sequence[Buffer], *, patient: bool) -> Generator[Outgoing]:
         """A request with its data entries; patient: it has no time limit. Raises MessageTooLong."""
         offer = Offer(buffers, self._nonce, patient=patient)
         data = bytes(outgoing.data)
