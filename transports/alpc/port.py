@@ -305,6 +305,25 @@ class CommunicationPort:
         it is; None if not."""
         return self._sharing.placed(parts, size)
 
+    def create_port_view(self, size: int) -> memoryview:
+        """Shared memory of `size` octets for as long as the connection lasts, as LPC sets it up (PORT_VIEW).
+
+        To be called once, before the first message: whoever receives one sees what was written here before, in its
+        `remote_port_view`. Raises InvalidParameter for a second one, and what `create_section` does.
+        """
+        try:
+            return self._sharing.create_port_view(size, NO_SIGNAL)
+        except OSError as error:
+            raise _not_sent(error) from error
+
+    @property
+    def remote_port_view(self) -> memoryview | None:
+        """What the peer made by `create_port_view`, read-only, once a message of its has been received; else None.
+
+        The peer may change it at any time: copy before you judge.
+        """
+        return self._sharing.remote_port_view
+
     def create_section(self, size: int) -> OutgoingSection:
         """Another section to `allocate` in (NtAlpcCreatePortSection). Raises what `allocate` does."""
         return self._sharing.create_section(size)

@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ..errors import BadFrame, Disconnected, InvalidViewSize, QuotaExceeded, SectionTooBig
+from ..errors import BadFrame, Disconnected, InvalidParameter, InvalidViewSize, QuotaExceeded, SectionTooBig
 from ..seam import Buffer
 from . import message as wire
 from .attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS, ViewAttribute
@@ -43,6 +43,8 @@ MAX_SECTIONS: Final = 32
 """Sections of one end that are there at the same time: each costs a descriptor at both ends as long as it is mapped."""
 _BASES: Final = 1 << 23
 """Bases of sections before the first is used again."""
+PORT_VIEW_BASE: Final = (_BASES + 1) * SECTION_SPAN
+"""Base of the section that an end gives the other whole, as LPC does while it connects."""
 _SECTION: Final = struct.Struct("<QQ")
 """Size, base."""
 _DESCRIPTOR_SPACE: Final = socket.CMSG_SPACE(4 * MAX_DESCRIPTORS) if hasattr(socket, "CMSG_SPACE") else 0
@@ -116,6 +118,23 @@ class Sharing:
         room = InPlace(self._usual(), size)
         self._in_place = [*(found for found in self._in_place if not found.closed), room]
         return room
+
+    def create_port_view(self, size: int, flags: int) -> memoryview:
+        """All of a section of ours that the peer has from now on, whole. Raises OSError, and what `allocate` does."""
+        with self._lock:
+            if PORT_VIEW_BASE in self._sections:
+                raise InvalidParameter("there is a port view already")
+            section = self._made(OutgoingSection, self._checked(size), PORT_VIEW_BASE)
+            self._announce(flags)
+            self._pass_on(section, flags)
+            section.passed = True
+        return section.allocate(size).buffer
+
+    @property
+    def remote_port_view(self) -> memoryview | None:
+        """All of the section of the peer's that it gave us whole, once that has come."""
+        section = self.incoming.get(PORT_VIEW_BASE)
+        return None if section is None else section.view(ViewAttribute(0, 0, PORT_VIEW_BASE, section.size))
 
     def placed(self, parts: Sequence[Buffer], size: int) -> View | None:
         """`parts`, `size` octets together, as a view, if one of them is room of `allocate_in_place`; no copy of it."""

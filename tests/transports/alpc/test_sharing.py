@@ -29,6 +29,7 @@ from lrpc.transports.alpc.section import SECTION_SPAN, OutgoingSection, SectionL
 from lrpc.transports.errors import (
     BadFrame,
     Disconnected,
+    InvalidParameter,
     InvalidViewSize,
     MessageTooLong,
     QuotaExceeded,
@@ -633,3 +634,41 @@ def test_room_of_another_port_is_copied(ports: Ports, make_ports: Callable[..., 
     assert ports[0].placed([room.buffer], 100_000) is None
     room.close()
     own.close()
+
+
+# Port views
+
+
+def test_each_end_reads_what_the_other_writes_in_its_port_view(ports: Ports) -> None:
+    views = [port.create_port_view(100_000) for port in ports]
+    assert ports[0].remote_port_view is None
+    for view, text in zip(views, (b"client", b"server"), strict=True):
+        view[: len(text)] = text
+    ports[0].send_message(b"look")
+    assert ports[1].receive_message(WATCHDOG).data == b"look"
+    ports[1].send_message(b"look too")
+    assert ports[0].receive_message(WATCHDOG).data == b"look too"
+    remote = [port.remote_port_view for port in ports]
+    assert remote[1] is not None
+    assert remote[0] is not None
+    assert (remote[1][:6], remote[0][:6]) == (b"client", b"server")
+    views[0][-1] = 7
+    assert remote[1][99_999] == 7
+    with pytest.raises(TypeError):
+        remote[1][0] = 1
+
+
+def test_there_is_one_port_view(ports: Ports) -> None:
+    ports[0].create_port_view(1)
+    with pytest.raises(InvalidParameter):
+        ports[0].create_port_view(1)
+    with pytest.raises(SectionTooBig):
+        ports[1].create_port_view(1 << 30)
+
+
+def test_a_port_view_and_views_go_together(ports: Ports) -> None:
+    ports[0].create_port_view(10)[:] = b"port view."
+    ports[0].send_message(b"", view=filled(ports[0], b"view"))
+    assert ports[1].receive_message(WATCHDOG).view == b"view"
+    assert ports[1].remote_port_view is not None
+    assert ports[1].remote_port_view[:10] == b"port view."
