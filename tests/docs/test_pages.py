@@ -12,6 +12,7 @@ from tests.documents import FENCE, ROOT, Shell, blocks, play
 WHOLE = ["commands", "explain", "namespace", "pidl", "pointers"]
 """Pages every block of which is run."""
 PARTLY = [
+    "alpc",
     "callbacks",
     "calls",
     "capture",

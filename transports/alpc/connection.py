@@ -14,7 +14,7 @@ import select
 import socket
 import threading
 import time
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from .. import forking, namespace, security, unix
 from ..claim import Claim
@@ -199,6 +199,12 @@ class ConnectionPort:
         self._waiting = 0
         for descriptor in (self._acceptor.fileno(), self._bell):
             self._epoll.register(descriptor, select.EPOLLIN)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"<ConnectionPort {self._claim.name} {'closed' if self._closed else 'open'}>"

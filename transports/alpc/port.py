@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from .. import forking
 from ..errors import BadFrame, MessageTooLong, TimedOut, TransportError, from_os_error
@@ -109,6 +109,12 @@ class CommunicationPort:
         self._ids = itertools.count(1)
         self.bind(max_message, max_data, incoming, outgoing)
         forking.watch(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self._socket.fileno() < 0 else "open"
