@@ -14,7 +14,6 @@ from uuid import UUID
 
 from ..transports import errors as transport
 from ..transports.seam import Connection
-from ..transports.traffic import Traffic
 from . import dispatch, ncacn
 from .authentication.credentials import Identity
 from .call import Caller, Limits, set_caller

@@ -18,6 +18,7 @@ from lrpc.runtime import ncalrpc
 from lrpc.runtime.ncalrpc import messages
 from lrpc.transports import alpc, namespace
 from lrpc.transports.alpc import message as wire
+from lrpc.transports.alpc.port_attributes import pack_terms
 
 WATCHDOG = 20.0
 ECHO = 5
@@ -60,11 +61,10 @@ class Raw:
 def conversation(calculator: Any) -> list[bytes]:
     """The frames of connecting, a bind and a request that are in order."""
     interface = calculator.Calculator.interface
-    terms = struct.pack("<IIQ", 0, wire.MAX_TOTAL, 1 << 20)
     bind = ncalrpc.ClientAssociation().bind(ncalrpc.SyntaxId(interface.uuid, *interface.version))
     request = messages.pack_request(1, 0, ECHO, None) + STUB
     return [
-        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, terms),
+        pack_terms(wire.LPC_CONNECTION_REQUEST, 0, alpc.PortAttributes(), b""),
         wire.pack(alpc.LPC_REQUEST, 2, bind),
         wire.pack(alpc.LPC_REQUEST, 1, request),
     ]
