@@ -104,7 +104,7 @@ def test_an_answer_to_a_bind_cut_anywhere_is_a_lost_connection(connect: Any, lia
     liar = liars(protocol, script)
     for _ in range(50):
         with pytest.raises(lrpc.RpcError) as caught:
-            connect(liar.binding)
+            connect(liar.binding, policy=lrpc.Policy(retries=0))
         assert isinstance(caught.value, lrpc.ConnectionLost | lrpc.ProtocolError)
         assert caught.value.ran is Ran.NO
 
