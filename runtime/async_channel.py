@@ -6,21 +6,21 @@ The loop says when to read; each call waits for its own future.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ..transports import forking
 from .call import ends, remaining
 from .carrier import Reply, Room
-from .looking import Looking
 from .ndr.layout import Encoding
 from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled, unfinished
 from .pipes.async_pipe_call import AsyncioPipeCall
 from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
-from .prompt import Ends, Places, Prompt, fulfil
+from .prompt import Places, fulfil
+from .prompt_calls import MAX_CALLS, PromptCalls
 from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, Ran, RpcError
 from .stub import Octets
 from .wire import Arrival, Outcome, Wire
@@ -28,41 +28,25 @@ from .wire import Arrival, Outcome, Wire
 if TYPE_CHECKING:
     from .authentication.security import Security
 
-MAX_CALLS: Final = 64
-"""Calls in flight on one connection; servers refuse more, so they wait here."""
 BURST: Final = 64
 """Messages taken before other tasks have their turn. Once is all there is of a byte stream."""
 
 
-class AsyncioChannel:
+class AsyncioChannel(PromptCalls):
     """Calls that are awaited, on the loop that it was made in. timeout: seconds that a call may take.
 
     cancel_timeout: seconds that the server's last word is waited for, when a call is cancelled.
     """
 
     def __init__(self, wire: Wire, timeout: float, cancel_timeout: float = 0.0) -> None:
+        super().__init__(wire, timeout)
         self.encoding: Encoding = wire.encoding
-        self._wire = wire
-        self._timeout = timeout
         self._cancel_timeout = cancel_timeout
-        self._loop = asyncio.get_running_loop()
-        self._waiting: dict[int, asyncio.Future[Outcome]] = {}
-        self._prompts: dict[int, Prompt[Any]] = {}
-        """The same for calls that found nothing in their way."""
-        self._ends = Ends(self._loop, self._end_late)
-        self._corked: dict[int, Octets] = {}
-        """Those that are sent at the end of this turn of the loop: others wait for their answers anyway."""
-        self._delivering = False
         self._burst = BURST if wire.message_mode else 1
         self._sending = asyncio.Lock()
-        self._room = Places(MAX_CALLS if wire.multiplex else 1)
         self._places: AbstractAsyncContextManager[object] = self._room
-        self._rest: asyncio.Task[None] | None = None
-        """Sends what is left of a message; nothing may be sent between."""
         self._unsaid = False
         """Something may be left to be said when a call has been sent."""
-        self._unheard: list[int] = []
-        """Calls that were abandoned while a message was half sent."""
         self._broken: RpcError | None = None
         self._descriptor = wire.fileno()
         self._room_to_send: asyncio.Future[None] | None = None
@@ -70,7 +54,6 @@ class AsyncioChannel:
         """The call with pipes that has the connection to itself."""
         self._owner: asyncio.Task[object] | None = None
         self._is_read = True
-        self._looking = Looking()
         forking.watch(self)
         self._loop.add_reader(self._descriptor, self._readable)
 
@@ -129,6 +112,7 @@ class AsyncioChannel:
         """Set up a further security context of the connection: what calls name it by. While its tokens go to and fro,
         a thread has the connection. Raises what its twin does."""
         async with asyncio.timeout(timeout), self._sending:
+            self._uncork()
             if self._rest is not None:
                 await asyncio.wait((self._rest,))
             if self._broken is not None:
@@ -273,147 +257,6 @@ class AsyncioChannel:
             sending.close()
             raise
         return message.key, future
-
-    def _unsent(self, key: int, error: RpcError) -> None:
-        """A call could not be sent, or not to its end."""
-        self._waiting.pop(key, None)
-        unsent = error.ran is Ran.NO  # and others wait: a server that takes no more still answers those
-        if not unsent or (isinstance(error, ConnectionLost) and not (self._waiting or self._prompts)):
-            self._break(error)
-
-    # A call that finds nothing in its way: no lock, no task, and one timer for all
-
-    def _send_at_once(self, opnum: int, parts: Sequence[Octets], *, alone: bool) -> int | None:
-        """Send a request, or what there is room for; a task sends the rest. Its key; None: there is no room at all.
-
-        Unless it is alone, it goes with those that are made in this turn of the loop.
-        """
-        plain = self._wire.plain(opnum, parts)
-        try:
-            if plain is None:
-                return self._send_composed(opnum, parts)
-            if alone:
-                return self._send_plain(*plain)
-        except RpcError as error:
-            self._unsent(0, error)
-            raise
-        key, octets = plain
-        if not (self._corked or self._delivering):
-            self._loop.call_soon(self._uncork)
-        self._corked[key] = octets
-        return key
-
-    def _send_plain(self, key: int, octets: Octets) -> int | None:
-        taken = 0
-        try:
-            taken = self._wire.send_now(octets)
-        except RpcError as error:
-            error.ran = Ran.NO
-            raise
-        finally:
-            if not taken:
-                self._wire.withdraw(key)
-        if taken < len(octets):
-            self._rest = self._loop.create_task(self._send_rest(self._going(octets[taken:])))
-        return key if taken else None
-
-    def _send_composed(self, opnum: int, parts: Sequence[Octets]) -> int | None:
-        self._uncork()
-        if self._rest is not None:
-            return None
-        message = self._wire.compose(opnum, parts)
-        sending = self._wire.transmitting(message)
-        gone = next(sending, None)
-        if gone == 0:
-            sending.close()
-            return None
-        if gone is not None:
-            self._rest = self._loop.create_task(self._send_rest(sending))
-        return message.key
-
-    def _uncork(self) -> None:
-        """Send the plain calls of this turn."""
-        corked, self._corked = self._corked, {}
-        if not corked:
-            return
-        octets = b"".join(corked.values())
-        try:
-            taken = self._wire.send_now(octets)
-        except RpcError as error:
-            for key in corked:
-                self._wire.withdraw(key)
-                if (prompt := self._leave(key)) is not None:
-                    prompt.set_result(ConnectionLost(str(error), ran=Ran.NO))
-            error.ran = Ran.NO
-            self._unsent(0, error)
-            return
-        if taken < len(octets):
-            self._rest = self._loop.create_task(self._send_rest(self._going(octets[taken:])))
-
-    def _look(self, key: int) -> Outcome | None:
-        """The outcome of the only call, if it is there at once."""
-        try:
-            arrivals = self._looking.look(self._wire.receive_now)
-        except RpcError as error:
-            self._break(error)
-            return ended(error)
-        own: Outcome | None = None
-        for arrived, outcome in arrivals or ():
-            if arrived == key:
-                own = outcome
-            else:
-                dropped(outcome)
-        if self._wire.dismissed:
-            self._break(dismissal())
-        return own
-
-    def _prompt(self, key: int) -> Prompt[Any]:
-        """What a call that was sent is waited for by."""
-        self._room.free -= 1
-        self._ends.add(key, self._timeout)
-        prompt = self._prompts[key] = Prompt[Any](self._loop, partial(self._abandon, key))
-        return prompt
-
-    def _going(self, octets: Octets) -> Generator[int]:
-        """Send the rest of plain calls."""
-        rest = memoryview(octets)
-        while rest:
-            yield len(rest)
-            rest = rest[self._wire.send_now(rest) :]
-
-    def _leave(self, key: int) -> Prompt[Any] | None:
-        """Such a call is over."""
-        prompt = self._prompts.pop(key, None)
-        if prompt is not None:
-            self._ends.remove(key)
-            self._room.give()
-        return prompt
-
-    def _end_late(self, key: int) -> None:
-        """The time of a call is over."""
-        prompt = self._prompts[key]
-        self._abandon(key)
-        prompt.set_result(late(None))
-
-    async def _send_rest(self, sending: Iterator[int]) -> None:
-        """Finish a message that has begun, whatever becomes of its caller."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._writable()
-                for _ in sending:
-                    await self._writable()
-                for _ in self._wire.saying():
-                    await self._writable()
-                while self._unheard:  # more of them may come while these wait for room
-                    self._wire.abandon(self._unheard.pop())
-                    for _ in self._wire.saying():
-                        await self._writable()
-        except TimeoutError:
-            self._break(ConnectionLost("the server does not read what it is sent"))
-        except RpcError as error:
-            self._break(error)
-        finally:
-            self._rest = None
 
     async def _writable(self) -> None:
         ready = self._room_to_send = self._loop.create_future()

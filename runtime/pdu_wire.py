@@ -247,7 +247,7 @@ class PduWire:
             self._give_up(key)
             raise
         arrivals = self._understood(octets)
-        if len(arrivals) == 1:
+        if len(arrivals) == 1 and not self._dismissed:
             [(arrived, outcome)] = arrivals
             if arrived == key and type(outcome) is tuple:
                 return key, outcome  # type: ignore[return-value]  # Parts are of a type of their own

@@ -68,6 +68,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.pdu_session",
             "runtime.outcomes",
             "runtime.channel",
+            "runtime.prompt_calls",
             "runtime.async_channel",
             "runtime.recovery",
             "runtime.async_recovery",
