@@ -147,6 +147,9 @@ class _Acting:
         call: PipeCall = self._open().open(Under(opnum, self._security), pieces)
         return call
 
+    def allocate(self, size: int) -> None:
+        """There is no shared memory: users are told apart over networks."""
+
     @property
     def broken(self) -> RpcError | None:
         """How the connection ended, if it did, or that this client's part of it did."""

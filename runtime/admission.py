@@ -1,6 +1,7 @@
-"""Who may call an interface: a least level of authentication, and a function that is asked before each call.
+"""Who may call an interface: from where, at what least level of authentication, and whom a function admits.
 
-Both come before a request is unmarshalled, as do RpcServerRegisterIf's security callback and RPC_IF_ALLOW_SECURE_ONLY;
+All come before a request is unmarshalled, as do RpcServerRegisterIf's security callback, RPC_IF_ALLOW_SECURE_ONLY and
+RPC_IF_ALLOW_LOCAL_ONLY;
 who is not admitted gets the fault access_denied (5), which says that the call did not run. An answer is never kept:
 one that was meant for another operation or another caller must not count (CVE-2022-38034).
 """
@@ -22,11 +23,13 @@ Admit: TypeAlias = Callable[[Caller, Interface, int], bool | Awaitable[bool]]
 
 
 class Guard(NamedTuple):
-    """What keeps an interface. level: the least that a call has to come with. admit: asked when that is met."""
+    """What keeps an interface. level: the least that a call has to come with. admit: asked when that is met.
+    local_only: the kernel has to know the caller."""
 
     interface: Interface
     level: AuthLevel
     admit: Admit | None
+    local_only: bool = False
 
     def check(self, opnum: int) -> None:
         """AccessDenied unless the caller may have the operation. For blocking servers."""
@@ -52,6 +55,8 @@ class Guard(NamedTuple):
 
     def _leveled(self, opnum: int) -> Caller:
         who = caller()
+        if self.local_only and who.uid is None:
+            raise self._denied(who, opnum, "it is for callers of this machine")
         if who.level < self.level:
             raise self._denied(who, opnum, f"level {who.level.name}, the least is {self.level.name}")
         return who
@@ -65,6 +70,7 @@ class Guard(NamedTuple):
         return AccessDenied(ACCESS_DENIED, ran=Ran.NO)
 
 
-def guard(interface: Interface, level: AuthLevel, admit: Admit | None) -> Guard | None:
+def guard(interface: Interface, level: AuthLevel, admit: Admit | None, *, local_only: bool = False) -> Guard | None:
     """What keeps an interface; None where everybody may call."""
-    return Guard(interface, level, admit) if level > AuthLevel.NONE or admit is not None else None
+    kept = local_only or level > AuthLevel.NONE or admit is not None
+    return Guard(interface, level, admit, local_only) if kept else None

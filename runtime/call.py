@@ -48,6 +48,8 @@ class Limits:
     """Calls that run at once on one connection; what comes beyond waits, or is refused over the network."""
     max_one_way: int = 1024
     """[maybe] calls of one user that an asyncio server runs at once; the newest beyond them are dropped and counted."""
+    max_cancels: int = 2048
+    """Words of one connection that give up calls that run or wait, at once, and as many each second."""
     max_contexts: int = 1024
     """Context handles open in one association."""
     max_unsent: int = 8 << 20

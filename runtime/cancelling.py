@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, MutableSequence
 from typing import TYPE_CHECKING, Final, Protocol
 
-from .ended import Ended
+from .ended import Ended, Limited
 from .status import CallCancelled, Ran
 from .wire import ready
 
@@ -37,9 +37,10 @@ class Receives(Protocol):
 
 
 class Cancelling:
-    """The calls of one connection. most: how many may wait in `pending`."""
+    """The calls of one connection. most: how many may wait in `pending`. rate: how many words of its client may give
+    calls up, at once, and each second; each is work for nothing."""
 
-    def __init__(self, session: Receives, pending: deque[Call], most: int) -> None:
+    def __init__(self, session: Receives, pending: deque[Call], most: int, rate: int) -> None:
         self.now = 0
         """The key of the call that the session's thread runs, GIVEN_UP when it is."""
         self.draining = False
@@ -50,9 +51,14 @@ class Cancelling:
         self.pending = pending
         """Calls that have come and not begun."""
         self._most = most
+        self._rate = rate
+        self._against = self._counted = 0.0
+        """How many words count against the client, and when that was so."""
 
     def give_up(self, key: int, come: MutableSequence[Call]) -> None:
-        """A client does not want this call any more; `come`: the calls that came with that word."""
+        """A client does not want this call any more; `come`: the calls that came with that word. Ended when it says so
+        too often."""
+        self._count()
         for calls in (come, self.pending):
             for at, call in enumerate(calls):
                 if call.key == key and call.feed is None:
@@ -62,6 +68,13 @@ class Cancelling:
             self.tell(key)
         elif key == self.now:
             self.now = GIVEN_UP
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        self._against = max(self._against - self._rate * (now - self._counted), 0.0) + 1
+        self._counted = now
+        if self._against > self._rate:
+            raise Limited("calls are begun to be given up", "max_cancels", self._rate)
 
     def test(self, wait: float) -> bool:
         """Is the call that this thread runs given up, or becomes so within `wait` seconds?"""

@@ -113,6 +113,7 @@ class Registry:
         strictness: Strictness = DEFAULT,
         level: AuthLevel = AuthLevel.NONE,
         admit: Admit | None = None,
+        local_only: bool = False,
         max_calls: int | None = None,
         max_request: int | None = None,
         handles: HandleRules = STRICT,
@@ -125,7 +126,8 @@ class Registry:
         allowed = None if endpoints is None else frozenset(endpoints)
         for interface in interfaces:
             interface.require_calls()
-            kept, bounded = guard(interface, level, admit), quota(interface, max_calls, max_request)
+            kept = guard(interface, level, admit, local_only=local_only)
+            bounded = quota(interface, max_calls, max_request)
             methods = {
                 operation.opnum: Method(
                     operation,

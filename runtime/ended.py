@@ -23,29 +23,29 @@ class Malformed(Ended):
         self.offset = offset
 
 
-class Slow(Ended):
-    """The client took longer than a limit allows."""
+class Limited(Ended):
+    """The client took longer, or wants more, than a limit allows."""
 
-    def __init__(self, reason: str, limit: str, seconds: float) -> None:
+    def __init__(self, reason: str, limit: str, value: float) -> None:
         super().__init__(reason)
         self.limit = limit
-        self.seconds = seconds
+        self.value = value
 
 
-def paused(seconds: float) -> Slow:
+def paused(seconds: float) -> Limited:
     """What ends a client that does not go on with what it began."""
-    return Slow("a request was begun and not ended", "max_pause", seconds)
+    return Limited("a request was begun and not ended", "max_pause", seconds)
 
 
-def too_slow(seconds: float) -> Slow:
+def too_slow(seconds: float) -> Limited:
     """What ends a client that does not ask for an interface in time."""
-    return Slow("the handshake took too long", "handshake", seconds)
+    return Limited("the handshake took too long", "handshake", seconds)
 
 
 def note_end(caller: Caller, end: BaseException) -> None:
     """Log the end of a connection; one that is not `Ended` is a fault of ours, or of the machine."""
-    if isinstance(end, Slow):
-        note("limit", peer=str(caller), reason=str(end), limit=end.limit, value=end.seconds)
+    if isinstance(end, Limited):
+        note("limit", peer=str(caller), reason=str(end), limit=end.limit, value=end.value)
     elif isinstance(end, Malformed) or isinstance(end.__cause__, BadFrame):
         note("malformed", peer=str(caller), reason=str(end), offset=getattr(end, "offset", None))
     elif not isinstance(end, Ended):

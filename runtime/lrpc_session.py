@@ -64,7 +64,7 @@ class LrpcSession:
         self.contexts = ContextTable(uuid4, limits.max_contexts) if contexts is None else contexts
         self._piped = PipedCalls(self, limits, message_mode=True)
         self._pending = self._piped.pending
-        self.cancelling = Cancelling(self, self._pending, limits.max_calls)
+        self.cancelling = Cancelling(self, self._pending, limits.max_calls, limits.max_cancels)
         self.backs = Backs()
         self._depth = 0
         """Callbacks, one within the other, in the middle of which what comes is served."""

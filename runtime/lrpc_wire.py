@@ -26,6 +26,7 @@ from .status import (
     InvalidBinding,
     ProtocolError,
     Ran,
+    ResponseTooLarge,
     fault_name,
 )
 from .stub import Interface, Octets
@@ -211,7 +212,7 @@ class LrpcWire:
         key = message.message_id
         if isinstance(event, ncalrpc.ResponseReceived) and event.call_id == key:
             if len(event.stub) > self._max_response:
-                raise ProtocolError(f"a response of {len(event.stub)} octets, the most is {self._max_response}")
+                raise ResponseTooLarge(f"a response of {len(event.stub)} octets, the most is {self._max_response}")
             return [(key, (event.stub, self.encoding, release))]
         if isinstance(event, ncalrpc.ResponsePart) and event.call_id == key:
             return [(key, Part(event.stub, self.encoding, None, last=False))]

@@ -31,7 +31,7 @@ def dropped(outcome: Outcome) -> None:
 
 def ended(error: RpcError) -> RpcError:
     """What the end of a connection means to a call that waits: it may have run, whatever the error says of another."""
-    kind = ProtocolError if isinstance(error, ProtocolError) else ConnectionLost
+    kind = type(error) if isinstance(error, ProtocolError) else ConnectionLost
     return kind(str(error))
 
 

@@ -69,7 +69,7 @@ class PduSession(PduAnswering):
         self._runners: dict[tuple[int, int], Callable[[Octets], Any]] = {}
         """What serves plain calls, by the same: functions that give an Answer or, to asyncio, a coroutine of one."""
         self._pending = self._piped.pending
-        self.cancelling = Cancelling(self, self._pending, limits.max_calls)
+        self.cancelling = Cancelling(self, self._pending, limits.max_calls, limits.max_cancels)
         self.bound = False
         self._endpoint = endpoint
         self._association = ncacn.ServerAssociation(

@@ -23,6 +23,7 @@ from .status import (
     ConnectionLost,
     ProtocolError,
     Ran,
+    ResponseTooLarge,
     RpcError,
     ServerTooBusy,
 )
@@ -324,7 +325,8 @@ class PduWire:
             elif isinstance(event, ncacn.ShutdownRequested):
                 self._dismissed = True
             elif isinstance(event, ncacn.ConnectionFailed):
-                raise ProtocolError(event.reason)
+                large = event.status == ncacn.FaultStatus.NCA_S_OUT_ARGS_TOO_BIG
+                raise (ResponseTooLarge if large else ProtocolError)(event.reason)
         return arrivals
 
     def _encoding(self, order: Order) -> Encoding:

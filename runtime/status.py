@@ -118,6 +118,10 @@ class ProtocolError(RpcError):
     """The peer sent what the protocol does not allow; the connection is closed."""
 
 
+class ResponseTooLarge(ProtocolError):
+    """A response has more octets, or fragments, than `Limits` lets it have; the connection is closed."""
+
+
 class BadStubData(ProtocolError):
     """The server's answer does not fit the operation; it ran."""
 

@@ -16,7 +16,7 @@ from ...transports import errors as transport
 from ..call import Limits
 from ..contexts import ContextTable
 from ..dispatch import Method
-from ..ended import Ended, Slow
+from ..ended import Ended, Limited
 from ..ndr.layout import Encoding
 from ..session import Answer, Call
 from ..status import CallCancelled, ConnectionLost, Fault, Ran
@@ -226,8 +226,8 @@ class PipedCalls:
             self._glance()
         return bool(found & select.POLLOUT)
 
-    def _slow(self, reason: str) -> Slow:
-        return Slow(reason, "max_silence", self._limits.max_silence)
+    def _slow(self, reason: str) -> Limited:
+        return Limited(reason, "max_silence", self._limits.max_silence)
 
 
 def sending(exchange: Exchange, call: Call, messages: Sequence[bytes]) -> Iterator[bool]:

@@ -98,6 +98,7 @@ class Serving(abc.ABC, Generic[I]):
         strictness: Strictness = DEFAULT,
         level: AuthLevel = AuthLevel.NONE,
         admit: Admit | None = None,
+        local_only: bool = False,
         max_calls: int | None = None,
         max_request: int | None = None,
         handles: HandleRules = STRICT,
@@ -111,9 +112,10 @@ class Serving(abc.ABC, Generic[I]):
         what is overlooked. level: the least level of authentication that a call has to come with, else it is faulted
         access_denied before its request is read; none unless said, and local callers, whom the kernel knows, pass any.
         admit: asked of each call that passes, with the caller, the interface and the operation's number, whether it is
-        admitted; for an AsyncServer it may be `async`. max_calls: its calls that run at once, of all clients together;
-        more are faulted server_too_busy. max_request: octets that its requests may have; longer ones are faulted
-        access_denied. handles: which context handles it takes; unless said those that it made itself, of the type that
+        admitted; for an AsyncServer it may be `async`. local_only: callers that the kernel does not know, those of a
+        network, are faulted access_denied, whoever they prove to be. max_calls: its calls that run at once, of all
+        clients together; more are faulted server_too_busy. max_request: octets that its requests may have; longer ones
+        are faulted access_denied. handles: which context handles it takes; unless said those that it made itself, of the type that
         is asked for (docs/context-handles.md). TypeError for an object of the other face.
         """
         self._require_own("register")
@@ -130,6 +132,7 @@ class Serving(abc.ABC, Generic[I]):
             strictness=strictness,
             level=level,
             admit=admit,
+            local_only=local_only,
             max_calls=max_calls,
             max_request=max_request,
             handles=handles,

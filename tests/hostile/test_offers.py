@@ -299,3 +299,23 @@ def test_b8_an_interface_is_not_there_on_endpoints_it_was_not_given(
     assert str(interface.uuid) in refused.interface
     with lrpc.connect(calculator.CalculatorClient, private) as client:
         assert client.Add(2, 3) == 5
+
+
+@pytest.mark.parametrize("transport", ["ncacn_ip_tcp"], indirect=True)
+def test_b8_an_interface_for_this_machine_denies_calls_of_a_network_unread(
+    hosts: Any, face: str, transport: str, raw: Any, binding_for: Any, calculator: Any, intrude: Any, caplog: Any
+) -> None:
+    host, private = hosts(face), binding_for("ncalrpc")
+    host.server.register(host.service, local_only=True)
+    host.listen(private)
+    where, interface = str(host.listen(binding_for(transport))), calculator.Calculator.interface
+    with caplog.at_level("INFO", "lrpc.server"), intrude(where) as intruder:
+        item = raw.item(ncacn.SyntaxId(interface.uuid, *interface.version))
+        assert results(intruder.say(raw.bind(item)).next()) == [(0, 0)]
+        answer = intruder.say(raw.request(b"nothing that can be read")).next()
+        assert (answer.status, bool(answer.flags & ncacn.DID_NOT_EXECUTE)) == (5, True)
+    assert host.world.data == []
+    [denied] = [record for record in caplog.records if getattr(record, "event", "") == "denied"]
+    assert denied.peer.startswith("ncacn_ip_tcp")
+    with lrpc.connect(calculator.CalculatorClient, private) as client:
+        assert client.Add(2, 3) == 5

@@ -294,6 +294,18 @@ def test_r8_a_flood_of_calls_that_are_cancelled_is_held_to_the_limit_of_calls(
     victim.survives()
 
 
+def test_r8_who_gives_up_calls_without_end_is_ended(victims: Any, face: str, transport: str, raw: Any) -> None:
+    victim = victims(face, transport, max_cancels=20)
+    with victim.bound(flags=raw.WHOLE | raw.MPX) as intruder:
+        for id in range(1, 1000):
+            words = (raw.pdu(word, call_id=id) for word in (raw.CANCEL, raw.ORPHANED))
+            if not intruder.squeeze(raw.request(call_id=id) + b"".join(words)):
+                break
+        victim.until(lambda: bool(victim.heard("limit")))
+    assert [record.limit for record in victim.heard("limit")] == ["max_cancels"]
+    victim.survives()
+
+
 # R9: calls that are given up
 
 

@@ -443,7 +443,7 @@ def test_r12_a_response_beyond_the_limit_says_so(connect: Any, liars: Any, proto
         server.wait()
 
     client = connect(liars(protocol, script).binding, limits=lrpc.Limits(max_response=1000))
-    with pytest.raises(lrpc.ProtocolError, match="1000 octets") as caught:
+    with pytest.raises(lrpc.ResponseTooLarge, match="1000 octets") as caught:
         client.Add(2, 3)
     assert caught.value.ran is Ran.UNKNOWN
 

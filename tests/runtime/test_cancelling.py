@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import lrpc
+from lrpc.runtime import cancelling as cancelling_module
 from lrpc.runtime.cancelling import GIVEN_UP, Cancelling
-from lrpc.runtime.ended import Ended
+from lrpc.runtime.ended import Ended, Limited
 from lrpc.runtime.ndr.layout import Encoding
 from lrpc.runtime.session import Call
 from lrpc.runtime.status import Ran
@@ -204,7 +206,7 @@ def call(key: int) -> Call:
 
 def test_a_call_that_is_given_up_before_it_begins_is_answered_without_running() -> None:
     pending = deque([call(1), call(2)])
-    cancelling = Cancelling(Waxen(), pending, 64)
+    cancelling = Cancelling(Waxen(), pending, 64, 100)
     come = [call(3)]
     for key in (2, 3):
         cancelling.give_up(key, come)
@@ -216,7 +218,7 @@ def test_a_call_that_is_given_up_before_it_begins_is_answered_without_running() 
 def test_a_test_finds_the_word_that_comes_while_it_looks() -> None:
     pending: deque[Call] = deque()
     words: list[Any] = []
-    cancelling = Cancelling(Waxen([call(8)], lambda: words[0]()), pending, 64)
+    cancelling = Cancelling(Waxen([call(8)], lambda: words[0]()), pending, 64, 100)
     cancelling.now = 7
     words.append(lambda: cancelling.give_up(7, []) or [])
     assert cancelling.test(0)
@@ -226,14 +228,14 @@ def test_a_test_finds_the_word_that_comes_while_it_looks() -> None:
 
 
 def test_the_end_of_the_connection_gives_up_what_runs() -> None:
-    cancelling = Cancelling(Waxen(Ended("gone")), deque(), 64)
+    cancelling = Cancelling(Waxen(Ended("gone")), deque(), 64, 100)
     cancelling.now = 7
     assert cancelling.test(0)
     assert cancelling.now == GIVEN_UP
 
 
 def test_a_server_that_drains_does_not_take_the_end_of_reading_for_that_of_its_client() -> None:
-    cancelling = Cancelling(Waxen(Ended("drained")), deque(), 64)
+    cancelling = Cancelling(Waxen(Ended("drained")), deque(), 64, 100)
     cancelling.now, cancelling.draining = 7, True
     assert not cancelling.test(0.001)
 
@@ -241,7 +243,7 @@ def test_a_server_that_drains_does_not_take_the_end_of_reading_for_that_of_its_c
 def test_no_more_is_received_than_may_wait() -> None:
     pending: deque[Call] = deque()
     session = Waxen(*([call(number)] for number in range(10)))
-    cancelling = Cancelling(session, pending, 4)
+    cancelling = Cancelling(session, pending, 4, 100)
     cancelling.now = 7
     assert not cancelling.test(0.001)
     assert len(pending) == 4
@@ -250,12 +252,26 @@ def test_no_more_is_received_than_may_wait() -> None:
 
 def test_a_word_on_a_call_that_is_not_there_changes_nothing() -> None:
     told: list[int] = []
-    cancelling = Cancelling(Waxen(), deque(), 64)
+    cancelling = Cancelling(Waxen(), deque(), 64, 100)
     cancelling.give_up(99, [])
     assert cancelling.now != GIVEN_UP
     cancelling.tell = told.append
     cancelling.give_up(99, [])
     assert told == [99]
+
+
+def test_a_client_may_give_up_so_many_calls_at_once_and_each_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(cancelling_module, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    cancelling = Cancelling(Waxen(), deque(), 64, 100)
+    for _ in range(100):
+        cancelling.give_up(99, [])
+    clock.now += 0.5
+    for _ in range(50):
+        cancelling.give_up(99, [])
+    with pytest.raises(Limited, match="given up") as caught:
+        cancelling.give_up(99, [])
+    assert (caught.value.limit, caught.value.value) == ("max_cancels", 100)
 
 
 def test_threads_ask_for_themselves(connect: Any, binding: str, world: Any, threads: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 import lrpc
 from lrpc.runtime import ncacn
 from lrpc.runtime.call import Caller
-from lrpc.runtime.ended import Ended, Malformed, Slow, note_end
+from lrpc.runtime.ended import Ended, Limited, Malformed, note_end
 from lrpc.transports.errors import BadFrame, Disconnected
 
 CALLER = Caller("ncalrpc", 5, 6)
@@ -42,7 +42,7 @@ def test_errors_of_transports_are_told_apart(cause: Exception, event: str, caplo
 
 
 def test_a_limit_of_time_is_a_limit(caplog: pytest.LogCaptureFixture) -> None:
-    record = noted(Slow("the handshake took too long", "handshake", 10.0), caplog)
+    record = noted(Limited("the handshake took too long", "handshake", 10.0), caplog)
     assert (record["event"], record["limit"], record["value"]) == ("limit", "handshake", 10.0)
 
 

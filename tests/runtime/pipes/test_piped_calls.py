@@ -13,7 +13,7 @@ import pytest
 import lrpc
 from lrpc.runtime.contexts import ContextTable
 from lrpc.runtime.dispatch import Registry
-from lrpc.runtime.ended import Ended, Slow
+from lrpc.runtime.ended import Ended, Limited
 from lrpc.runtime.ndr.layout import Encoding
 from lrpc.runtime.pipes.feed import FULL
 from lrpc.runtime.pipes.piped_calls import PipedCalls, sending
@@ -125,7 +125,7 @@ def test_client_that_is_gone_is_told_to_the_method(exchange: Exchange, piper: Mo
 
 def test_client_that_reads_nothing_is_done_with(exchange: Exchange, piper: ModuleType, seen: Any) -> None:
     exchange.room = 5
-    with pytest.raises(Slow, match="unread") as caught:
+    with pytest.raises(Limited, match="unread") as caught:
         serve(exchange, piper, seen, "Count", b"\3\0\0\0", last=True)
     assert caught.value.limit == "max_silence"
     assert seen.closed.is_set()
@@ -189,6 +189,6 @@ def test_who_waits_for_room_takes_no_more_than_a_feed_holds(
     monkeypatch.setattr(exchange, "receive_now", more)
     exchange.ends[1].send(b"!")  # there is always something to read
     front = b"\x08\0\0\0" + bytes(8)
-    with pytest.raises(Slow):
+    with pytest.raises(Limited):
         serve(exchange, piper, seen, "Echo", front, last=False)
     assert len(looks) <= 2
