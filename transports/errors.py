@@ -295,7 +295,7 @@ STATUS_NAMES: Final = {
 _BY_ERRNO: Final[dict[int, type[TransportError]]] = {
     errno.EAGAIN: TimedOut,
     errno.EWOULDBLOCK: TimedOut,
-    errno.ETIMEDOUT: TimedOut,
+    errno.ETIMEDOUT: Disconnected,  # of keepalive: the peer's machine has vanished
     errno.EPIPE: Disconnected,
     errno.ECONNRESET: Disconnected,
     errno.ECONNABORTED: Disconnected,
@@ -333,7 +333,7 @@ _BY_ERRNO: Final[dict[int, type[TransportError]]] = {
 
 def from_os_error(error: OSError, doing: str) -> TransportError:
     """The member of the family that stands for `error`; `doing` says what was attempted, as in `connecting to x`."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError) and error.errno is None:  # of the socket module
         return TimedOut(doing)
     if isinstance(error, socket.gaierror):
         return NameNotFound(f"{doing}: {error.strerror}")

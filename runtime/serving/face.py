@@ -115,8 +115,8 @@ class Serving(abc.ABC, Generic[I]):
         admitted; for an AsyncServer it may be `async`. local_only: callers that the kernel does not know, those of a
         network, are faulted access_denied, whoever they prove to be. max_calls: its calls that run at once, of all
         clients together; more are faulted server_too_busy. max_request: octets that its requests may have; longer ones
-        are faulted access_denied. handles: which context handles it takes; unless said those that it made itself, of the type that
-        is asked for (docs/context-handles.md). TypeError for an object of the other face.
+        are faulted access_denied. handles: which context handles it takes; unless said those that it made itself, of
+        the type that is asked for (docs/context-handles.md). TypeError for an object of the other face.
         """
         self._require_own("register")
         check_face(implementation, asynchronous=self._asynchronous)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.documents import ROOT
 
-ROWS = {"F": range(1, 9), "B": range(1, 9), "R": range(1, 13), "A": (7,), "X": range(1, 11)}
+ROWS = {"F": range(1, 9), "B": range(1, 9), "R": range(1, 13), "A": (7,), "T": (3,), "X": range(1, 11)}
 
 
 @pytest.fixture(scope="module")

@@ -40,10 +40,24 @@ calculator = shared.calculator
 clients_of = shared.clients_of
 hosts = shared.hosts
 run_child = shared.run_child
+client_process = shared.client_process
 server_process = shared.server_process
 threads = shared.threads
 transport = shared.transport
 until = shared.until
+
+
+@pytest.fixture
+def links() -> type[Any]:
+    """Makes bad networks."""
+    found: type[Any] = _load(Path(__file__).with_name("link.py"), "hostile_link").Link
+    return found
+
+
+@pytest.fixture
+def sources() -> ModuleType:
+    """The programs that tests run elsewhere."""
+    return shared
 
 
 def connected(binding: str) -> Any:

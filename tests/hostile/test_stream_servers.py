@@ -9,6 +9,7 @@ import contextlib
 import gc
 import itertools
 import os
+import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -241,6 +242,20 @@ def test_r12_any_status_is_a_fault(connect: Any, liars: Any, protocol: str, stat
             client.Add(2, 3)
         assert caught.value.status == status
         assert caught.value.ran is not Ran.YES
+
+
+def test_t3_a_reset_in_the_middle_of_a_response_is_a_lost_connection(connect: Any, liars: Any) -> None:
+    def script(connection: Any) -> None:
+        server = Stream(connection).bound()
+        server.say(response(server.call_id())[:20])
+        linger = struct.pack("ii", 1, 0)
+        connection._timed.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        connection.close()
+
+    client = connect(liars("ncacn_ip_tcp", script).binding)
+    with pytest.raises(lrpc.ConnectionLost) as caught:
+        client.Add(2, 3)
+    assert caught.value.ran is Ran.UNKNOWN
 
 
 def test_results_that_are_cut_short_did_run(connect: Any, liars: Any, protocol: str) -> None:
