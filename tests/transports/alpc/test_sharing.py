@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import array
+import contextlib
+import errno
 import fcntl
 import os
 import resource
@@ -23,6 +25,7 @@ from lrpc.transports.alpc import (
     View,
     sharing,
 )
+from lrpc.transports.alpc import memfd as memfd_module
 from lrpc.transports.alpc import message as wire
 from lrpc.transports.alpc.attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS
 from lrpc.transports.alpc.section import SECTION_SPAN, OutgoingSection, SectionLimits
@@ -33,6 +36,7 @@ from lrpc.transports.errors import (
     InvalidViewSize,
     MessageTooLong,
     QuotaExceeded,
+    ResourcesExhausted,
     SectionTooBig,
     TimedOut,
     ViewInUse,
@@ -672,3 +676,81 @@ def test_a_port_view_and_views_go_together(ports: Ports) -> None:
     assert ports[1].receive_message(WATCHDOG).view == b"view"
     assert ports[1].remote_port_view is not None
     assert ports[1].remote_port_view[:10] == b"port view."
+
+
+# A machine that has no more
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC])
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("call", ["memfd_create", "ftruncate", "fchmod", "open"])
+def test_a_view_that_finds_no_resources_says_so_and_the_connection_lives(
+    ports: Ports,
+    call: str,
+    secure: bool,
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
+    open_descriptors: Callable[[], int],
+) -> None:
+    def refuse(*arguments: object, **named: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    before = open_descriptors()
+    view: View | None = None
+    with monkeypatch.context() as patched:
+        patched.setattr(memfd_module.os, call, refuse)
+        with pytest.raises(ResourcesExhausted):  # when it is made, or when it is passed
+            view = ports[0].allocate(100_000, secure=secure)
+            ports[0].send_message(b"", view=view)
+    if view is not None:
+        ports[0].discard(view)
+    assert open_descriptors() - before <= 2  # the usual section may have come about
+    ports[0].send_message(b"", view=filled(ports[0], b"works again"))
+    assert ports[1].receive_message(WATCHDOG).view == b"works again"
+
+
+def test_a_receiver_without_descriptors_loses_that_connection_alone(
+    make_ports: Callable[..., Ports], open_descriptors: Callable[[], int]
+) -> None:
+    one, other = make_ports(), make_ports()
+    one[0].send_message(b"", view=filled(one[0], b"view"))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = os.listdir("/proc/self/fd")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, taken)) + 1, limits[1]))
+    fillers: list[int] = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                fillers.append(os.dup(0))
+        with pytest.raises((BadFrame, ResourcesExhausted)):
+            one[1].receive_message(WATCHDOG)
+        other[0].send_message(b"unharmed")
+        assert other[1].receive_message(WATCHDOG).data == b"unharmed"
+    finally:
+        for filler in fillers:
+            os.close(filler)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert one[1].fileno() == -1
+
+
+def test_a_copy_stays_what_it_was_while_the_sender_writes_on(ports: Ports, threads: ThreadPoolExecutor) -> None:
+    view = filled(ports[0], b"\0" * 100_000)
+    ports[0].send_message(b"", view=view)
+    message = ports[1].receive_message(WATCHDOG)
+    over = threading.Event()
+
+    def write_on() -> None:
+        octet = 0
+        while not over.is_set():
+            octet = (octet + 1) % 256
+            view.buffer[:] = bytes([octet]) * 100_000
+
+    writing = threads.submit(write_on)
+    assert message.view is not None
+    copy = bytes(message.view)
+    kept = hash(copy)
+    while message.view[0] == copy[0]:  # until it is another
+        pass
+    over.set()
+    writing.result(WATCHDOG)
+    assert hash(bytearray(copy).decode("latin-1").encode("latin-1")) == kept
