@@ -270,8 +270,7 @@ class Exchange(NoOrigin):
             self._waiting.fail_all(reason or ReplyLost(f"{self.port!r}"))
             if self._host is None:
                 self.queue.over = reason or Disconnected(f"{self.port!r}")
-            if reason is None:
-                self._tell_of_the_end()
+            self._tell_of_the_end(tell=reason is None)
             self._received.clear()
             self._posted.clear()
             self.queue.changed.notify_all()
@@ -284,10 +283,12 @@ class Exchange(NoOrigin):
 
     # Waiting
 
-    def _read_meanwhile(self) -> None:
+    def _read_meanwhile(self) -> bool:
         """What a client does while it waits for room: the server may wait for it to read."""
-        if self._queued_size < self.port.attributes.max_pool_usage:
-            self.queue.read_now()
+        if self._queued_size >= self.port.attributes.max_pool_usage:
+            return False
+        self.queue.read_now()
+        return True
 
     def _next(self, waiter: Waiter, deadline: float | None) -> Message:
         remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -403,26 +404,29 @@ class Exchange(NoOrigin):
         elif (waiter := self._waiting.find(arrival.message_id, arrival.number)) is not None:
             self._waiting.fail(waiter, ReplyMismatch("nobody waits in the request"))
 
-    def _withdraw(self, message: Message) -> None:
-        """Nobody waits for the answer to a message any more."""
+    def _withdraw(self, message: Message, *, tell: bool = True) -> None:
+        """Nobody waits for the answer to a message any more; tell: its receiver, with LPC_CANCELED."""
         if message.state is State.QUEUED:
             message.state = State.WITHDRAWN
             self._queued_size -= MESSAGE_COST + len(message.data)
         elif message.state is State.HELD:
             message.state = State.CANCELED
-            if not message.callback_id:
+            if tell and not message.callback_id:
                 self._put(self._notice(LPC_CANCELED, message.message_id, State.QUEUED))
         self._received.pop(message.callback_id or message.message_id, None)
         self._look()
 
-    def _tell_of_the_end(self) -> None:
+    def _tell_of_the_end(self, *, tell: bool) -> None:
         """LPC_CANCELED for every exchange that is cut short, and LPC_PORT_CLOSED."""
         for number in [*self._received]:
             if (message := self._held(number)) is not None:
-                self._withdraw(message)
+                self._withdraw(message, tell=tell)
+        unsent = self.outbox.clear()
+        if not tell:
+            return
         for number in [*self._posted]:
             self._put(self._with_cookie(self._notice(LPC_CANCELED, number)))
-        for outgoing in self.outbox.clear():
+        for outgoing in unsent:
             if outgoing.type == LPC_REPLY and not outgoing.callback_id:
                 self._put(self._notice(LPC_LOST_REPLY, outgoing.message_id))
         self._put(self._notice(LPC_PORT_CLOSED, data=self.port.created))

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import kernel
+from .. import kernel, security
 from ..errors import (
     BadFrame,
     Disconnected,
@@ -34,7 +34,7 @@ from . import message as wire
 from .attributes import ALL_ATTRIBUTES, AttributeBlock, ContextAttribute, WorkOnBehalfAttribute
 from .direct import Entries, split
 from .exchange import REQUEST_TYPES, Exchange, Host
-from .information import blocked_on, creation_time
+from .information import BasicInformation, ServerSession, blocked_on, creation_time, session_of
 from .lane import Lane
 from .outbox import MESSAGE_COST, NO_ATTRIBUTES, Outgoing
 from .port import CommunicationPort
@@ -70,6 +70,8 @@ TYPES: Final = REQUEST_TYPES | {
 UNKNOWN: Final = Terms(0, wire.HEADER_SIZE, SectionLimits(0, 0, 0), 0, 0, b"")
 """The terms of a server that has not spoken: it takes nothing."""
 FLAGS: Final = LPC_CONTINUATION_REQUIRED | LPC_NO_IMPERSONATE
+READ_SLICE: Final = 0.2
+"""Seconds after which a client's reader looks whether another thread has canceled what it waits for."""
 _SIOCOUTQ: Final = 0x5411  # linux/sockios.h: octets of the socket's buffer that the peer has not taken
 
 
@@ -248,6 +250,21 @@ class MessagePort(CommunicationPort):
         """Numbers of the requests that were posted and are not answered yet."""
         return self.exchange.outstanding
 
+    def basic_information(self) -> BasicInformation:
+        """Flags, messages sent, and context of this end (AlpcBasicInformation)."""
+        return BasicInformation(self.attributes.flags, self.exchange.outbox.sequence, self.context)
+
+    def server_session(self) -> ServerSession:
+        """Session and process of the other end (AlpcServerSessionInformation). Raises Disconnected."""
+        try:
+            return session_of(self.peer.pid or 0)
+        except ProcessLookupError:
+            raise Disconnected(f"{self!r}") from None
+
+    def check_connected_sid(self, sid: str | security.Sid) -> None:
+        """Raises ServerSidMismatch unless the other end runs as this user (AlpcConnectedSIDInformation)."""
+        security.check_server(self.peer, security.expected_uids(sid))
+
     def fileno(self) -> int:
         """A descriptor that is readable when `receive` has something; once a verb was used, for that verb's sake."""
         exchange = self._exchange
@@ -259,9 +276,10 @@ class MessagePort(CommunicationPort):
 
     def close(self) -> None:
         if self._exchange is not None:
-            self._exchange.end(Disconnected("the port is closed"))
+            closed = Disconnected("the port is closed")
+            self._exchange.end(closed)
             if self._host is None:
-                self._exchange.queue.close()
+                self._exchange.queue.close(closed)
         if self._direct is not None:
             self._direct.close()
         super().close()
@@ -366,10 +384,10 @@ class MessagePort(CommunicationPort):
         if len(data) > self.max_message:
             raise MessageTooLong(f"{len(data)} octets, the peer takes {self.max_message}")
 
-    def wait_for_room(self, timeout: float) -> None:
+    def wait_for_room(self, timeout: float, *, or_input: bool) -> None:
         """Waits until something may be sent, or has come."""
         poll = select.poll()
-        poll.register(self._socket.fileno(), select.POLLOUT | select.POLLIN)
+        poll.register(self._socket.fileno(), select.POLLOUT | (select.POLLIN if or_input else 0))
         poll.poll(max(1, int(timeout * 1000)))
 
     def let_go(self) -> None:
@@ -442,7 +460,8 @@ class MessagePort(CommunicationPort):
         if exchange.ended:
             return
         try:
-            frame = self.receive_frame_now() if timeout == 0 else self.receive_frame(timeout)
+            slice_of = READ_SLICE if timeout is None else min(timeout, READ_SLICE)
+            frame = self.receive_frame(slice_of) if slice_of else self.receive_frame_now()
         except TimedOut:
             return
         if frame and not self._connected:

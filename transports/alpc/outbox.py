@@ -54,13 +54,15 @@ class Outgoing(NamedTuple):
 class Outbox:
     """Sends the messages of one end. Any thread may; `_turn` is the innermost of all locks."""
 
-    def __init__(self, port: MessagePort, kept: Callable[[], None] | None, read: Callable[[], None]) -> None:
-        """kept: a server's, told when something begins to wait here. read: what a client does while it waits."""
+    def __init__(self, port: MessagePort, kept: Callable[[], None] | None, read: Callable[[], bool]) -> None:
+        """kept: a server's, told when something begins to wait here. read: what a client does while it waits;
+        whether it takes what comes."""
         self._port = port
         self._kept = kept
         self._read = read
         self._turn = threading.Lock()
-        self._sequence = 0
+        self.sequence = 0
+        """Messages sent so far."""
         self._waiting: deque[Outgoing] = deque()
         self._waiting_size = 0
 
@@ -110,8 +112,8 @@ class Outbox:
         return True
 
     def _transmit(self, outgoing: Outgoing, reserve: int) -> bool:
-        sent = self._port.transmit(outgoing, self._sequence + 1, reserve)
-        self._sequence += sent
+        sent = self._port.transmit(outgoing, self.sequence + 1, reserve)
+        self.sequence += sent
         return sent
 
     def _keep(self, outgoing: Outgoing) -> None:
@@ -126,5 +128,5 @@ class Outbox:
             late = TimedOut("sending")
             late.sent = False
             raise late
-        self._read()
-        self._port.wait_for_room(ROOM_SLICE if remaining is None else min(remaining, ROOM_SLICE))
+        reads = self._read()
+        self._port.wait_for_room(ROOM_SLICE if remaining is None else min(remaining, ROOM_SLICE), or_input=reads)

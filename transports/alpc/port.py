@@ -408,14 +408,15 @@ class CommunicationPort:
         kind, message_id, data, view = wire.unpack(frame)
         if len(data) > self._max_data:
             raise BadFrame(f"{len(data)} octets, this port takes {self._max_data}")
-        if view is not None:
-            if kind not in PAYLOAD_TYPES:
-                raise BadFrame(f"a view in a message of type {kind:#x}")
-            octets, secured = self._sharing.view(view)
-            message = PortMessage(kind, message_id, data, octets, view.section_handle, secured)
+        if kind in PAYLOAD_TYPES:
             if kind == LPC_REPLY:
                 self._sharing.answered(message_id)
-            return message
+            if view is None:  # of a peer that says more than we ask for
+                return PortMessage(kind, message_id, data)
+            octets, secured = self._sharing.view(view)
+            return PortMessage(kind, message_id, data, octets, view.section_handle, secured)
+        if view is not None:
+            raise BadFrame(f"a view in a message of type {kind:#x}")
         if kind == wire.SECTION_GONE and len(data) == 8:
             self._sharing.gone(int.from_bytes(data, "little"))
         elif kind == wire.SECTION_NOTICE and not data:

@@ -1,7 +1,6 @@
 """The queue of a port: messages that wait for a thread, and threads that wait for messages.
 
-Who has to wait reads, and puts what others wait for where they find it; the rest wait for whoever reads. So there is
-no thread but the callers'. Laws:
+Who has to wait reads, and puts what others wait for where they find it; the rest wait for whoever reads. Laws:
 - one thread at a time reads (`_gather`), and holds no lock while it does;
 - all else about a port's messages happens under `changed`, which is not to be entered twice by one thread;
 - the bell, where there is one, is heard (readable) while messages wait and no reader is about to take them.
@@ -15,11 +14,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ..errors import BufferTooSmall, TimedOut, TransportError
 from .attributes import ALL_ATTRIBUTES
 from .received import Message, State
+
+READ_SLICE: Final = 0.05
+"""Seconds after which one that reads for others looks whether it has to."""
 
 T = TypeVar("T")
 
@@ -97,6 +99,15 @@ class Queue:
             if not self._reading:
                 self._read(0.0)
 
+    def read_while(self, busy: Callable[[], bool]) -> None:
+        """Reads for others, as far as they do not, as long as `busy`."""
+        with self.changed:
+            while busy():
+                if self._reading:
+                    self.changed.wait(READ_SLICE)
+                else:
+                    self._read(READ_SLICE)
+
     def fileno(self) -> int:
         """A descriptor that is readable whenever `next(0)` would not raise TimedOut; see `watch`."""
         return -1 if self._waitable is None else self._waitable.fileno()
@@ -110,9 +121,10 @@ class Queue:
         with self.changed:
             self._ring(bool(self._messages))
 
-    def close(self) -> None:
-        """Lets go of its descriptors and of what nobody has picked up."""
+    def close(self, reason: TransportError) -> None:
+        """Lets go of its descriptors and of what nobody has picked up; `reason` is what `next` raises."""
         with self.changed:
+            self.over = self.over or reason
             for message in self._messages:
                 message.state = State.OVER
             self._messages.clear()

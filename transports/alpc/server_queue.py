@@ -3,6 +3,7 @@
 Whoever receives reads for all (`queue.py`), by one epoll over the port and its clients. A client's end is its socket's
 or, where a child of its keeps that open, its process's, by pidfd. Rules of this file:
 - a client that takes no answers, or sends more than anybody receives, is not read from until that has changed;
+- there is no thread but the receivers', save one while clients have not taken what was sent to them;
 - what is wrong with a client ends its connection and nothing else.
 """
 
@@ -14,6 +15,7 @@ import os
 import select
 import struct
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -38,6 +40,8 @@ from .received import Message, NoOrigin, State
 
 GATHERED: Final = 32
 """Messages of one client that are read before the others have their turn."""
+LINGER: Final = 1.0
+"""Seconds that clients have, when the port closes, to take what they were sent."""
 MAX_THREADS: Final = 64
 """Threads that one client may have registered: each costs a descriptor."""
 _GONE: Final = select.EPOLLHUP | select.EPOLLERR
@@ -69,6 +73,7 @@ class ServerQueue(NoOrigin):
         self._max_asking = max_asking
         self._numbers = itertools.count(1)
         self._turn = threading.Lock()  # innermost: over the registrations
+        self._pumping = False
         self._actions: dict[int, Callable[[int], None]] = {}  # by descriptor: what its events mean
         self._masks: dict[int, int] = {}
         self._clients: dict[Exchange, list[int]] = {}  # with pidfds, of the process and of threads
@@ -103,13 +108,17 @@ class ServerQueue(NoOrigin):
     # For exchanges (`exchange.Host`)
 
     def notify(self, message: Message) -> None:
-        self.queue.put(message)
-        os.eventfd_write(self._bell, 1)
+        if self.queue.over is None:
+            self.queue.put(message)
+            os.eventfd_write(self._bell, 1)
 
     def look(self, exchange: Exchange) -> None:
         incoming, room = exchange.wants
         mask = (select.EPOLLIN if incoming else 0) | (select.EPOLLOUT if room else 0)
         with self._turn:
+            if room and not self._pumping:
+                self._pumping = True
+                threading.Thread(target=self._pump, name="lrpc port", daemon=True).start()
             descriptor = exchange.port.fileno()
             if self._masks.get(descriptor, mask) != mask:
                 self._masks[descriptor] = mask
@@ -137,13 +146,14 @@ class ServerQueue(NoOrigin):
 
     def close(self) -> None:
         """Ends the connections of all clients, and of those that wait for a verdict."""
+        until = time.monotonic() + LINGER
         for exchange in [*self._clients]:
+            self._linger(exchange, until)
             exchange.port.close()
         for _, request in self._asking.values():
             request.close()
-        self.queue.over = Disconnected("the port is closed")
-        self.queue.close()
         self._unwatch(self._bell)
+        self.queue.close(Disconnected("the port is closed"))
         os.close(self._bell)
 
     def abandon(self) -> None:
@@ -158,6 +168,13 @@ class ServerQueue(NoOrigin):
 
     # Reading
 
+    def _linger(self, exchange: Exchange, until: float) -> None:
+        """Gives a client time to take what it was sent."""
+        with contextlib.suppress(Disconnected):
+            while len(exchange.outbox) and time.monotonic() < until:
+                exchange.port.wait_for_room(LINGER / 10, or_input=False)
+                exchange.outbox.flush()
+
     def _gather(self, timeout: float | None) -> None:
         events = self._port.poll(timeout)
         for descriptor, what in events:
@@ -165,6 +182,18 @@ class ServerQueue(NoOrigin):
                 action(what)
         if not events or any(descriptor not in self._masks for descriptor, _ in events):
             self._admit()
+
+    def _pump(self) -> None:
+        """Runs in a thread of its own while clients have not taken all they were sent: perhaps nobody receives."""
+        while True:
+            self.queue.read_while(self._has_unsent)
+            with self._turn:
+                if not self._has_unsent():
+                    self._pumping = False
+                    return
+
+    def _has_unsent(self) -> bool:
+        return any(len(exchange.outbox) for exchange in [*self._clients])
 
     def _admit(self) -> None:
         for _ in range(GATHERED):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from lrpc.transports import alpc
 from lrpc.transports.alpc import CommunicationPort
 from lrpc.transports.alpc.section import SectionLimits
 from lrpc.transports.seam import Peer
 
+WATCHDOG = 20.0
+_numbers = itertools.count()
 Ports = tuple[CommunicationPort, CommunicationPort]
 
 
@@ -53,3 +58,50 @@ def make_raw() -> Iterator[Callable[..., tuple[CommunicationPort, socket.socket]
 @pytest.fixture
 def raw(make_raw: Callable[..., tuple[CommunicationPort, socket.socket]]) -> tuple[CommunicationPort, socket.socket]:
     return make_raw(SectionLimits(1 << 20))
+
+
+class Joined:
+    """A connection port, and clients that are let in one by one."""
+
+    def __init__(self, attributes: alpc.PortAttributes) -> None:
+        self.name = f"joined-{next(_numbers)}"
+        self.server = alpc.create_port(self.name, attributes=attributes)
+        self.clients: list[alpc.MessagePort] = []
+        self._threads = ThreadPoolExecutor(8)
+
+    def connect(self, context: object = None, **options: Any) -> tuple[alpc.MessagePort, alpc.MessagePort]:
+        """A client's port and the server's."""
+        connecting = self._threads.submit(alpc.connect, self.name, WATCHDOG, **options)
+        request = self.server.receive(WATCHDOG)
+        assert request.type == alpc.LPC_CONNECTION_REQUEST
+        port = request.accept(context=context)
+        self.clients.append(connecting.result(WATCHDOG))
+        return self.clients[-1], port
+
+    def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
+        """Runs something in another thread."""
+        return self._threads.submit(function, *arguments, **options)
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.close()
+        self.server.close()
+        self._threads.shutdown()
+
+
+@pytest.fixture
+def make_joined() -> Iterator[Callable[..., Joined]]:
+    made: list[Joined] = []
+
+    def make(**attributes: Any) -> Joined:
+        made.append(Joined(alpc.PortAttributes(**attributes)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def joined_port(make_joined: Callable[..., Joined]) -> Joined:
+    return make_joined()

@@ -1,0 +1,574 @@
+"""Requests, replies, callbacks and cancels, through a server's one queue."""
+
+from __future__ import annotations
+
+import random
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lrpc.transports import alpc
+from lrpc.transports.alpc import message as wire
+from lrpc.transports.alpc.attributes import AttributeBlock, ContextAttribute
+from lrpc.transports.alpc.exchange import MAX_CALLBACK_DEPTH, SERVERS
+from lrpc.transports.alpc.port_message import PortMessageHeader
+from lrpc.transports.errors import (
+    Canceled,
+    Disconnected,
+    InvalidParameter,
+    QuotaExceeded,
+    ReplyLost,
+    ReplyMismatch,
+    RequestsNotAllowed,
+    TimedOut,
+)
+
+WATCHDOG = 20.0
+
+
+def serve(server: alpc.ConnectionPort, handle: Callable[[alpc.Message], object], count: int) -> None:
+    """Handles so many requests; what else comes is released."""
+    while count:
+        message = server.receive(WATCHDOG)
+        if message.type == alpc.LPC_REQUEST:
+            handle(message)
+            count -= 1
+        else:
+            message.release()
+
+
+# Requests and replies
+
+
+def test_a_request_is_answered_by_any_thread_of_the_server(joined_port: Any) -> None:
+    client, port = joined_port.connect(context="mine")
+    asking = joined_port.call(client.request, b"two and two", timeout=WATCHDOG)
+    message = joined_port.server.receive(WATCHDOG)
+    assert (message.type, message.data, message.needs_release) == (alpc.LPC_REQUEST, b"two and two", True)
+    assert message.port is port
+    assert message.port_context == "mine"
+    joined_port.call(message.reply, b"four").result(WATCHDOG)
+    reply = asking.result(WATCHDOG)
+    assert (reply.type, reply.data, reply.message_id) == (alpc.LPC_REPLY, b"four", message.message_id)
+    assert not reply.needs_release
+    assert not message.needs_release
+
+
+def test_the_sender_is_told_by_the_kernel_whatever_it_says(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    header = PortMessageHeader(0, 0, wire.LPC_DATAGRAM, 0, 4711, 4712, 9)
+    block = AttributeBlock(context=ContextAttribute(1, 2, 3, 4, 5))
+    client._socket.send(wire.compose(header, block, b"forged"))
+    message = joined_port.server.receive(WATCHDOG)
+    assert message.client_id == (client.peer.pid, 4712)
+    assert message.attributes.context.port_context is None
+    assert (message.attributes.context.message_id, message.attributes.context.sequence) == (9, 3)
+
+
+def test_messages_of_two_clients_come_with_their_contexts(joined_port: Any) -> None:
+    first, first_port = joined_port.connect(context=1)
+    second, second_port = joined_port.connect(context=2)
+    assert first_port is not second_port
+    second.datagram(b"of the second")
+    first.datagram(b"of the first")
+    came = {message.port_context: message for message in (joined_port.server.receive(WATCHDOG) for _ in range(2))}
+    assert {number: message.data for number, message in came.items()} == {1: b"of the first", 2: b"of the second"}
+    assert (came[1].port, came[2].port) == (first_port, second_port)
+    assert alpc.list_ports() == [joined_port.name]
+
+
+def test_a_thousand_posts_are_answered_out_of_order_and_matched(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+
+    def answer_shuffled() -> None:
+        held = [joined_port.server.receive(WATCHDOG) for _ in range(1000)]
+        random.Random(7).shuffle(held)
+        for message in held:
+            message.reply(message.data * 2)
+
+    serving = joined_port.call(answer_shuffled)
+    numbers = {client.post(b"%d" % cookie, context=cookie): cookie for cookie in range(1000)}
+    assert len(numbers) == 1000
+    assert set(client.outstanding) == set(numbers)
+    replies = [client.receive(WATCHDOG) for _ in range(1000)]
+    serving.result(WATCHDOG)
+    assert [reply.message_id for reply in replies] != sorted(numbers)
+    for reply in replies:
+        cookie = reply.attributes.context.message_context
+        assert numbers.pop(reply.message_id) == cookie
+        assert reply.data == b"%d" % cookie * 2
+    assert not client.outstanding
+
+
+def test_threads_of_one_client_wait_for_their_own_replies(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    serving = joined_port.call(serve, joined_port.server, lambda message: message.reply(message.data[::-1]), 200)
+
+    def ask(name: int) -> None:
+        for number in range(50):
+            data = b"%d.%d" % (name, number)
+            assert client.request(data, timeout=WATCHDOG).data == data[::-1]
+
+    for asking in [joined_port.call(ask, name) for name in range(4)]:
+        asking.result(WATCHDOG)
+    serving.result(WATCHDOG)
+
+
+def test_many_threads_of_a_server_take_each_message_once(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    taken: list[bytes] = []
+
+    def take() -> None:
+        for _ in range(100):
+            taken.append(joined_port.server.receive(WATCHDOG).data)
+
+    taking = [joined_port.call(take) for _ in range(4)]
+    for number in range(400):
+        client.datagram(b"%d" % number)
+    for one in taking:
+        one.result(WATCHDOG)
+    assert sorted(map(int, taken)) == list(range(400))
+
+
+def test_datagrams_keep_their_order_and_their_count(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    for number in range(5):
+        client.datagram(b"%d" % number)
+    messages = [joined_port.server.receive(WATCHDOG) for _ in range(5)]
+    assert [message.data for message in messages] == [b"0", b"1", b"2", b"3", b"4"]
+    assert [message.attributes.context.sequence for message in messages] == [1, 2, 3, 4, 5]
+    with pytest.raises(ReplyMismatch):
+        messages[0].reply(b"to what")
+    with pytest.raises(ReplyMismatch):
+        messages[0].call_back(b"whom")
+
+
+@pytest.mark.parametrize("kind", [alpc.LPC_EXCEPTION, alpc.LPC_DEBUG_EVENT, alpc.LPC_ERROR_EVENT])
+def test_exceptions_and_errors_are_asked_and_answered_as_requests_are(joined_port: Any, kind: int) -> None:
+    client, _ = joined_port.connect()
+    asking = joined_port.call(client.request, b"hard error", timeout=WATCHDOG, type=kind)
+    message = joined_port.server.receive(WATCHDOG)
+    assert (message.type, message.data) == (kind, b"hard error")
+    message.reply(b"ignore")
+    assert asking.result(WATCHDOG).data == b"ignore"
+    with pytest.raises(InvalidParameter):
+        client.request(b"", type=alpc.LPC_PORT_CLOSED)
+
+
+def test_a_server_asks_and_tells_its_client(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    asking = joined_port.call(port.request, b"are you there", timeout=WATCHDOG)
+    question = client.receive(WATCHDOG)
+    assert question.message_id & SERVERS
+    question.reply(b"yes")
+    taking = joined_port.call(joined_port.server.receive, 0.05)
+    assert asking.result(WATCHDOG).data == b"yes"
+    with pytest.raises(TimedOut):
+        taking.result(WATCHDOG)
+    port.datagram(b"news")
+    assert client.receive(WATCHDOG).data == b"news"
+
+
+def test_a_peer_that_takes_no_requests_is_asked_nothing(make_joined: Any) -> None:
+    joined = make_joined(flags=alpc.PortFlags.WAITABLE_PORT)
+    client, _ = joined.connect()
+    with pytest.raises(RequestsNotAllowed):
+        client.request(b"please", timeout=WATCHDOG)
+    with pytest.raises(RequestsNotAllowed):
+        client.post(b"please")
+    client.datagram(b"then take this")
+    assert joined.server.receive(WATCHDOG).data == b"then take this"
+    client.peer_flags |= alpc.PortFlags.ALLOW_LPC_REQUESTS  # what a hostile client makes of it
+    client.post(b"please")
+    assert joined.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
+
+
+def test_a_message_is_answered_once(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    client.post(b"one")
+    message = joined_port.server.receive(WATCHDOG)
+    message.reply(b"first")
+    with pytest.raises(ReplyMismatch):
+        message.reply(b"second")
+    message.release()
+    assert client.receive(WATCHDOG).data == b"first"
+    with pytest.raises(TimedOut):
+        client.receive(0.02)
+
+
+def test_a_released_request_is_known_to_be(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    asking = joined_port.call(client.request, b"waits", timeout=WATCHDOG)
+    joined_port.server.receive(WATCHDOG).release()
+    with pytest.raises(Canceled):
+        asking.result(WATCHDOG)
+    client.post(b"posted", context="cookie")
+    joined_port.server.receive(WATCHDOG).release()
+    notice = client.receive(WATCHDOG)
+    assert (notice.type, notice.attributes.context.message_context) == (alpc.LPC_CANCELED, "cookie")
+    assert not client.outstanding
+
+
+# Cancels
+
+
+def test_a_request_canceled_before_it_is_picked_up_is_never_seen(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    client.datagram(b"gathered first")
+    numbers = [client.post(b"%d" % number) for number in range(3)]
+    assert joined_port.server.receive(WATCHDOG).data == b"gathered first"
+    client.cancel(numbers[0])
+    client.cancel(numbers[1])
+    assert client.outstanding == (numbers[2],)
+    left = joined_port.server.receive(WATCHDOG)
+    assert left.data == b"2"
+    left.reply()
+    with pytest.raises(TimedOut):
+        joined_port.server.receive(0.02)
+    with pytest.raises(ReplyMismatch):
+        client.cancel(numbers[0])
+
+
+def test_a_request_canceled_after_it_is_picked_up_is_told_and_its_reply_lost(joined_port: Any) -> None:
+    client, _ = joined_port.connect(context="ctx")
+    number = client.post(b"long work")
+    message = joined_port.server.receive(WATCHDOG)
+    client.cancel(number)
+    notice = joined_port.server.receive(WATCHDOG)
+    assert (notice.type, notice.message_id, notice.port_context) == (alpc.LPC_CANCELED, number, "ctx")
+    assert notice.needs_release
+    assert not message.needs_release
+    notice.release()
+    message.reply(b"too late")
+    lost = joined_port.server.receive(WATCHDOG)
+    assert (lost.type, lost.message_id) == (alpc.LPC_LOST_REPLY, number)
+    with pytest.raises(ReplyMismatch):
+        message.reply(b"again")
+    with pytest.raises(TimedOut):
+        client.receive(0.02)
+
+
+def test_a_reply_that_crosses_a_cancel_is_lost_too(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    number = client.post(b"work")
+    joined_port.server.receive(WATCHDOG).reply(b"done")
+    client.cancel(number)
+    with pytest.raises(TimedOut):
+        client.receive(0.02)
+    lost = joined_port.server.receive(WATCHDOG)
+    assert (lost.type, lost.message_id) == (alpc.LPC_LOST_REPLY, number)
+
+
+def test_a_waiting_thread_is_canceled_by_another(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    asking = joined_port.call(client.request, b"for ever")
+    message = joined_port.server.receive(WATCHDOG)
+    client.cancel(message.message_id)
+    with pytest.raises(Canceled):
+        asking.result(WATCHDOG)
+    joined_port.server.receive(WATCHDOG).release()
+    assert not message.needs_release
+
+
+def test_a_request_that_times_out_is_withdrawn(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    with pytest.raises(TimedOut):
+        client.request(b"quick", timeout=0.01)
+    client.datagram(b"what is left")
+    assert joined_port.server.receive(WATCHDOG).data == b"what is left"
+
+
+# Callbacks
+
+
+def test_a_callback_is_served_in_the_thread_that_waits(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    served: list[tuple[int, bytes]] = []
+
+    def answer(message: alpc.Message) -> bytes:
+        served.append((threading.get_ident(), message.data))
+        assert (message.type, bool(message.callback_id)) == (alpc.LPC_REQUEST, True)
+        return b"callback answered"
+
+    def ask() -> tuple[int, bytes]:
+        return threading.get_ident(), client.request(b"R", timeout=WATCHDOG, on_callback=answer).data
+
+    asking = joined_port.call(ask)
+    message = joined_port.server.receive(WATCHDOG)
+    assert message.call_back(b"first", WATCHDOG).data == b"callback answered"
+    assert message.call_back(b"second", WATCHDOG).data == b"callback answered"
+    message.reply(b"R answered")
+    thread, answered = asking.result(WATCHDOG)
+    assert answered == b"R answered"
+    assert served == [(thread, b"first"), (thread, b"second")]
+
+
+def test_callbacks_nest(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    depth: list[int] = []
+
+    def nested(message: alpc.Message) -> bytes:
+        depth.append(int(message.data))
+        if int(message.data) < 6:
+            inner = message.call_back(b"%d" % (int(message.data) + 1), WATCHDOG, nested)
+            return inner.data
+        return b"innermost"
+
+    asking = joined_port.call(client.request, b"0", timeout=WATCHDOG, on_callback=nested)
+    message = joined_port.server.receive(WATCHDOG)
+    message.reply(message.call_back(b"1", WATCHDOG, nested).data)
+    assert asking.result(WATCHDOG).data == b"innermost"
+    assert depth == [1, 2, 3, 4, 5, 6]
+
+
+def test_callbacks_nest_only_so_deep(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+
+    def for_ever(message: alpc.Message) -> bytes:
+        return message.call_back(b"", WATCHDOG, for_ever).data
+
+    asking = joined_port.call(client.request, b"", timeout=WATCHDOG, on_callback=for_ever)
+    message = joined_port.server.receive(WATCHDOG)
+    with pytest.raises((QuotaExceeded, Canceled)):
+        message.call_back(b"", WATCHDOG, for_ever)
+    with pytest.raises((QuotaExceeded, Canceled)):
+        asking.result(WATCHDOG)
+    assert MAX_CALLBACK_DEPTH >= 3
+
+
+def test_a_new_request_may_be_made_within_a_callback(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+
+    def handle(message: alpc.Message) -> None:
+        message.reply(b"<inner>" if message.data == b"inner" else message.call_back(b"what", WATCHDOG).data)
+
+    serving = [joined_port.call(serve, joined_port.server, handle, 1) for _ in range(2)]
+    outer = client.request(
+        b"outer", timeout=WATCHDOG, on_callback=lambda _: client.request(b"inner", timeout=WATCHDOG).data
+    )
+    assert outer.data == b"<inner>"
+    for one in serving:
+        one.result(WATCHDOG)
+
+
+def test_a_callback_on_an_answered_message_is_refused(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    asking = joined_port.call(client.request, b"R", timeout=WATCHDOG)
+    message = joined_port.server.receive(WATCHDOG)
+    message.reply()
+    asking.result(WATCHDOG)
+    with pytest.raises(ReplyMismatch):
+        message.call_back(b"too late", WATCHDOG)
+
+
+def test_a_callback_on_a_posted_request_has_nobody_to_serve_it(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    client.post(b"posted")
+    message = joined_port.server.receive(WATCHDOG)
+    calling = joined_port.call(message.call_back, b"anybody", WATCHDOG)
+    with pytest.raises(TimedOut):
+        client.receive(0.1)
+    with pytest.raises(ReplyMismatch):
+        calling.result(WATCHDOG)
+    message.reply()
+
+
+def test_a_client_without_a_handler_releases_callbacks(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    asking = joined_port.call(client.request, b"R", timeout=WATCHDOG)
+    message = joined_port.server.receive(WATCHDOG)
+    with pytest.raises(Canceled):
+        message.call_back(b"anybody", WATCHDOG)
+    message.reply(b"still answered")
+    assert asking.result(WATCHDOG).data == b"still answered"
+
+
+def test_a_handler_that_raises_ends_its_request(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+
+    def fail(_: alpc.Message) -> bytes:
+        raise LookupError("nothing here")
+
+    asking = joined_port.call(client.request, b"R", timeout=WATCHDOG, on_callback=fail)
+    message = joined_port.server.receive(WATCHDOG)
+    with pytest.raises(Canceled):
+        message.call_back(b"look", WATCHDOG)
+    with pytest.raises(LookupError):
+        asking.result(WATCHDOG)
+    notice = joined_port.server.receive(WATCHDOG)
+    assert notice.type == alpc.LPC_CANCELED
+    notice.release()
+
+
+# The other side is gone
+
+
+def test_a_server_that_is_gone_has_lost_the_reply(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    asking = joined_port.call(client.request, b"R")
+    message = joined_port.server.receive(WATCHDOG)
+    number = client.post(b"posted", context="cookie")
+    port.close()
+    with pytest.raises(ReplyLost) as lost:
+        asking.result(WATCHDOG)
+    assert lost.value.status == 0xC0000253
+    canceled, closed = client.receive(WATCHDOG), client.receive(WATCHDOG)
+    assert (canceled.type, canceled.message_id) == (alpc.LPC_CANCELED, number)
+    assert canceled.attributes.context.message_context == "cookie"
+    assert closed.type == alpc.LPC_PORT_CLOSED
+    for _ in range(2):
+        with pytest.raises(Disconnected):
+            client.receive(WATCHDOG)
+    with pytest.raises(Disconnected):
+        client.request(b"more")
+    assert not message.needs_release
+
+
+def test_a_client_that_is_gone_is_told_once_for_all(joined_port: Any) -> None:
+    client, port = joined_port.connect(context="ctx")
+    client.post(b"held")
+    held = joined_port.server.receive(WATCHDOG)
+    client.post(b"in the queue")
+    client.datagram(b"still counts")
+    client.close()
+    came = [joined_port.server.receive(WATCHDOG) for _ in range(3)]
+    assert [message.type for message in came] == [alpc.LPC_DATAGRAM, alpc.LPC_CANCELED, alpc.LPC_PORT_CLOSED]
+    assert came[1].message_id == held.message_id
+    came[1].release()
+    assert came[2].port_context == "ctx"
+    (began,) = struct.unpack("<Q", came[2].data)
+    assert 0 < began < time.clock_gettime(time.CLOCK_BOOTTIME) * 100 + 1
+    held.reply(b"for nobody")
+    lost = joined_port.server.receive(WATCHDOG)
+    assert (lost.type, lost.message_id, lost.port_context) == (alpc.LPC_LOST_REPLY, held.message_id, "ctx")
+    assert port.fileno() == -1
+    with pytest.raises(TimedOut):
+        joined_port.server.receive(0.02)
+
+
+def test_a_callback_to_a_client_that_goes_is_lost(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    asking = joined_port.call(client.request, b"R", on_callback=lambda _: client.close())
+    message = joined_port.server.receive(WATCHDOG)
+    with pytest.raises(ReplyLost):
+        message.call_back(b"who", WATCHDOG)
+    with pytest.raises(Disconnected):
+        asking.result(WATCHDOG)
+    for kind in (alpc.LPC_CANCELED, alpc.LPC_PORT_CLOSED):
+        notice = joined_port.server.receive(WATCHDOG)
+        assert notice.type == kind
+        notice.release()
+    with pytest.raises(Canceled):
+        message.call_back(b"again", WATCHDOG)
+
+
+# What no peer may send
+
+_BLOCK = AttributeBlock(context=ContextAttribute())
+
+
+def _header(kind: int, message_id: int, callback_id: int = 0) -> PortMessageHeader:
+    return PortMessageHeader(0, 0, kind, 0, 0, 0, message_id, callback_id)
+
+
+@pytest.mark.parametrize(
+    ("header", "data"),
+    [
+        (_header(alpc.LPC_REQUEST, SERVERS | 1), b""),
+        (_header(alpc.LPC_REPLY, 5), b""),
+        (_header(alpc.LPC_PORT_CLOSED, 5), b""),
+        (_header(alpc.LPC_CLIENT_DIED, 5), b""),
+        (_header(alpc.LPC_CONNECTION_REQUEST, 5), b""),
+        (_header(0x1001, 5), b""),
+        (_header(0x8001, 5), b""),
+        (_header(alpc.LPC_REQUEST, 0), b""),
+        (_header(wire.TERMINATION_PORT, 5), b"abc"),
+        (_header(wire.TERMINATION_PORT, 5), struct.pack("<I", 1)),
+        (_header(wire.SECTION, 5), b"abcdefgh"),
+    ],
+    ids=str,
+)
+def test_a_client_that_talks_nonsense_ends_its_own_connection(
+    joined_port: Any, header: PortMessageHeader, data: bytes
+) -> None:
+    good, _ = joined_port.connect(context="good")
+    bad, _ = joined_port.connect(context="bad")
+    bad._socket.send(wire.compose(header, _BLOCK, data))
+    closed = joined_port.server.receive(WATCHDOG)
+    assert (closed.type, closed.port_context) == (alpc.LPC_PORT_CLOSED, "bad")
+    good.datagram(b"goes on")
+    assert joined_port.server.receive(WATCHDOG).data == b"goes on"
+
+
+def test_a_number_that_waits_for_an_answer_cannot_be_used_again(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    for _ in range(2):
+        client._socket.send(wire.compose(_header(alpc.LPC_REQUEST, 7), _BLOCK, b"twice"))
+    held = joined_port.server.receive(WATCHDOG)
+    came = [] if held.type == alpc.LPC_PORT_CLOSED else [joined_port.server.receive(WATCHDOG)]
+    for notice in came:
+        notice.release()
+
+
+def test_replies_and_cancels_for_nobody_are_passed_over(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    for header in (
+        _header(alpc.LPC_REPLY, SERVERS | 77),
+        _header(alpc.LPC_REPLY, 5, SERVERS | 77),
+        _header(alpc.LPC_CANCELED, 5),
+        _header(alpc.LPC_CANCELED, SERVERS | 5),
+        _header(alpc.LPC_LOST_REPLY, SERVERS | 5),
+        _header(alpc.LPC_REQUEST, 5, 6),
+    ):
+        client._socket.send(wire.compose(header, _BLOCK, b""))
+    client.datagram(b"goes on")
+    assert joined_port.server.receive(WATCHDOG).data == b"goes on"
+
+
+def test_any_octets_leave_the_server_serving(joined_port: Any) -> None:
+    good, _ = joined_port.connect(context="good")
+    seed = wire.compose(_header(alpc.LPC_REQUEST, 7), _BLOCK, b"some data")
+    chance = random.Random(3)
+    for _ in range(60):
+        bad, _ = joined_port.connect(context="bad")
+        mutated = bytearray(seed)
+        for _ in range(chance.randrange(1, 4)):
+            mutated[chance.randrange(len(seed))] = chance.randrange(256)
+        bad._socket.send(bytes(mutated[: chance.randrange(1, len(seed) + 1)]))
+        bad.close()
+        message = joined_port.server.receive(WATCHDOG)
+        while message.type != alpc.LPC_PORT_CLOSED:
+            message.release()
+            message = joined_port.server.receive(WATCHDOG)
+    good.datagram(b"goes on")
+    assert joined_port.server.receive(WATCHDOG).data == b"goes on"
+
+
+def test_a_plain_peer_is_answered(joined_port: Any) -> None:
+    dialing = joined_port.call(alpc.dial, joined_port.name, WATCHDOG)
+    joined_port.server.receive(WATCHDOG).accept()
+    with_plain = dialing.result(WATCHDOG)
+    number = with_plain.send_message(b"plain")
+    joined_port.server.receive(WATCHDOG).reply(b"answer")
+    reply = with_plain.receive_message(WATCHDOG)
+    assert (reply.type, reply.message_id, reply.data) == (alpc.LPC_REPLY, number, b"answer")
+    with_plain.close()
+
+
+def test_nothing_is_left_of_an_exchange(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    serving = joined_port.call(serve, joined_port.server, lambda message: message.reply(), 20)
+    for _ in range(20):
+        client.request(timeout=WATCHDOG)
+    serving.result(WATCHDOG)
+    for exchange in (client.exchange, port.exchange):
+        assert not exchange._received
+        assert not exchange._posted
+        assert not exchange._waiting
+        assert exchange._queued_size == 0
+    assert isinstance(client._socket, socket.socket)

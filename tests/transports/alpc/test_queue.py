@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import select
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from lrpc.transports import alpc
+from lrpc.transports.alpc.queue import Queue
+from lrpc.transports.alpc.received import Message, NoOrigin, State
+from lrpc.transports.errors import BufferTooSmall, Disconnected, TimedOut
+
+WATCHDOG = 20.0
+
+
+def message(data: bytes = b"", state: State = State.OVER) -> Message:
+    return Message(NoOrigin(), alpc.LPC_DATAGRAM, 1, data=data, state=state)
+
+
+class Source:
+    """What a queue reads from: it waits until there is something."""
+
+    def __init__(self) -> None:
+        self.queue = Queue(self.gather)
+        self.readers = 0
+        self.most_readers = 0
+        self._coming: deque[Message] = deque()
+        self._come = threading.Semaphore(0)
+
+    def send(self, *messages: Message) -> None:
+        self._coming.extend(messages)
+        self._come.release(len(messages))
+
+    def gather(self, timeout: float | None) -> None:
+        self.readers += 1
+        self.most_readers = max(self.readers, self.most_readers)
+        try:
+            if self._come.acquire(timeout=timeout):
+                with self.queue.changed:
+                    self.queue.put(self._coming.popleft())
+        finally:
+            self.readers -= 1
+
+
+def test_messages_come_in_their_order() -> None:
+    source = Source()
+    source.send(*(message(b"%d" % number) for number in range(5)))
+    assert [source.queue.next(WATCHDOG).data for _ in range(5)] == [b"0", b"1", b"2", b"3", b"4"]
+    for timeout in (0.0, 0.01):
+        with pytest.raises(TimedOut):
+            source.queue.next(timeout)
+
+
+def test_one_thread_reads_for_all() -> None:
+    source = Source()
+    with ThreadPoolExecutor(8) as threads:
+        waiting = [threads.submit(source.queue.next, WATCHDOG) for _ in range(8)]
+        source.send(*(message(b"%d" % number) for number in range(8)))
+        assert sorted(one.result(WATCHDOG).data for one in waiting) == [b"%d" % number for number in range(8)]
+    assert source.most_readers == 1
+
+
+def test_what_was_withdrawn_is_passed_over() -> None:
+    source = Source()
+    source.send(message(b"withdrawn", State.WITHDRAWN), message(b"next"))
+    assert source.queue.next(WATCHDOG).data == b"next"
+    assert len(source.queue) == 0
+
+
+def test_a_message_that_is_too_large_stays_in_front() -> None:
+    source = Source()
+    source.send(message(bytes(10)), message(b"behind"))
+    with pytest.raises(BufferTooSmall) as small:
+        source.queue.next(WATCHDOG, size=9)
+    assert small.value.needed == 10
+    assert source.queue.next(WATCHDOG, size=10).data == bytes(10)
+    assert source.queue.next(WATCHDOG).data == b"behind"
+
+
+def test_a_thread_that_waits_for_something_else_leaves_messages_to_others() -> None:
+    source = Source()
+    found: list[str] = []
+    with ThreadPoolExecutor(2) as threads:
+        waiting = threads.submit(source.queue.take, lambda: found[0] if found else None, WATCHDOG)
+        taking = threads.submit(source.queue.next, WATCHDOG)
+        source.send(message(b"beside"))
+        assert taking.result(WATCHDOG).data == b"beside"
+        with source.queue.changed:
+            found.append("found")
+            source.queue.changed.notify_all()
+        source.send(message())  # wakes whoever reads
+        assert waiting.result(WATCHDOG) == "found"
+
+
+def test_the_bell_is_heard_while_messages_wait() -> None:
+    source = Source()
+    queue = source.queue
+    poll = select.poll()
+    pair = select.epoll()
+    queue.watch(pair.fileno())
+    poll.register(queue.fileno(), select.POLLIN)
+    assert not poll.poll(0)
+    with queue.changed:
+        queue.put(message(b"one"))
+        queue.put(message(b"two"))
+    assert poll.poll(0)
+    queue.next(WATCHDOG)
+    assert poll.poll(0)
+    queue.next(WATCHDOG)
+    assert not poll.poll(0)
+    queue.close(Disconnected("closed"))
+    pair.close()
+    assert queue.fileno() == -1
+
+
+def test_a_closed_queue_has_nothing_and_says_why() -> None:
+    source = Source()
+    held = message(state=State.QUEUED)
+    with source.queue.changed:
+        source.queue.put(held)
+    source.queue.close(Disconnected("closed"))
+    assert held.state is State.OVER
+    for _ in range(2):
+        with pytest.raises(Disconnected, match="closed"):
+            source.queue.next(WATCHDOG)
+
+
+def test_reading_for_others_ends_when_it_is_not_needed() -> None:
+    source = Source()
+    source.send(message(), message(), message())
+    source.queue.read_while(lambda: len(source.queue) < 3)
+    assert len(source.queue) == 3

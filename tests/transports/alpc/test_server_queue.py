@@ -1,0 +1,336 @@
+"""Clients that ask to be let in, and how they go: the rest of what comes into a server's one queue."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lrpc.transports import alpc, namespace
+from lrpc.transports.alpc import server_queue
+from lrpc.transports.errors import ConnectionRefused, Disconnected, QuotaExceeded, ReplyMismatch, TimedOut
+
+WATCHDOG = 20.0
+
+
+# Asking to be let in
+
+
+def test_both_sides_say_something_and_the_context_comes_with_every_message(joined_port: Any) -> None:
+    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG, data=b"let me in")
+    request = joined_port.server.receive(WATCHDOG)
+    assert (request.type, request.data, request.client_id[0]) == (
+        alpc.LPC_CONNECTION_REQUEST,
+        b"let me in",
+        os.getpid(),
+    )
+    assert request.needs_release
+    assert request.port is None
+    port = request.accept(b"welcome", context={"client": 1})
+    client = connecting.result(WATCHDOG)
+    assert (client.connection_data, port.connection_data) == (b"welcome", b"let me in")
+    client.datagram(b"hello")
+    message = joined_port.server.receive(WATCHDOG)
+    assert message.port_context == message.attributes.context.port_context == {"client": 1}
+    client.close()
+
+
+def test_a_refusal_carries_data_and_a_status_with_its_name(joined_port: Any) -> None:
+    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG)
+    joined_port.server.receive(WATCHDOG).refuse(b"closed on Sundays", status=0xC0000044)
+    with pytest.raises(ConnectionRefused) as refused:
+        connecting.result(WATCHDOG)
+    assert (refused.value.data, refused.value.status) == (b"closed on Sundays", 0xC0000044)
+    assert refused.value.name == "QUOTA_EXCEEDED"
+
+
+def test_a_verdict_is_given_once(joined_port: Any) -> None:
+    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG)
+    request = joined_port.server.receive(WATCHDOG)
+    request.accept()
+    for verdict in (request.accept, request.refuse):
+        with pytest.raises(ReplyMismatch):
+            verdict()
+    with pytest.raises(ReplyMismatch):
+        request.reply(b"")
+    client = connecting.result(WATCHDOG)
+    client.post(b"")
+    message = joined_port.server.receive(WATCHDOG)
+    for verdict in (message.accept, message.refuse):
+        with pytest.raises(ReplyMismatch):
+            verdict()
+    message.release()
+    client.close()
+
+
+def test_a_released_request_to_connect_is_a_refusal(joined_port: Any) -> None:
+    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG)
+    joined_port.server.receive(WATCHDOG).release()
+    with pytest.raises(ConnectionRefused):
+        connecting.result(WATCHDOG)
+
+
+def test_a_client_that_waited_too_long_is_found_canceled(joined_port: Any) -> None:
+    connecting = joined_port.call(alpc.connect, joined_port.name, 0.2)
+    request = joined_port.server.receive(WATCHDOG)
+    with pytest.raises(TimedOut):
+        connecting.result(WATCHDOG)
+    notice = joined_port.server.receive(WATCHDOG)
+    assert (notice.type, notice.message_id) == (alpc.LPC_CANCELED, request.message_id)
+    notice.release()
+    with pytest.raises(Disconnected):
+        request.accept()
+    assert not request.needs_release
+
+
+def test_a_client_connects_without_waiting(joined_port: Any) -> None:
+    client = alpc.connect(joined_port.name, WATCHDOG, data=b"hello", wait=False)
+    with pytest.raises(TimedOut):
+        client.receive(0.01)
+    joined_port.server.receive(WATCHDOG).accept(b"welcome")
+    reply = client.receive(WATCHDOG)
+    assert (reply.type, reply.data) == (alpc.LPC_CONNECTION_REPLY, b"welcome")
+    number = client.post(b"now")
+    joined_port.server.receive(WATCHDOG).reply(b"then")
+    assert client.receive(WATCHDOG).message_id == number
+    client.close()
+
+
+def test_a_client_that_did_not_wait_is_told_of_its_refusal(joined_port: Any) -> None:
+    client = alpc.connect(joined_port.name, WATCHDOG, wait=False)
+    joined_port.server.receive(WATCHDOG).refuse(b"no")
+    for _ in range(2):
+        with pytest.raises(ConnectionRefused) as refused:
+            client.receive(WATCHDOG)
+        assert refused.value.data == b"no"
+    client.close()
+
+
+def test_who_may_not_connect_never_comes_into_the_queue(own_namespace: object) -> None:
+    server = alpc.create_port("closed", security="D:(D;;0x1;;;WD)")
+    with pytest.raises(Exception, match="ACCESS_DENIED"):
+        _connect_and_look(server)
+    server.close()
+
+
+def _connect_and_look(server: alpc.ConnectionPort) -> None:
+    looking = threading.Thread(target=_look, args=(server,))
+    looking.start()
+    try:
+        alpc.connect("closed", WATCHDOG)
+    finally:
+        looking.join()
+
+
+def _look(server: alpc.ConnectionPort) -> None:
+    with pytest.raises(TimedOut):
+        server.receive(0.3)
+
+
+def test_only_so_many_clients_wait_for_a_verdict(make_joined: Any) -> None:
+    joined = make_joined(max_pending=2)
+    waiting = []
+    for _ in range(2):
+        waiting.append(joined.call(alpc.connect, joined.name, WATCHDOG))
+    requests = [joined.server.receive(WATCHDOG) for _ in range(2)]
+    refused = joined.call(alpc.connect, joined.name, WATCHDOG)
+    with pytest.raises(TimedOut):
+        joined.server.receive(0.2)
+    with pytest.raises(ConnectionRefused) as error:
+        refused.result(WATCHDOG)
+    assert error.value.status == QuotaExceeded.status
+    for request in requests:
+        request.accept()
+    for one in waiting:
+        one.result(WATCHDOG).close()
+
+
+# Going
+
+
+def test_a_killed_client_is_told_though_its_child_holds_the_socket(
+    joined_port: Any, run_child: Callable[..., Any]
+) -> None:
+    source = (
+        "import os, subprocess, sys\n"
+        "from lrpc.transports import alpc\n"
+        "client = alpc.connect(sys.argv[1], 20)\n"
+        "os.set_inheritable(client.fileno(), True)\n"
+        "child = subprocess.Popen(['sleep', '60'], close_fds=False)\n"
+        "client.datagram(b'%d' % child.pid)\n"
+        "sys.stdin.read()\n"
+    )
+    child = run_child(source, joined_port.name)
+    joined_port.server.receive(WATCHDOG).accept(context="killed")
+    holder = int(joined_port.server.receive(WATCHDOG).data)
+    try:
+        child.kill()
+        closed = joined_port.server.receive(WATCHDOG)
+        assert (closed.type, closed.port_context) == (alpc.LPC_PORT_CLOSED, "killed")
+    finally:
+        os.kill(holder, signal.SIGKILL)
+
+
+def test_a_server_killed_in_a_request_has_lost_the_reply(run_child: Callable[..., Any]) -> None:
+    source = (
+        "from lrpc.transports import alpc\n"
+        "server = alpc.create_port('doomed')\n"
+        "print(flush=True)\n"
+        "server.receive(20).accept()\n"
+        "message = server.receive(20)\n"
+        "print(message.data.decode(), flush=True)\n"
+        "import time; time.sleep(60)\n"
+    )
+    child = run_child(source)
+    child.stdout.readline()
+    client = alpc.connect("doomed", WATCHDOG)
+
+    def kill() -> None:
+        assert child.stdout.readline() == b"work\n"
+        child.kill()
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    with pytest.raises(Disconnected, match="LPC_REPLY_LOST"):
+        client.request(b"work")
+    killing.join()
+    client.close()
+
+
+def test_the_end_of_a_registered_thread_is_told(joined_port: Any) -> None:
+    client, _ = joined_port.connect(context="ctx")
+    go = threading.Event()
+
+    def live() -> None:
+        client.register_termination()
+        client.datagram(b"registered")
+        go.wait(WATCHDOG)
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    assert joined_port.server.receive(WATCHDOG).data == b"registered"
+    with pytest.raises(TimedOut):
+        joined_port.server.receive(0.02)
+    go.set()
+    thread.join()
+    died = joined_port.server.receive(WATCHDOG)
+    assert (died.type, died.port_context) == (alpc.LPC_CLIENT_DIED, "ctx")
+    assert struct.unpack("<Q", died.data)[0] > 0
+
+
+def test_threads_of_others_and_too_many_are_not_registered(joined_port: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(server_queue, "MAX_THREADS", 3)
+    client, _ = joined_port.connect()
+    for _ in range(10):
+        client.register_termination()
+    assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
+
+
+# The port
+
+
+def test_the_port_is_readable_as_long_as_something_waits(joined_port: Any) -> None:
+    poll = select.poll()
+    poll.register(joined_port.server.fileno(), select.POLLIN)
+    assert not poll.poll(0)
+    client, _ = joined_port.connect()
+    assert not poll.poll(0)
+    client.datagram(b"one")
+    client.datagram(b"two")
+    assert poll.poll(WATCHDOG)
+    assert joined_port.server.receive(WATCHDOG).data == b"one"
+    assert poll.poll(0)
+    message = joined_port.server.receive_now()
+    assert message is not None
+    assert message.data == b"two"
+    assert not poll.poll(0)
+    assert joined_port.server.receive_now() is None
+
+
+def test_messages_that_another_thread_read_are_heard_of(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    asking = joined_port.call(client.request, b"R", timeout=WATCHDOG, on_callback=_post_and_answer)
+    message = joined_port.server.receive(WATCHDOG)
+    poll = select.poll()
+    poll.register(joined_port.server.fileno(), select.POLLIN)
+    assert message.call_back(b"", WATCHDOG).data == b"answered"
+    assert poll.poll(0)
+    assert joined_port.server.receive(0.0).data == b"beside"
+    assert not poll.poll(0)
+    message.reply()
+    asking.result(WATCHDOG)
+    assert port.fileno() >= 0
+
+
+def _post_and_answer(callback: alpc.Message) -> bytes:
+    assert callback.port is not None
+    callback.port.datagram(b"beside")
+    return b"answered"
+
+
+def test_a_port_that_is_not_waitable_has_its_bare_descriptor(make_joined: Any) -> None:
+    joined = make_joined(flags=alpc.PortFlags.ALLOW_LPC_REQUESTS)
+    client, _ = joined.connect()
+    assert joined.server.fileno() == joined.server._epoll.fileno()
+    client.datagram(b"x")
+    assert joined.server.receive(WATCHDOG).data == b"x"
+
+
+def test_closing_wakes_who_receives_and_ends_all_clients(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    asking = joined_port.call(client.request, b"R")
+    held = joined_port.server.receive(WATCHDOG)
+    receiving = [joined_port.call(joined_port.server.receive, WATCHDOG) for _ in range(3)]
+    joined_port.server.close()
+    for one in (*receiving, asking):
+        with pytest.raises(Disconnected):
+            one.result(WATCHDOG)
+    with pytest.raises(Disconnected):
+        joined_port.server.receive(0)
+    assert not held.needs_release
+    held.reply(b"to nobody")
+
+
+def test_everything_is_given_back(open_descriptors: Callable[[], int], make_joined: Any) -> None:
+    make_joined().close()
+    before = open_descriptors()
+    joined = make_joined()
+    for number in range(20):
+        client, _ = joined.connect(context=number)
+        client.register_termination()
+        client.post(b"held")
+        message = joined.server.receive(WATCHDOG)
+        client.close()
+        for _ in range(2):
+            joined.server.receive(WATCHDOG).release()
+        del message
+    with namespace.current(alpc.DIRECTORY).connect(joined.name, None, WATCHDOG):  # one that says nothing
+        assert joined.server.receive_now() is None
+    joined.close()
+    assert open_descriptors() == before
+
+
+def test_a_child_of_fork_leaves_the_port_alone(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    pid = os.fork()
+    if not pid:
+        os._exit(0 if joined_port.server.fileno() < 0 and client.fileno() < 0 else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    client.datagram(b"still here")
+    assert joined_port.server.receive(WATCHDOG).data == b"still here"
+    assert isinstance(client._socket, socket.socket)
+
+
+def test_batches_reach_the_queue_whole(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    with client.batch() as batch:
+        for number in range(100):
+            batch.datagram(b"%d" % number)
+    assert [int(joined_port.server.receive(WATCHDOG).data) for _ in range(100)] == list(range(100))
