@@ -11,7 +11,7 @@ import fcntl
 import os
 import socket
 import struct
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 SO_PEERGROUPS: Final = 59
 SO_PASSPIDFD: Final = 76
@@ -27,6 +27,14 @@ _PIDFD_INFO: Final = struct.Struct("=QQ12I")
 _PIDFD_GET_INFO: Final = 0xC040FF0B
 """_IOWR(0xFF, 11, 64 octets), since Linux 6.13."""
 _PIDFD_INFO_CREDS: Final = 0x3
+
+
+class HasOptions(Protocol):
+    """A socket, or what stands for one."""
+
+    def getsockopt(self, level: int, option: int, size: int, /) -> bytes:
+        """The octets of an option."""
+        ...
 
 
 class Credentials(NamedTuple):
@@ -64,7 +72,7 @@ class ProcessInfo(NamedTuple):
     sgid: int
 
 
-def peer_pidfd(connected: socket.socket) -> int | None:
+def peer_pidfd(connected: HasOptions) -> int | None:
     """A pidfd of the process that connected or listened, also of one long dead; None: this kernel has none."""
     try:
         octets = connected.getsockopt(socket.SOL_SOCKET, SO_PEERPIDFD, 4)

@@ -337,13 +337,14 @@ class MessagePort(CommunicationPort):
             block = replace(block, view=outgoing.view.attribute)
         frame = wire.compose(header, block, outgoing.data)
         try:
-            if self._passed(frame, outgoing):
-                return True
-            return reserve > 0 and self._passed_by_reserve(frame, outgoing, reserve)
+            sent = self._passed(frame, outgoing) or (reserve > 0 and self._passed_by_reserve(frame, outgoing, reserve))
         except OSError as error:
             failure = from_os_error(error, "sending")
             failure.sent = False
             raise failure from error
+        if sent:
+            self.traffic.sent(len(frame) + (0 if outgoing.view is None else outgoing.view.size))
+        return sent
 
     def arrival(self, frame: bytes) -> Arrival | None:
         """What is in a frame; None for one that was for the port itself. Raises BadFrame."""
@@ -362,6 +363,7 @@ class MessagePort(CommunicationPort):
         number = header.callback_id or header.message_id
         if kind in (LPC_REPLY, LPC_CANCELED):
             self._sharing.answered(number)
+        self.traffic.received(len(frame) + (0 if octets is None else len(octets)))
         return Arrival(
             kind,
             header.message_id,
@@ -395,10 +397,6 @@ class MessagePort(CommunicationPort):
         if self._host is not None and self._exchange is not None:
             self._host.forget(self._exchange)
             super().close()
-
-    def socket_option(self, number: int, size: int) -> bytes:
-        """What the kernel says of the socket. Raises OSError."""
-        return self._socket.getsockopt(socket.SOL_SOCKET, number, size)
 
     # Inside
 

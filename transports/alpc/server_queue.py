@@ -13,7 +13,6 @@ import contextlib
 import itertools
 import os
 import select
-import struct
 import threading
 import time
 import weakref
@@ -29,7 +28,7 @@ from ..errors import (
     ResourcesExhausted,
     TransportError,
 )
-from ..kernel import PIDFD_THREAD, SO_PEERPIDFD
+from ..kernel import PIDFD_THREAD
 from .connection_request import ConnectionRequest
 from .exchange import Exchange
 from .information import creation_time
@@ -91,8 +90,11 @@ class ServerQueue(NoOrigin):
             port.created = creation_time(port.peer.pid)
         exchange = port.serve(self.queue, self)
         self._clients[exchange] = []
+        pidfd: int | None = None
         self._watch(port.fileno(), select.EPOLLIN, lambda events: self._serve(exchange, events))
-        if (pidfd := peer_pidfd(port)) >= 0:
+        with contextlib.suppress(OSError):  # no descriptor to be had: then its socket alone tells of its end
+            pidfd = port.peer_pidfd()
+        if pidfd is not None:
             self._clients[exchange].append(pidfd)
             self._watch(pidfd, select.EPOLLIN, lambda _: self._process_ended(exchange))
         return port
@@ -296,12 +298,3 @@ class ServerQueue(NoOrigin):
             if self._masks.pop(descriptor, None) is not None:
                 del self._actions[descriptor]
                 self._epoll.unregister(descriptor)
-
-
-def peer_pidfd(port: MessagePort) -> int:
-    """A pidfd of the process at the other end; -1 where the kernel gives none."""
-    try:
-        (pidfd,) = struct.unpack("i", port.socket_option(SO_PEERPIDFD, 4))
-    except OSError:
-        return -1
-    return int(pidfd)

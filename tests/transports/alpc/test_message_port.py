@@ -82,6 +82,17 @@ def test_views_of_requests_without_an_answer_come_back(joined_port: Any) -> None
     assert len(client._sharing._lent) == 1
 
 
+def test_what_goes_through_a_servers_port_is_counted(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    view = client.allocate(4096)
+    asking = joined_port.call(client.request, b"R", timeout=WATCHDOG, view=view)
+    joined_port.server.receive(WATCHDOG).reply(b"answer")
+    asking.result(WATCHDOG)
+    assert (port.traffic.packets_in, port.traffic.packets_out) == (1, 1)
+    assert 4096 < port.traffic.octets_in < 4400
+    assert 0 < port.traffic.octets_out < 200
+
+
 # Sizes
 
 
