@@ -1,7 +1,8 @@
 """`acting_as`: a second client on the connection of a first one, whose calls are another user's (MS-RPCE 3.3.1.5.2).
 
 The connection is the first client's: it ends with it, and is made anew by it. What the second one has of its own is a
-security context, which its calls name, and its recovery, which sets that up again on a new connection.
+security context, which its calls name, and its recovery, which sets that up again on a new connection. For asyncio:
+`async_acting.py`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,11 @@ from .outcomes import unfinished
 from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
 from .recovery import Recovery
-from .status import ConnectionLost, ContextMismatch, DeadlineExceeded, Ran, RpcError
+from .status import ConnectionLost, ContextMismatch, Ran, RpcError
 from .stub import AsyncClient, Client
 from .wire import Wire
 
 if TYPE_CHECKING:
-    from .async_channel import AsyncioChannel
     from .authentication.security import Security
     from .intercept import AsyncInterceptor, Interceptor
 
@@ -62,7 +62,9 @@ def acting_as(
     if owner is None:
         raise ValueError("the client has no connection that can be shared")
     if isinstance(client, AsyncClient):
-        return Connecting(partial(_acting_async, client, owner, security, timeout, interceptors))
+        from .async_acting import act
+
+        return Connecting(partial(act, client, owner, security, timeout, interceptors))
 
     def reach() -> tuple[Acting, Any]:
         owner.channel.has_ended()  # or it is found out half way
@@ -72,7 +74,7 @@ def acting_as(
             owner.renew()
         return Acting(owner.channel, _authenticated(owner, security, time_left(timeout))), owner.connection
 
-    recovery = Recovery(owner.policy, timeout, reach, _itself)
+    recovery = Recovery(owner.policy, timeout, reach, itself)
     opened = recovery.take(*reach())
     made = type(client)(opened, recovery.connection, vars(client)["_strictness"], recovery)
     return intercepted(made, interceptors, timeout)
@@ -97,35 +99,12 @@ def _authenticated(owner: Recovery, security: Security, timeout: float) -> int:
         channel.give_turns()
 
 
-async def _acting_async(
-    client: A, owner: Any, security: Security, timeout: float, interceptors: Sequence[Callable[..., Any]]
-) -> A:
-    from .async_recovery import AsyncRecovery
-
-    async def reach() -> tuple[AsyncActing, Any]:
-        try:
-            await owner.renew()
-        except ContextMismatch:
-            await owner.renew()
-        channel: AsyncioChannel = owner.channel
-        try:
-            return AsyncActing(channel, await channel.authenticate(security, time_left(timeout))), owner.connection
-        except TimeoutError as error:
-            if isinstance(error, DeadlineExceeded):
-                raise
-            raise DeadlineExceeded("a security context was not set up in time", ran=Ran.NO) from error
-
-    recovery = AsyncRecovery(owner.policy, timeout, reach, _itself)
-    opened = recovery.take(*await reach())
-    made = type(client)(opened, recovery.connection, vars(client)["_strictness"], recovery)
-    return intercepted(made, interceptors, timeout)
-
-
-def _itself(channel: Any) -> Any:
+def itself(channel: Any) -> Any:
+    """What is reached is a channel already."""
     return channel
 
 
-class _Acting:
+class Shared:
     """A channel of somebody else's connection: its calls name their security context."""
 
     def __init__(self, channel: Any, security: int) -> None:
@@ -169,17 +148,9 @@ class _Acting:
         self._closed = ConnectionLost("the client was closed", ran=Ran.NO)
 
 
-class Acting(_Acting):
+class Acting(Shared):
     """That of a blocking client."""
 
     def close(self) -> None:
         """Make no more calls; the connection is the first client's."""
-        self._close()
-
-
-class AsyncActing(_Acting):
-    """That of an asyncio client."""
-
-    async def close(self) -> None:
-        """Make no more calls."""
         self._close()

@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..transports import forking
 from .call import ends, remaining
 from .carrier import Reply, Room
 from .ndr.layout import Encoding
-from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled, unfinished
+from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled
 from .pipes.async_pipe_call import AsyncioPipeCall
 from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
@@ -24,9 +24,6 @@ from .prompt_calls import MAX_CALLS, PromptCalls
 from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, Ran, RpcError
 from .stub import Octets
 from .wire import Arrival, Outcome, Wire
-
-if TYPE_CHECKING:
-    from .authentication.security import Security
 
 BURST: Final = 64
 """Messages taken before other tasks have their turn. Once is all there is of a byte stream."""
@@ -107,26 +104,6 @@ class AsyncioChannel(PromptCalls):
     def allocate(self, size: int) -> Room | None:
         """Room in the connection's shared memory; None when it has none."""
         return self._wire.allocate(size)
-
-    async def authenticate(self, security: Security, timeout: float) -> int:
-        """Set up a further security context of the connection: what calls name it by. While its tokens go to and fro,
-        a thread has the connection. Raises what its twin does."""
-        async with asyncio.timeout(timeout), self._sending:
-            self._uncork()
-            if self._rest is not None:
-                await asyncio.wait((self._rest,))
-            if self._broken is not None:
-                raise over(self._broken)
-            begun = self._wire.introduce(security)
-            self.read(on=False)
-            try:
-                number, arrivals = await asyncio.to_thread(self._wire.authenticate, begun, timeout)
-            except BaseException:  # its thread, if it runs, finds the connection closed
-                self._break(unfinished())
-                raise
-            self.read(on=True)
-            self._deliver(arrivals)
-            return number
 
     async def close(self) -> None:
         """Give up the connection; calls that wait fail."""

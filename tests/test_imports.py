@@ -89,6 +89,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"runtime.acting"}),
+    frozenset({"runtime.async_acting"}),
     frozenset(
         {
             "runtime.host",

@@ -1,6 +1,6 @@
 """A bad network: two machines, which are network namespaces, and a link between them that loses, delays and reorders.
 
-Each end is a TUN device whose packets come here. Needs root, or user namespaces and a /dev/net/tun for all, and iproute2.
+Each end is a TUN device whose packets come here. Needs iproute2, and root or user namespaces that may open TUN devices.
 """
 
 from __future__ import annotations

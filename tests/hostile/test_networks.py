@@ -20,7 +20,8 @@ for line in sys.stdin:
     began = time.monotonic()
     try:
         with lrpc.deadline(seconds):
-            said = client.Add(number, 1) if not size else client.Echo(bytes(range(256)) * size) == bytes(range(256)) * size
+            octets = bytes(range(256)) * size
+            said = client.Echo(octets) == octets if size else client.Add(number, 1)
     except lrpc.RpcError as error:
         said = f"{type(error).__name__} {error.ran.value}"
     print(json.dumps([said, time.monotonic() - began]), flush=True)
