@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -136,6 +137,7 @@ class Endpoint:
         *,
         asynchronous: bool = False,
     ) -> None:
+        asked = _with_endpoint(asked)
         self.asked = str(asked)
         self.rundown: Any = AsyncRundown() if asynchronous else Rundown()
         """Closes what clients leave: for either face the one that its server waits for."""
@@ -184,6 +186,13 @@ class Endpoint:
             groups=self._groups,
             authenticate=self._authenticate,
         )
+
+
+def _with_endpoint(binding: StringBinding) -> StringBinding:
+    """A dynamic endpoint for a port without a name, as rpcrt4 makes them: clients ask the endpoint mapper."""
+    if binding.protocol != NCALRPC or binding.endpoint or "fd" in binding.options:
+        return binding
+    return replace(binding, endpoint=f"LRPC-{uuid4().hex[:18]}")
 
 
 def _listen(binding: StringBinding, descriptor: str | None, limits: Limits) -> Any:

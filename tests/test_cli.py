@@ -388,7 +388,7 @@ def test_who_logs_on_is_taken_or_not(run: Run, monkeypatch: pytest.MonkeyPatch) 
     ("binding", "status", "reason"),
     [
         ("ncalrpc", 2, "no protocol sequence"),
-        ("ncalrpc:", 4, "needs an endpoint"),
+        ("memory:", 4, "needs an endpoint"),
         ("ncacn_ip_tcp:[x]", 2, "no TCP port"),
     ],
 )

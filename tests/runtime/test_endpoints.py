@@ -70,7 +70,7 @@ def test_tcp_says_its_real_port_and_host(listen: Callable[..., Endpoint]) -> Non
 @pytest.mark.parametrize(
     ("binding", "security", "message"),
     [
-        ("ncalrpc:", None, r"ncalrpc:: a server needs an endpoint, as in ncalrpc:\[name\]"),
+        ("memory:", None, r"memory:: a server needs an endpoint, as in memory:\[name\]"),
         ("ncacn_ip_tcp:127.0.0.1", None, "a server needs an endpoint"),
         ("ncacn_ip_tcp:[0]", "D:", "ncacn_ip_tcp has no security descriptor"),
         ("memory:[x]", "D:", "memory has no security descriptor"),
