@@ -62,6 +62,7 @@ def test_x3_a_server_that_was_stopped_answers_nobody_late(
     client = clients_of(client_face)(binding, timeout=1.0)
     assert client.Add(2, 3) == 5
     child.send_signal(signal.SIGSTOP)
+    os.waitpid(child.pid, os.WUNTRACED)  # its threads stop one after the other
     try:
         for number in range(2):
             with pytest.raises(lrpc.DeadlineExceeded) as caught:

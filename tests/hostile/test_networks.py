@@ -120,6 +120,7 @@ def test_t3_a_client_that_is_stopped_holds_up_nobody(
     assert child.stdout.readline() == "2\n"
     host.world.has_entered(1)
     child.send_signal(signal.SIGSTOP)
+    os.waitpid(child.pid, os.WUNTRACED)  # its threads stop one after the other
     try:
         host.world.gate(1).set()
         other = clients_of("blocking")(binding)
