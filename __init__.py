@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from lrpc.runtime.authentication.authenticator import Authenticator
     from lrpc.runtime.authentication.credentials import Credentials
     from lrpc.runtime.authentication.security import Impersonation, Security
+    from lrpc.runtime.batching import batch
     from lrpc.runtime.binding import StringBinding
     from lrpc.runtime.call import Caller, Limits, call_cancelled, caller, deadline
     from lrpc.runtime.callbacks.line import callback
@@ -123,6 +124,7 @@ __all__ = [
     "UnknownInterface",
     "acting_as",
     "allocate",
+    "batch",
     "call_cancelled",
     "callback",
     "caller",
@@ -147,6 +149,7 @@ _LATER: Final = {
     **dict.fromkeys(("deserialize", "serialize"), "runtime.serialization"),
     **dict.fromkeys(("Impersonation", "Security"), "runtime.authentication.security"),
     "acting_as": "runtime.acting",
+    "batch": "runtime.batching",
     "callback": "runtime.callbacks.line",
     "AsyncServer": "runtime.async_server",
     "AuthLevel": "runtime.ncacn.security",

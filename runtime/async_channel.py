@@ -6,8 +6,8 @@ The loop says when to read; each call waits for its own future.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Final
 
@@ -104,6 +104,19 @@ class AsyncioChannel(PromptCalls):
     def allocate(self, size: int) -> Room | None:
         """Room in the connection's shared memory; None when it has none."""
         return self._wire.allocate(size)
+
+    @asynccontextmanager
+    async def batch(self) -> AsyncGenerator[None]:
+        """Calls without an answer that are made meanwhile may wait for each other; at the end they are sent."""
+        self._wire.gathering += 1
+        try:
+            yield
+        finally:
+            self._wire.gathering -= 1
+            async with asyncio.timeout(remaining(self._timeout)), self._sending:
+                self._uncork()
+                for _ in self._wire.saying():
+                    await self._writable()
 
     async def close(self) -> None:
         """Give up the connection; calls that wait fail."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol, TypeAlias
 
 from .ndr.compiler import Octets
@@ -50,6 +51,10 @@ class Channel(Protocol):
         """Send a request that has no response."""
         ...
 
+    def batch(self) -> AbstractContextManager[None]:
+        """Requests that have no response are sent together, at the end at the latest."""
+        ...
+
     @property
     def broken(self) -> RpcError | None:
         """How the connection ended, if it did."""
@@ -83,6 +88,10 @@ class AsyncChannel(Protocol):
 
     async def tell(self, opnum: int, parts: Sequence[Octets]) -> None:
         """Send a request that has no response."""
+        ...
+
+    def batch(self) -> AbstractAsyncContextManager[None]:
+        """Requests that have no response are sent together, at the end at the latest."""
         ...
 
     @property

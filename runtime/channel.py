@@ -13,7 +13,8 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
@@ -27,7 +28,7 @@ from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
 from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, ProtocolError, Ran, RpcError
 from .stub import Octets
-from .wire import FALSE_ROOM, Arrival, Message, Outcome, Wire, ready
+from .wire import FALSE_ROOM, NOTHING, Arrival, Message, Outcome, Wire, ready
 
 GLANCE: Final = 0.05
 """Seconds that a sender without room waits before it looks whether the turn to read has become free."""
@@ -103,6 +104,19 @@ class BlockingChannel:
 
     def tell(self, opnum: int, parts: Sequence[Octets]) -> None:
         """Send a request that has no response."""
+        self._post(partial(self._wire.compose, opnum, parts, maybe=True))
+
+    @contextmanager
+    def batch(self) -> Generator[None]:
+        """Calls without an answer that are made meanwhile may wait for each other; at the end they are sent."""
+        self._wire.gathering += 1
+        try:
+            yield
+        finally:
+            self._wire.gathering -= 1
+            self._post(lambda: NOTHING)
+
+    def _post(self, compose: Callable[[], Message]) -> None:
         timeout = remaining(self._timeout)
         until = time.monotonic() + timeout
         self._take_single(timeout)
@@ -110,18 +124,17 @@ class BlockingChannel:
             if not self._sending.acquire(timeout=max(until - time.monotonic(), 0)):
                 raise DeadlineExceeded("another call was still being sent", ran=Ran.NO)
             try:
-                self._send_only(opnum, parts, until)
+                self._send_only(compose, until)
             finally:
                 self._sent()
         finally:
             self._give_single()
 
-    def _send_only(self, opnum: int, parts: Sequence[Octets], until: float) -> None:
+    def _send_only(self, compose: Callable[[], Message], until: float) -> None:
         """With the turn to send."""
         if self.has_ended():
             raise self._over()
-        message = self._wire.compose(opnum, parts, maybe=True)
-        self._transmit(message, Slot(), until - time.monotonic(), reading=False)
+        self._transmit(compose(), Slot(), until - time.monotonic(), reading=False)
 
     def _singly(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """A call to a server that takes one at a time."""

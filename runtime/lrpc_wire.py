@@ -30,7 +30,7 @@ from .status import (
     fault_name,
 )
 from .stub import Interface, Octets
-from .wire import Arrival, Back, Exchanged, Message, failure, lost, ready
+from .wire import NOTHING, Arrival, Back, Exchanged, Message, failure, lost, ready
 
 if TYPE_CHECKING:
     from .authentication.security import Security
@@ -40,6 +40,8 @@ PLAIN_SEND: Final = 0.001
 
 
 _SYNTAXES: Final = {Encoding.NDR: ncalrpc.TransferSyntax.NDR, Encoding.NDR64: ncalrpc.TransferSyntax.NDR64}
+MOST_GATHERED: Final = 256
+"""Calls without an answer that wait to be sent together."""
 
 within: Final[ContextVar[tuple[LrpcWire, int] | None]] = ContextVar("lrpc callback", default=None)
 """The callback that runs here, and the wire that it came by."""
@@ -54,8 +56,9 @@ class LrpcWire:
         self.message_mode = self.multiplex = True
         self.group_id = 0
         self.dismissed = False
-        self._unsaid: deque[bytes] = deque()
+        self._unsaid: deque[bytes | alpc.Batch] = deque()
         """What is to be said before anything else, once there is room."""
+        self.gathering = 0
         self.numbered = False
         self.port = port
         self._client_id = port.client_id
@@ -152,9 +155,13 @@ class LrpcWire:
         """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""
         kind = alpc.LPC_DATAGRAM if message.maybe else message.kind
         try:
+            if self.gathering and message.maybe and message.view is None:
+                if self._gather(message) < MOST_GATHERED:
+                    return
+                message = NOTHING
             while not self._say():
                 yield 0
-            while not self.port.send_message_now(message.pieces[0], message.key, kind, message.view):
+            while message.pieces and not self.port.send_message_now(message.pieces[0], message.key, kind, message.view):
                 yield 0
         except transport.TransportError as error:
             self._unsent(message)
@@ -162,6 +169,15 @@ class LrpcWire:
         except GeneratorExit:
             self._unsent(message)
             raise
+
+    def _gather(self, message: Message) -> int:
+        """Have it sent with others; how many they are."""
+        last = self._unsaid[-1] if self._unsaid else None
+        if not isinstance(last, alpc.Batch):
+            last = self.port.batch()
+            self._unsaid.append(last)
+        last.send(message.pieces[0], message.key, alpc.LPC_DATAGRAM)
+        return len(last)
 
     def begin(self, opnum: int) -> int:
         """A call with pipes."""
@@ -280,7 +296,11 @@ class LrpcWire:
         """Is all said that was to be?"""
         while self._unsaid:
             octets = self._unsaid[0]
-            if not self.port.send_message_now(octets, ncalrpc.call_id_of(octets)):
+            if isinstance(octets, alpc.Batch):
+                sent = octets.flush_now()
+            else:
+                sent = bool(self.port.send_message_now(octets, ncalrpc.call_id_of(octets)))
+            if not sent:
                 return False
             self._unsaid.popleft()
         return True

@@ -85,6 +85,9 @@ class PduWire:
         """A shutdown PDU has come (C706 12.6.4.11), and no call waits any more."""
         return self._dismissed and not self._association.waiting
 
+    gathering = 0
+    """Not asked: over a stream calls are sent one by one."""
+
     @property
     def _keeps(self) -> bool:
         """The server keeps the connection when it is told that nobody waits for a call."""

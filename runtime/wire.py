@@ -62,6 +62,10 @@ class Message(NamedTuple):
     """What ALPC calls it."""
 
 
+NOTHING: Final = Message(0, ())
+"""No message, for who sends what was left to be said, and no more."""
+
+
 class PipeWire(Protocol):
     """What a call with pipes needs: its request goes, and its response comes, piece by piece."""
 
@@ -108,6 +112,9 @@ class Wire(PipeWire, Protocol):
 
     group_id: int
     """The association group that the bind led into; 0 where there are none."""
+
+    gathering: int
+    """Blocks of `batch` that are open: calls without an answer may wait, to be sent together, for `saying`."""
 
     @property
     def multiplex(self) -> bool:

@@ -72,6 +72,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.async_channel",
             "runtime.recovery",
             "runtime.async_recovery",
+            "runtime.batching",
         }
     ),
     frozenset({"runtime.interfaces", "runtime.by_name"}),

@@ -23,6 +23,7 @@ connected before anybody has decided. Frames are SEQPACKET packets; nothing a se
 """
 
 from .attributes import ALL_ATTRIBUTES
+from .batch import Batch
 from .completion import Completion, IoCompletionPort
 from .connection import (
     DIRECTORY,
@@ -74,6 +75,7 @@ __all__ = [
     "LPC_REQUEST",
     "MAX_DATA",
     "TYPE",
+    "Batch",
     "CommunicationPort",
     "Completion",
     "ConnectionPort",
