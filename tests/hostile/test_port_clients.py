@@ -185,7 +185,7 @@ def test_views_that_lie_end_in_an_answer_or_the_end(
         raw.send(*conversation[:2])
         if with_section:
             pass_section(raw, 4096)
-        view = wire.ViewAttribute(1, offset, size)
+        view = wire.ViewAttribute(0, 1, offset, size)
         raw.send(wire.pack(alpc.LPC_REQUEST, 1, large(claimed), view))
         raw.drain()
     victim.survives()
@@ -201,7 +201,7 @@ def pass_section(raw: Raw, size: int, *, descriptors: list[int] | None = None, n
     passed = [section.descriptor_for_peer()] if descriptors is None else descriptors
     rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", passed))
     with contextlib.suppress(OSError):
-        raw.socket.sendmsg([wire.pack(wire.SECTION, 1, size.to_bytes(8, "little"))], [rights])
+        raw.socket.sendmsg([wire.pack(wire.SECTION, 1, struct.pack("<QQ", size, 0))], [rights])
     for descriptor in passed:
         os.close(descriptor)
     section.close()

@@ -80,12 +80,12 @@ def unmap(mapping: mmap.mmap) -> None:
 
 def _checked(descriptor: int, size: int, max_size: int) -> int:
     """The seals of what somebody sent, if it is such a memfd. Raises BadFrame."""
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_size != size or not 0 < size <= max_size:
-        raise BadFrame(f"a section of {found.st_size} octets, {size} announced, {max_size} allowed")
     seals = _seals_of(descriptor)
     if seals & _SEALS != _SEALS:
         raise BadFrame("a section that is not sealed")
+    found = os.fstat(descriptor)  # behind the seals: what it says now stays true
+    if not stat.S_ISREG(found.st_mode) or found.st_size != size or not 0 < size <= max_size:
+        raise BadFrame(f"a section of {found.st_size} octets, {size} announced, {max_size} allowed")
     return seals
 
 

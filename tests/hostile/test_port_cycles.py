@@ -1,0 +1,289 @@
+"""Rows X1, X2 and X5 of docs/threats.md for ports: processes that are killed at any moment, and machines that are full.
+
+LRPC_KILLS: how many are killed, 200 unless it says more (`make soak`: 10,000).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import pytest
+
+from lrpc.transports import alpc
+from lrpc.transports.alpc import CommunicationPort, memfd
+from lrpc.transports.errors import Disconnected, ResourcesExhausted, TimedOut, TransportError
+
+WATCHDOG = 20.0
+KILLS = int(os.environ.get("LRPC_KILLS", "200"))
+NAME = "killed"
+VIEW = 20_000
+
+
+@pytest.fixture(autouse=True)
+def _namespace(own_namespace: Any) -> None:
+    """Every test has names of its own."""
+
+
+def resident() -> int:
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+
+
+class Baseline:
+    """What the process has: descriptors, memory, and names in the namespace."""
+
+    def __init__(self) -> None:
+        self._root = os.environ["LRPC_NAMESPACE"]
+        self.descriptors, self.names, self.memory = self._now()
+
+    def _now(self) -> tuple[int, set[str], int]:
+        names = {name for _, _, files in os.walk(self._root) for name in files}
+        return len(os.listdir("/proc/self/fd")), names, resident()
+
+    def holds(self) -> None:
+        descriptors, names, memory = self._now()
+        assert descriptors == self.descriptors
+        assert names <= self.names
+        assert memory - self.memory < 16 << 20
+
+
+def forked(work: Callable[[], object]) -> int:
+    """A child of fork that works until it is killed; its process id."""
+    child = os.fork()
+    if not child:
+        try:
+            work()
+        finally:
+            os._exit(77)
+    return child
+
+
+def killed(child: int) -> bool:
+    """Whether it was our signal that ended it."""
+    os.kill(child, signal.SIGKILL)
+    return os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+
+
+def talk() -> None:
+    """A client that connects, and sends messages, batches and views for ever."""
+    client = alpc.connect(NAME, WATCHDOG)
+    while True:
+        client.send_message(b"plain")
+        with client.batch() as batch:
+            for number in range(10):
+                batch.datagram(b"%d" % number)
+        view = client.allocate(VIEW)
+        number = client.send_message(b"", view=view)
+        while (reply := client.receive_message(WATCHDOG)).message_id != number:
+            assert reply.type != alpc.LPC_PORT_CLOSED
+
+
+def listen_to(port: CommunicationPort, count: int) -> None:
+    """Receives so many messages, and answers the requests; a client that is killed may have sent fewer."""
+    for _ in range(count):
+        message = port.receive_message(WATCHDOG)
+        if message.type == alpc.LPC_PORT_CLOSED:
+            return
+        if message.type == alpc.LPC_REQUEST:
+            port.send_message(bytes(message.view or b"")[:10], message.message_id, alpc.LPC_REPLY)
+
+
+def test_x2_clients_of_ports_killed_at_any_moment_leave_nothing() -> None:
+    server, dice = alpc.create_port(NAME), random.Random(2)
+    for cycle in range(KILLS + 5):
+        if cycle == 5:
+            before = Baseline()
+        child = forked(talk)
+        port = server.accept(WATCHDOG)
+        listen_to(port, dice.randrange(60))
+        assert killed(child)
+        while port.receive_message(WATCHDOG).type != alpc.LPC_PORT_CLOSED:
+            pass
+        port.close()
+    before.holds()
+    server.close()
+
+
+def test_x2_clients_killed_before_they_are_let_in_leave_nothing() -> None:
+    server, dice = alpc.create_port(NAME), random.Random(3)
+    before = Baseline()
+    for _ in range(KILLS // 4):
+        children = [forked(talk) for _ in range(3)]
+        request = server.listen(WATCHDOG)
+        for child in children:
+            assert killed(child)
+        if dice.random() < 0.5:
+            with pytest.raises(Disconnected):
+                request.accept()
+        else:
+            request.refuse()
+        request.close()
+        with pytest.raises(TimedOut):
+            while True:  # the others, if they got so far
+                server.listen(0.0).close()
+    before.holds()
+    server.close()
+
+
+def serve() -> None:
+    """A server that takes a client, and answers its requests for ever."""
+    server = alpc.create_port(NAME)
+    while True:
+        port = server.accept(WATCHDOG)
+        while (message := port.receive_message(WATCHDOG)).type != alpc.LPC_PORT_CLOSED:
+            if message.type == alpc.LPC_REQUEST:
+                view = port.allocate(VIEW)
+                port.send_message(b"", message.message_id, alpc.LPC_REPLY, view=view)
+
+
+def reached() -> CommunicationPort:
+    """A connection to the server that is about to be there."""
+    until = time.monotonic() + WATCHDOG
+    while True:
+        try:
+            return alpc.connect(NAME, WATCHDOG)
+        except TransportError:
+            assert time.monotonic() < until
+            os.sched_yield()
+
+
+def test_x1_servers_of_ports_killed_at_any_moment_are_noticed_and_their_name_is_free() -> None:
+    dice, before = random.Random(4), None
+    for cycle in range(KILLS + 5):
+        if cycle == 5:
+            before = Baseline()
+        child = forked(serve)
+        client = reached()
+        for _ in range(dice.randrange(10)):
+            number = client.send_message(b"")
+            reply = client.receive_message(WATCHDOG)
+            assert (reply.message_id, reply.view) == (number, bytes(VIEW))
+            client.release(reply)
+        if dice.random() < 0.5:
+            client.send_message(b"never answered")
+        assert killed(child)
+        while client.receive_message(WATCHDOG).type != alpc.LPC_PORT_CLOSED:
+            pass
+        with pytest.raises(Disconnected):
+            client.send_message(b"nobody is there")
+        client.close()
+    assert before is not None
+    before.holds()
+    alpc.create_port(NAME).close()
+
+
+# X5: full machines
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    before, taken = resource.getrlimit(resource.RLIMIT_NOFILE), list[int]()
+    most = max(int(name) for name in os.listdir("/proc/self/fd")) + 1
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            while True:
+                taken.append(os.dup(0))
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[CommunicationPort, CommunicationPort]]:
+    """A server's end, and a client's."""
+    server = alpc.create_port(NAME)
+    with ThreadPoolExecutor(1) as threads:
+        connecting = threads.submit(alpc.connect, NAME, WATCHDOG)
+        port = server.listen(WATCHDOG).accept()
+        client = connecting.result(WATCHDOG)
+    yield port, client
+    client.close()
+    port.close()
+    server.close()
+
+
+def test_x5_a_port_without_descriptors_says_so_and_goes_on(pair: Any) -> None:
+    server, client = pair
+    with no_descriptors():
+        with pytest.raises(ResourcesExhausted):
+            client.allocate(VIEW)
+        with pytest.raises(ResourcesExhausted):
+            alpc.create_port("another")
+        with pytest.raises(ResourcesExhausted):
+            alpc.connect(NAME, 0.05)
+        client.send_message(b"what needs none passes")
+        assert server.receive_message(WATCHDOG).data == b"what needs none passes"
+    client.send_message(b"", view=client.allocate(VIEW))
+    assert server.receive_message(WATCHDOG).view == bytes(VIEW)
+
+
+def test_x5_who_cannot_take_a_section_loses_that_connection_alone(pair: Any) -> None:
+    server, client = pair
+    client.send_message(b"", view=client.allocate(VIEW))
+    with no_descriptors(), pytest.raises(TransportError):
+        server.receive_message(WATCHDOG)
+    assert server.fileno() < 0
+    while client.receive_message(WATCHDOG).type != alpc.LPC_PORT_CLOSED:
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.EDQUOT])
+@pytest.mark.parametrize("call", ["memfd_create", "ftruncate", "open"])
+def test_x5_a_section_that_cannot_be_made_leaks_nothing(
+    pair: Any, monkeypatch: pytest.MonkeyPatch, number: int, call: str
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    server, client = pair
+    before = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as patched:
+        patched.setattr(memfd.os, call, fail)
+        with pytest.raises(TransportError):
+            client.send_message(b"", view=client.allocate(VIEW))
+    assert len(os.listdir("/proc/self/fd")) - before <= 2  # a section that was made, mapped, and not yet passed on
+    client.send_message(b"", view=client.allocate(VIEW))
+    assert server.receive_message(WATCHDOG).view == bytes(VIEW)
+
+
+FULL = """
+import os, sys
+from lrpc.transports import alpc
+from lrpc.transports.errors import TransportError
+held = []
+try:
+    for number in range(1000):
+        held.append(alpc.create_port(f"port-{number}"))
+except TransportError as error:
+    assert error.status in (0xC000009A, 0xC0000044), error
+    assert held
+else:
+    sys.exit("it was never full")
+for port in held:
+    port.close()
+alpc.create_port("again").close()
+"""
+
+
+def test_x5_a_full_disk_makes_no_port_and_loses_none(tmp_path: Any) -> None:
+    root = tmp_path / "small"
+    root.mkdir(mode=0o700)
+    mount = f'mount -t tmpfs -o size=64k,nr_inodes=24,mode=700 tmpfs "{root}" && exec "$0" -c "$1"'
+    command = ["unshare", "--mount", "--map-root-user", "sh", "-c", mount, sys.executable, FULL]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "LRPC_NAMESPACE": str(root)}
+    ended = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
