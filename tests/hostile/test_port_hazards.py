@@ -48,16 +48,6 @@ def in_child(work: Callable[[], object]) -> int:
     return os.waitpid(child, 0)[1]
 
 
-def test_p1_what_a_peer_writes_meanwhile_is_never_read_twice(make_ports: Callable[..., Ports]) -> None:
-    one, two = make_ports()
-    view = one.allocate(1000)
-    view.buffer[:] = bytes(1000)
-    one.send_message(b"", view=view)
-    taken = two.receive(WATCHDOG)
-    view.buffer[:] = b"\xff" * 1000
-    assert taken == bytes(1000)
-
-
 def test_p3_no_descriptor_that_comes_is_inherited_by_programs(make_ports: Callable[..., Ports]) -> None:
     one, two = make_ports()
     view = one.allocate(100)

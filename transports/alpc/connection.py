@@ -288,11 +288,12 @@ class ConnectionPort:
         return None
 
     def associate(self, completion_port: IoCompletionPort, key: Any) -> None:
-        """Every client that asks to be let in becomes a packet of `completion_port`, with `key`.
+        """Every message that `receive` would give becomes a packet of `completion_port`, with `key`.
 
-        Raises PortAlreadySet, Disconnected.
+        Nobody else may receive from now on. Raises PortAlreadySet, Disconnected.
         """
-        completion_port.associate(self, key, self.listen_now)
+        self.queue_messages()
+        completion_port.associate(self, key, self.receive_now)
 
     def admits(self, peer: Peer) -> bool:
         """Whether the security descriptor gives `peer` the right to connect."""

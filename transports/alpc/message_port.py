@@ -32,6 +32,7 @@ from ..seam import Buffer, Peer
 from ..sockets import NO_SIGNAL, NO_WAIT
 from . import message as wire
 from .attributes import ALL_ATTRIBUTES, AttributeBlock, ContextAttribute, WorkOnBehalfAttribute
+from .completion import IoCompletionPort
 from .direct import Entries, split
 from .exchange import REQUEST_TYPES, Exchange, Host
 from .information import BasicInformation, ServerSession, blocked_on, creation_time, session_of
@@ -120,6 +121,14 @@ class MessagePort(CommunicationPort):
             return self.receive(0.0)
         except TimedOut:
             return None
+
+    def associate(self, completion_port: IoCompletionPort, key: Any) -> None:
+        """Every message that `receive` would give becomes a packet of `completion_port`, with `key`.
+
+        Nobody else may receive from now on. Raises PortAlreadySet, Disconnected.
+        """
+        _ = self.exchange
+        completion_port.associate(self, key, self.receive_now)
 
     def request(
         self,

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrpc.transports import alpc
 from lrpc.transports.alpc import LPC_DATAGRAM, LPC_PORT_CLOSED, LPC_REPLY, LPC_REQUEST, CommunicationPort
 from lrpc.transports.alpc import batch as batch_module
 from lrpc.transports.alpc import message as wire
@@ -266,6 +267,22 @@ def test_what_is_held_of_a_closed_port_is_gone(ports: Ports) -> None:
     ports[1].receive_message(WATCHDOG)
     ports[1].close()
     assert ports[1].receive_message(WATCHDOG).type == LPC_PORT_CLOSED
+
+
+def test_the_datagrams_of_a_batch_come_to_the_queue_of_a_server() -> None:
+    server = alpc.create_port("batches")
+    with ThreadPoolExecutor(1) as threads:
+        connecting = threads.submit(alpc.connect, "batches", WATCHDOG)
+        server.receive(WATCHDOG).accept()
+        client = connecting.result(WATCHDOG)
+    with client.batch() as batch:
+        for data in SMALL:
+            batch.datagram(data)
+    messages = [server.receive(WATCHDOG) for _ in SMALL]
+    assert [message.data for message in messages] == SMALL
+    assert {message.type for message in messages} == {LPC_DATAGRAM}
+    client.close()
+    server.close()
 
 
 # Any octets

@@ -193,20 +193,43 @@ def test_a_descriptor_that_is_used_again_is_the_new_port_s(
     assert iocp.get(WATCHDOG).key == "new"
 
 
-def test_clients_of_a_connection_port_come_as_packets(iocp: IoCompletionPort, threads: ThreadPoolExecutor) -> None:
+def test_the_messages_of_all_clients_of_a_server_come_as_packets(
+    iocp: IoCompletionPort, threads: ThreadPoolExecutor
+) -> None:
     server = alpc.create_port("completion")
-    server.associate(iocp, "door")
-    connecting = threads.submit(alpc.connect, "completion", WATCHDOG, data=b"let me in")
-    key, request = iocp.get(WATCHDOG)
-    assert (key, request.data) == ("door", b"let me in")
-    port = request.accept()
-    port.associate(iocp, "client")
+    server.associate(iocp, "server")
+    connecting = [threads.submit(alpc.connect, "completion", WATCHDOG, data=b"%d" % n) for n in range(3)]
+    for _ in connecting:
+        key, request = iocp.get(WATCHDOG)
+        assert (key, request.type) == ("server", alpc.LPC_CONNECTION_REQUEST)
+        request.accept(context=request.data)
+    clients = [each.result(WATCHDOG) for each in connecting]
+    asking = [threads.submit(client.request, b"who am I?", timeout=WATCHDOG) for client in clients]
+    for _ in asking:
+        key, message = iocp.get(WATCHDOG)
+        assert (key, message.type, message.data) == ("server", alpc.LPC_REQUEST, b"who am I?")
+        message.reply(message.port_context)
+    assert [each.result(WATCHDOG).data for each in asking] == [b"0", b"1", b"2"]
+    for client in clients:
+        client.close()
+    assert {iocp.get(WATCHDOG).what.type for _ in clients} == {alpc.LPC_PORT_CLOSED}
+    server.close()
+
+
+def test_answers_to_what_a_client_posted_come_as_packets(iocp: IoCompletionPort, threads: ThreadPoolExecutor) -> None:
+    server = alpc.create_port("completion")
+    connecting = threads.submit(alpc.connect, "completion", WATCHDOG)
+    server.receive(WATCHDOG).accept()
     client = connecting.result(WATCHDOG)
-    client.send_message(b"hello")
-    key, message = iocp.get(WATCHDOG)
-    assert (key, message.data) == ("client", b"hello")
+    client.associate(iocp, "client")
+    for number in range(10):
+        client.post(b"", context=number)
+    for _ in range(10):
+        server.receive(WATCHDOG).reply(b"done")
+    packets = [iocp.get(WATCHDOG) for _ in range(10)]
+    assert {packet.key for packet in packets} == {"client"}
+    assert [packet.what.attributes.context.message_context for packet in packets] == [*range(10)]
     client.close()
-    port.close()
     server.close()
 
 
