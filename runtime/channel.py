@@ -104,7 +104,20 @@ class BlockingChannel:
 
     def tell(self, opnum: int, parts: Sequence[Octets]) -> None:
         """Send a request that has no response."""
-        self._post(partial(self._wire.compose, opnum, parts, maybe=True))
+        if not self._told_at_once(opnum, parts):
+            self._post(partial(self._wire.compose, opnum, parts, maybe=True))
+
+    def _told_at_once(self, opnum: int, parts: Sequence[Octets]) -> bool:
+        """Nobody else sends, and one step does it."""
+        if self._broken is not None or self._single is not None or not self._sending.acquire(False):
+            return False
+        try:
+            return self._wire.tell(opnum, parts)
+        except RpcError as error:
+            self._weigh(error)
+            raise
+        finally:
+            self._sent()
 
     @contextmanager
     def batch(self) -> Generator[None]:

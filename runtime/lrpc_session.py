@@ -146,7 +146,7 @@ class LrpcSession:
             del answer  # or a fault's traceback would hold the fault, and the client's memory, in a circle
 
     def _plain_reply(self, frame: bytes) -> bytes | None:
-        """Serve a plain call: the frame of its reply, empty when that was not plain and is on its way already.
+        """Serve a plain call: the frame of its reply, empty when there is none, or it is on its way already.
 
         None when the frame is anything else; nothing has happened then.
         """
@@ -163,6 +163,8 @@ class LrpcSession:
         traffic.packets_in += 1
         traffic.octets_in += len(frame)
         answer = run(stub)
+        if not message_id:
+            return b""
         if type(answer) is list and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE and not self._pending:
             traffic.packets_out += 1
             reply = plain.response(self._port.client_id, message_id, call_id, answer[0])

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from ..transports import alpc
 from ..transports import errors as transport
+from ..transports.alpc.message import FRAME_SIZE
 from . import ncalrpc, plain
 from .call import Limits
 from .carrier import Room
@@ -30,7 +31,7 @@ from .status import (
     fault_name,
 )
 from .stub import Interface, Octets
-from .wire import NOTHING, Arrival, Back, Exchanged, Message, failure, lost, ready
+from .wire import Arrival, Back, Exchanged, Message, failure, lost, ready
 
 if TYPE_CHECKING:
     from .authentication.security import Security
@@ -59,6 +60,9 @@ class LrpcWire:
         self._unsaid: deque[bytes | alpc.Batch] = deque()
         """What is to be said before anything else, once there is room."""
         self.gathering = 0
+        self._gathered: alpc.Batch | None = None
+        """Calls without an answer that wait for each other, at the end of those; and how many they are."""
+        self._count = 0
         self.numbered = False
         self.port = port
         self._client_id = port.client_id
@@ -151,14 +155,32 @@ class LrpcWire:
             self.abandon(key)
             raise
 
+    def tell(self, opnum: int, parts: Sequence[Octets]) -> bool:
+        """Send a plain call without an answer, or have it wait for others."""
+        if self._object is not None or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE or within.get() is not None:
+            return False
+        if self._unsaid and not self.gathering:
+            return False
+        key = self._association.next_call_id()
+        frame = plain.request(self._client_id, key, self._binding_id, opnum, parts[0], alpc.LPC_DATAGRAM)
+        try:
+            if not self.gathering:
+                self.port.send_frame(frame, PLAIN_SEND)
+            else:
+                self._gather(frame[FRAME_SIZE:])
+        except transport.TimedOut:
+            return False
+        except transport.TransportError as error:
+            raise lost(error, sent=False) from error
+        return True
+
     def transmitting(self, message: Message) -> Generator[int]:
         """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""
         kind = alpc.LPC_DATAGRAM if message.maybe else message.kind
         try:
             if self.gathering and message.maybe and message.view is None:
-                if self._gather(message) < MOST_GATHERED:
-                    return
-                message = NOTHING
+                self._gather(message.pieces[0])
+                return
             while not self._say():
                 yield 0
             while message.pieces and not self.port.send_message_now(message.pieces[0], message.key, kind, message.view):
@@ -170,14 +192,16 @@ class LrpcWire:
             self._unsent(message)
             raise
 
-    def _gather(self, message: Message) -> int:
-        """Have it sent with others; how many they are."""
-        last = self._unsaid[-1] if self._unsaid else None
-        if not isinstance(last, alpc.Batch):
-            last = self.port.batch()
-            self._unsaid.append(last)
-        last.send(message.pieces[0], message.key, alpc.LPC_DATAGRAM)
-        return len(last)
+    def _gather(self, data: Octets) -> None:
+        """Have it sent with others; when they are many, now, if there is room."""
+        if self._gathered is None:
+            self._gathered = self.port.batch()
+            self._unsaid.append(self._gathered)
+            self._count = 0
+        self._gathered.datagram(data)
+        self._count += 1
+        if self._count % MOST_GATHERED == 0:
+            self._say()
 
     def begin(self, opnum: int) -> int:
         """A call with pipes."""
@@ -297,6 +321,7 @@ class LrpcWire:
         while self._unsaid:
             octets = self._unsaid[0]
             if isinstance(octets, alpc.Batch):
+                self._gathered = None
                 sent = octets.flush_now()
             else:
                 sent = bool(self.port.send_message_now(octets, ncalrpc.call_id_of(octets)))

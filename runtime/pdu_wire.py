@@ -168,6 +168,10 @@ class PduWire:
             raise self._unable(error) from error
         return Message(key, pieces if self.message_mode or len(pieces) == 1 else (b"".join(pieces),))
 
+    def tell(self, opnum: int, parts: Sequence[Octets]) -> bool:
+        """None goes that is not composed."""
+        return False
+
     def transmitting(self, message: Message) -> Generator[int]:
         """Send it without waiting; yields whenever there is no room."""
         gone = 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from ..transports.alpc import LPC_REPLY, LPC_REQUEST
+from ..transports.alpc import LPC_DATAGRAM, LPC_REPLY, LPC_REQUEST
 from ..transports.alpc.message import FRAME, FRAME_SIZE, HEADER_SIZE
 from .ncalrpc import messages
 
@@ -30,14 +30,16 @@ RESPONSE_SIZE: Final = _RESPONSE.size
 _REQUEST_DATA: Final = REQUEST_SIZE - FRAME_SIZE
 _RESPONSE_DATA: Final = RESPONSE_SIZE - FRAME_SIZE
 _RESPONSE_TYPE: Final = int(messages.MessageType.RESPONSE)
+_CALLS: Final = frozenset({LPC_REQUEST, LPC_DATAGRAM})
 
 
-def request(client_id: bytes, call_id: int, binding_id: int, opnum: int, stub: Octets) -> bytes:
-    """The frame of a call; its message id is the call id."""
+def request(
+    client_id: bytes, call_id: int, binding_id: int, opnum: int, stub: Octets, kind: int = LPC_REQUEST
+) -> bytes:
+    """The frame of a call, LPC_DATAGRAM where it has no answer; its message id is the call id."""
     size = _REQUEST_DATA + len(stub)
     return (
-        _pack_request(size, size + HEADER_SIZE, LPC_REQUEST, client_id, call_id, 0, 0, 0, 0, call_id, binding_id, opnum)
-        + stub
+        _pack_request(size, size + HEADER_SIZE, kind, client_id, call_id, 0, 0, 0, 0, call_id, binding_id, opnum) + stub
     )
 
 
@@ -60,19 +62,22 @@ def read_response(frame: bytes, call_id: int) -> bytes | None:
 
 
 def read_request(frame: bytes) -> tuple[int, int, int, int, bytes] | None:
-    """(message id, call id, binding id, opnum, stub) of a frame that is a plain call; None for any other."""
+    """(message id, call id, binding id, opnum, stub) of a frame that is a plain call; None for any other.
+
+    The message id is 0 where the call has no answer.
+    """
     length = len(frame)
     if length < REQUEST_SIZE:
         return None
     size, total, kind, message_id, valid, type_, flags, call_id, binding_id, opnum = _read_request(frame)
     if (
-        kind == LPC_REQUEST
+        kind in _CALLS
         and not (valid or type_ or flags)
         and message_id
         and size == length - FRAME_SIZE
         and total == size + HEADER_SIZE
     ):
-        return message_id, call_id, binding_id, opnum, frame[REQUEST_SIZE:]
+        return message_id if kind == LPC_REQUEST else 0, call_id, binding_id, opnum, frame[REQUEST_SIZE:]
     return None
 
 

@@ -157,6 +157,10 @@ class Wire(PipeWire, Protocol):
         """A call as a message; maybe: it has no answer."""
         ...
 
+    def tell(self, opnum: int, parts: Sequence[Octets]) -> bool:
+        """Send a plain call without an answer, where one step does. False: that way is closed to it."""
+        ...
+
     def transmitting(self, message: Message) -> Generator[int]:
         """Send it without waiting; yields whenever there is no room: how many octets have gone.
 

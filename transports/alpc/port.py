@@ -275,8 +275,11 @@ class CommunicationPort:
 
     def receive_messages(self, timeout: float | None = None) -> list[PortMessage]:
         """The next message and all that came with it in one packet; raises what `receive_message` raises."""
-        message = self.receive_message(timeout)
-        return [message, *self._recv.rest()] if isinstance(self._recv, Unbatched) else [message]
+        message = None if self.holds_more else self._understand(self._next_frame(timeout))
+        if message is None and not self.holds_more:
+            message = self._receive_on(timeout)
+        rest = self._recv.rest() if isinstance(self._recv, Unbatched) else []
+        return rest if message is None else [message, *rest]
 
     @property
     def holds_more(self) -> bool:
