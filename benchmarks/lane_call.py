@@ -220,8 +220,8 @@ def _crowd(ours: str, theirs: Any) -> Row:
 
 def _asynchronous(ours: str, theirs: str) -> Row:
     with asyncio.Runner() as runner:
-        client = lrpc.connect(stub.AsyncBenchClient, ours)
-        runner.run(client.__aenter__())
+        connecting = lrpc.connect(stub.AsyncBenchClient, ours)
+        client = runner.run(connecting.__aenter__())
         other, close = runner.run(grpc_aio(theirs))
         calls: dict[str, AsyncAdd] = {"ours": partial(client.Add, 2, 3), "grpc.aio": other}
         contenders: dict[str, Work] = {
@@ -230,7 +230,7 @@ def _asynchronous(ours: str, theirs: str) -> Row:
         }
         timings = compare(contenders, each=1, rounds=30)
         runner.run(close())
-        runner.run(client.__aexit__(None, None, None))
+        runner.run(connecting.__aexit__(None, None, None))
     each = {name: Timing(timing.best / 100, timing.median / 100) for name, timing in timings.items()}
     return _over("add over ALPC, asyncio / grpc.aio on a Unix socket (same)", each["ours"], each["grpc.aio"], 12)
 

@@ -56,6 +56,8 @@ MAX_PATIENCE: Final = 256
 """Looks with others given way in between: 100 us or so, what it takes to wake a process on another processor twice."""
 MIN_PATIENCE: Final = 8
 """Fewer than that are none."""
+CROWDED: Final = 0.000002
+"""Seconds for a look: who gives way and gets the processor back later than that keeps others from working."""
 TRUST: Final = 32
 """Times that the first look after giving way is not timed, once looking has paid."""
 MAX_NEEDED: Final = 1024
@@ -116,6 +118,8 @@ class Lane:
         "_release",
         "_signs",
         "_socket",
+        "_socket_recv",
+        "_socket_send",
         "_trust",
         "_words",
     )
@@ -128,6 +132,7 @@ class Lane:
         self._words = memoryview(memory).cast("Q")
         self._lock = threading.Lock()  # over everything that is sent, and over nothing that waits
         self._acquire, self._release = self._lock.acquire, self._lock.release
+        self._socket_send, self._socket_recv = connected.send, connected.recv
         self._out = out + _FIRST
         self._out_last = self._out + _LAST
         self._in = into + _FIRST
@@ -151,7 +156,7 @@ class Lane:
         size = len(octets)
         memory, words = self._memory, self._words  # in this order: `close` has the other one
         if size > ROOM or words[self._peer_away_at]:
-            return self._carry(lambda bits: self._socket.send(octets, bits), flags)
+            return self._post(octets, flags)
         self._acquire()  # with `with` it takes twice as long
         try:
             out = self._out
@@ -163,7 +168,7 @@ class Lane:
         finally:
             self._release()  # a full barrier: the store above comes before the load below
         if not filled:
-            return self._carry(lambda bits: self._socket.send(octets, bits), flags)
+            return self._post(octets, flags)
         if words[self._peer_away_at]:
             self._nudge()
         return size
@@ -172,8 +177,23 @@ class Lane:
         """socket.sendmsg, by the socket."""
         return self._carry(lambda bits: self._socket.sendmsg(buffers, ancillary, bits), flags)
 
+    def _post(self, octets: Buffer, flags: int) -> int:
+        """Sends by the socket. Counting is one step with sending; what waits for room waits outside of it."""
+        self._acquire()
+        try:
+            sent = self._socket_send(octets, flags | socket.MSG_DONTWAIT)
+            self._count_sent()
+        except BlockingIOError:
+            if flags & socket.MSG_DONTWAIT:
+                raise
+        else:
+            return sent
+        finally:
+            self._release()
+        return self._carry(lambda bits: self._socket_send(octets, bits), flags)
+
     def _carry(self, send: Callable[[int], int], flags: int) -> int:
-        """Sends by the socket. Counting has to be one step with sending, so what waits for room waits outside."""
+        """The same for any way of sending, as soon as there is room."""
         until = 0.0
         while True:
             with self._lock:
@@ -183,11 +203,14 @@ class Lane:
                     if flags & socket.MSG_DONTWAIT:
                         raise
                 else:
-                    self._carried += _ONE
-                    self._words[self._carried_at] = self._carried
+                    self._count_sent()
                     return sent
             until = until or time.monotonic() + self._send_timeout()
             self._await_room(until)
+
+    def _count_sent(self) -> None:
+        self._carried += _ONE
+        self._words[self._carried_at] = self._carried
 
     def _send_timeout(self) -> float:
         seconds, microseconds = _TIMEVAL.unpack(
@@ -206,8 +229,8 @@ class Lane:
 
     def _nudge(self) -> None:
         try:
-            self._carry(lambda bits: self._socket.send(NUDGE, bits), socket.MSG_DONTWAIT | NO_SIGNAL)
-        except OSError:  # full: it wakes as it is; or over: the frame may have been read, so it counts as sent
+            self._post(NUDGE, socket.MSG_DONTWAIT | NO_SIGNAL)
+        except OSError:  # full: what is in it does as well; or over: the frame may have been read, so it counts as sent
             return
 
     # Receiving
@@ -236,9 +259,9 @@ class Lane:
         """socket.recv for the next frame, whichever way it comes."""
         if not self._away and (frame := self._retire()) is not None:
             return frame
-        octets = self._socket.recv(size, flags)
+        octets = self._socket_recv(size, flags)
         if octets:
-            self._count(octets)
+            self._count_heard()
             return octets
         return self._take() or b""  # it was killed before it could nudge
 
@@ -248,7 +271,7 @@ class Lane:
             return frame, [], 0, None
         received = self._socket.recvmsg(size, room, flags)
         if received[0]:
-            self._count(received[0])
+            self._count_heard()
         return received
 
     def _watch(self, words: memoryview, at: int) -> int:
@@ -257,16 +280,18 @@ class Lane:
         if _looking or not self._patience:
             return 0
         heard_at, heard, began = self._heard_at, self._heard, _clock()
-        word = 0
+        word = looks = 0
         _looking = True
         try:
-            for _ in range(self._patience):
+            while looks < self._patience:
+                looks += 1
                 _yield()
                 if (word := words[at]) or words[heard_at] > heard:
                     break
         finally:
             _looking = False
-        if _clock() - began > SOON:
+        took = _clock() - began
+        if took > SOON or (looks > 3 and took > looks * CROWDED):
             self._give_up()
         elif word:
             self._trust = TRUST
@@ -325,9 +350,9 @@ class Lane:
         self._in = at + _STEP if at < self._in_last else self._in_last - _LAST
         return frame
 
-    def _count(self, octets: bytes) -> None:
+    def _count_heard(self) -> None:
         self._heard += _ONE
-        if octets == NUDGE:
+        if self._words[self._in]:  # a nudge says so, if there was room for it; else the last frame that took the room
             self._away = False
 
     # The rest of a socket

@@ -383,7 +383,7 @@ class State(NamedTuple):
     queue: tuple[int, ...] = ()
 
 
-FRAMES = 3
+FRAMES = 4
 NUDGED = -1
 
 
@@ -392,9 +392,9 @@ def own(stores: tuple[tuple[str, Any], ...], name: str, memory: Any) -> Any:
     return next((value for stored, value in reversed(stores) if stored == name), memory)
 
 
-def following(at: State, fences: frozenset[str]) -> list[State]:
+def following(at: State, fences: frozenset[str], room: int) -> list[State]:
     """Every state that one step leads to."""
-    return [*drained(at), *sending(at, fences), *receiving(at, fences)]
+    return [*drained(at), *sending(at, fences, room), *receiving(at, fences)]
 
 
 def drained(at: State) -> Iterator[State]:
@@ -404,7 +404,7 @@ def drained(at: State) -> Iterator[State]:
         yield at._replace(**dict([at.receiver_stores[0]]), receiver_stores=at.receiver_stores[1:])
 
 
-def sending(at: State, fences: frozenset[str]) -> Iterator[State]:
+def sending(at: State, fences: frozenset[str], room: int) -> Iterator[State]:
     """`Lane.send`, step by step."""
     name = f"slot{at.out}"
     done = {"sender": "away?", "sent": at.sent + 1}
@@ -419,9 +419,11 @@ def sending(at: State, fences: frozenset[str]) -> Iterator[State]:
         yield at._replace(sender="away now?")
     elif at.sender == "away now?":
         yield at._replace(sender="nudge") if at.away else at._replace(**done)
-    elif at.sender in ("nudge", "socket"):
+    elif at.sender in ("nudge", "socket") and len(at.queue) < room:
         frame = at.sent if at.sender == "socket" else NUDGED
         yield at._replace(**done, queue=(*at.queue, frame), carried=at.carried + 1)
+    elif at.sender == "nudge":  # no room
+        yield at._replace(**done)
 
 
 def receiving(at: State, fences: frozenset[str]) -> Iterator[State]:
@@ -443,21 +445,21 @@ def receiving(at: State, fences: frozenset[str]) -> Iterator[State]:
     elif at.receiver == "look again":
         yield at._replace(receiver="sleep", gone=slot is None)
     elif at.receiver == "sleep" and at.queue:
-        nudged = at.queue[0] == NUDGED
-        woken = at._replace(queue=at.queue[1:], heard=at.heard + 1, got=at.got if nudged else (*at.got, at.queue[0]))
-        if nudged or not at.gone:
+        got = at.got if at.queue[0] == NUDGED else (*at.got, at.queue[0])
+        woken = at._replace(queue=at.queue[1:], heard=at.heard + 1, got=got)
+        if slot is not None or not at.gone:
             yield woken._replace(receiver="look", gone=False)
         else:
             yield woken  # that did not pay: it stays away
         yield woken._replace(receiver="look", gone=False, receiver_stores=(*at.receiver_stores, ("away", 0)))
 
 
-def ends(fences: frozenset[str]) -> set[tuple[int, ...]]:
-    """What the receiver can have got when nothing more can happen."""
+def ends(fences: frozenset[str], room: int) -> set[tuple[int, ...]]:
+    """What the receiver can have got when nothing more can happen; the socket holds `room` frames."""
     seen, stack, found = {State()}, [State()], set[tuple[int, ...]]()
     while stack:
         at = stack.pop()
-        steps = following(at, fences)
+        steps = following(at, fences, room)
         if not steps:
             found.add(at.got)
         for step in steps:
@@ -467,10 +469,11 @@ def ends(fences: frozenset[str]) -> set[tuple[int, ...]]:
     return found
 
 
-def test_in_every_order_of_steps_all_frames_arrive_in_turn() -> None:
-    assert ends(frozenset({"sender", "receiver"})) == {tuple(range(FRAMES))}
+@pytest.mark.parametrize("room", [1, 2, 2 * FRAMES])
+def test_in_every_order_of_steps_all_frames_arrive_in_turn(room: int) -> None:
+    assert ends(frozenset({"sender", "receiver"}), room) == {tuple(range(FRAMES))}
 
 
 @pytest.mark.parametrize("left", ["sender", "receiver"])
 def test_without_either_barrier_somebody_may_be_left_asleep(left: str) -> None:
-    assert ends(frozenset({left})) > {tuple(range(FRAMES))}
+    assert ends(frozenset({left}), 2 * FRAMES) > {tuple(range(FRAMES))}
