@@ -10,7 +10,6 @@ Attributes travel in the frame and are copied with it: no peer changes one while
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from ..errors import BadFrame
@@ -40,6 +39,9 @@ HANDLE_INHERIT: Final = 0x80000
 
 MASKS: Final = struct.Struct("<II")
 """AllocatedAttributes, ValidAttributes."""
+_CONTEXT: Final = struct.Struct("<QQIII4x")
+_LONE_CONTEXT: Final = struct.Struct("<IIQQIII4x")
+"""A block with a CONTEXT alone, as most are."""
 
 
 class SecurityAttribute(NamedTuple):
@@ -101,8 +103,7 @@ class WorkOnBehalfAttribute(NamedTuple):
     thread_creation_time_low: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeBlock:
+class AttributeBlock(NamedTuple):
     """The attributes of one message; None is one that is not valid."""
 
     security: SecurityAttribute | None = None
@@ -127,11 +128,13 @@ class AttributeBlock:
 
     def limited(self, allocated: int) -> AttributeBlock:
         """What a receiver gets that made room for `allocated` only."""
-        gone = {slot.name: None for slot in SLOTS if not allocated & slot.bit}
-        return replace(self, room=allocated, **gone)
+        gone: dict[str, Any] = {slot.name: None for slot in SLOTS if not allocated & slot.bit}
+        return self._replace(room=allocated, **gone)
 
     def pack(self) -> bytes:
         """The masks and the attributes. Raises ValueError for a number that its field cannot hold."""
+        if self.context is not None and self == AttributeBlock(context=self.context):
+            return _LONE_CONTEXT.pack(CONTEXT_ATTRIBUTE, CONTEXT_ATTRIBUTE, *self.context)
         allocated = self.allocated
         parts = [MASKS.pack(allocated, self.valid)]
         try:
@@ -155,6 +158,8 @@ class AttributeBlock:
         if len(octets) < end:
             raise BadFrame(f"attributes {allocated:#x} in {len(octets) - offset} octets")
         position = offset + MASKS.size
+        if allocated == valid == CONTEXT_ATTRIBUTE:
+            return cls(context=ContextAttribute._make(_CONTEXT.unpack_from(octets, position))), end
         found: dict[str, Any] = {}
         for slot in SLOTS:
             if allocated & slot.bit:
@@ -176,7 +181,7 @@ class Slot(NamedTuple):
 SLOTS: Final = (
     Slot(SECURITY_ATTRIBUTE, "security", SecurityAttribute, struct.Struct("<I4xQQ")),
     Slot(VIEW_ATTRIBUTE, "view", ViewAttribute, struct.Struct("<I4xQQQ")),
-    Slot(CONTEXT_ATTRIBUTE, "context", ContextAttribute, struct.Struct("<QQIII4x")),
+    Slot(CONTEXT_ATTRIBUTE, "context", ContextAttribute, _CONTEXT),
     Slot(HANDLE_ATTRIBUTE, "handle", HandleAttribute, struct.Struct("<I4xQII")),
     Slot(TOKEN_ATTRIBUTE, "token", TokenAttribute, struct.Struct("<QQQ")),
     Slot(DIRECT_ATTRIBUTE, "direct", DirectAttribute, struct.Struct("<Q")),

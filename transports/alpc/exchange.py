@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import time
 import weakref
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..errors import (
@@ -443,7 +442,7 @@ class Exchange(NoOrigin):
             data=arrival.data,
             client_id=(self.port.peer.pid or 0, arrival.thread),
             port=self.port,
-            attributes=replace(arrival.attributes, context=context),
+            attributes=arrival.attributes._replace(context=context),
             view_number=arrival.view_number,
             entries=arrival.entries,
             state=state,
@@ -456,7 +455,7 @@ class Exchange(NoOrigin):
     def _with_cookie(self, message: Message) -> Message:
         context = message.attributes.context or Context()
         cookie = self._posted.pop(message.message_id)
-        message.attributes = replace(message.attributes, context=replace(context, message_context=cookie))
+        message.attributes = message.attributes._replace(context=context._replace(message_context=cookie))
         return message
 
     def _put(self, message: Message) -> None:

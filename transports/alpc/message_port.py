@@ -14,7 +14,6 @@ import socket
 import struct
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import kernel, security
@@ -341,9 +340,9 @@ class MessagePort(CommunicationPort):
             0, 0, kind, outgoing.data_info_offset, os.getpid(), thread, outgoing.message_id, outgoing.callback_id
         )
         context = ContextAttribute(0, 0, sequence & 0xFFFFFFFF, outgoing.message_id, outgoing.callback_id)
-        block = replace(outgoing.block, context=context)
+        block = outgoing.block._replace(context=context)
         if outgoing.view is not None:
-            block = replace(block, view=outgoing.view.attribute)
+            block = block._replace(view=outgoing.view.attribute)
         frame = wire.compose(header, block, outgoing.data)
         try:
             sent = self._passed(frame, outgoing) or (reserve > 0 and self._passed_by_reserve(frame, outgoing, reserve))

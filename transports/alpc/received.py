@@ -10,7 +10,6 @@ from __future__ import annotations
 import enum
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
@@ -39,8 +38,7 @@ class State(enum.Enum):
     """Answered, released, or with nothing to answer at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """The CONTEXT attribute, as its receiver has it."""
 
     port_context: Any = None
@@ -53,8 +51,7 @@ class Context:
     callback_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class MessageAttributes:
+class MessageAttributes(NamedTuple):
     """The attributes that came and were asked for; None is one that is not valid."""
 
     allocated: int = 0
@@ -74,10 +71,10 @@ class MessageAttributes:
     def limited(self, allocated: int) -> MessageAttributes:
         """What a receiver gets that made room for `allocated` only."""
         gone: dict[str, Any] = {name: None for name, bit in _BITS.items() if not allocated & bit}
-        return replace(self, allocated=allocated, **gone)
+        return self._replace(allocated=allocated, **gone)
 
 
-_BITS = {slot.name: slot.bit for slot in wire.SLOTS if slot.name in MessageAttributes.__slots__}
+_BITS = {slot.name: slot.bit for slot in wire.SLOTS if slot.name in MessageAttributes._fields}
 
 
 class Origin(Protocol):
@@ -136,7 +133,7 @@ class Message:
         data: bytes = b"",
         client_id: tuple[int, int] = (0, 0),
         port: MessagePort | None = None,
-        attributes: MessageAttributes = MessageAttributes(),
+        attributes: MessageAttributes = MessageAttributes(),  # noqa: B008 -- a tuple
         view_number: int = 0,
         entries: Entries | None = None,
         state: State = State.OVER,
