@@ -18,6 +18,7 @@ from lrpc.transports.alpc.attributes import AttributeBlock, ContextAttribute
 from lrpc.transports.alpc.exchange import MAX_CALLBACK_DEPTH, SERVERS
 from lrpc.transports.alpc.port_message import PortMessageHeader
 from lrpc.transports.errors import (
+    BadFrame,
     Canceled,
     Disconnected,
     InvalidParameter,
@@ -528,6 +529,66 @@ def test_replies_and_cancels_for_nobody_are_passed_over(joined_port: Any) -> Non
         client._socket.send(wire.compose(header, _BLOCK, b""))
     client.datagram(b"goes on")
     assert joined_port.server.receive(WATCHDOG).data == b"goes on"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        _header(alpc.LPC_REPLY, SERVERS | 5),
+        _header(alpc.LPC_REQUEST, 5),
+        _header(alpc.LPC_CONNECTION_REPLY, 5),
+        _header(wire.TERMINATION_PORT, SERVERS | 5),
+        _header(wire.SECTION, SERVERS | 5),
+    ],
+    ids=str,
+)
+def test_a_server_that_talks_nonsense_ends_its_own_connection(joined_port: Any, header: PortMessageHeader) -> None:
+    client, port = joined_port.connect()
+    port._socket.send(wire.compose(header, _BLOCK, b"data"))
+    with pytest.raises(BadFrame):
+        client.receive(WATCHDOG)
+    with pytest.raises(Disconnected):
+        client.post(b"")
+    assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
+
+
+def test_a_server_that_calls_back_without_end_ends_its_own_connection(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    go = threading.Event()
+
+    def slow(_: alpc.Message) -> bytes:
+        go.wait(WATCHDOG)
+        return b""
+
+    asking = joined_port.call(client.request, b"R", timeout=WATCHDOG, on_callback=slow)
+    message = joined_port.server.receive(WATCHDOG)
+    for number in range(MAX_CALLBACK_DEPTH + 2):
+        port._socket.send(
+            wire.compose(_header(alpc.LPC_REQUEST, message.message_id, SERVERS | 100 + number), _BLOCK, b"")
+        )
+    with pytest.raises(BadFrame):
+        while True:
+            client.receive(WATCHDOG)
+    go.set()
+    with pytest.raises(Disconnected):
+        asking.result(WATCHDOG)
+    while (notice := joined_port.server.receive(WATCHDOG)).type != alpc.LPC_PORT_CLOSED:
+        notice.release()
+
+
+def test_a_server_that_sends_without_end_fills_nobody_up(joined_port: Any) -> None:
+    client, port = joined_port.connect(attributes=alpc.PortAttributes(max_pool_usage=1 << 16))
+    asking = joined_port.call(client.request, b"R", timeout=WATCHDOG)
+    message = joined_port.server.receive(WATCHDOG)
+    for _ in range(100):
+        port.datagram(bytes(1000))
+    with pytest.raises(QuotaExceeded):
+        asking.result(WATCHDOG)
+    for _ in range(100):
+        assert len(client.receive(WATCHDOG).data) == 1000
+    notice = joined_port.server.receive(WATCHDOG)
+    assert (notice.type, notice.message_id) == (alpc.LPC_CANCELED, message.message_id)
+    notice.release()
 
 
 def test_any_octets_leave_the_server_serving(joined_port: Any) -> None:
