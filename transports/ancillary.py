@@ -78,6 +78,13 @@ def own_credentials() -> Credentials:
     return Credentials(os.getpid(), os.geteuid(), os.getegid())
 
 
+def send_named(connected: socket.socket, octets: Buffer, flags: int) -> int:
+    """One message that the kernel says our effective ids of. Raises OSError."""
+    if os.getuid() == os.geteuid() and os.getgid() == os.getegid():  # what it says by itself
+        return connected.send(octets, flags)
+    return send(connected, octets, flags, (), own_credentials())
+
+
 def ask_for_credentials(connected: socket.socket, wanted: bool = True) -> None:
     """Has the kernel say who sent each message that comes from now on (SO_PASSCRED)."""
     connected.setsockopt(socket.SOL_SOCKET, _PASSCRED, wanted)

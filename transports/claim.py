@@ -81,6 +81,7 @@ class Claim:
             if adopted is None:
                 return Acceptor(self.listen(mode, backlog, acl))
             self.adopt(adopted)
+            adopted.listen(backlog)  # from now on we are who clients see behind it, and not who made it (SO_PEERCRED)
         except BaseException:
             self.close()
             raise

@@ -17,6 +17,7 @@ import time
 from typing import Any, Final, Self
 
 from .. import forking, namespace, security, unix
+from ..ancillary import ask_for_credentials
 from ..claim import Claim
 from ..errors import (
     AccessDenied,
@@ -38,6 +39,7 @@ from .message_port import MessagePort
 from .port import CommunicationPort
 from .port_attributes import (
     DEFAULT_ATTRIBUTES,
+    HANDLES_ATTRIBUTES,
     PortAttributes,
     PortFlags,
     Terms,
@@ -78,7 +80,7 @@ def listen(
     adopted: socket.socket | None = None,
 ) -> ConnectionPort:
     """`create_port`, by the name every transport has for it. adopted: a socket that somebody made for us, and keeps."""
-    return ConnectionPort(address, security, DEFAULT_ATTRIBUTES, adopted)
+    return ConnectionPort(address, security, HANDLES_ATTRIBUTES, adopted)
 
 
 def connect(
@@ -98,12 +100,13 @@ def connect(
     TypeMismatch, NameInvalid, TimedOut.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    features = lane_setup.offer(attributes.lane) if wait else 0
+    features = lane_setup.offer(attributes.lane) if wait and not attributes.by_socket else 0
     timed, peer = _asked(address, data, server_sid, attributes, deadline, features)
     try:
         if not wait:
+            ask_for_credentials(timed.socket, False)
             return MessagePort.connecting(timed.socket, peer, attributes)
-        return MessagePort(*_verdict(timed, peer, attributes, deadline))
+        return MessagePort(*_verdict(timed, peer, server_sid, attributes, deadline))
     except BaseException:
         timed.close()
         raise
@@ -114,7 +117,7 @@ def dial(address: str, timeout: float | None = 30.0) -> DatagramPort:
     deadline = None if timeout is None else time.monotonic() + timeout
     timed, peer = _asked(address, b"", None, DEFAULT_ATTRIBUTES, deadline, lane_setup.offer(DEFAULT_ATTRIBUTES.lane))
     try:
-        return DatagramPort(*_verdict(timed, peer, DEFAULT_ATTRIBUTES, deadline))
+        return DatagramPort(*_verdict(timed, peer, None, DEFAULT_ATTRIBUTES, deadline))
     except BaseException:
         timed.close()
         raise
@@ -139,8 +142,9 @@ def _asked(
     connected = names.connect(address, owners, _remaining(deadline))
     try:
         peer = unix.peer_of(connected, names.full_name(address))
-        security.check_server(peer, owners)
+        security.check_activator(peer, owners)
         timed = TimedSocket(connected)
+        ask_for_credentials(connected)  # of who gives the verdict
         timed.send(pack_terms(LPC_CONNECTION_REQUEST, 0, attributes, data, features), _remaining(deadline))
     except OSError as error:
         connected.close()
@@ -152,7 +156,11 @@ def _asked(
 
 
 def _verdict(
-    timed: TimedSocket, peer: Peer, attributes: PortAttributes, deadline: float | None
+    timed: TimedSocket,
+    peer: Peer,
+    server_sid: str | security.Sid | None,
+    attributes: PortAttributes,
+    deadline: float | None,
 ) -> tuple[socket.socket | Lane, Peer, PortAttributes, Terms]:
     """What a port is made with, once the server has let us in."""
     with lane_setup.Delivery(timed.socket) as delivery:
@@ -160,6 +168,8 @@ def _verdict(
         if not answer:
             raise ConnectionRefused(f"{peer.address} went away")
         terms = accepted_terms(answer, peer.address)
+        security.check_answer(peer, delivery.credentials, security.expected_uids(server_sid))
+        ask_for_credentials(timed.socket, False)
         return delivery.lane() if terms.features & lane_setup.LANE else timed.socket, peer, attributes, terms
 
 

@@ -6,6 +6,7 @@ import contextlib
 import socket
 from typing import Any
 
+from ..ancillary import ask_for_credentials, send_named
 from ..errors import ConnectionRefused, Disconnected
 from ..seam import Peer
 from ..sockets import NO_WAIT
@@ -45,15 +46,19 @@ class ConnectionRequest:
 
     def accept(self, data: bytes = b"", context: Any = None) -> DatagramPort:
         """Lets the client in; `data` is its `connection_data`. Raises Disconnected when it has left meanwhile."""
+        self._ask_who()
         port = DatagramPort(self._let_in(data), self.peer, self._own, self._theirs)
+        port.track(self._theirs.quality_of_service)
         port.context = context
         self._ledger.enter(port)
         return port
 
     def accept_messages(self, data: bytes) -> MessagePort:
         """`accept`, for who receives from the connection port."""
+        self._ask_who()
         self._answer(0, data)
         port = MessagePort(self._socket, self.peer, self._own, self._theirs)
+        port.track(self._theirs.quality_of_service)
         self._ledger.enter(port)
         return port
 
@@ -77,6 +82,11 @@ class ConnectionRequest:
         """In a child of fork."""
         self._socket.close()
 
+    def _ask_who(self) -> None:
+        """Of a client that wants each message to be tracked: before the first comes, not after it."""
+        if self._theirs.quality_of_service.dynamic:
+            ask_for_credentials(self._socket)
+
     def _let_in(self, data: bytes) -> socket.socket | Lane:
         """Answers; what the port is to use."""
         if features := lane_setup.grant(self._own.lane, self._theirs.features, self.peer):
@@ -88,7 +98,7 @@ class ConnectionRequest:
 
     def _answer(self, status: int, data: bytes) -> None:
         try:
-            self._socket.send(pack_terms(LPC_CONNECTION_REPLY, status, self._own, data), NO_WAIT)
+            send_named(self._socket, pack_terms(LPC_CONNECTION_REPLY, status, self._own, data), NO_WAIT)
         except OSError as error:
             self._socket.close()
             raise Disconnected(f"{self!r} has left") from error

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import time
 import weakref
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..errors import (
@@ -30,6 +31,7 @@ from ..errors import (
 from ..seam import Buffer
 from . import message as wire
 from .attributes import ALL_ATTRIBUTES
+from .handles import Sendable
 from .outbox import MESSAGE_COST, Outbox, Outgoing
 from .port_attributes import PortFlags
 from .port_message import (
@@ -165,8 +167,9 @@ class Exchange(NoOrigin):
         self._queued_size -= MESSAGE_COST + len(message.data)
         self._look()
 
-    def reply(self, message: Message, data: Buffer, view: View | None) -> None:
+    def reply(self, message: Message, data: Buffer, view: View | None, handles: Sequence[Sendable]) -> None:
         self.port.check_size(data)
+        self.port.check_handles(handles)
         with self.queue.changed:
             state = message.state
             if message.type not in ANSWERED or state not in (State.HELD, State.CANCELED):
@@ -175,7 +178,7 @@ class Exchange(NoOrigin):
         lost = state is State.CANCELED or self.ended
         if not lost:
             try:
-                answer = Outgoing(LPC_REPLY, message.message_id, message.callback_id, data, view=view)
+                answer = Outgoing(LPC_REPLY, message.message_id, message.callback_id, data, view=view, handles=handles)
                 self.outbox.send(answer, None)
             except Disconnected:
                 lost = True
@@ -440,12 +443,14 @@ class Exchange(NoOrigin):
             arrival.message_id,
             arrival.callback_id,
             data=arrival.data,
-            client_id=(self.port.peer.pid or 0, arrival.thread),
+            client_id=((arrival.identity.peer if arrival.identity else self.port.peer).pid or 0, arrival.thread),
             port=self.port,
             attributes=arrival.attributes._replace(context=context),
             view_number=arrival.view_number,
             entries=arrival.entries,
             state=state,
+            identity=arrival.identity,
+            impersonable=arrival.impersonable,
         )
 
     def _notice(self, kind: int, message_id: int = 0, state: State = State.OVER, data: bytes = b"") -> Message:

@@ -123,7 +123,9 @@ def access_of(descriptor: int) -> int:
     return {os.O_RDONLY: GENERIC_READ, os.O_WRONLY: GENERIC_WRITE}.get(mode, GENERIC_READ | GENERIC_WRITE)
 
 
-def descriptors_of(handles: Iterable[Sendable], allowed: ObjectType, most: int = MAX_HANDLES) -> list[int]:
+def descriptors_of(
+    handles: Iterable[Sendable], allowed: ObjectType = ALL_OBJECTS, most: int = MAX_HANDLES
+) -> list[int]:
     """The descriptors to send to a port that takes these kinds, so many in a message.
 
     Raises MessageTooLong for more, NotSupported for other kinds, InvalidParameter for what is no descriptor.

@@ -6,14 +6,15 @@ memory. Who cannot profit from a lane, or cannot have one, goes without: it is n
 
 from __future__ import annotations
 
-import array
 import mmap
 import os
 import platform
 import socket
 from typing import Final
 
+from .. import ancillary
 from ..errors import BadFrame
+from ..kernel import Credentials
 from ..seam import Peer
 from . import memfd
 from .lane import HALF, SIZE, Lane
@@ -25,7 +26,7 @@ SWITCH: Final = "LRPC_LANE"
 ORDERED: Final = platform.machine() in ("x86_64", "AMD64", "i386", "i686")
 """Processors that let others see stores in the order they were made."""
 
-_SPACE: Final = socket.CMSG_SPACE(array.array("i").itemsize * 4) if hasattr(socket, "CMSG_SPACE") else 0
+_SPACE: Final = ancillary.room_for(4) if hasattr(socket, "CMSG_SPACE") else 0
 """One is right, more are closed."""
 
 
@@ -46,34 +47,33 @@ def send_with_lane(connected: socket.socket, terms: bytes, flags: int) -> Lane:
     try:
         memory = mmap.mmap(descriptor, SIZE)
         memory[0] = memory[HALF] = 1
-        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))
-        connected.sendmsg([terms], [rights], flags)
+        ancillary.send(connected, terms, flags, [descriptor], ancillary.own_credentials())
     finally:
         os.close(descriptor)
     return Lane(connected, memory, accepted=True)
 
 
 class Delivery:
-    """Receives in the place of `socket.recv`, and keeps the descriptors that come."""
+    """Receives in the place of `socket.recv`, and keeps the descriptors that come, and who sent them."""
 
     def __init__(self, connected: socket.socket) -> None:
+        self.credentials: Credentials | None = None
+        """The sender of the last message, where the kernel has been asked."""
         self._socket = connected
-        self._descriptors = array.array("i")
+        self._descriptors: list[int] = []
 
     def __enter__(self) -> Delivery:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for descriptor in self._descriptors:
-            os.close(descriptor)
+        ancillary.close_all(self._descriptors)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """socket.recv."""
-        octets, ancillary, _, _ = self._socket.recvmsg(size, _SPACE, flags | socket.MSG_CMSG_CLOEXEC)
-        for level, kind, data in ancillary:
-            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                self._descriptors.frombytes(data[: len(data) - len(data) % self._descriptors.itemsize])
-        return octets
+        received = ancillary.receive(self._socket, size, _SPACE, flags)
+        self._descriptors += received.descriptors
+        self.credentials = received.credentials
+        return received.octets
 
     def lane(self) -> Lane:
         """The lane whose memory has come. Raises BadFrame unless it is what it has to be, ResourcesExhausted."""

@@ -23,7 +23,8 @@ from typing import Final, NamedTuple
 from ..errors import BadFrame
 from ..seam import Buffer
 from . import port_message
-from .attributes import VIEW_ATTRIBUTE, AttributeBlock, ViewAttribute
+from .attributes import VIEW_ATTRIBUTE, AttributeBlock, HandleAttribute, ViewAttribute
+from .handles import Handle
 from .port_message import TYPE_MASK, PortMessageHeader
 
 LPC_CANCELED: Final = port_message.LPC_CANCELED
@@ -87,13 +88,24 @@ class PortMessage(NamedTuple):
     """What `release` gives back; 0 without a view."""
     secured: bool = False
     """The octets of the view cannot change any more, by the kernel's word."""
+    handles: tuple[Handle, ...] = ()
+    """The descriptors that came with it."""
 
 
 PORT_CLOSED: Final = PortMessage(LPC_PORT_CLOSED, 0, b"")
 
 
-def pack(kind: int, message_id: int, data: bytes, view: ViewAttribute | None = None) -> bytes:
-    """A plain frame, perhaps with a view. The port packs those without one itself, for speed."""
+def pack(
+    kind: int,
+    message_id: int,
+    data: bytes,
+    view: ViewAttribute | None = None,
+    handle: HandleAttribute | None = None,
+) -> bytes:
+    """A plain frame, perhaps with a view or handles. The port packs those without them itself, for speed."""
+    if handle is not None:
+        header = PortMessageHeader(0, 0, kind, message_id=message_id)
+        return compose(header, AttributeBlock(view=view, handle=handle), data)
     valid = 0 if view is None else VIEW_ATTRIBUTE
     size = len(data)
     head = FRAME.pack(size, size + HEADER_SIZE, kind, NO_CLIENT_ID, message_id, valid, valid)

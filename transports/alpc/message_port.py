@@ -30,10 +30,11 @@ from ..errors import (
 from ..seam import Buffer, Peer
 from ..sockets import NO_SIGNAL, NO_WAIT
 from . import message as wire
-from .attributes import ALL_ATTRIBUTES, AttributeBlock, ContextAttribute, WorkOnBehalfAttribute
+from .attributes import ALL_ATTRIBUTES, AttributeBlock, ContextAttribute, TokenAttribute, WorkOnBehalfAttribute
 from .completion import IoCompletionPort
 from .direct import Entries, split
 from .exchange import REQUEST_TYPES, Exchange, Host
+from .handles import MAX_HANDLES, Sendable, attribute_of, descriptors_of
 from .information import BasicInformation, ServerSession, blocked_on, creation_time, session_of
 from .lane import Lane
 from .outbox import MESSAGE_COST, NO_ATTRIBUTES, Outgoing
@@ -104,6 +105,8 @@ class MessagePort(CommunicationPort):
         """Of a server's port: when its client's process began, u64 in clock ticks since the machine did."""
         super().__init__(connected, peer, **terms.limits(attributes))
         self.connection_data = terms.data
+        if attributes.quality_of_service.dynamic:
+            self.name_sender()
 
     @classmethod
     def connecting(cls, connected: socket.socket, peer: Peer, attributes: PortAttributes) -> MessagePort:
@@ -136,6 +139,7 @@ class MessagePort(CommunicationPort):
         timeout: float | None = None,
         type: int = LPC_REQUEST,
         view: View | None = None,
+        handles: Sequence[Sendable] = (),
         on_callback: Callback | None = None,
         entries: Sequence[Buffer] = (),
         reserve: Reserve | None = None,
@@ -144,7 +148,8 @@ class MessagePort(CommunicationPort):
         """Sends a request and waits for its reply (NtAlpcSendWaitReceivePort with SYNC_REQUEST).
 
         type: LPC_EXCEPTION, LPC_DEBUG_EVENT, LPC_ERROR_EVENT for messages of these kinds. view: from `allocate`; the
-        server's from now on. entries: buffers that the server may read, and write where they are writable, as long as
+        server's from now on. handles: descriptors, which stay the caller's (NotSupported, InvalidParameter for others
+        than the server takes). entries: buffers that the server may read, and write where they are writable, as long as
         this thread waits. on_callback: serves, in this thread, what the server asks meanwhile; without it such a
         callback is released. work_on_behalf: names this thread as the one that the work is done for.
         Raises TimedOut (the server is told), ReplyLost, Canceled, Disconnected, MessageTooLong, RequestsNotAllowed,
@@ -152,7 +157,7 @@ class MessagePort(CommunicationPort):
         """
         if self.lpc_mode and timeout is not None:
             raise InvalidParameter("requests of an LPC port have no time limit")
-        outgoing = self._asked(type, data, view, work_on_behalf)
+        outgoing = self._asked(type, data, view, handles, work_on_behalf)
         if entries:
             with self.direct.offering(outgoing, entries, patient=timeout is None) as offering, blocked_on(self):
                 return self.exchange.request(offering, timeout, on_callback, _room(reserve))
@@ -167,6 +172,7 @@ class MessagePort(CommunicationPort):
         timeout: float | None = None,
         type: int = LPC_REQUEST,
         view: View | None = None,
+        handles: Sequence[Sendable] = (),
         reserve: Reserve | None = None,
         work_on_behalf: bool = False,
     ) -> int:
@@ -177,7 +183,7 @@ class MessagePort(CommunicationPort):
         """
         if self.lpc_mode:
             raise InvalidParameter("ports of LPC wait for the answers to their requests")
-        outgoing = self._asked(type, data, view, work_on_behalf)
+        outgoing = self._asked(type, data, view, handles, work_on_behalf)
         return self.exchange.post(outgoing, context, timeout, _room(reserve))
 
     def datagram(
@@ -186,12 +192,14 @@ class MessagePort(CommunicationPort):
         *,
         timeout: float | None = None,
         view: View | None = None,
+        handles: Sequence[Sendable] = (),
         reserve: Reserve | None = None,
     ) -> None:
         """Sends a message that nobody answers. Raises Disconnected, MessageTooLong, TimedOut, QuotaExceeded."""
         self.check_size(data)
         exchange = self.exchange
-        outgoing = Outgoing(LPC_DATAGRAM, exchange.number(), data=data, view=view)
+        self.check_handles(handles)
+        outgoing = Outgoing(LPC_DATAGRAM, exchange.number(), data=data, view=view, handles=handles)
         exchange.outbox.send(outgoing, timeout, _room(reserve))
 
     def grant_memory(self) -> None:
@@ -335,6 +343,8 @@ class MessagePort(CommunicationPort):
     def transmit(self, outgoing: Outgoing, sequence: int, reserve: int) -> bool:
         """Sends a message if that needs no waiting. Raises Disconnected."""
         kind = outgoing.type | (LPC_CONTINUATION_REQUIRED if outgoing.view is not None else 0)
+        if not self.attributes.flags & PortFlags.ALLOW_IMPERSONATION:
+            kind |= LPC_NO_IMPERSONATE
         thread = threading.get_native_id()
         header = PortMessageHeader(
             0, 0, kind, outgoing.data_info_offset, os.getpid(), thread, outgoing.message_id, outgoing.callback_id
@@ -343,9 +353,14 @@ class MessagePort(CommunicationPort):
         block = outgoing.block._replace(context=context)
         if outgoing.view is not None:
             block = block._replace(view=outgoing.view.attribute)
+        descriptors = descriptors_of(outgoing.handles)
+        if descriptors:
+            block = block._replace(handle=attribute_of(descriptors))
         frame = wire.compose(header, block, outgoing.data)
         try:
-            sent = self._passed(frame, outgoing) or (reserve > 0 and self._passed_by_reserve(frame, outgoing, reserve))
+            sent = self._passed(frame, outgoing, descriptors) or (
+                reserve > 0 and self._passed_by_reserve(frame, outgoing, descriptors, reserve)
+            )
         except OSError as error:
             failure = from_os_error(error, "sending")
             failure.sent = False
@@ -367,7 +382,14 @@ class MessagePort(CommunicationPort):
             raise BadFrame(f"{len(data)} octets in a message of type {header.type:#x}")
         data, entries = self._without_entries(header, data)
         octets, secured = (None, False) if block.view is None else self._sharing.view(block.view)
-        attributes = MessageAttributes(ALL_ATTRIBUTES, None, octets, secured, block.work_on_behalf)
+        attributes = MessageAttributes(
+            ALL_ATTRIBUTES,
+            view=octets,
+            secured=secured,
+            handles=self.beside.take(frame) or None,
+            token=None if self._host is None else TokenAttribute(*self.beside.identity.ids),
+            work_on_behalf=block.work_on_behalf,
+        )
         number = header.callback_id or header.message_id
         if kind in (LPC_REPLY, LPC_CANCELED):
             self._sharing.answered(number)
@@ -382,6 +404,8 @@ class MessagePort(CommunicationPort):
             attributes,
             0 if block.view is None else block.view.section_handle,
             entries,
+            self.beside.identity,
+            not header.type & LPC_NO_IMPERSONATE,
         )
 
     def give_back(self, message: Message) -> None:
@@ -393,6 +417,11 @@ class MessagePort(CommunicationPort):
         """Raises MessageTooLong for more than the peer's port takes."""
         if len(data) > self.max_message:
             raise MessageTooLong(f"{len(data)} octets, the peer takes {self.max_message}")
+
+    def check_handles(self, handles: Sequence[Sendable]) -> None:
+        """Raises NotSupported for kinds that the peer's port does not take, MessageTooLong, InvalidParameter."""
+        most = MAX_HANDLES if self.peer_flags & PortFlags.ALLOW_MULTIHANDLE else 1
+        descriptors_of(handles, self.handles_given, most)
 
     def wait_for_room(self, timeout: float, *, or_input: bool) -> None:
         """Waits until something may be sent, or has come."""
@@ -415,50 +444,56 @@ class MessagePort(CommunicationPort):
             raise BadFrame("data entries in a message that is no request")
         return split(data, header.data_info_offset)
 
-    def _passed(self, frame: bytes, outgoing: Outgoing) -> bool:
+    def _passed(self, frame: bytes, outgoing: Outgoing, descriptors: Sequence[int]) -> bool:
         try:
-            if outgoing.view is None and not self._releases:
+            if outgoing.view is None and not self._releases and not descriptors:
                 self._send(frame, NO_WAIT)
             else:
                 request_id = outgoing.number if outgoing.type in REQUEST_TYPES else 0
-                self._sharing.send_frame(frame, outgoing.view, request_id, NO_WAIT)
+                self._sharing.send_frame(frame, outgoing.view, request_id, NO_WAIT, descriptors)
         except BlockingIOError:
             return False
         return True
 
-    def _passed_by_reserve(self, frame: bytes, outgoing: Outgoing, reserve: int) -> bool:
+    def _passed_by_reserve(self, frame: bytes, outgoing: Outgoing, descriptors: Sequence[int], reserve: int) -> bool:
         """Makes the socket's buffer larger than what the peer has not taken, for one message."""
         (unsent,) = struct.unpack("i", fcntl.ioctl(self._socket.fileno(), _SIOCOUTQ, bytes(4)))
         usual = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
         self._bound_buffer(unsent + reserve + 1)
         try:
-            return self._passed(frame, outgoing)
+            return self._passed(frame, outgoing, descriptors)
         finally:
             self._bound_buffer(usual)
 
     def _bound_buffer(self, size: int) -> None:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, -(-size // 2))  # Linux doubles it
 
-    def _asked(self, kind: int, data: Buffer, view: View | None, work_on_behalf: bool) -> Outgoing:
+    def _asked(
+        self, kind: int, data: Buffer, view: View | None, handles: Sequence[Sendable], work_on_behalf: bool
+    ) -> Outgoing:
         if kind not in REQUEST_TYPES:
             raise InvalidParameter(f"nobody answers messages of type {kind}")
         if not self.peer_flags & PortFlags.ALLOW_LPC_REQUESTS:
             raise RequestsNotAllowed(f"{self!r}")
         self.check_size(data)
+        self.check_handles(handles)
         block = NO_ATTRIBUTES
         if work_on_behalf:
             began = int.from_bytes(creation_time(os.getpid(), threading.get_native_id()), "little")
             ticket = WorkOnBehalfAttribute(threading.get_native_id(), began & 0xFFFFFFFF)
             block = AttributeBlock(work_on_behalf=ticket)
-        return Outgoing(kind, self.exchange.number(), 0, data, block, view)
+        return Outgoing(kind, self.exchange.number(), 0, data, block, view, handles=handles)
 
     def _plain_arrival(self, frame: bytes) -> Arrival | None:
         """What is in a frame of a peer that knows no more than plain messages."""
         message = self._understand(frame)
         if message is None:
             return None
-        attributes = MessageAttributes(ALL_ATTRIBUTES, None, message.view, message.secured)
-        return Arrival(message.type, message.message_id, 0, 0, message.data, 0, attributes, message.view_number)
+        attributes = MessageAttributes(
+            ALL_ATTRIBUTES, view=message.view, secured=message.secured, handles=message.handles or None
+        )
+        number, identity = message.view_number, self.beside.identity
+        return Arrival(message.type, message.message_id, 0, 0, message.data, 0, attributes, number, None, identity)
 
     def _gather(self, timeout: float | None) -> None:
         """Reads for a client's queue."""

@@ -7,15 +7,17 @@ both, by the room that its reserve makes in the socket; cancels and notices have
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..errors import QuotaExceeded, TimedOut
 from ..seam import Buffer
 from .attributes import AttributeBlock
+from .handles import Handle, Sendable, descriptors_of
 from .section import View
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Outgoing(NamedTuple):
     view: View | None = None
     data_info_offset: int = 0
     """Where in the message PORT_DATA_INFORMATION stands, which is a part of `data`; 0: it has none."""
+    handles: Sequence[Sendable] = ()
 
     @property
     def number(self) -> int:
@@ -119,7 +122,8 @@ class Outbox:
     def _keep(self, outgoing: Outgoing) -> None:
         if self._waiting_size + outgoing.cost > self._port.attributes.max_pool_usage:
             raise QuotaExceeded(f"{self._port!r} takes nothing")
-        self._waiting.append(outgoing._replace(data=bytes(outgoing.data)))
+        kept = [Handle(os.dup(descriptor)) for descriptor in descriptors_of(outgoing.handles)]  # theirs may be closed
+        self._waiting.append(outgoing._replace(data=bytes(outgoing.data), handles=kept))
         self._waiting_size += outgoing.cost
 
     def _make_room(self, deadline: float | None) -> None:

@@ -16,16 +16,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
-from .. import forking
+from .. import ancillary, forking
 from ..errors import BadFrame, MessageTooLong, TimedOut, TransportError, from_os_error
 from ..seam import Buffer, Peer
+from ..security import SecurityQos
 from ..sockets import NO_SIGNAL, NO_WAIT, RECEIVE_SIZE, after_failed_receive, drain, shut, timeval
 from ..traffic import Traffic
 from . import message as wire
 from .batch import Batch, Unbatched, unpack
+from .beside import Beside
 from .completion import IoCompletionPort
+from .handles import NO_OBJECTS, ObjectType, Sendable, descriptors_of
 from .lane import Lane
 from .message import (
     FRAME,
@@ -75,9 +78,11 @@ class CommunicationPort:
         "_sharing",
         "_socket",
         "_wait",
+        "beside",
         "client_id",
         "connection_data",
         "context",
+        "handles_given",
         "max_message",
         "message_mode",
         "peer",
@@ -93,6 +98,8 @@ class CommunicationPort:
         max_data: int = wire.MAX_DATA,
         incoming: SectionLimits = SectionLimits(),  # noqa: B008 -- a tuple
         outgoing: SectionLimits = SectionLimits(),  # noqa: B008
+        taken: ObjectType = NO_OBJECTS,
+        given: ObjectType = NO_OBJECTS,
     ) -> None:
         connected.setblocking(True)
         self.message_mode: Final = True
@@ -107,7 +114,8 @@ class CommunicationPort:
         self._receive_timeout: float | None = _UNSET
         self.client_id = struct.pack("<QQ", os.getpid(), 0)
         self._ids = itertools.count(1)
-        self.bind(max_message, max_data, incoming, outgoing)
+        self.beside: Final = Beside(connected, peer)
+        self.bind(max_message, max_data, incoming, outgoing, taken, given)
         forking.watch(self)
 
     def __enter__(self) -> Self:
@@ -120,16 +128,36 @@ class CommunicationPort:
         state = "closed" if self._socket.fileno() < 0 else "open"
         return f"<CommunicationPort {self.peer.address} pid {self.peer.pid} {state}>"
 
-    def bind(self, max_message: int, max_data: int, incoming: SectionLimits, outgoing: SectionLimits) -> None:
-        """Sets octets of data the peer's port takes, and ours, what of its sections we map, and it of ours.
-
-        Before any message.
-        """
+    def bind(
+        self,
+        max_message: int,
+        max_data: int,
+        incoming: SectionLimits,
+        outgoing: SectionLimits,
+        taken: ObjectType = NO_OBJECTS,
+        given: ObjectType = NO_OBJECTS,
+    ) -> None:
+        """What the peer's port takes, and ours: octets, sections, handles. Before any message."""
         self.max_message = max_message
         self._max_data = max_data
         self._sharing = Sharing(self._socket, incoming, outgoing)
         self._lent_requests = self._sharing.lent_requests
         self._releases = self._sharing.releases
+        self.handles_given = given
+        if taken:
+            self.beside.take_kinds(taken)
+            self._receive_by(partial(self.beside.receive, self._sharing))
+
+    def track(self, qos: SecurityQos) -> None:
+        """Has the kernel say who each message is from, if its client wants that; before any message."""
+        self.beside.track(qos)
+        if self.beside.active:
+            self._receive_by(partial(self.beside.receive, self._sharing))
+
+    def name_sender(self) -> None:
+        """Says with each message who sends it, by our effective ids."""
+        self._send = partial(ancillary.send_named, cast(socket.socket, self._socket))
+        self._sharing.name_sender(self._send)
 
     # Messages
 
@@ -140,11 +168,12 @@ class CommunicationPort:
         type: int = LPC_REQUEST,
         view: View | None = None,
         timeout: float | None = None,
+        handles: Sequence[Sendable] = (),
     ) -> int:
         """Sends one message; the message id that was used: `message_id`, or a fresh one for 0.
 
-        view: from `allocate`; the receiver's from now on, unless this raises. Raises Disconnected, TimedOut,
-        MessageTooLong.
+        view: from `allocate`; the receiver's from now on, unless this raises. handles: descriptors, which stay ours.
+        Raises Disconnected, TimedOut, MessageTooLong, NotSupported (the peer takes no such handles).
         """
         if not message_id:
             message_id = next(self._ids) & 0xFFFFFFFF or next(self._ids) & 0xFFFFFFFF
@@ -154,8 +183,9 @@ class CommunicationPort:
         try:
             if timeout != self._send_timeout:
                 self._bound_sends(timeout)
-            if view is not None or self._releases:
-                self._sharing.send(type, message_id, data, view, NO_SIGNAL)
+            if view is not None or self._releases or handles:
+                beside = descriptors_of(handles, self.handles_given)
+                self._sharing.send(type, message_id, data, view, NO_SIGNAL, beside)
             else:
                 self._send(_pack(size, size + HEADER_SIZE, type, self.client_id, message_id, 0, 0) + data, NO_SIGNAL)
         except OSError as error:
@@ -163,7 +193,12 @@ class CommunicationPort:
         return message_id
 
     def send_message_now(
-        self, data: Buffer, message_id: int = 0, type: int = LPC_REQUEST, view: View | None = None
+        self,
+        data: Buffer,
+        message_id: int = 0,
+        type: int = LPC_REQUEST,
+        view: View | None = None,
+        handles: Sequence[Sendable] = (),
     ) -> int:
         """Like send_message; 0: it would have to wait, and the message was not sent."""
         if not message_id:
@@ -172,8 +207,9 @@ class CommunicationPort:
         if size > self.max_message:
             raise MessageTooLong(f"{size} octets, the peer takes {self.max_message}")
         try:
-            if view is not None or self._releases:
-                self._sharing.send(type, message_id, data, view, NO_WAIT)
+            if view is not None or self._releases or handles:
+                beside = descriptors_of(handles, self.handles_given)
+                self._sharing.send(type, message_id, data, view, NO_WAIT, beside)
             else:
                 self._send(_pack(size, size + HEADER_SIZE, type, self.client_id, message_id, 0, 0) + data, NO_WAIT)
         except BlockingIOError:
@@ -373,6 +409,7 @@ class CommunicationPort:
         """Ends the connection for both ends; views that were received stay readable as long as they are held."""
         shut(self._socket)
         self._receive_by(self._socket.recv)
+        self.beside.close()
         self._sharing.close()
 
     def abandon(self) -> None:
@@ -411,20 +448,22 @@ class CommunicationPort:
         kind, message_id, data, view = wire.unpack(frame)
         if len(data) > self._max_data:
             raise BadFrame(f"{len(data)} octets, this port takes {self._max_data}")
+        handles = self.beside.take(frame)
         if kind in PAYLOAD_TYPES:
             if kind == LPC_REPLY:
                 self._sharing.answered(message_id)
-            if view is None:  # of a peer that says more than we ask for
-                return PortMessage(kind, message_id, data)
+            if view is None:  # with handles, or of a peer that says more than we ask for
+                return PortMessage(kind, message_id, data, handles=handles)
             octets, secured = self._sharing.view(view)
-            return PortMessage(kind, message_id, data, octets, view.section_handle, secured)
-        if view is not None:
-            raise BadFrame(f"a view in a message of type {kind:#x}")
+            return PortMessage(kind, message_id, data, octets, view.section_handle, secured, handles)
+        if view is not None or handles:
+            raise BadFrame(f"a view or handles in a message of type {kind:#x}")
         if kind == wire.SECTION_GONE and len(data) == 8:
             self._sharing.gone(int.from_bytes(data, "little"))
         elif kind == wire.SECTION_NOTICE and not data:
             self._sharing.announced()
-            self._receive_by(self._receive_section)
+            if not self.beside.active:
+                self._receive_by(self._receive_section)
         elif kind == wire.BATCH and not isinstance(self._recv, Unbatched):
             if data:
                 self._receive_by(Unbatched(unpack(data), partial(self._receive_by, self._recv)))

@@ -8,6 +8,8 @@ The data of a CONNECTION_REQUEST and of a CONNECTION_REPLY begins with the terms
      24  u64 MaxTotalSectionSize    all sections together
      32  u32 Flags                  of its port
      36  u32 features               ours, not NT's: what it offers; both have what both offer
+     40  u32 DupObjectTypes         kinds of handles that it takes
+     44  12 octets SecurityQos      of a client: how far the server may go in its name
 and ends with what the caller has to say. An attribute is honoured or refused, never passed over in silence.
 """
 
@@ -19,7 +21,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypedDict
 
 from ..errors import STATUS_NAMES, AccessDenied, BadFrame, ConnectionRefused, InvalidPortAttributes, MessageTooLong
+from ..security import DEFAULT_QOS, SecurityQos
 from . import message as wire
+from .handles import ALL_OBJECTS, NO_OBJECTS, ObjectType
 from .section import MAX_SECTION_SIZE, MAX_TOTAL_SECTION_SIZE, SectionLimits
 
 MAX_CONNECTION_DATA: Final = 4096
@@ -28,7 +32,7 @@ LPC_MAX_DATA: Final = {32: 256, 64: 512}
 """Octets of a message of an LPC port (PORT_MAXIMUM_MESSAGE_LENGTH), by the width of the machine."""
 LPC_MAX_CONNECTION_DATA: Final = {32: 64, 64: 128}
 """Octets that either side may say while connecting to an LPC port: 16 pointers; the rest is cut off, as NT does."""
-_TERMS: Final = struct.Struct("<IIQQQII")
+_TERMS: Final = struct.Struct("<IIQQQIII12s")
 
 
 class PortFlags(enum.IntFlag):
@@ -89,6 +93,10 @@ class PortAttributes:
     """Octets of messages that wait here: of a peer's, for a receiver, and for a peer that takes none."""
     memory_bandwidth: int = 0
     """Nothing else is possible here."""
+    dup_object_types: ObjectType = ALL_OBJECTS
+    """Kinds of handles that the peer may send, if both ports say ALLOW_DUP_OBJECT."""
+    quality_of_service: SecurityQos = DEFAULT_QOS
+    """Of a client: how far the server may go in its name, and whether it is asked who it is with each message."""
     lpc_mode: int = 0
     """32 or 64: the port is one of classic LPC, with the limits of such a machine; 0: ALPC."""
     lane: bool | None = None
@@ -110,6 +118,11 @@ class PortAttributes:
         return min(limit, LPC_MAX_DATA[self.lpc_mode]) if self.lpc_mode else limit
 
     @property
+    def by_socket(self) -> bool:
+        """Whether its messages bring more than octets, or say who sends them, which is only by the socket."""
+        return self.quality_of_service.dynamic or bool(self.flags & PortFlags.ALLOW_DUP_OBJECT)
+
+    @property
     def sections(self) -> SectionLimits:
         """The limits of shared memory."""
         return SectionLimits(self.max_section_size, self.max_view_size, self.max_total_section_size)
@@ -124,6 +137,10 @@ class PortAttributes:
 
 
 DEFAULT_ATTRIBUTES: Final = PortAttributes()
+HANDLES_ATTRIBUTES: Final = PortAttributes(
+    flags=DEFAULT_ATTRIBUTES.flags | PortFlags.ALLOW_DUP_OBJECT | PortFlags.ALLOW_MULTIHANDLE
+)
+"""Handles of all kinds may come, from peers that take them as well."""
 
 
 class Limits(TypedDict):
@@ -133,6 +150,8 @@ class Limits(TypedDict):
     max_data: int
     incoming: SectionLimits
     outgoing: SectionLimits
+    taken: ObjectType
+    given: ObjectType
 
 
 class Terms(NamedTuple):
@@ -144,6 +163,8 @@ class Terms(NamedTuple):
     flags: int
     features: int
     data: bytes
+    dup_object_types: ObjectType = NO_OBJECTS
+    quality_of_service: SecurityQos = DEFAULT_QOS
 
     @property
     def max_data(self) -> int:
@@ -152,11 +173,14 @@ class Terms(NamedTuple):
 
     def limits(self, own: PortAttributes) -> Limits:
         """What binds the two ends, as a CommunicationPort of this side's is told."""
+        both = self.flags & own.flags & PortFlags.ALLOW_DUP_OBJECT
         return {
             "max_message": self.max_data,
             "max_data": own.max_data,
             "incoming": own.sections,
             "outgoing": own.sections.within(self.sections),
+            "taken": own.dup_object_types if both else NO_OBJECTS,
+            "given": self.dup_object_types if both else NO_OBJECTS,
         }
 
 
@@ -164,7 +188,8 @@ def pack_terms(kind: int, status: int, attributes: PortAttributes, data: bytes, 
     """The frame that states them. Raises MessageTooLong."""
     flags = attributes.flags | (PortFlags.LPC_MODE if attributes.lpc_mode else 0)
     length = attributes.max_data + wire.HEADER_SIZE
-    terms = _TERMS.pack(status, length, *attributes.sections, flags, features)
+    beside = attributes.dup_object_types, bytes(attributes.quality_of_service)
+    terms = _TERMS.pack(status, length, *attributes.sections, flags, features, *beside)
     return wire.pack(kind, 1, terms + attributes.told(data))
 
 
@@ -173,9 +198,14 @@ def parse_terms(frame: bytes, expected: int) -> Terms:
     kind, _, data, view = wire.unpack(frame)
     if kind != expected or view is not None or not 0 <= len(data) - _TERMS.size <= MAX_CONNECTION_DATA:
         raise BadFrame(f"a message of type {kind:#x} while connecting")
-    status, length, section, view_size, total, flags, features = _TERMS.unpack_from(data)
+    status, length, section, view_size, total, flags, features, types, quality = _TERMS.unpack_from(data)
+    try:
+        qos = SecurityQos.parse(quality)
+    except ValueError as error:
+        raise BadFrame(str(error)) from error
     limits = SectionLimits(section, view_size, total)
-    terms = Terms(status, length, limits, flags, features, data[_TERMS.size :])
+    types = ObjectType(types & ALL_OBJECTS)
+    terms = Terms(status, length, limits, flags, features, data[_TERMS.size :], types, qos)
     if not wire.HEADER_SIZE < terms.max_message_length <= wire.MAX_TOTAL:
         raise BadFrame(f"a port that takes messages of {terms.max_message_length} octets")
     return terms

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import enum
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-from ..errors import ReplyMismatch
+from ..errors import AccessDenied, Disconnected, NotSupported, ReplyMismatch
 from ..seam import Buffer
+from ..security import Identity, Impersonation, ImpersonationLevel, Sid, impersonate
+from ..security.process import SenderProcess, open_thread
 from . import attributes as wire
+from .handles import Handle, Sendable
 from .port_message import TYPE_NAMES
 
 if TYPE_CHECKING:
@@ -62,6 +65,10 @@ class MessageAttributes(NamedTuple):
     secured: bool = False
     """The octets of the view cannot change any more, by the kernel's word."""
     work_on_behalf: wire.WorkOnBehalfAttribute | None = None
+    handles: tuple[Handle, ...] | None = None
+    """The descriptors that came; each closes itself when it is dropped."""
+    token: wire.TokenAttribute | None = None
+    """At a server: who sent it, by three numbers. Another `modified_id` than the message before: somebody else."""
 
     @property
     def valid(self) -> int:
@@ -74,7 +81,8 @@ class MessageAttributes(NamedTuple):
         return self._replace(allocated=allocated, **gone)
 
 
-_BITS = {slot.name: slot.bit for slot in wire.SLOTS if slot.name in MessageAttributes._fields}
+_NAMES = ((slot.name if slot.name != "handle" else "handles", slot.bit) for slot in wire.SLOTS)
+_BITS = {name: bit for name, bit in _NAMES if name in MessageAttributes._fields}
 
 
 class Origin(Protocol):
@@ -87,7 +95,7 @@ class Origin(Protocol):
 
     def picked_up(self, message: Message) -> None: ...
 
-    def reply(self, message: Message, data: Buffer, view: View | None) -> None: ...
+    def reply(self, message: Message, data: Buffer, view: View | None, handles: Sequence[Sendable]) -> None: ...
 
     def release(self, message: Message) -> None: ...
 
@@ -115,6 +123,8 @@ class Message:
         "client_id",
         "data",
         "entries",
+        "identity",
+        "impersonable",
         "message_id",
         "port",
         "port_context",
@@ -137,6 +147,8 @@ class Message:
         view_number: int = 0,
         entries: Entries | None = None,
         state: State = State.OVER,
+        identity: Identity | None = None,
+        impersonable: bool = True,
     ) -> None:
         self._origin = origin
         self.type = type
@@ -155,6 +167,9 @@ class Message:
         self.entries = entries
         """What of its sender's memory `read` and `write` reach; None: nothing."""
         self.state = state
+        self.identity = identity
+        """Who sent it, by the kernel's word; None: it is the port's own."""
+        self.impersonable = impersonable
 
     def __repr__(self) -> str:
         name = TYPE_NAMES.get(self.type, f"type {self.type}")
@@ -166,13 +181,14 @@ class Message:
         """LPC_CONTINUATION_REQUIRED: reply to it or release it. Ports of LPC do not know it."""
         return self.state is State.HELD and self._origin.continuation
 
-    def reply(self, data: Buffer = b"", *, view: View | None = None) -> None:
+    def reply(self, data: Buffer = b"", *, view: View | None = None, handles: Sequence[Sendable] = ()) -> None:
         """Answers a request or a callback. Where nobody waits any more, LPC_LOST_REPLY comes into the queue.
 
-        view: from `port.allocate`; the receiver's from now on. Raises ReplyMismatch (answered, released or canceled
-        before, or nothing to answer), MessageTooLong, QuotaExceeded.
+        view: from `port.allocate`; the receiver's from now on. handles: descriptors, which stay the caller's. Raises
+        ReplyMismatch (answered, released or canceled before, or nothing to answer), MessageTooLong, QuotaExceeded,
+        NotSupported (the peer takes no such handles).
         """
-        self._origin.reply(self, data, view)
+        self._origin.reply(self, data, view, handles)
 
     def release(self) -> None:
         """Has done with it. Who waits for an answer is told that there is none (Canceled). Twice is once."""
@@ -211,6 +227,42 @@ class Message:
         """
         return self._origin.call_back(self, data, timeout, on_callback)
 
+    # Who sent it
+
+    @property
+    def sid(self) -> Sid | None:
+        """The sender's user (AlpcMessageSidInformation); None: it came from nobody."""
+        return None if self.identity is None else self.identity.sid
+
+    def impersonate(self, least: ImpersonationLevel = ImpersonationLevel.IDENTIFICATION) -> Impersonation:
+        """Acts as the sender inside of `with`, while the message waits for an answer (NtAlpcImpersonateClientOfPort).
+
+        What that means is `transports/security/impersonation.py`'s business. Raises ReplyMismatch (answered, released,
+        or nothing to answer), Disconnected (canceled, or the sender is gone), AccessDenied (it forbids that),
+        BadImpersonationLevel (it grants less than `least`).
+        """
+        if self.state is State.CANCELED:
+            raise Disconnected(f"{self!r}")
+        if self.state is not State.HELD or self.identity is None or self.port is None:
+            raise ReplyMismatch(f"{self!r} waits for no reply")
+        if not self.impersonable:
+            raise AccessDenied(f"{self!r} may not be impersonated")
+        return impersonate(self.identity.peer, self.port.beside.quality_of_service.level, least=least)
+
+    def open_sender_process(self) -> SenderProcess:
+        """The process that sent it, by a pidfd (NtAlpcOpenSenderProcess); a context manager.
+
+        Raises Disconnected (it has ended), NotSupported (it came from nobody), ResourcesExhausted, AccessDenied.
+        """
+        if self.identity is None or self.port is None:
+            raise NotSupported(f"{self!r} was sent by no process")
+        return self.port.beside.open_process(self.identity)
+
+    def open_sender_thread(self) -> SenderProcess:
+        """The thread that sent it, as it says itself (NtAlpcOpenSenderThread). AccessDenied for another process's."""
+        with self.open_sender_process() as process:
+            return open_thread(process, self.client_id[1])
+
     def accept(self, data: bytes = b"", context: Any = None) -> MessagePort:
         """Lets the client in that asks to be connected; `context` comes with each of its messages.
 
@@ -243,6 +295,8 @@ class Arrival(NamedTuple):
     attributes: MessageAttributes
     view_number: int
     entries: Entries | None = None
+    identity: Identity | None = None
+    impersonable: bool = True
 
     @property
     def number(self) -> int:
@@ -258,7 +312,7 @@ class NoOrigin:
     def picked_up(self, message: Message) -> None:
         """Nobody counts these."""
 
-    def reply(self, message: Message, data: Buffer, view: View | None) -> None:
+    def reply(self, message: Message, data: Buffer, view: View | None, handles: Sequence[Sendable]) -> None:
         raise ReplyMismatch(f"{message!r} waits for no reply")
 
     def release(self, message: Message) -> None:

@@ -20,12 +20,14 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
+from .. import ancillary
 from ..errors import BadFrame, Disconnected, InvalidParameter, InvalidViewSize, QuotaExceeded, SectionTooBig
 from ..seam import Buffer
 from . import message as wire
 from .attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS, ViewAttribute
+from .handles import attribute_of
 from .lane import Lane
 from .section import PAGE, SECTION_SPAN, IncomingSection, OutgoingSection, Section, SectionLimits, View
 from .secure import SecureSection
@@ -80,6 +82,7 @@ class Sharing:
         self._lazy_size = 0
         self._lock = threading.Lock()  # over the making of our sections and their handing over
         self._closed = False
+        self._named = False
 
     # Sections and views of ours
 
@@ -151,15 +154,26 @@ class Sharing:
 
     # Lending
 
-    def send(self, kind: int, message_id: int, data: Buffer, view: View | None, flags: int) -> None:
+    def send(
+        self,
+        kind: int,
+        message_id: int,
+        data: Buffer,
+        view: View | None,
+        flags: int,
+        descriptors: Sequence[int] = (),
+    ) -> None:
         """Sends what goes in front of a plain message, and the message. Raises OSError; then the view is still ours."""
-        frame = wire.pack(kind, message_id, bytes(data), None if view is None else view.attribute)
-        self.send_frame(frame, view, message_id if kind == wire.LPC_REQUEST else 0, flags)
+        attribute = None if view is None else view.attribute
+        frame = wire.pack(kind, message_id, bytes(data), attribute, attribute_of(descriptors))
+        self.send_frame(frame, view, message_id if kind == wire.LPC_REQUEST else 0, flags, descriptors)
 
-    def send_frame(self, frame: bytes, view: View | None, request_id: int, flags: int) -> None:
+    def send_frame(
+        self, frame: bytes, view: View | None, request_id: int, flags: int, descriptors: Sequence[int] = ()
+    ) -> None:
         """The same for a frame; `request_id`: the number whose answer gives the view back, 0 for none."""
         if view is None:
-            self._send_behind_releases(frame, flags)
+            self._send_with(frame, flags, descriptors)
             return
         self._hand_over(view, flags)
         self._lent[view.number] = view  # before it is sent: the answer may be quicker than we are
@@ -167,7 +181,7 @@ class Sharing:
             view.request_id = request_id
             self.lent_requests[request_id] = view
         try:
-            self._send_behind_releases(frame, flags)
+            self._send_with(frame, flags, descriptors)
         except BaseException:
             self._forget(view.number)
             raise
@@ -187,6 +201,19 @@ class Sharing:
             if view.flags & VIEW_SECURED_ACCESS:
                 self._sections.pop(view.section.base, None)
 
+    def _send_with(self, frame: bytes, flags: int, descriptors: Sequence[int]) -> None:
+        if not descriptors:
+            self._send_behind_releases(frame, flags)
+            return
+        self.flush_releases(flags)
+        credentials = ancillary.own_credentials() if self._named else None
+        ancillary.send(cast(socket.socket, self._socket), frame, flags, descriptors, credentials)
+
+    def name_sender(self, send: Callable[[Buffer, int], int]) -> None:
+        """Each message says who sends it from now on; `send` sends one without descriptors so."""
+        self._send = send
+        self._named = True
+
     # Borrowing
 
     def announced(self) -> None:
@@ -197,16 +224,20 @@ class Sharing:
 
     def receive(self, size: int, flags: int = 0) -> bytes | None:
         """A recv; None: it brought a section. Raises OSError, BadFrame, ResourcesExhausted."""
-        frame, ancillary, more, _ = self._socket.recvmsg(size, _DESCRIPTOR_SPACE, flags | socket.MSG_CMSG_CLOEXEC)
-        descriptors = _descriptors_in(ancillary)
+        frame, beside, more, _ = self._socket.recvmsg(size, _DESCRIPTOR_SPACE, flags | socket.MSG_CMSG_CLOEXEC)
+        descriptors = _descriptors_in(beside)
+        if not descriptors and not more & socket.MSG_CTRUNC:
+            return frame
+        self.take(frame, descriptors, bool(more & socket.MSG_CTRUNC))
+        return None
+
+    def take(self, frame: bytes, descriptors: list[int], cut: bool) -> None:
+        """Takes the section that a frame has brought; closes the descriptors. Raises BadFrame, ResourcesExhausted."""
         try:
-            if descriptors or more & socket.MSG_CTRUNC:
-                self._take_section(frame, descriptors, bool(more & socket.MSG_CTRUNC))
-                return None
+            self._take_section(frame, descriptors, cut)
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        return frame
 
     def view(self, attribute: ViewAttribute) -> tuple[memoryview, bool]:
         """The octets of a view of the peer's, and whether they never change again. Raises BadFrame."""

@@ -13,13 +13,14 @@ The kernel checks first (mode and ACL of the socket); the descriptor is checked 
 """
 
 from .access import PIPE_CONNECT, PIPE_RIGHTS, PORT_CONNECT, PORT_RIGHTS, GenericMapping, access_check, granted_access
-from .guard import check_server, default_descriptor, descriptor_of, expected_uids
+from .guard import check_activator, check_answer, check_server, default_descriptor, descriptor_of, expected_uids
 from .impersonation import Impersonation, current_impersonation, effective_token, impersonate
 from .posix_acl import SocketAccess, socket_access
 from .quality import DEFAULT_QOS, ContextTracking, ImpersonationLevel, SecurityQos
 from .sddl import Ace, SddlError, SecurityDescriptor
 from .sid import Sid, SidError
 from .token import Token
+from .tracking import Identity, TokenIds, Tracker
 
 __all__ = [
     "DEFAULT_QOS",
@@ -30,6 +31,7 @@ __all__ = [
     "Ace",
     "ContextTracking",
     "GenericMapping",
+    "Identity",
     "Impersonation",
     "ImpersonationLevel",
     "SddlError",
@@ -39,7 +41,11 @@ __all__ = [
     "SidError",
     "SocketAccess",
     "Token",
+    "TokenIds",
+    "Tracker",
     "access_check",
+    "check_activator",
+    "check_answer",
     "check_server",
     "current_impersonation",
     "default_descriptor",

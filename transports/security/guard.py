@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import ServerSidMismatch
+from ..kernel import Credentials
 from ..seam import Peer
 from .sddl import ACCESS_ALLOWED, GENERIC_ALL, Ace, SecurityDescriptor
 from .sid import EVERYONE, LOCAL_SYSTEM, Sid, SidError
@@ -37,6 +38,17 @@ def expected_uids(server_sid: str | Sid | None) -> frozenset[int] | None:
     if expected.uid is None:
         raise SidError(f"{expected} is not a user of this machine")
     return frozenset({expected.uid})
+
+
+def check_activator(peer: Peer, expected: frozenset[int] | None) -> None:
+    """`check_server` of who listens, before its verdict: root may have made the socket for somebody else."""
+    check_server(peer, None if expected is None else expected | {0})
+
+
+def check_answer(peer: Peer, credentials: Credentials | None, expected: frozenset[int] | None) -> None:
+    """Raises ServerSidMismatch unless who gave the verdict is one of the users expected (None: anybody)."""
+    if expected is not None and (credentials is None or credentials.uid not in expected):
+        raise ServerSidMismatch(f"{peer.address} is answered by {credentials or 'nobody'}")
 
 
 def check_server(peer: Peer, expected: frozenset[int] | None) -> None:

@@ -60,6 +60,11 @@ class Tracker:
         self._last: tuple[int | None, int | None, int | None] = (peer.pid, peer.uid, peer.gid)
         self._identity = Identity(peer, TokenIds(next(_serials), _authentication_id(peer), 1))
 
+    @property
+    def last(self) -> Identity:
+        """Who the last message was from; before there is any, who connected."""
+        return self._identity
+
     def identity(self, credentials: Credentials | None = None) -> Identity:
         """Who a message is from that came with these. BadFrame where each needs some and this one has none."""
         if not self.qos.dynamic:

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from lrpc.transports import alpc
-from lrpc.transports.alpc.attributes import ALL_ATTRIBUTES, CONTEXT_ATTRIBUTE, VIEW_ATTRIBUTE, WORK_ON_BEHALF_ATTRIBUTE
+from lrpc.transports.alpc.attributes import (
+    ALL_ATTRIBUTES,
+    CONTEXT_ATTRIBUTE,
+    TOKEN_ATTRIBUTE,
+    VIEW_ATTRIBUTE,
+    WORK_ON_BEHALF_ATTRIBUTE,
+)
 from lrpc.transports.errors import (
     BufferTooSmall,
     Disconnected,
@@ -32,7 +38,7 @@ def test_a_receiver_gets_the_attributes_it_made_room_for(joined_port: Any) -> No
         client.post(b"", work_on_behalf=True)
     everything = joined_port.server.receive(WATCHDOG)
     assert everything.attributes.allocated == ALL_ATTRIBUTES
-    assert everything.attributes.valid == CONTEXT_ATTRIBUTE | WORK_ON_BEHALF_ATTRIBUTE
+    assert everything.attributes.valid == CONTEXT_ATTRIBUTE | TOKEN_ATTRIBUTE | WORK_ON_BEHALF_ATTRIBUTE
     assert everything.attributes.work_on_behalf.thread_id == threading.get_native_id()
     assert everything.attributes.work_on_behalf.thread_creation_time_low > 0
     some = joined_port.server.receive(WATCHDOG, allocated=CONTEXT_ATTRIBUTE | VIEW_ATTRIBUTE)

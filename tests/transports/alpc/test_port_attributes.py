@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from lrpc.transports.alpc import PortAttributes, PortFlags
 from lrpc.transports.alpc import message as wire
+from lrpc.transports.alpc.handles import ALL_OBJECTS
 from lrpc.transports.alpc.port_attributes import GRANTED, MAX_CONNECTION_DATA, pack_terms, parse_terms
 from lrpc.transports.errors import BadFrame, InvalidPortAttributes, MessageTooLong
+from lrpc.transports.security import SecurityQos
 
 FLAGS = {
     "LPC_MODE": 0x1000,
@@ -73,11 +75,11 @@ def test_a_smaller_port_of_lpc_stays_smaller() -> None:
 def test_terms_have_their_octets() -> None:
     attributes = PortAttributes(4096, 1 << 20, 2 << 20, 3 << 20, flags=PortFlags.WAITABLE_PORT)
     frame = pack_terms(wire.LPC_CONNECTION_REQUEST, 7, attributes, b"hello", features=3)
-    assert (
-        frame[wire.FRAME_SIZE :] == struct.pack("<IIQQQII", 7, 4096, 1 << 20, 2 << 20, 3 << 20, 0x40000, 3) + b"hello"
-    )
+    numbers = struct.pack("<IIQQQII", 7, 4096, 1 << 20, 2 << 20, 3 << 20, 0x40000, 3)
+    assert frame[wire.FRAME_SIZE :] == numbers + struct.pack("<IIII", 0xFFD, 12, 2, 0) + b"hello"
     terms = parse_terms(frame, wire.LPC_CONNECTION_REQUEST)
-    assert terms == (7, 4096, (1 << 20, 2 << 20, 3 << 20), 0x40000, 3, b"hello")
+    assert terms[:6] == (7, 4096, (1 << 20, 2 << 20, 3 << 20), 0x40000, 3, b"hello")
+    assert terms[6:] == (ALL_OBJECTS, SecurityQos())
 
 
 def test_too_much_to_say_is_refused_on_either_side() -> None:
@@ -97,3 +99,12 @@ def test_any_octets_are_terms_or_a_bad_frame(octets: bytes, as_data: bool) -> No
     except BadFrame:
         return
     assert 0 < terms.max_data <= wire.MAX_DATA
+
+
+@pytest.mark.parametrize(
+    "quality", ["0d00000002000000 00000000", "0c00000004000000 00000000", "0c00000002000000 02000000"]
+)
+def test_a_quality_of_service_that_there_is_not_is_refused(quality: str) -> None:
+    frame = pack_terms(wire.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b"")
+    with pytest.raises(BadFrame):
+        parse_terms(frame[:-12] + bytes.fromhex(quality), wire.LPC_CONNECTION_REQUEST)

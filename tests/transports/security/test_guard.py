@@ -5,6 +5,7 @@ import os
 import pytest
 
 from lrpc.transports.errors import ServerSidMismatch
+from lrpc.transports.kernel import Credentials
 from lrpc.transports.seam import Peer
 from lrpc.transports.security import (
     PORT_CONNECT,
@@ -15,6 +16,8 @@ from lrpc.transports.security import (
     SidError,
     Token,
     access_check,
+    check_activator,
+    check_answer,
     check_server,
     default_descriptor,
     descriptor_of,
@@ -55,3 +58,16 @@ def test_a_server_of_another_user_is_refused() -> None:
     for uid in (OTHER, None):
         with pytest.raises(ServerSidMismatch):
             check_server(Peer(1, uid), frozenset({1000}))
+
+
+def test_root_may_listen_for_a_server_that_says_who_it_is_itself() -> None:
+    check_activator(Peer(1, 0), frozenset({1000}))
+    check_activator(Peer(1, 1000), frozenset({1000}))
+    check_activator(Peer(1, OTHER), None)
+    with pytest.raises(ServerSidMismatch):
+        check_activator(Peer(1, OTHER), frozenset({1000}))
+    check_answer(Peer(1, 0), Credentials(1, 1000, 1000), frozenset({1000}))
+    check_answer(Peer(1, 0), None, None)
+    for credentials in (None, Credentials(1, 0, 0), Credentials(0, 65534, 65534)):
+        with pytest.raises(ServerSidMismatch):
+            check_answer(Peer(1, 0), credentials, frozenset({1000}))
