@@ -91,6 +91,10 @@ IID_IS_NAME: Final = Entry("E0420", "[iid_is] names an IID beside it, or a point
 ODD_STRING: Final = Entry("W0421", "[string] on {type}: it is read as a string of {unit}")
 NO_EFFECT: Final = Entry("W0424", "[{name}] has no effect here: {why}")
 NOT_COMPUTED: Final = Entry("W0425", "[value] of {name} is not computed, and the caller gives it: {reason}")
+BAD_SYSTEM_HANDLE: Final = Entry(
+    "E0426", "[system_handle] needs a parameter that is a HANDLE (void *) or points to one"
+)
+SYSTEM_HANDLE_KIND: Final = Entry("E0427", "{found} is no kind of system handle; there are: {known}")
 MIN_IS: Final = Entry("E0422", "[min_is]: the lowest index of an array is always 0")
 
 # 05: types; E0526 asked for the import of automation, which SAFEARRAY brings itself now

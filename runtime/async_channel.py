@@ -122,6 +122,11 @@ class AsyncioChannel(PromptCalls):
         """Give up the connection; calls that wait fail."""
         self._break(ConnectionLost("the client closed the connection"))
 
+    @property
+    def handles(self) -> bool:
+        """May system handles travel?"""
+        return self._wire.handles
+
     def has_ended(self) -> bool:
         """Has the connection ended? The loop has seen it, if so."""
         return self._broken is not None

@@ -56,6 +56,11 @@ class Channel(Protocol):
         ...
 
     @property
+    def handles(self) -> bool:
+        """May system handles travel?"""
+        ...
+
+    @property
     def broken(self) -> RpcError | None:
         """How the connection ended, if it did."""
         ...
@@ -92,6 +97,11 @@ class AsyncChannel(Protocol):
 
     def batch(self) -> AbstractAsyncContextManager[None]:
         """Requests that have no response are sent together, at the end at the latest."""
+        ...
+
+    @property
+    def handles(self) -> bool:
+        """May system handles travel?"""
         ...
 
     @property

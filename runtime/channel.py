@@ -444,6 +444,11 @@ class BlockingChannel:
         if self._wire.dismissed:
             self._break(dismissal())
 
+    @property
+    def handles(self) -> bool:
+        """May system handles travel?"""
+        return self._wire.handles
+
     def has_ended(self) -> bool:
         """Looks whether the connection has ended."""
         if self._broken is None and self._wire.rested() and self._reading.acquire(timeout=MOMENT):

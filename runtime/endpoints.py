@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ..transports import activation, alpc, memory, namespace, pipe, security, tcp
 from ..transports import errors as transport
+from ..transports.alpc.port_attributes import HANDLES_ATTRIBUTES
 from ..transports.seam import Connection, Listener
 from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding, pipe_name
 from .call import Limits
@@ -56,15 +58,19 @@ def open_wire(
     limits: Limits,
     capture: Capture | None = None,
     security: Security | None = None,
+    *,
+    handles: bool = False,
 ) -> Wire:
     """Connect to a full string binding. ServerUnavailable, AccessDenied or InvalidBinding when that fails.
 
-    security: how the client proves who it is when it binds, unless the binding's options say otherwise.
+    security: how the client proves who it is when it binds, unless the binding's options say otherwise. handles: its
+    calls may have system handles, which not every connection carries.
     """
     security = _security_for(binding, security)
     try:
         if binding.protocol == NCALRPC:
-            port = _local(binding, alpc.connect, binding.endpoint, timeout)
+            connect = partial(alpc.connect, attributes=HANDLES_ATTRIBUTES) if handles else alpc.connect
+            port = _local(binding, connect, binding.endpoint, timeout)
             return LrpcWire(port if capture is None else capture.port(port, binding), limits, binding.object)
         connection = _connected(binding, timeout, limits)
         if capture is not None:

@@ -20,6 +20,7 @@ from .cancelling import GIVEN_UP, Cancelling
 from .contexts import ContextTable
 from .dispatch import Method, Registry
 from .ended import Ended, Malformed
+from .handles import accompanied, beside
 from .journal import note
 from .lrpc_wire import fill
 from .ndr.layout import Encoding
@@ -258,7 +259,8 @@ class LrpcSession:
         if isinstance(method, Method) and method.piped:
             method = Fault(RPC_X_BAD_STUB_DATA, "a call with pipes has an answer", ran=Ran.NO)
         within = event.within
-        return Call(event.call_id, 0, method, event.stub, encoding, message, one_way=one_way, within=within)
+        stub = accompanied(event.stub, message.handles)
+        return Call(event.call_id, 0, method, stub, encoding, message, one_way=one_way, within=within)
 
     def _method(self, interface: ncalrpc.SyntaxId, opnum: int, object: UUID | None) -> Method | Fault:
         method = None if object else self._methods.get((interface, opnum))
@@ -414,7 +416,7 @@ class LrpcSession:
     def _send(self, message_id: int, data: bytes, view: alpc.View | None, kind: int = alpc.LPC_REPLY) -> None:
         self.traffic.sent(len(data) + (0 if view is None else len(view.buffer)))
         try:
-            self._port.send_message(data, message_id, kind, view, SEND_TIMEOUT)
+            self._port.send_message(data, message_id, kind, view, SEND_TIMEOUT, beside(data))
         except transport.TransportError as error:
             self._discard(view)
             raise Ended(str(error)) from error
@@ -443,7 +445,7 @@ class LrpcSession:
     ) -> Iterator[bool]:
         self.traffic.sent(len(data) + (0 if view is None else len(view.buffer)))
         try:
-            while not self._port.send_message_now(data, message_id, kind, view):
+            while not self._port.send_message_now(data, message_id, kind, view, beside(data)):
                 yield False
         except transport.TransportError as error:
             self._discard(view)
@@ -458,7 +460,8 @@ class LrpcSession:
             return self._association.fault(
                 answer.status, did_not_execute=answer.ran is Ran.NO, detail=self._registry.told_of(answer)
             ), None
-        data, parts, size = self._association.respond(call_id, answer)
+        octets, parts, size = self._association.respond(call_id, answer)
+        data = accompanied(octets, beside(answer))
         if parts is None:
             return data, None
         try:

@@ -17,6 +17,7 @@ from ..transports.alpc.message import FRAME_SIZE
 from . import ncalrpc, plain
 from .call import Limits
 from .carrier import Room
+from .handles import accompanied, beside
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
 from .status import (
@@ -68,6 +69,9 @@ class LrpcWire:
         self._client_id = port.client_id
         self._max_response = limits.max_response
         self._object = object
+        self.handles = bool(port.handles_given)
+        self._special = object is not None or self.handles
+        """No call is plain."""
         self._association = ncalrpc.ClientAssociation()
         self.called_back = False
         """Somebody serves callbacks: they are handed on."""
@@ -125,7 +129,8 @@ class LrpcWire:
         back = within.get()
         callback_id = back[1] if back is not None and back[0] is self else 0
         data, in_view, size = self._association.request(key, self._binding_id, opnum, parts, self._object, callback_id)
-        return Message(key, (data,), None if in_view is None else fill(self.port, in_view, size), maybe)
+        view = None if in_view is None else fill(self.port, in_view, size)
+        return Message(key, (accompanied(data, beside(parts)),), view, maybe)
 
     def plain(self, opnum: int, parts: Sequence[Octets]) -> None:
         """Messages do not go together here, and none goes that is not composed."""
@@ -135,7 +140,7 @@ class LrpcWire:
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next."""
-        if self._object is not None or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE or self._unsaid:
+        if self._special or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE or self._unsaid:
             return None
         key = self._association.next_call_id()
         try:
@@ -177,13 +182,15 @@ class LrpcWire:
     def transmitting(self, message: Message) -> Generator[int]:
         """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""
         kind = alpc.LPC_DATAGRAM if message.maybe else message.kind
+        pieces = message.pieces
+        handles = beside(pieces[0]) if pieces else ()
         try:
-            if self.gathering and message.maybe and message.view is None:
-                self._gather(message.pieces[0])
+            if self.gathering and message.maybe and message.view is None and not handles:
+                self._gather(pieces[0])
                 return
             while not self._say():
                 yield 0
-            while message.pieces and not self.port.send_message_now(message.pieces[0], message.key, kind, message.view):
+            while pieces and not self.port.send_message_now(pieces[0], message.key, kind, message.view, handles):
                 yield 0
         except transport.TransportError as error:
             self._unsent(message)
@@ -253,7 +260,7 @@ class LrpcWire:
         if isinstance(event, ncalrpc.ResponseReceived) and event.call_id == key:
             if len(event.stub) > self._max_response:
                 raise ResponseTooLarge(f"a response of {len(event.stub)} octets, the most is {self._max_response}")
-            return [(key, (event.stub, self.encoding, release))]
+            return [(key, (accompanied(event.stub, message.handles), self.encoding, release))]
         if isinstance(event, ncalrpc.ResponsePart) and event.call_id == key:
             return [(key, Part(event.stub, self.encoding, None, last=False))]
         if event is None:  # of a call that was given up
@@ -261,7 +268,8 @@ class LrpcWire:
         if isinstance(event, ncalrpc.FaultReceived):
             return [(key, failure(event))]
         if isinstance(event, ncalrpc.CallbackRequested):
-            return self._back(key, Back(event.stub, self.encoding, release, event.callback_id, event.opnum))
+            stub = accompanied(event.stub, message.handles)
+            return self._back(key, Back(stub, self.encoding, release, event.callback_id, event.opnum))
         reason = event.reason if isinstance(event, ncalrpc.Failed) else f"an answer that was not asked for: {event}"
         raise ProtocolError(reason)
 
@@ -293,7 +301,7 @@ class LrpcWire:
             return Message(key, (data,), kind=alpc.LPC_REPLY)
         data, in_view, size = self._association.reply(back.callback_id, answer)
         view = None if in_view is None else fill(self.port, in_view, size)
-        return Message(key, (data,), view, kind=alpc.LPC_REPLY)
+        return Message(key, (accompanied(data, beside(answer)),), view, kind=alpc.LPC_REPLY)
 
     def cancel(self, key: int) -> None:
         """Ask the server to end a call; it is answered all the same."""

@@ -7,7 +7,7 @@ servers (`dispatch.py`) work from it.
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
@@ -15,6 +15,7 @@ from uuid import UUID
 from .ndr.compiler import Codec, Decoder, Encoder, compiled
 from .ndr.expression import Inverse
 from .ndr.layout import AUTO, Array, ContextHandle, Encoding, Field, Layout, Mark, Parameters, Pipe, Status
+from .ndr.layout_system import SystemHandle
 from .ndr.shape import carries
 from .ndr.siblings import counts_of, items_in
 from .ndr.strictness import DEFAULT, Strictness
@@ -147,7 +148,7 @@ class Operation(Generic[R]):
     @cached_property
     def plain(self) -> bool:
         """One result, no status, context handle or pipe, nothing to fill in or to share: the shortest way."""
-        special = self.family is not None or self.handles or self.keywords or self.shares or self.piped
+        special = self.family is not None or self.handles or self.keywords or self.shares or self.piped or self.system
         return len(self.response.fields) == 1 and not special
 
     @cached_property
@@ -170,6 +171,11 @@ class Operation(Generic[R]):
     def handles(self) -> bool:
         """Does a context handle travel in either direction?"""
         return any(isinstance(found.layout, ContextHandle) for found in (*self.parameters, *self.given_back))
+
+    @cached_property
+    def system(self) -> bool:
+        """Does a system handle travel in either direction?"""
+        return any(isinstance(found.layout, SystemHandle) for found in (*self.parameters, *self.given_back))
 
     @cached_property
     def held(self) -> tuple[Held, ...]:
@@ -226,8 +232,13 @@ class Operation(Generic[R]):
     def _codecs_for(self, encoding: Encoding, strictness: Strictness) -> Codecs:
         found = self._others.get((encoding, strictness))
         if found is None:
-            request = compiled(self.request, Parameters(), encoding, strictness)
-            response = compiled(self.response, self.request, encoding, strictness)
+            codec: Callable[[Parameters, Parameters, Encoding, Strictness], Codec] = compiled
+            if self.system:
+                from .handles import HandledCodec  # hardly any operation has them
+
+                codec = HandledCodec
+            request = codec(self.request, Parameters(), encoding, strictness)
+            response = codec(self.response, self.request, encoding, strictness)
             found = self._others[encoding, strictness] = Codecs(request, response)
         return found
 
@@ -279,6 +290,11 @@ class Interface:
 
     def __repr__(self) -> str:
         return f"<interface {self.name} {self.uuid} v{self.version[0]}.{self.version[1]}>"
+
+    @cached_property
+    def system(self) -> bool:
+        """Do system handles travel? Only transports of one machine carry such calls."""
+        return any(operation.system for operation in self.operations)
 
     @cached_property
     def by_opnum(self) -> dict[int, Operation[Any]]:

@@ -57,6 +57,7 @@ class PduWire:
         self.sending = threading.Lock()
         self.message_mode = connection.message_mode
         self.connection = connection
+        self.handles = False
         self.numbered = security is not None and security.level > AuthLevel.CONNECT
         self._object = object
         self._security = security

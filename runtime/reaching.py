@@ -120,7 +120,9 @@ class Reaching:
                 for candidate in candidates(self.target, self.interface, opener, self._left(until)):
                     binding = self._binding(candidate)
                     try:
-                        wire = open_wire(binding, self._left(until), self.limits, tap, self.security)
+                        wire = open_wire(
+                            binding, self._left(until), self.limits, tap, self.security, handles=self.interface.system
+                        )
                     except ServerUnavailable as error:
                         tried.append(str(error))
                         passing |= error.passing

@@ -101,6 +101,7 @@ from .pipes.piping import (
 from .status import ArgumentError, BadStubData, RpcError
 
 if TYPE_CHECKING:
+    from . import system
     from .async_recovery import AsyncRecovery
     from .automation import BSTR, SAFEARRAY, VARIANT, ArrayValue, SafeArray, Variant, VariantValue
     from .recovery import Recovery, Renewal
@@ -115,14 +116,18 @@ __all__ = [
     "OctetStream", "Octets", "Operation", "Out", "Pipe", "PipeItems", "PipeStream", "PipedResult", "Range",
     "RefPtr", "SafeArray", "Short", "Small", "String", "Struct", "SwitchIs", "UHyper", "UInt3264", "ULong",
     "UShort", "USmall", "Union", "UniquePtr", "Variant", "VariantValue", "VaryingArray", "WChar", "compare",
-    "dataclass", "present", "samba", "shared", "this", "when",
+    "dataclass", "present", "samba", "shared", "system", "this", "when",
 ]  # fmt: skip
 
 _AUTOMATION: Final = ("BSTR", "SAFEARRAY", "VARIANT", "ArrayValue", "SafeArray", "Variant", "VariantValue")
 
 
 def __getattr__(name: str) -> Any:
-    """Automation, of which few stubs speak: it is loaded when one does."""
+    """Automation and system handles, of which few stubs speak: they are loaded when one does."""
+    if name == "system":
+        from . import system
+
+        return system
     if name not in _AUTOMATION:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from . import automation
@@ -148,6 +153,7 @@ class _Calls:
     interface: ClassVar[Interface]
     _encoding: Encoding
     _strictness: Strictness
+    _channel: Any
     _renewal: Renewal | None
     """What is done about connections that end; None: nothing."""
 
@@ -175,6 +181,8 @@ class _Calls:
         if operation.keywords:
             values = self._fill(operation, values)
         values = self._given(operation, values) if operation.handles else values
+        if operation.system and not self._channel.handles:
+            raise ArgumentError(f"{operation.name} has system handles, which travel by ncalrpc alone")
         return Carried(values) if operation.shares else values
 
     def _reply(self, operation: Operation[Any], open: Open, values: tuple[Any, ...]) -> PipedReply:
@@ -246,6 +254,8 @@ class Client(_Calls):
 
     connection: how the server was reached, and why so.
     """
+
+    _channel: Channel
 
     def __init__(
         self,
@@ -353,6 +363,8 @@ C = TypeVar("C", bound=Client)
 
 class AsyncClient(_Calls):
     """Base of generated asyncio clients."""
+
+    _channel: AsyncChannel
 
     def __init__(
         self,

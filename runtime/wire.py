@@ -110,6 +110,8 @@ class Wire(PipeWire, Protocol):
     sending: threading.Lock
     """Held over `compose` and `transmitting`."""
 
+    handles: bool
+    """System handles may travel."""
     group_id: int
     """The association group that the bind led into; 0 where there are none."""
 

@@ -85,6 +85,7 @@ _DECIDING: Final = """
     context_handle            PTO    -
     context_handle_serialize  PTO    -
     context_handle_noserialize PTO   -
+    system_handle             P      -
     handle                    TS     -
     v1_enum                   TSPFA  -
     transmit_as               TP     -
@@ -106,7 +107,7 @@ _IDLE: Final = """
     helper deprecated agile
 """
 
-_REFUSED: Final = "cs_char cs_stag cs_drtag cs_rtag system_handle v1_array v1_string v1_struct"
+_REFUSED: Final = "cs_char cs_stag cs_drtag cs_rtag v1_array v1_string v1_struct"
 
 
 def _places(letters: str) -> frozenset[Position]:
@@ -149,6 +150,7 @@ EXCLUSIVE: Final = (
     ("context_handle", "transmit_as"),
     ("context_handle", "wire_marshal"),
     ("context_handle", "handle"),
+    ("context_handle", "system_handle"),
     ("callback", "call_as"),
     ("callback", "local"),
     ("call_as", "local"),
@@ -166,6 +168,7 @@ _SLOTS: Final[dict[str, tuple[int, int, str]]] = {
     "case": (1, 1 << 20, "values"),
     "endpoint": (1, 1 << 10, "strings"),
     "call_as": (1, 1, "the name of a local operation"),
+    "system_handle": (1, 2, "a kind of handle, as sh_file, and perhaps an access mask"),
     **dict.fromkeys(("transmit_as", "represent_as", "wire_marshal", "user_marshal"), (1, 2, "a type")),
     **dict.fromkeys(_SIZES, (1, 16, "an expression")),
 }

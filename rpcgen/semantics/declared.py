@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from ...runtime.ndr.layout_system import SYSTEM_HANDLES
 from .. import catalogue, model
 from ..diagnostics import Problem, Span, diagnose, problem
 from ..syntax import tree
@@ -83,6 +84,7 @@ def _applied(
         return _ignored(shape, attributes.by_name["ignore"])
     shape = _iid_is(shape, attributes)
     shape = _context_handle(binding, shape, attributes, name, span)
+    shape = _system_handle(shape, attributes)
     shape = _pointer_kind(binding, shape, attributes, position)
     for attribute, plus in _COUNTS:
         if attribute in attributes:
@@ -118,6 +120,21 @@ def _context_handle(binding: Binding, shape: Shape, attributes: AttributeSet, na
     shared = attribute.name == "context_handle_noserialize"
     handle.definition = model.ContextType(key=handle.key, name=name, span=span, shared=shared)
     return Shape(handle, shape.levels[:-1])
+
+
+def _system_handle(shape: Shape, attributes: AttributeSet) -> Shape:
+    """HANDLE, which is `void *`: a number on the wire, and the descriptor travels beside the message."""
+    attribute = attributes.get("system_handle")
+    if attribute is None:
+        return shape
+    kind = attribute.text.partition(",")[0].strip()
+    if kind not in SYSTEM_HANDLES:
+        known = ", ".join(SYSTEM_HANDLES)
+        raise problem(catalogue.SYSTEM_HANDLE_KIND, attribute.span, found=kind, known=known)
+    levels = shape.levels
+    if shape.base is not Special.VOID or not 1 <= len(levels) <= 2 or not all(level.pointer for level in levels):
+        raise problem(catalogue.BAD_SYSTEM_HANDLE, attribute.span)
+    return Shape(model.Scalar(word=f"system.{SYSTEM_HANDLES[kind].idl}"), levels[:-1])
 
 
 def _pointer_kind(binding: Binding, shape: Shape, attributes: AttributeSet, position: Position) -> Shape:

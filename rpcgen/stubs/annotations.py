@@ -29,6 +29,8 @@ class Annotations:
 
     def _parts(self, type_: model.Type, *, accepting: bool) -> list[str]:
         match type_:
+            case model.Scalar(word=word) if word.startswith("system."):
+                return ["rpc.system.Descriptor" if accepting else "rpc.system.Handle", "None"]
             case model.Scalar(word=word):
                 return [_SCALARS.get(word, "int")]
             case model.Ranged(target=target) | model.Subcontext(target=target) | model.Flagged(target=target):

@@ -8,8 +8,11 @@ Law: a tap changes nothing of what passes, nor its errors.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...transports import alpc
 from ...transports.alpc import LPC_REPLY, LPC_REQUEST, CommunicationPort, PortMessage
+from ...transports.alpc.handles import Sendable
 from ...transports.alpc.message import unpack
 from ...transports.errors import TimedOut, TransportError
 from ...transports.seam import Buffer, Connection
@@ -88,7 +91,10 @@ class TappedPort:
         self.peer = port.peer
         self.client_id = port.client_id
         self.traffic = port.traffic
+        self.handles_given = port.handles_given
         self.allocate = port.allocate
+        self.allocate_in_place = port.allocate_in_place
+        self.placed = port.placed
         self.discard = port.discard
         self.release = port.release
         self.fileno = port.fileno
@@ -105,19 +111,25 @@ class TappedPort:
         type: int = LPC_REQUEST,
         view: alpc.View | None = None,
         timeout: float | None = None,
+        handles: Sequence[Sendable] = (),
     ) -> int:
         """Sends one message."""
         self._passed(message_id, bytes(data), None if view is None else view.buffer, clock(), outbound=True)
-        return self._port.send_message(data, message_id, type, view, timeout)
+        return self._port.send_message(data, message_id, type, view, timeout, handles)
 
     def send_message_now(
-        self, data: Buffer, message_id: int = 0, type: int = LPC_REQUEST, view: alpc.View | None = None
+        self,
+        data: Buffer,
+        message_id: int = 0,
+        type: int = LPC_REQUEST,
+        view: alpc.View | None = None,
+        handles: Sequence[Sendable] = (),
     ) -> int:
         """The same without waiting."""
         with self._tap.lock:
             copy = None if view is None else memoryview(bytes(view.buffer))  # it is the peer's once it is sent
             now = clock()
-            sent = self._port.send_message_now(data, message_id, type, view)
+            sent = self._port.send_message_now(data, message_id, type, view, handles)
             if sent:
                 self._passed(sent, bytes(data), copy, now, outbound=True)
         return sent

@@ -1,206 +1,246 @@
-"""Context handles through a server: whose they are, who takes turns, on every kind of server."""
+"""[system_handle] parameters: descriptors in calls."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import lrpc
-from lrpc.runtime.ncacn.security import AuthLevel
+from lrpc.runtime.handles import Handled, HandledCodec, HandledParts, accompanied, beside
+from lrpc.runtime.ndr.errors import NdrError
+from lrpc.runtime.ndr.layout import Encoding
+from lrpc.transports.alpc.handles import Handle, ObjectType
 
 WATCHDOG = 20.0
-
 IDL = """
-[uuid(1b7e3f5a-20c4-4d8e-9a61-c3f2d5e8b704), version(1.0)]
-interface Store
+[uuid(5b8e4e63-0a2f-4d2c-9c0e-3b1f6c6e4a12), version(1.0)]
+interface Opener
 {
-    typedef [context_handle] void *Box;
-    typedef [context_handle_noserialize] void *Shelf;
-    error_status_t OpenBox([out] Box *box);
-    error_status_t OpenShelf([out] Shelf *shelf);
-    long UseBox([in] Box box);
-    long UseShelf([in] Shelf shelf);
-    error_status_t CloseBox([in, out] Box *box);
+    typedef void *HANDLE;
+    hyper Size([in, system_handle(sh_file)] HANDLE file);
+    void Open([in, string] wchar_t *path, [out, system_handle(sh_file)] HANDLE *file);
+    long Swap([in, out, system_handle(sh_event)] HANDLE *event, [in, system_handle(sh_file)] HANDLE log);
+    void Large([in, system_handle(sh_file)] HANDLE file, [in] long n, [in, size_is(n)] byte *data, [out] long *size);
+    long Plain([in] long a);
 }
-
 """
-stub: Any = lrpc.load(IDL)
 
 
-class Thing:
-    """What a handle stands for: how many use it at once."""
-
-    def __init__(self) -> None:
-        self.now = self.most = 0
-        self.lock = threading.Lock()
-
-    def enter(self) -> None:
-        with self.lock:
-            self.now += 1
-            self.most = max(self.most, self.now)
-
-    def leave(self) -> None:
-        with self.lock:
-            self.now -= 1
-
-    def use(self) -> int:
-        self.enter()
-        time.sleep(0.02)
-        self.leave()
-        return self.most
-
-    async def use_async(self) -> int:
-        self.enter()
-        await asyncio.sleep(0.02)
-        self.leave()
-        return self.most
+@pytest.fixture(scope="module")
+def stub() -> Any:
+    return lrpc.load(IDL)
 
 
-class Store(stub.Store):  # type: ignore[misc]
-    def OpenBox(self) -> Thing:
-        return Thing()
+def implementation(stub: Any) -> Any:
+    class Opener(stub.Opener):  # type: ignore[misc]
+        def Size(self, file: Handle | None) -> int:
+            return -1 if file is None else os.fstat(file.fileno()).st_size
 
-    def OpenShelf(self) -> Thing:
-        return Thing()
+        def Open(self, path: str) -> Handle | None:
+            return Handle(os.open(path, os.O_RDONLY | os.O_CLOEXEC)) if path else None
 
-    def UseBox(self, box: Thing) -> int:
-        return box.use()
+        def Swap(self, event: Handle | None, log: Handle | None) -> Any:
+            assert event is not None
+            assert log is not None
+            os.write(log.fileno(), b"swapped")
+            return stub.SwapResult(Handle(os.eventfd(os.eventfd_read(event.fileno()) + 1)), 5)
 
-    def UseShelf(self, shelf: Thing) -> int:
-        return shelf.use()
+        def Large(self, file: Handle | None, data: bytes, *, n: int = 0) -> int:
+            assert file is not None
+            os.write(file.fileno(), data)
+            return len(data)
 
-    def CloseBox(self, box: Thing) -> None:
-        box.use()
+        def Plain(self, a: int) -> int:
+            return a + 1
+
+    return Opener()
 
 
-class AsyncStore(stub.AsyncStore):  # type: ignore[misc]
-    async def OpenBox(self) -> Thing:
-        return Thing()
+def asynchronous(stub: Any) -> Any:
+    blocking = implementation(stub)
 
-    async def OpenShelf(self) -> Thing:
-        return Thing()
+    class Opener(stub.AsyncOpener):  # type: ignore[misc]
+        async def Size(self, file: Handle | None) -> int:
+            return int(blocking.Size(file))
 
-    async def UseBox(self, box: Thing) -> int:
-        return await box.use_async()
+        async def Open(self, path: str) -> Handle | None:
+            return blocking.Open(path)  # type: ignore[no-any-return]
 
-    async def UseShelf(self, shelf: Thing) -> int:
-        return await shelf.use_async()
+        async def Swap(self, event: Handle | None, log: Handle | None) -> Any:
+            return blocking.Swap(event, log)
 
-    async def CloseBox(self, box: Thing) -> None:
-        await box.use_async()
+        async def Large(self, file: Handle | None, data: bytes, *, n: int = 0) -> int:
+            return int(blocking.Large(file, data, n=n))
+
+        async def Plain(self, a: int) -> int:
+            return a + 1
+
+    return Opener()
 
 
 @pytest.fixture
-def stores(hosts: Any, clients_of: Any, binding_for: Callable[[str], str], face: str) -> Callable[[], tuple[Any, Any]]:
-    """Two clients of one association group, over connections of their own."""
-    host = hosts(face)
-    host.server.register((AsyncStore if host.loop else Store)())
-    binding = host.listen(binding_for("ncacn_ip_tcp"))
-
-    def connect() -> tuple[Any, Any]:
-        clients = clients_of("blocking")
-        one = clients.of(stub.StoreClient, binding)
-        return one, clients.of(stub.StoreClient, binding, association=one.connection.association)
-
-    return connect
+def client(stub: Any) -> Iterator[Any]:
+    with lrpc.Server() as server:
+        server.register(implementation(stub))
+        server.listen("ncalrpc:[opener]")
+        server.start()
+        with lrpc.connect(stub.OpenerClient, "ncalrpc:[opener]") as client:
+            yield client
 
 
-def on(client: Any, handle: Any) -> Any:
-    """The same handle, for another client."""
-    return type(handle)(handle.wire, handle.type, client, None)
+def test_a_file_goes_with_a_call(client: Any) -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(b"twelve octets")
+        file.flush()
+        assert client.Size(file) == client.Size(file.fileno()) == 13
+    assert client.Size(None) == -1
+    assert client.Plain(1) == 2
 
 
-def test_calls_on_one_handle_take_turns(stores: Any, threads: ThreadPoolExecutor) -> None:
-    one, two = stores()
-    box = one.OpenBox()
-    uses = [threads.submit(client.UseBox, on(client, box)) for client in (one, two) * 4]
-    assert [use.result(WATCHDOG) for use in uses] == [1] * 8
+def test_a_file_comes_with_an_answer_and_closes_itself(client: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"octets")
+    file = client.Open(str(tmp_path / "file"))
+    assert isinstance(file, Handle)
+    assert os.read(file.fileno(), 100) == b"octets"
+    assert not os.get_inheritable(file.fileno())
+    assert client.Open("") is None
 
 
-def test_calls_on_a_shared_handle_run_at_once(stores: Any, threads: ThreadPoolExecutor) -> None:
-    one, two = stores()
-    shelf = one.OpenShelf()
-    uses = [threads.submit(client.UseShelf, on(client, shelf)) for client in (one, two) * 4]
-    assert max(use.result(WATCHDOG) for use in uses) > 1
+def test_handles_of_several_kinds_go_both_ways(client: Any) -> None:
+    event = os.eventfd(7)
+    with tempfile.TemporaryFile() as log:
+        result = client.Swap(event, log)
+        assert os.eventfd_read(result.event.fileno()) == 8
+        log.seek(0)
+        assert log.read() == b"swapped"
+    os.close(event)
 
 
-def test_of_two_that_close_a_handle_one_does(stores: Any, threads: ThreadPoolExecutor) -> None:
-    one, two = stores()
-    box = one.OpenBox()
-
-    def close(client: Any) -> str:
-        try:
-            client.CloseBox(on(client, box))
-        except lrpc.ContextMismatch as error:
-            return error.ran.value
-        return "closed"
-
-    assert sorted(threads.map(close, (one, two))) == ["closed", "no"]
-    with pytest.raises(lrpc.ContextMismatch):
-        one.UseBox(on(one, box))
+def test_a_handle_goes_beside_a_request_that_is_a_view(client: Any) -> None:
+    data = bytes(1 << 20)
+    with tempfile.TemporaryFile() as file:
+        assert client.Large(file, data) == len(data)
+        assert os.fstat(file.fileno()).st_size == len(data)
 
 
-def test_a_handle_of_another_type_is_none(stores: Any) -> None:
-    one, _ = stores()
-    shelf = one.OpenShelf()
-    with pytest.raises(lrpc.ContextMismatch):
-        one.UseBox(on(one, shelf))
+def test_nothing_stays_open(client: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"octets")
+
+    def count() -> int:
+        for _ in range(3):
+            client.Open(str(tmp_path / "file")).close()
+            client.Size(0)
+        client.Plain(1)
+        return len(os.listdir("/proc/self/fd"))
+
+    assert count() == count()
 
 
-def test_an_interface_can_take_handles_of_other_types(
-    hosts: Any, clients_of: Any, binding_for: Callable[[str], str], face: str
-) -> None:
-    host = hosts(face)
-    rules = lrpc.HandleRules(type_strict=False)
-    host.server.register((AsyncStore if host.loop else Store)(), handles=rules)
-    client = clients_of("blocking").of(stub.StoreClient, host.listen(binding_for("ncalrpc")))
-    assert client.UseBox(on(client, client.OpenShelf())) == 1
+@pytest.mark.parametrize("wrong", [99999, -1, "file", True])
+def test_what_is_no_descriptor_is_an_error_before_anything_is_sent(wrong: Any, client: Any) -> None:
+    with pytest.raises(lrpc.RpcError) as caught:
+        client.Size(wrong)
+    assert caught.value.ran is lrpc.Ran.NO
+    assert client.Plain(1) == 2
 
 
-# Users and levels
+def test_the_wrong_kind_is_refused_by_the_server(client: Any) -> None:
+    event = os.eventfd(0)
+    with pytest.raises(lrpc.RefusedStubData) as caught:
+        client.Size(event)
+    assert caught.value.ran is lrpc.Ran.NO
+    os.close(event)
+    assert client.Plain(1) == 2
+
+
+def test_a_method_that_gives_what_is_no_handle_fails(stub: Any) -> None:
+    opener = implementation(stub)
+    opener.Open = lambda path: "no descriptor"
+    with lrpc.Server() as server:
+        server.register(opener)
+        server.listen("ncalrpc:[opener]")
+        server.start()
+        with lrpc.connect(stub.OpenerClient, "ncalrpc:[opener]") as client:
+            with pytest.raises(lrpc.Fault):
+                client.Open("x")
+            assert client.Plain(1) == 2
+
+
+@pytest.mark.parametrize("binding", ["ncacn_np:[\\pipe\\opener]", "memory:[opener]", "ncacn_ip_tcp:127.0.0.1[0]"])
+def test_other_transports_refuse_before_they_send(binding: str, stub: Any) -> None:
+    with lrpc.Server() as server:
+        server.register(implementation(stub))
+        bound = server.listen(binding)
+        server.start()
+        with lrpc.connect(stub.OpenerClient, str(bound)) as client:
+            for call in (lambda: client.Size(0), lambda: client.Open("x")):
+                with pytest.raises(lrpc.ArgumentError, match="ncalrpc"):
+                    call()
+            assert client.Plain(1) == 2
+
+
+def test_asyncio_carries_them_too(stub: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"octets")
+
+    async def run() -> tuple[int, bytes, int]:
+        async with lrpc.AsyncServer() as server:
+            server.register(asynchronous(stub))
+            await server.listen("ncalrpc:[opener]")
+            await server.start()
+            async with lrpc.connect(stub.AsyncOpenerClient, "ncalrpc:[opener]") as client:
+                with (tmp_path / "file").open("rb") as file:
+                    size = await client.Size(file)
+                back = await client.Open(str(tmp_path / "file"))
+                return size, os.read(back.fileno(), 100), await client.Plain(1)
+
+    assert asyncio.run(asyncio.wait_for(run(), WATCHDOG)) == (6, b"octets", 2)
+
+
+# The codec
 
 
 @pytest.fixture
-def guarded(hosts: Any, clients_of: Any, binding_for: Callable[[str], str], face: str, tmp_path: Path) -> Any:
-    """Connects clients of one association group, as a user and at a level."""
-    (tmp_path / "users").write_text("DOM:ann:secret\nDOM:bob:secret\n")
-    (tmp_path / "users").chmod(0o600)
-    host = hosts(face, authenticator=lrpc.Authenticator(users=tmp_path / "users"))
-    host.server.register((AsyncStore if host.loop else Store)())
-    binding, clients, group = host.listen(binding_for("ncacn_ip_tcp")), clients_of("blocking"), [0]
-
-    def connect(user: str, level: AuthLevel) -> Any:
-        credentials = lrpc.Credentials(user, "secret", "DOM")
-        security = lrpc.Security(level, "ntlm", credentials)
-        client = clients.of(stub.StoreClient, binding, security=security, association=group[0])
-        group[0] = client.connection.association
-        return client
-
-    return connect
+def codec(stub: Any) -> HandledCodec:
+    found = stub.Opener.interface.operation("Swap").codecs(Encoding.NDR).request
+    assert isinstance(found, HandledCodec)
+    return found
 
 
-def test_a_handle_is_its_users_alone(guarded: Any) -> None:
-    ann, bob, again = (
-        guarded("ann", AuthLevel.PRIVACY),
-        guarded("bob", AuthLevel.PRIVACY),
-        guarded("ann", AuthLevel.PRIVACY),
-    )
-    box = ann.OpenBox()
-    assert again.UseBox(on(again, box)) == 1
-    with pytest.raises(lrpc.ContextMismatch):
-        bob.UseBox(on(bob, box))
-    assert ann.UseBox(box) == 1
+def test_numbers_stand_for_descriptors(codec: HandledCodec) -> None:
+    parts = codec.encode((4, 5))
+    assert isinstance(parts, HandledParts)
+    assert b"".join(parts) == bytes.fromhex("0100000002000000")
+    assert beside(parts) == [4, 5]
+    parts = codec.encode((None, 5))
+    assert (b"".join(parts), beside(parts)) == (bytes.fromhex("0000000001000000"), [5])
+    assert beside(codec.encode((None, None))) == ()
 
 
-def test_a_handle_is_not_used_at_a_lower_level(guarded: Any) -> None:
-    high, low = guarded("ann", AuthLevel.PRIVACY), guarded("ann", AuthLevel.INTEGRITY)
-    with pytest.raises(lrpc.ContextMismatch):
-        low.UseBox(on(low, high.OpenBox()))
-    assert high.UseBox(on(high, low.OpenBox())) == 1
+@pytest.mark.parametrize("octets", ["0100000000000000", "ffffffff00000000", "0000000003000000", "0200000002000000"])
+def test_numbers_that_nothing_came_with_are_refused(octets: str, codec: HandledCodec) -> None:
+    event = Handle(os.eventfd(0))
+    assert event.type == ObjectType.EVENT
+    came = [] if octets.startswith("01") else [event, Handle(os.eventfd(0))]
+    with pytest.raises(NdrError):
+        codec.decode(accompanied(bytes.fromhex(octets), came))
+
+
+def test_octets_without_handles_are_what_they_are() -> None:
+    octets = b"x"
+    assert accompanied(octets, ()) is octets
+    assert beside(octets) == ()
+    assert isinstance(accompanied(octets, [1]), Handled)
+
+
+def test_a_stub_that_has_handles_says_what_they_are(stub: Any) -> None:
+    operation = stub.Opener.interface.operation("Open")
+    assert operation.system
+    assert not operation.plain
+    assert not stub.Opener.interface.operation("Plain").system
+    assert stub.Opener.interface.system

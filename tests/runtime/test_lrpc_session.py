@@ -44,7 +44,7 @@ class WaxPort:
             raise found
         return found
 
-    def send_message_now(self, data: bytes, number: int, kind: int, view: object = None) -> bool:
+    def send_message_now(self, data: bytes, number: int, kind: int, view: object = None, *beside: object) -> bool:
         if self.full:
             self.full -= 1
             return False

@@ -72,8 +72,8 @@ class Handle:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self.type: Final = object_type(descriptor)
-        self.access: Final = access_of(descriptor)
+        self.type: Final[ObjectType] = object_type(descriptor)
+        self.access: Final[int] = access_of(descriptor)
 
     def __repr__(self) -> str:
         return f"<Handle {self._descriptor} {self.type.name}>" if self._descriptor >= 0 else "<Handle closed>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lrpc.rpcgen import Compilation, compile_idl
+from lrpc.rpcgen.model import Scalar
 
 UUID = "[uuid(1f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10), version(1.0)]"
 TYPES = """
@@ -123,3 +124,37 @@ def test_attribute_without_a_pointer_to_describe_is_said(body: str) -> None:
     head = "[uuid(12345678-1234-1234-1234-123456789012)] interface a {"
     found = compile_idl("a.idl", reader={"a.idl": f"{head}{body} }}"}.__getitem__)
     assert [one.code for one in found.diagnostics] == ["W0424"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "word"),
+    [
+        ("[in, system_handle(sh_file)] void *p", "system.File"),
+        ("[in, system_handle(sh_process, 0x400)] void *p", "system.Process"),
+        ("[out, system_handle(sh_event)] void **p", "system.Event"),
+        ("[in, out, system_handle(sh_reg_key)] void **p", "system.RegKey"),
+    ],
+)
+def test_a_system_handle_is_a_number_of_its_kind(parameter: str, word: str) -> None:
+    found = compiled(parameter)
+    assert found.errors == ()
+    assert found.model is not None
+    assert found.model.interfaces[0].operations[0].parameters[-1].type == Scalar(word=word)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "code"),
+    [
+        ("[in, system_handle(sh_file)] long p", "E0426"),
+        ("[in, system_handle(sh_file), size_is(n)] void ***p", "E0426"),
+        ("[in, system_handle(sh_file)] void *p[2]", "E0426"),
+        ("[in, system_handle(sh_teapot)] void *p", "E0427"),
+        ("[in, system_handle] void *p", "E0406"),
+    ],
+)
+def test_a_system_handle_is_a_handle_of_a_kind_that_there_is(parameter: str, code: str) -> None:
+    assert code in [one.code for one in compiled(parameter).errors]
+
+
+def test_a_system_handle_is_no_field() -> None:
+    assert "E0403" in [one.code for one in field("[system_handle(sh_file)] void *p;").errors]

@@ -1,0 +1,95 @@
+"""System handles in a call: values with descriptors, numbers in the stub, and the descriptors beside it.
+
+What carries them are the octets themselves: parts that go out with descriptors are `HandledParts`, a message and a
+stub with handles are `Handled`. Only LRPC has room for them; a client refuses to make such a call by any other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from ..transports.alpc.handles import Handle, HasFileno
+from .ndr.budget import MAX_ITEMS
+from .ndr.compiler import Codec, Octets
+from .ndr.errors import NdrError
+from .ndr.layout import Field
+from .ndr.layout_system import SystemHandle
+
+OctetsT = TypeVar("OctetsT", bound=Octets)
+Descriptor: TypeAlias = int | HasFileno
+"""A descriptor, or what has one; it stays the sender's."""
+
+
+class HandledParts(list[Octets]):
+    """The parts of a stub, and the descriptors that go beside it."""
+
+    def __init__(self, parts: Iterable[Octets], descriptors: Sequence[Descriptor]) -> None:
+        super().__init__(parts)
+        self.descriptors = descriptors
+
+
+class Handled(bytes):
+    """Octets, and the handles that came beside them, or the descriptors that are to go."""
+
+    handles: Sequence[Any]
+
+
+class HandledCodec(Codec):
+    """The codec of an operation with system handles."""
+
+    __slots__ = ()
+
+    def encode(self, values: Sequence[Any], outer: Sequence[Any] = ()) -> list[Octets]:
+        """The parts of the stub, with descriptors beside them."""
+        found: list[Descriptor] = []
+        numbers = [_number(field, value, found) for field, value in zip(self.parameters.fields, values, strict=False)]
+        parts = super().encode((*numbers, *values[len(numbers) :]), outer)
+        return HandledParts(parts, found) if found else parts
+
+    def decode(
+        self, stub: Octets, outer: Sequence[Any] = (), octets: Callable[[Any], Any] = bytes, items: int = MAX_ITEMS
+    ) -> tuple[Any, ...]:
+        """The values, with the handles that came beside the stub, each of which is one parameter's."""
+        values = super().decode(stub, outer, octets, items)
+        handles: list[Handle | None] = [*beside(stub)]
+        return tuple(_handle(*pair, handles) for pair in zip(self.parameters.fields, values, strict=True))
+
+
+def beside(octets: object) -> Sequence[Any]:
+    """What travels beside octets, or the parts of a stub."""
+    if isinstance(octets, HandledParts):
+        return octets.descriptors
+    return octets.handles if isinstance(octets, Handled) else ()
+
+
+def accompanied(octets: OctetsT, handles: Sequence[Any]) -> OctetsT | Handled:
+    """The octets, with these if there are any."""
+    if not handles:
+        return octets
+    made = Handled(octets)
+    made.handles = handles
+    return made
+
+
+def _number(field: Field, value: Any, found: list[Descriptor]) -> Any:
+    if not isinstance(field.layout, SystemHandle):
+        return value
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not (isinstance(value, int) or hasattr(value, "fileno")):
+        raise NdrError(f"{value!r} is no descriptor, and has none", path=field.name)
+    found.append(value)
+    return len(found)
+
+
+def _handle(field: Field, value: Any, handles: list[Handle | None]) -> Any:
+    if not isinstance(field.layout, SystemHandle) or not value:
+        return None if isinstance(field.layout, SystemHandle) else value
+    handle = handles[value - 1] if value <= len(handles) else None
+    if handle is None:
+        raise NdrError(f"handle {value}, where {len(handles)} came", path=field.name)
+    if not handle.type & field.layout.object_types:
+        raise NdrError(f"{handle.type.name}, where {field.layout!r} belongs", path=field.name)
+    handles[value - 1] = None
+    return handle

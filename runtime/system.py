@@ -1,0 +1,42 @@
+"""What generated stubs say of system handles (`rpc.system`): the layouts, and what they are in Python.
+
+A caller gives a descriptor or what has one, and keeps it; a receiver gets a Handle, which closes itself.
+"""
+
+from __future__ import annotations
+
+from ..transports.alpc.handles import Handle
+from .handles import Descriptor
+from .ndr.layout_system import (
+    Composition,
+    Event,
+    File,
+    Job,
+    Mutex,
+    Pipe,
+    Process,
+    RegKey,
+    Section,
+    Semaphore,
+    Socket,
+    Thread,
+    Token,
+)
+
+__all__ = [
+    "Composition",
+    "Descriptor",
+    "Event",
+    "File",
+    "Handle",
+    "Job",
+    "Mutex",
+    "Pipe",
+    "Process",
+    "RegKey",
+    "Section",
+    "Semaphore",
+    "Socket",
+    "Thread",
+    "Token",
+]
