@@ -134,12 +134,28 @@ def remove(parent: int, name: str) -> None:
         if _exists(parent, f"{key}.link"):
             os.unlink(f"{key}.link", dir_fd=parent)
             return
+        _sweep(parent, key)
         os.rmdir(key, dir_fd=parent)
         os.unlink(f"{key}.name", dir_fd=parent)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             raise DirectoryNotEmpty(name) from None
         raise from_os_error(error, f"removing {name}") from error
+
+
+def _sweep(parent: int, key: str) -> None:
+    """Removes from a directory object what holders left that have died."""
+    directory = os.open(key, _DIRECTORY, dir_fd=parent)
+    try:
+        for file_name in os.listdir(directory):
+            name, dot, suffix = file_name.partition(".")
+            if dot + suffix == ".lock":
+                with contextlib.suppress(NameCollision):  # it lives
+                    claim = Claim(name, os.dup(directory), take_lock(directory, name, name), name)
+                    claim.vacate()
+                    claim.close()
+    finally:
+        os.close(directory)
 
 
 def read_link(parent: int, key: str) -> tuple[str, str] | None:

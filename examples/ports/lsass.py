@@ -1,8 +1,8 @@
 r"""The local security authority (LSASS): logs users on, and keeps the log of the reference monitor.
 
 `\LsaAuthenticationPort` is where logon processes ask. `\SeLsaCommandPort` is for the reference monitor alone, in a
-thread of its own: its audit messages are taken while somebody logs on. A logon is answered with a token: who the user is,
-and an authentication id, by which the reference monitor knows it from then on.
+thread of its own: its audit messages are taken while somebody logs on. A logon is answered with a token: who the user
+is, and an authentication id, by which the reference monitor knows it from then on.
 """
 
 from __future__ import annotations
@@ -93,10 +93,9 @@ class LogonAuthority(SystemProcess):
         return {"lines": self.log.lines}
 
     def close(self) -> None:
-        """Ends both ports."""
+        super().close()
         self._monitor.close()
-        self.port.close()
-        self.log.port.close()
+        self.log.close()
         self._logging.join()
 
 

@@ -77,9 +77,10 @@ class SessionManager(SystemProcess):
 
     def end(self) -> None:
         """Ends all that was started."""
-        for child in self._children.values():
+        children = list(self._children.values())
+        for child in children:
             child.terminate()
-        for child in self._children.values():
+        for child in children:
             child.wait()
 
     def _answer_waiting(self) -> None:

@@ -33,6 +33,11 @@ class ReferenceMonitor(SystemProcess):
         if words.get("lsa"):
             self._lsa = connect(SE_LSA_COMMAND_PORT)
 
+    def close(self) -> None:
+        super().close()
+        if self._lsa is not None:
+            self._lsa.close()
+
     def ask_logon_session(self, _message: alpc.Message, id: int, user: str, groups: list[str]) -> Words:
         """The LSA has let somebody in."""
         self._tokens[id] = Token(Sid.parse(user), frozenset(map(Sid.parse, groups)))

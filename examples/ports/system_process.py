@@ -110,7 +110,14 @@ class SystemProcess:
         signal.signal(signal.SIGTERM, _end)
         if name:
             self._session_manager = check_in(name)  # kept: its end is how the session manager learns of ours
-        self.serve()
+        try:
+            self.serve()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Gives the name back, and ends all connections."""
+        self.port.close()
 
     def handle(self, message: alpc.Message) -> None:
         """One message, by its type."""

@@ -86,6 +86,17 @@ def test_a_directory_goes_when_it_is_empty(names: Namespace) -> None:
         names.remove("\\a")
 
 
+def test_a_directory_goes_with_what_dead_holders_left_and_not_with_live_ones(names: Namespace) -> None:
+    dead, live = names.claim("\\a\\dead"), names.claim("\\a\\live")
+    dead.listen(0o600, 1).close()
+    dead.abandon()
+    with live.listen(0o600, 1), pytest.raises(DirectoryNotEmpty):
+        names.remove("\\a")
+    live.close()
+    names.remove("\\a")
+    assert names.entries("\\") == []
+
+
 def test_of_many_that_make_a_directory_one_wins(names: Namespace, threads: ThreadPoolExecutor) -> None:
     def make(_: int) -> bool:
         try:

@@ -25,9 +25,9 @@ from ..sockets import NO_WAIT, RECEIVE_SIZE
 from . import message as wire
 from .port import CommunicationPort
 
-PORT_INQUIRY: Final = 0x90
+PORT_INQUIRY: Final = 0xA0
 """Ours, not NT's: asks for an INFORMATION."""
-PORT_INFORMATION: Final = 0x91
+PORT_INFORMATION: Final = 0xA1
 """Ours: answers."""
 MAX_CLIENTS: Final = 250
 """Clients that an answer names, the first that came: what 64 KiB hold."""
