@@ -1,6 +1,7 @@
-"""`python -m examples.ports.story`: a small Windows, from boot to log-off, in a namespace of its own.
+"""`python -m examples.ports.story [--stay]`: a small Windows, from boot to log-off, in a namespace of its own.
 
-Every program here is a process; what they say to each other goes through ports.
+Every program here is a process; what they say to each other goes through ports. With --stay the system stays up, to be
+looked at, until Enter is pressed.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import closing, contextmanager
@@ -108,6 +110,8 @@ def main() -> None:
         log_off(desktop)
         with closing(connect(LSA_AUTHENTICATION_PORT)) as authority:
             print("log:", *ask(authority, "log")["lines"], sep="\n  ")
+        if "--stay" in sys.argv[1:]:
+            input(f"LRPC_NAMESPACE={os.environ['LRPC_NAMESPACE']} ")
 
 
 if __name__ == "__main__":
