@@ -132,16 +132,6 @@ Hex = Annotated[
     str | None, typer.Argument(metavar="HEX", help="The octets, or @FILE; xxd's form too. [default: stdin]")
 ]
 
-_STYLES: Final = {
-    "tag": "magenta",
-    "count": "cyan",
-    "referent": "yellow",
-    "gap": "dim",
-    "rest": "red",
-    "failed": "bold red",
-}
-"""The colours of `lrpc explain`."""
-
 
 for _verb in VERBS:
     app.command()(_verb)
@@ -381,7 +371,7 @@ def explain(
     lrpc explain calc.idl Record @record.hex --json
     """
     from .runtime import by_name
-    from .runtime.ndr.explain_text import HEADINGS, lines
+    from .runtime.ndr.explain_text import HEADINGS, STYLES, lines
 
     form = _form(syntax, order, direction, given, strictness=_strictness(level, allow, refuse))
     target = by_name.find(_load(idl, options), name)
@@ -389,7 +379,7 @@ def explain(
     if as_json:
         show_json(found.as_json() | {"value": value})
     else:
-        show_columns(HEADINGS, [(_STYLES.get(line.kind, ""), line.cells) for line in lines(found)])
+        show_columns(HEADINGS, [(STYLES.get(line.kind, ""), line.cells) for line in lines(found)])
     if found.error is not None:
         raise typer.Exit(FAILED)
 

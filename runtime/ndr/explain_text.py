@@ -14,6 +14,15 @@ from typing import Any, Final, NamedTuple
 from .explain import Explanation, Kind, Piece, plain
 
 HEADINGS: Final = ("offset", "octets", "field", "value", "what")
+STYLES: Final = {
+    "tag": "magenta",
+    "count": "cyan",
+    "referent": "yellow",
+    "gap": "dim",
+    "rest": "red",
+    "failed": "bold red",
+}
+"""How a terminal shows pieces of a kind, in rich's words."""
 OCTETS: Final = 8
 """Octets in a line."""
 LONGEST: Final = 40

@@ -16,7 +16,7 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .. import namespace, security, unix
 from ..errors import AccessDenied, BadFrame, TimedOut, TransportError
@@ -163,11 +163,12 @@ def _said(connected: socket.socket) -> Information | TransportError:
 def parse(text: bytes, holder: Peer) -> Information | BadFrame:
     """The information in the words of a holder. Never raises."""
     try:
-        said = json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return BadFrame("its information is no JSON")
-    if not isinstance(said, dict):
+    if not isinstance(found, dict):
         return BadFrame("its information is no object")
+    said = cast("dict[str, Any]", found)
     clients = [Client(**_numbers(Client, one)) for one in _items(said, "clients", MAX_CLIENTS) if isinstance(one, dict)]
     interfaces = [one[:200] for one in _items(said, "interfaces", MAX_TEXTS) if isinstance(one, str)]
     numbers = _numbers(Information, said) | {"pid": holder.pid or 0, "uid": holder.uid or 0}
@@ -185,8 +186,9 @@ def _numbers(kind: type, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _items(said: Mapping[str, Any], name: str, most: int) -> Sequence[Any]:
-    items = said.get(name)
-    return items[:most] if isinstance(items, list) else ()
+    found = said.get(name)
+    items: list[Any] = found if isinstance(found, list) else []
+    return items[:most]
 
 
 Interfaces = Callable[[], Iterable[str]]
