@@ -166,9 +166,9 @@ def parse(text: bytes, holder: Peer) -> Information | BadFrame:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return BadFrame("its information is no JSON")
+    said = cast("dict[str, Any]", found)
     if not isinstance(found, dict):
         return BadFrame("its information is no object")
-    said = cast("dict[str, Any]", found)
     clients = [Client(**_numbers(Client, one)) for one in _items(said, "clients", MAX_CLIENTS) if isinstance(one, dict)]
     interfaces = [one[:200] for one in _items(said, "interfaces", MAX_TEXTS) if isinstance(one, str)]
     numbers = _numbers(Information, said) | {"pid": holder.pid or 0, "uid": holder.uid or 0}
@@ -187,8 +187,8 @@ def _numbers(kind: type, said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _items(said: Mapping[str, Any], name: str, most: int) -> Sequence[Any]:
     found = said.get(name)
-    items: list[Any] = found if isinstance(found, list) else []
-    return items[:most]
+    items = cast("list[Any]", found)
+    return items[:most] if isinstance(found, list) else ()
 
 
 Interfaces = Callable[[], Iterable[str]]
