@@ -169,10 +169,16 @@ def parse(text: bytes, holder: Peer) -> Information | BadFrame:
     said = cast("dict[str, Any]", found)
     if not isinstance(found, dict):
         return BadFrame("its information is no object")
-    clients = [Client(**_numbers(Client, one)) for one in _items(said, "clients", MAX_CLIENTS) if isinstance(one, dict)]
     interfaces = [one[:200] for one in _items(said, "interfaces", MAX_TEXTS) if isinstance(one, str)]
     numbers = _numbers(Information, said) | {"pid": holder.pid or 0, "uid": holder.uid or 0}
-    return Information(**numbers, clients=tuple(clients), interfaces=tuple(interfaces))
+    return Information(**numbers, clients=tuple(_clients(said)), interfaces=tuple(interfaces))
+
+
+def _clients(said: Mapping[str, Any]) -> Iterator[Client]:
+    for one in _items(said, "clients", MAX_CLIENTS):
+        words = cast("dict[str, Any]", one)
+        if isinstance(one, dict):
+            yield Client(**_numbers(Client, words))
 
 
 def _numbers(kind: type, said: Mapping[str, Any]) -> dict[str, Any]:
