@@ -2,7 +2,7 @@
 
 A holder keeps a lock file locked (flock), and the lock dies with the process. The laws:
 - a lock that is free means a dead holder: whoever takes it may replace the socket; a live name is never taken;
-- what is not a socket of our own is never removed nor replaced;
+- what is not a socket of our own is never removed nor replaced, but with the directory object that it is in;
 - a name becomes visible only when its socket listens, with its final mode.
 What names are and where they live is `namespace.py`'s business.
 """
@@ -178,6 +178,20 @@ def take_lock(directory: int, key: str, name: str) -> int:
             raise
         os.close(lock)
     raise NameCollision(name)
+
+
+def sweep_name(directory: int, key: str) -> None:
+    """Removes the lock and the socket that a dead holder left; nothing, where somebody has the lock."""
+    lock = os.open(f"{key}.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=directory)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for file_name in (f"{key}.socket", f"{key}.lock"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(file_name, dir_fd=directory)
+    except BlockingIOError:  # its holder has it, though it does not listen yet
+        pass
+    finally:
+        os.close(lock)
 
 
 def _lock_held(lock: int, directory: int, key: str, name: str) -> bool:

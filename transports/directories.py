@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from . import unix
-from .claim import Claim, take_lock
+from .claim import Claim, sweep_name, take_lock
 from .errors import (
     AccessDenied,
     DirectoryNotEmpty,
@@ -144,16 +144,13 @@ def remove(parent: int, name: str) -> None:
 
 
 def _sweep(parent: int, key: str) -> None:
-    """Removes from a directory object what holders left that have died."""
+    """Removes from a directory object what holders left that have died, whoever they were."""
     directory = os.open(key, _DIRECTORY, dir_fd=parent)
     try:
         for file_name in os.listdir(directory):
             name, dot, suffix = file_name.partition(".")
-            if dot + suffix == ".lock":
-                with contextlib.suppress(NameCollision):  # it lives
-                    claim = Claim(name, os.dup(directory), take_lock(directory, name, name), name)
-                    claim.vacate()
-                    claim.close()
+            if dot + suffix == ".lock" and not is_held(directory, name):
+                sweep_name(directory, name)
     finally:
         os.close(directory)
 

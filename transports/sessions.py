@@ -8,9 +8,11 @@ r"""Sessions: what each user's desktop has of the namespace for itself, as SMSS 
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import Final
 
-from .errors import NameCollision, NameInvalid
+from .errors import DirectoryNotEmpty, NameCollision, NameInvalid
+from .listing import LINK_TYPE
 from .namespace import Namespace
 
 NAMED_OBJECTS: Final = "BaseNamedObjects"
@@ -52,11 +54,13 @@ def remove_session(names: Namespace, number: int) -> None:
     where = session_directory(number)
     if not where:
         raise NameInvalid("session 0 stays")
-    for name in (SUBSYSTEM, NAMED_OBJECTS):
-        inside = f"{where}\\{name}"
-        if any(entry.type != "SymbolicLink" for entry in names.entries(inside)):
-            names.remove(inside)  # says what is wrong
-        for entry in names.entries(inside):
+    inside = [f"{where}\\{name}" for name in (SUBSYSTEM, NAMED_OBJECTS)]
+    for directory in inside:
+        if any(entry.type != LINK_TYPE for entry in names.entries(directory)):
+            raise DirectoryNotEmpty(directory)
+    names.give(inside[1], os.geteuid())  # it was the user's: nothing is made there any more
+    for directory in inside:
+        for entry in names.entries(directory):
             names.remove(entry.full_name)
-        names.remove(inside)
+        names.remove(directory)
     names.remove(where)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,26 @@ def test_a_session_is_made_once_and_goes_when_nobody_is_in_it(names: Namespace) 
         names.entries("\\Sessions\\1")
     with pytest.raises(NameInvalid):
         remove_session(names, 0)
+
+
+def test_only_the_user_of_a_session_makes_objects_in_it(
+    shared_root: str, as_user: Callable[[int, Callable[[], object]], str]
+) -> None:
+    if os.geteuid():
+        return  # only root can make a session for somebody else
+    names = Namespace("\\", (shared_root,))
+    create_session(names, 1, 1000)
+    inside, beside = "\\Sessions\\1\\BaseNamedObjects\\x", "\\Sessions\\1\\Windows\\x"
+    assert as_user(1000, lambda: names.claim(inside).listen(0o600, 1).family) == str(socket.AF_UNIX)
+    assert as_user(1000, lambda: names.create_link("\\Sessions\\1\\BaseNamedObjects\\mine", "\\x")) == "None"
+    assert as_user(1000, lambda: names.claim(beside)) == "AccessDenied"
+    for uid in (1001, 0):
+        assert as_user(uid, lambda: names.claim(inside)) == "AccessDenied"
+    assert as_user(1001, lambda: [entry.name for entry in names.entries("\\Sessions\\1")]) == str(
+        ["BaseNamedObjects", "Windows"]
+    )
+    remove_session(names, 1)
+    assert names.entries("\\Sessions") == []
 
 
 def test_the_users_objects_are_the_users(names: Namespace, own_namespace: Path) -> None:

@@ -87,6 +87,25 @@ def test_those_who_may_not_connect_are_not_told(port: alpc.ConnectionPort, monke
     assert isinstance(ask(), AccessDenied)
 
 
+def test_users_are_told_whom_the_descriptor_admits(
+    shared_root: str,
+    as_user: Callable[[int, Callable[[], object]], str],
+    monkeypatch: pytest.MonkeyPatch,
+    threads: ThreadPoolExecutor,
+) -> None:
+    monkeypatch.setenv("LRPC_NAMESPACE", shared_root)
+    own = os.geteuid() or 1000
+    port = alpc.create_port("asked", security=f"D:(A;;0x1;;;S-1-22-1-{own})")
+    serving = threads.submit(port.receive, WATCHDOG)
+    try:
+        assert as_user(own, lambda: type(ask()).__name__) == "Information"
+        if not os.geteuid():
+            assert as_user(1001, lambda: type(ask()).__name__) == "AccessDenied"
+    finally:
+        port.close()
+        assert isinstance(serving.exception(WATCHDOG), Disconnected)
+
+
 def test_a_name_nobody_holds_and_a_holder_that_hangs_are_told_apart(open_descriptors: Callable[[], int]) -> None:
     before = open_descriptors()
     claim = current(alpc.DIRECTORY).claim("hangs")
