@@ -88,9 +88,10 @@ class LrpcWire:
         if group_id:
             raise InvalidBinding("ncalrpc has no association groups: context handles are of one connection")
         syntax = ncalrpc.SyntaxId(interface.uuid, *interface.version)
+        preferred = _SYNTAXES[encodings[0]] if len(encodings) > 1 else None
         offered = ncalrpc.TransferSyntax(sum({_SYNTAXES[encoding] for encoding in encodings}))
         try:
-            self.port.send_message(self._association.bind(syntax, offered), timeout=timeout)
+            self.port.send_message(self._association.bind(syntax, offered, preferred), timeout=timeout)
             message = self.port.receive_message(timeout)
         except transport.TransportError as error:
             raise lost(error, sent=False) from error

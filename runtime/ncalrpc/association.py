@@ -248,17 +248,27 @@ class ClientAssociation(_Association):
     def __init__(self) -> None:
         super().__init__()
         self._binding: Bind | None = None
+        self._preferred: TransferSyntax | None = None
         self._bindings = 0
         self._call_ids = itertools.count(1)  # threads may draw from it at the same time
         self._flow: _Flow | None = None
         # Calls that were given up, of which parts may still come, oldest first.
         self._abandoned: dict[int, None] = {}
 
-    def bind(self, interface: SyntaxId, syntaxes: TransferSyntax = TransferSyntax.NDR | TransferSyntax.NDR64) -> bytes:
-        """The message that asks for an interface. One at a time: wait for Bound before the next."""
+    def bind(
+        self,
+        interface: SyntaxId,
+        syntaxes: TransferSyntax = TransferSyntax.NDR | TransferSyntax.NDR64,
+        preferred: TransferSyntax | None = None,
+    ) -> bytes:
+        """The message that asks for an interface. One at a time: wait for Bound before the next.
+
+        preferred: the syntax of Bound, if the server grants several; without it the server chooses.
+        """
         first = self._bindings
         self._bindings += 2
-        self._binding = Bind(0, interface, syntaxes, first, first + 1)
+        self._binding = Bind(0, interface, syntaxes, first, first + 1, preferred is not None)
+        self._preferred = preferred
         return self._binding.pack()
 
     def next_call_id(self) -> int:
@@ -360,9 +370,12 @@ class ClientAssociation(_Association):
             raise MessageError("an answer to a Bind that was not asked")
         if answer.status:
             return Bound(asked.interface, answer.status, TransferSyntax.NDR, 0)
-        if answer.syntaxes not in (TransferSyntax.NDR, TransferSyntax.NDR64) or answer.syntaxes not in asked.syntaxes:
+        several = asked.multiple and answer.multiple
+        if answer.syntaxes not in asked.syntaxes or (len(answer.syntaxes) != 1 and not (several and answer.syntaxes)):
             raise MessageError(f"the server chose the syntaxes {answer.syntaxes!r}")
-        return Bound(asked.interface, 0, answer.syntaxes, asked.binding_id(answer.syntaxes))
+        first = next(iter(answer.syntaxes))
+        chosen = self._preferred if self._preferred and self._preferred in answer.syntaxes else first
+        return Bound(asked.interface, 0, chosen, asked.binding_id(chosen))
 
 
 def _stub(flags: int, data: bytes, start: int, view: memoryview | None) -> Octets:
@@ -446,17 +459,20 @@ class ServerAssociation(_Association):
         return RequestReceived(call_id, *binding, opnum, uuid, data[REQUEST_SIZE:], False, messages.within_of(data))
 
     def accept(self, event: BindRequested, preferred: TransferSyntax = TransferSyntax.NDR) -> bytes:
-        """Grant the interface, in the preferred syntax if the client offers it."""
+        """Grant the interface, in the preferred syntax if the client offers it, or in all if it wants several."""
         bind = event.bind
-        if len(self._bindings) >= self._max_bindings:
-            return self.refuse(event, RPC_S_OUT_OF_RESOURCES)
         if not bind.syntaxes:
             return self.refuse(event, RPC_S_UNSUPPORTED_TRANS_SYN)
-        syntax = preferred if preferred in bind.syntaxes else TransferSyntax(bind.syntaxes & -bind.syntaxes)
-        known = self._bindings.setdefault(bind.binding_id(syntax), (bind.interface, syntax))
-        if known != (bind.interface, syntax):
+        granted = bind.syntaxes
+        if not bind.multiple:
+            granted = preferred if preferred in granted else next(iter(granted))
+        new = {bind.binding_id(syntax): (bind.interface, syntax) for syntax in granted}
+        if len(self._bindings) + len(new) > self._max_bindings:
+            return self.refuse(event, RPC_S_OUT_OF_RESOURCES)
+        if len(new) < len(granted) or any(self._bindings.get(id, known) != known for id, known in new.items()):
             return self.refuse(event, RPC_S_INVALID_BINDING)
-        return Bind(0, bind.interface, syntax, bind.ndr_id, bind.ndr64_id).pack()
+        self._bindings |= new
+        return Bind(0, bind.interface, granted, bind.ndr_id, bind.ndr64_id, bind.multiple).pack()
 
     def refuse(self, event: BindRequested, status: int = RPC_S_UNKNOWN_IF) -> bytes:
         """Deny the interface, with a Win32 status."""

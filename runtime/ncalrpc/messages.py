@@ -107,13 +107,15 @@ class Bind:
     syntaxes: TransferSyntax
     ndr_id: int
     ndr64_id: int
+    multiple: bool = False
+    """All syntaxes that both ends speak, not one alone: each has its id (RegisterMultipleSyntax)."""
 
     def pack(self) -> bytes:
         """72 octets."""
         uuid, major, minor = self.interface
         return _BIND.pack(
             MessageType.BIND, self.status, uuid.bytes_le, major, minor, self.syntaxes, self.ndr_id, self.ndr64_id,
-            -1, 0, 0, 0, 0,
+            -1, self.multiple, 0, 0, 0,
         )  # fmt: skip
 
     @classmethod
@@ -121,9 +123,9 @@ class Bind:
         """The Bind in `data`; MessageError when it is cut short or offers no syntax that is known."""
         if len(data) < _BIND.size:
             raise MessageError(f"a Bind of {len(data)} octets, {_BIND.size} needed")
-        _, status, uuid, major, minor, syntaxes, ndr_id, ndr64_id, *_ = _BIND.unpack_from(data)
+        _, status, uuid, major, minor, syntaxes, ndr_id, ndr64_id, _, multiple, *_ = _BIND.unpack_from(data)
         known = TransferSyntax(syntaxes & (TransferSyntax.NDR | TransferSyntax.NDR64))
-        return cls(status, SyntaxId(UUID(bytes_le=uuid), major, minor), known, ndr_id, ndr64_id)
+        return cls(status, SyntaxId(UUID(bytes_le=uuid), major, minor), known, ndr_id, ndr64_id, bool(multiple))
 
     def binding_id(self, syntax: TransferSyntax) -> int:
         """The id that requests in `syntax` carry."""

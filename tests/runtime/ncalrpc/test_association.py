@@ -32,7 +32,7 @@ from lrpc.runtime.ncalrpc import (
     messages,
 )
 from lrpc.runtime.ncalrpc.association import INLINE, TRANSITIONS, State
-from lrpc.runtime.ncalrpc.messages import MessageType
+from lrpc.runtime.ncalrpc.messages import Bind, MessageType
 
 BOTH = TransferSyntax.NDR | TransferSyntax.NDR64
 CLIENT_EVENTS = (Bound, ResponseReceived, ResponsePart, FaultReceived, Failed, type(None))
@@ -215,6 +215,33 @@ def test_the_client_s_only_syntax_is_taken(kit: SimpleNamespace) -> None:
     client, server = ClientAssociation(), ServerAssociation()
     event: Any = server.receive(client.bind(kit.INTERFACE, TransferSyntax.NDR64))
     assert client.receive(server.accept(event)) == Bound(kit.INTERFACE, 0, TransferSyntax.NDR64, 1)
+
+
+@pytest.mark.parametrize("preferred", [TransferSyntax.NDR, TransferSyntax.NDR64])
+def test_several_syntaxes_are_granted_each_with_its_id(kit: SimpleNamespace, preferred: TransferSyntax) -> None:
+    client, server = ncalrpc.ClientAssociation(), ncalrpc.ServerAssociation()
+    asked = server.receive(client.bind(kit.INTERFACE, preferred=preferred))
+    answer = server.accept(asked)
+    assert Bind.parse(answer).multiple
+    bound = client.receive(answer)
+    assert (bound.syntax, bound.binding_id) == (preferred, 0 if preferred is TransferSyntax.NDR else 1)
+    assert server.binding(0) == (kit.INTERFACE, TransferSyntax.NDR)
+    assert server.binding(1) == (kit.INTERFACE, TransferSyntax.NDR64)
+
+
+def test_a_server_that_grants_one_syntax_where_several_are_wanted_is_taken(kit: SimpleNamespace) -> None:
+    client = ncalrpc.ClientAssociation()
+    asked = Bind.parse(client.bind(kit.INTERFACE, preferred=TransferSyntax.NDR))
+    bound = client.receive(Bind(0, asked.interface, TransferSyntax.NDR64, 0, 1).pack())
+    assert (bound.syntax, bound.binding_id) == (TransferSyntax.NDR64, 1)
+
+
+def test_one_id_for_two_syntaxes_is_refused(kit: SimpleNamespace) -> None:
+    server = ncalrpc.ServerAssociation()
+    both = TransferSyntax.NDR | TransferSyntax.NDR64
+    asked = server.receive(Bind(0, kit.INTERFACE, both, 7, 7, multiple=True).pack())
+    assert Bind.parse(server.accept(asked)).status == 1702
+    assert server.binding(7) is None
 
 
 def test_a_server_may_prefer_a_syntax(kit: SimpleNamespace) -> None:
