@@ -15,8 +15,9 @@ from uuid import uuid4
 
 from ..transports import activation, alpc, memory, namespace, pipe, security, tcp
 from ..transports import errors as transport
-from ..transports.alpc.port_attributes import HANDLES_ATTRIBUTES
+from ..transports.alpc.port_attributes import DEFAULT_ATTRIBUTES, HANDLES_ATTRIBUTES
 from ..transports.seam import Connection, Listener
+from ..transports.security import ImpersonationLevel, SecurityQos
 from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding, pipe_name
 from .call import Limits
 from .contexts import AssociationGroups, ContextTable
@@ -69,7 +70,7 @@ def open_wire(
     security = _security_for(binding, security)
     try:
         if binding.protocol == NCALRPC:
-            connect = partial(alpc.connect, attributes=HANDLES_ATTRIBUTES) if handles else alpc.connect
+            connect = partial(alpc.connect, attributes=_attributes(handles, security))
             port = _local(binding, connect, binding.endpoint, timeout)
             return LrpcWire(port if capture is None else capture.port(port, binding), limits, binding.object)
         connection = _connected(binding, timeout, limits)
@@ -90,6 +91,14 @@ def _security_for(binding: StringBinding, security: Security | None) -> Security
     if security is not None and security.credentials is not None and binding.protocol == NCALRPC:
         raise InvalidBinding(f"{binding}: the kernel says who calls through a port; credentials are for networks")
     return security
+
+
+def _attributes(handles: bool, security: Security | None) -> alpc.PortAttributes:
+    """What a client's port takes, and how far a server may go in its name: NT counts levels from 0, MS-RPCE from 1."""
+    attributes = HANDLES_ATTRIBUTES if handles else DEFAULT_ATTRIBUTES
+    if security is None:
+        return attributes
+    return replace(attributes, quality_of_service=SecurityQos(ImpersonationLevel(security.impersonation - 1)))
 
 
 def _connected(binding: StringBinding, timeout: float, limits: Limits) -> Connection:

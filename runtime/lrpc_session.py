@@ -59,7 +59,7 @@ class LrpcSession:
         patient: bool,
         contexts: ContextTable | None = None,
     ) -> None:
-        self.caller = caller_of(port, "ncalrpc")
+        self.caller = caller_of(port, "ncalrpc", port.beside.quality_of_service.level)
         self.traffic = port.traffic
         self.burst = BURST
         self.contexts = ContextTable(uuid4, limits.max_contexts) if contexts is None else contexts

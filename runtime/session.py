@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ..transports import alpc
 from ..transports.seam import Connection
+from ..transports.security import ImpersonationLevel
 from ..transports.security.process import PeerProcess
 from ..transports.traffic import Traffic
 from . import ncacn, ncalrpc
@@ -174,12 +175,13 @@ def offers(registry: Registry, syntax: ncacn.SyntaxId | ncalrpc.SyntaxId, endpoi
     return offered
 
 
-def caller_of(connection: Connection | alpc.CommunicationPort, protocol: str) -> Caller:
-    """Who is at the other end of a connection, by the kernel's word."""
+def caller_of(
+    connection: Connection | alpc.CommunicationPort, protocol: str, grants: int = ImpersonationLevel.IMPERSONATION
+) -> Caller:
+    """Who is at the other end of a connection, by the kernel's word; grants: how far a server may go in its name."""
     peer = connection.peer
     if peer.uid is None:
         return Caller(protocol, address=peer.address)
     process = PeerProcess(connection, peer)
-    return Caller(
-        protocol, peer.pid, peer.uid, peer.gid, peer.groups, peer.address, level=AuthLevel.PRIVACY, process=process
-    )
+    who = peer.pid, peer.uid, peer.gid, peer.groups, peer.address
+    return Caller(protocol, *who, level=AuthLevel.PRIVACY, grants=grants, process=process)

@@ -91,6 +91,7 @@ class TappedPort:
         self.peer = port.peer
         self.client_id = port.client_id
         self.traffic = port.traffic
+        self.beside = port.beside
         self.handles_given = port.handles_given
         self.allocate = port.allocate
         self.allocate_in_place = port.allocate_in_place

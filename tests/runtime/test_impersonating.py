@@ -115,6 +115,32 @@ def test_a_caller_that_has_become_another_user_is_seen(stub: Any, service: Any) 
     assert service.changed == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("granted", "writes"),
+    [(lrpc.Impersonation.IDENTIFY, False), (lrpc.Impersonation.IMPERSONATE, True), (lrpc.Impersonation.DELEGATE, True)],
+)
+def test_a_client_says_how_far_a_server_may_go(
+    granted: lrpc.Impersonation, writes: bool, stub: Any, service: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+
+    class Opener:
+        def Write(self, path: str) -> int:
+            with lrpc.impersonate() as client:
+                os.close(client.open(path, os.O_CREAT | os.O_WRONLY))
+            return 0
+
+    service.Write = Opener().Write
+    security = lrpc.Security(impersonation=granted)
+    with lrpc.connect(stub.WriterClient, "ncalrpc:[writer]", security=security) as client:
+        if writes:
+            client.Write(str(path))
+        else:
+            with pytest.raises(lrpc.Fault):
+                client.Write(str(path))
+    assert path.exists() is writes
+
+
 def in_a_call(caller: lrpc.Caller, function: Callable[[], Any]) -> Any:
     context = contextvars.copy_context()
     context.run(set_caller, caller)

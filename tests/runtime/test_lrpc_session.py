@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from lrpc.runtime.status import Fault
 from lrpc.transports import alpc
 from lrpc.transports.errors import Disconnected
 from lrpc.transports.seam import Peer
+from lrpc.transports.security import SecurityQos
 from lrpc.transports.traffic import Traffic
 
 ADD = struct.pack("<II", 2, 3)
@@ -28,6 +29,7 @@ class WaxPort:
     """Gives the messages that the test has put there; keeps what it is sent, if there is room."""
 
     peer = Peer(1, 2, 3, (), "wax")
+    beside = SimpleNamespace(quality_of_service=SecurityQos())
 
     def __init__(self) -> None:
         self.arriving: list[alpc.PortMessage | Exception] = []
