@@ -30,7 +30,7 @@ def public_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def as_user() -> AsUser:
+def as_other() -> AsUser:
     """Calls a function in a child that is another user, and gives what it returns, or raises; for root only."""
     if os.geteuid():
         pytest.xfail("only root can be somebody else")

@@ -79,7 +79,7 @@ def service(stub: Any, public_names: Path) -> Iterator[Any]:
 
 
 def test_a_method_that_impersonates_writes_as_its_caller(
-    stub: Any, service: Any, as_user: AsUser, shared: Path
+    stub: Any, service: Any, as_other: AsUser, shared: Path
 ) -> None:
     path = shared / "file"
 
@@ -87,17 +87,17 @@ def test_a_method_that_impersonates_writes_as_its_caller(
         with lrpc.connect(stub.WriterClient, "ncalrpc:[writer]") as client:
             return int(client.Write(str(path)))
 
-    assert as_user(1000, write) == 1000
+    assert as_other(1000, write) == 1000
     assert (path.stat().st_uid, path.stat().st_gid) == (1000, 1000)
     assert (service.before, service.after) == (1000, 0)
 
 
-def test_a_method_has_a_pidfd_of_its_caller(stub: Any, service: Any, as_user: AsUser) -> None:
+def test_a_method_has_a_pidfd_of_its_caller(stub: Any, service: Any, as_other: AsUser) -> None:
     def ask() -> bool:
         with lrpc.connect(stub.WriterClient, "ncalrpc:[writer]") as client:
             return bool(client.Who() == os.getpid())
 
-    assert as_user(1000, ask)
+    assert as_other(1000, ask)
 
 
 def test_a_caller_that_has_become_another_user_is_seen(stub: Any, service: Any) -> None:

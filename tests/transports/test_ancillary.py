@@ -83,7 +83,7 @@ def test_what_was_sent_before_that_was_asked_comes_from_nobody(pair: Sockets) ->
 
 
 @pytest.mark.parametrize("forged", [Credentials(1, 1000, 1000), Credentials(0, 0, 0), Credentials(0, 1001, 1000)])
-def test_a_user_cannot_say_that_it_is_another(forged: Credentials, pair: Sockets, as_user: Callable[..., Any]) -> None:
+def test_a_user_cannot_say_that_it_is_another(forged: Credentials, pair: Sockets, as_other: Callable[..., Any]) -> None:
     def forge() -> bool:
         try:
             ancillary.send(pair[0], b"x", 0, (), Credentials(forged.pid or os.getpid(), *forged[1:]))
@@ -91,4 +91,4 @@ def test_a_user_cannot_say_that_it_is_another(forged: Credentials, pair: Sockets
             return True
         return False
 
-    assert as_user(1000, forge)
+    assert as_other(1000, forge)

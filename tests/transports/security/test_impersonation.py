@@ -174,7 +174,9 @@ def test_whom_the_kernel_does_not_know_is_nobody(root: None) -> None:
         assert client.token.user == ANONYMOUS
 
 
-def test_a_server_that_is_not_root_knows_whom_it_acts_for_and_opens_only_its_own(as_user: AsUser, shared: Path) -> None:
+def test_a_server_that_is_not_root_knows_whom_it_acts_for_and_opens_only_its_own(
+    as_other: AsUser, shared: Path
+) -> None:
     own = shared / "own"
     own.write_text("x")
 
@@ -190,7 +192,7 @@ def test_a_server_that_is_not_root_knows_whom_it_acts_for_and_opens_only_its_own
             os.close(itself.open(str(own)))
         return real, token, refusal, os.geteuid()
 
-    assert as_user(1001, serve) == (False, "S-1-22-1-1000", "NO_IMPERSONATION_TOKEN", 1001)
+    assert as_other(1001, serve) == (False, "S-1-22-1-1000", "NO_IMPERSONATION_TOKEN", 1001)
 
 
 def test_nobody_acts_but_the_process_itself() -> None:
@@ -214,7 +216,7 @@ def test_no_thread_of_an_event_loop_becomes_somebody_else(root: None, shared: Pa
     assert asyncio.run(serve()) == (1000, 1000)
 
 
-def test_a_task_that_acts_logically_is_the_only_one(as_user: AsUser) -> None:
+def test_a_task_that_acts_logically_is_the_only_one(as_other: AsUser) -> None:
     async def serve() -> list[str]:
         async def act() -> str:
             with impersonate(CLIENT):
@@ -226,7 +228,7 @@ def test_a_task_that_acts_logically_is_the_only_one(as_user: AsUser) -> None:
 
         return await asyncio.gather(act(), look())
 
-    assert as_user(1001, lambda: asyncio.run(serve())) == ["S-1-22-1-1000", "S-1-22-1-1001"]
+    assert as_other(1001, lambda: asyncio.run(serve())) == ["S-1-22-1-1000", "S-1-22-1-1001"]
 
 
 def test_an_impersonation_begins_once_and_ends_where_it_began(root: None) -> None:

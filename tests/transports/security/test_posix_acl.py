@@ -98,21 +98,21 @@ def connect_to(connect: Any, name: str) -> Any:
     ],
 )
 def test_a_port_admits_users_and_groups_in_the_order_of_its_aces(
-    sddl: str, verdict: dict[int, str], as_user: AsUser, public_names: Path, threads: ThreadPoolExecutor
+    sddl: str, verdict: dict[int, str], as_other: AsUser, public_names: Path, threads: ThreadPoolExecutor
 ) -> None:
     port = alpc.listen("calc", security=sddl)
     serving = threads.submit(accept_all, port)
     for uid, expected in verdict.items():
         groups = [GROUP] if uid == USER else []
-        assert as_user(uid, lambda: attempt(alpc.connect, "calc"), groups=groups) == expected
+        assert as_other(uid, lambda: attempt(alpc.connect, "calc"), groups=groups) == expected
     port.close()
     serving.result(WATCHDOG)
 
 
-def test_a_pipe_is_protected_by_the_same_acl(as_user: AsUser, public_names: Path) -> None:
+def test_a_pipe_is_protected_by_the_same_acl(as_other: AsUser, public_names: Path) -> None:
     listener = pipe.listen("calc", security=f"D:(A;;GA;;;S-1-22-1-{USER})")
-    assert as_user(USER, lambda: attempt(pipe.connect, "calc")) == "admitted"
-    assert as_user(STRANGER, lambda: attempt(pipe.connect, "calc")) == "by the kernel"
+    assert as_other(USER, lambda: attempt(pipe.connect, "calc")) == "admitted"
+    assert as_other(STRANGER, lambda: attempt(pipe.connect, "calc")) == "by the kernel"
     listener.close()
 
 

@@ -54,9 +54,9 @@ def test_changing_ids_makes_a_process_unreadable_until_it_is_told_otherwise(root
         assert one.submit(change).result(WATCHDOG) == (0, 1)
 
 
-def test_who_is_not_root_becomes_nobody_else(as_user: Callable[..., Any]) -> None:
-    assert as_user(1000, lambda: failure(thread.set_uid, 1001)) == errno.EPERM
-    assert as_user(1000, lambda: failure(thread.set_groups, [4])) == errno.EPERM
+def test_who_is_not_root_becomes_nobody_else(as_other: Callable[..., Any]) -> None:
+    assert as_other(1000, lambda: failure(thread.set_uid, 1001)) == errno.EPERM
+    assert as_other(1000, lambda: failure(thread.set_groups, [4])) == errno.EPERM
 
 
 def test_a_machine_whose_numbers_are_not_known_has_no_such_calls(monkeypatch: pytest.MonkeyPatch) -> None:
