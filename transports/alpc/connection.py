@@ -242,7 +242,9 @@ class ConnectionPort:
             if self._closed:
                 raise Disconnected("the port is closed")
             if self._messages is None:
-                self._messages = ServerQueue(self, self._epoll, self.attributes.max_pending)
+                self._messages = ServerQueue(
+                    self, self._epoll, self.attributes.max_pending, self.attributes.max_connections
+                )
             return self._messages
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:

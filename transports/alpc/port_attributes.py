@@ -85,6 +85,8 @@ class PortAttributes:
     """Clients that may wait for the server to look at them."""
     max_pending: int = 64
     """Clients that may be connected and silent; one more, and the oldest goes."""
+    max_connections: int = 256
+    """Connections of one user to a server that receives messages; one more is refused with QUOTA_EXCEEDED."""
     handshake_timeout: float = 10.0
     """Seconds that a client may be silent."""
     flags: PortFlags = PortFlags.ALLOW_IMPERSONATION | PortFlags.ALLOW_LPC_REQUESTS | PortFlags.WAITABLE_PORT

@@ -61,15 +61,16 @@ class Listening(Protocol):
 class ServerQueue(NoOrigin):
     """What `ConnectionPort.receive` takes from."""
 
-    def __init__(self, port: Listening, epoll: select.epoll, max_asking: int) -> None:
+    def __init__(self, port: Listening, epoll: select.epoll, max_asking: int, max_of_user: int = 256) -> None:
         """epoll: the port's; its own descriptors in it mean that somebody may be admitted.
 
-        max_asking: clients that may wait for a verdict; one more is refused.
+        max_asking: clients that may wait for a verdict; one more is refused. max_of_user: connections of one user.
         """
         self.queue = Queue(self._gather)
         self._port = port
         self._epoll = epoll
         self._max_asking = max_asking
+        self._max_of_user = max_of_user
         self._numbers = itertools.count(1)
         self._turn = threading.Lock()  # innermost: over the registrations
         self._pumping = False
@@ -208,7 +209,7 @@ class ServerQueue(NoOrigin):
             self._ask(request)
 
     def _ask(self, request: ConnectionRequest) -> None:
-        if len(self._asking) >= self._max_asking:
+        if len(self._asking) >= self._max_asking or self._of_user(request.peer.uid) >= self._max_of_user:
             request.refuse(status=QuotaExceeded.status)
             return
         number = next(self._numbers) & 0xFFFFFFFF or next(self._numbers)
@@ -219,6 +220,12 @@ class ServerQueue(NoOrigin):
             self._asking[number] = weakref.ref(message), request
             self.queue.put(message)
         self._watch(request.fileno(), 0, lambda _: self._left(number))
+
+    def _of_user(self, uid: int | None) -> int:
+        """Connections that a user has, and asks for."""
+        peers = [exchange.port.peer for exchange in [*self._clients]]
+        peers += [request.peer for _, request in [*self._asking.values()]]
+        return sum(1 for peer in peers if peer.uid == uid)
 
     def _left(self, number: int) -> None:
         """A client that waited for a verdict has gone away."""

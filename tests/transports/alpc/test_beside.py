@@ -25,9 +25,11 @@ from lrpc.transports.errors import (
     AccessDenied,
     BadFrame,
     BadImpersonationLevel,
+    ConnectionRefused,
     Disconnected,
     MessageTooLong,
     NotSupported,
+    QuotaExceeded,
     ReplyMismatch,
 )
 from lrpc.transports.kernel import Credentials
@@ -401,7 +403,7 @@ def test_a_forged_header_counts_for_nothing(serve: Callable[..., Served]) -> Non
 
 
 def test_a_server_that_is_root_acts_as_the_sender_while_it_waits(
-    serve: Callable[..., Served], as_user: AsUser, public_names: Path, shared: Path
+    serve: Callable[..., Served], as_other: AsUser, public_names: Path, shared: Path
 ) -> None:
     def touch(message: Message) -> None:
         path = Path(message.data.decode())
@@ -418,7 +420,7 @@ def test_a_server_that_is_root_acts_as_the_sender_while_it_waits(
         client = connect(PortAttributes())
         return bytes(client.request(str(shared / "file").encode(), timeout=WATCHDOG).data)
 
-    assert as_user(1000, ask) == b"done"
+    assert as_other(1000, ask) == b"done"
     assert (shared / "file").stat().st_uid == 1000
 
 
@@ -487,7 +489,7 @@ def test_a_message_of_nobodys_has_no_sender(serve: Callable[..., Served]) -> Non
     server.close()
 
 
-def test_credentials_that_a_sender_names_are_its_own_or_are_refused(as_user: AsUser) -> None:
+def test_credentials_that_a_sender_names_are_its_own_or_are_refused(as_other: AsUser) -> None:
     one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
     def forge() -> bool:
@@ -498,4 +500,29 @@ def test_credentials_that_a_sender_names_are_its_own_or_are_refused(as_user: AsU
         return False
 
     with one, two:
-        assert as_user(1000, forge)
+        assert as_other(1000, forge)
+
+
+# Quotas
+
+
+def test_a_user_has_so_many_connections_and_takes_nobody_elses(
+    serve: Callable[..., Served], as_other: AsUser, public_names: Path
+) -> None:
+    serve(PortAttributes(max_connections=2), lambda message: message.reply(b"served"), EVERYBODY)
+    ours = [connect(PortAttributes()), connect(PortAttributes())]
+
+    def refused() -> int:
+        try:
+            connect(PortAttributes()).close()
+        except ConnectionRefused as error:
+            return error.status
+        return 0
+
+    assert refused() == QuotaExceeded.status
+    assert as_other(1000, refused) == 0
+    assert ours[0].request(timeout=WATCHDOG).data == b"served"
+    ours.pop().close()
+    while refused():  # until the server has seen it go
+        os.sched_yield()
+    ours.pop().close()
