@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -109,45 +107,6 @@ def pair(mechanism: Mechanism, joined: Callable[[Mechanism], Pair]) -> Pair:
 @pytest.fixture
 def open_descriptors() -> Callable[[], int]:
     return lambda: len(os.listdir("/proc/self/fd"))
-
-
-@pytest.fixture
-def shared_root() -> Iterator[str]:
-    """A root that other users can look into; what pytest makes they cannot."""
-    folder = tempfile.mkdtemp(prefix="lrpc-names-")
-    os.chmod(folder, 0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def as_user() -> Callable[[int, Callable[[], object]], str]:
-    """Calls something in a child of another user's: the text of what it returns, or the name of what it raises.
-
-    Where we are not root it is called as we are.
-    """
-
-    def call(uid: int, what: Callable[[], object]) -> str:
-        reading, writing = os.pipe()
-        child = os.fork()
-        if not child:
-            try:
-                if os.geteuid() == 0:
-                    os.setgroups([])
-                    os.setresgid(uid, uid, uid)
-                    os.setresuid(uid, uid, uid)
-                said = str(what())
-            except BaseException as error:
-                said = type(error).__name__
-            os.write(writing, said.encode())
-            os._exit(0)
-        os.close(writing)
-        with os.fdopen(reading) as answer:
-            text = answer.read()
-        os.waitpid(child, 0)
-        return text
-
-    return call
 
 
 @pytest.fixture

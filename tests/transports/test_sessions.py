@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lrpc.transports.errors import DirectoryNotEmpty, NameCollision, NameInvalid, NameNotFound
+from lrpc.transports.errors import AccessDenied, DirectoryNotEmpty, NameCollision, NameInvalid, NameNotFound
 from lrpc.transports.namespace import Namespace
 from lrpc.transports.sessions import create_session, remove_session, session_directory
+from tests.users import AsUser
 
 
 @pytest.fixture
@@ -51,22 +50,21 @@ def test_a_session_is_made_once_and_goes_when_nobody_is_in_it(names: Namespace) 
         remove_session(names, 0)
 
 
-def test_only_the_user_of_a_session_makes_objects_in_it(
-    shared_root: str, as_user: Callable[[int, Callable[[], object]], str]
-) -> None:
-    if os.geteuid():
-        return  # only root can make a session for somebody else
-    names = Namespace("\\", (shared_root,))
+def test_only_the_user_of_a_session_makes_objects_in_it(public_names: Path, as_user: AsUser) -> None:
+    names = Namespace("\\", (str(public_names),))
     create_session(names, 1, 1000)
     inside, beside = "\\Sessions\\1\\BaseNamedObjects\\x", "\\Sessions\\1\\Windows\\x"
-    assert as_user(1000, lambda: names.claim(inside).listen(0o600, 1).family) == str(socket.AF_UNIX)
-    assert as_user(1000, lambda: names.create_link("\\Sessions\\1\\BaseNamedObjects\\mine", "\\x")) == "None"
-    assert as_user(1000, lambda: names.claim(beside)) == "AccessDenied"
-    for uid in (1001, 0):
-        assert as_user(uid, lambda: names.claim(inside)) == "AccessDenied"
-    assert as_user(1001, lambda: [entry.name for entry in names.entries("\\Sessions\\1")]) == str(
-        ["BaseNamedObjects", "Windows"]
-    )
+
+    def make() -> None:
+        names.claim(inside).listen(0o600, 1).close()
+        names.create_link("\\Sessions\\1\\BaseNamedObjects\\mine", "\\x")
+
+    as_user(1000, make)
+    for uid, name in ((1000, beside), (1001, inside), (0, inside)):
+        with pytest.raises(AccessDenied):
+            as_user(uid, lambda name=name: names.claim(name).close())
+    seen = as_user(1001, lambda: [entry.name for entry in names.entries("\\Sessions\\1")])
+    assert seen == ["BaseNamedObjects", "Windows"]
     remove_session(names, 1)
     assert names.entries("\\Sessions") == []
 

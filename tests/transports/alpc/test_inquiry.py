@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from lrpc.transports.alpc.inquiry import Information, inquire, parse
 from lrpc.transports.errors import AccessDenied, BadFrame, Disconnected, NameNotFound, TimedOut
 from lrpc.transports.namespace import current
 from lrpc.transports.seam import Peer
+from tests.users import AsUser
 
 WATCHDOG = 20.0
 
@@ -88,19 +90,13 @@ def test_those_who_may_not_connect_are_not_told(port: alpc.ConnectionPort, monke
 
 
 def test_users_are_told_whom_the_descriptor_admits(
-    shared_root: str,
-    as_user: Callable[[int, Callable[[], object]], str],
-    monkeypatch: pytest.MonkeyPatch,
-    threads: ThreadPoolExecutor,
+    public_names: Path, as_user: AsUser, threads: ThreadPoolExecutor
 ) -> None:
-    monkeypatch.setenv("LRPC_NAMESPACE", shared_root)
-    own = os.geteuid() or 1000
-    port = alpc.create_port("asked", security=f"D:(A;;0x1;;;S-1-22-1-{own})")
+    port = alpc.create_port("asked", security="D:(A;;0x1;;;S-1-22-1-1000)")
     serving = threads.submit(port.receive, WATCHDOG)
     try:
-        assert as_user(own, lambda: type(ask()).__name__) == "Information"
-        if not os.geteuid():
-            assert as_user(1001, lambda: type(ask()).__name__) == "AccessDenied"
+        assert as_user(1000, lambda: type(ask()).__name__) == "Information"
+        assert as_user(1001, lambda: type(ask()).__name__) == "AccessDenied"
     finally:
         port.close()
         assert isinstance(serving.exception(WATCHDOG), Disconnected)
