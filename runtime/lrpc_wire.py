@@ -140,9 +140,11 @@ class LrpcWire:
         """There is nothing to forget."""
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
-        """Send a plain call and receive what arrives next."""
-        if self._special or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE or self._unsaid:
+        """Send a call and receive what arrives next."""
+        if self._special or self._unsaid:
             return None
+        if len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE:
+            return self._exchange(self.compose(opnum, parts), timeout)
         key = self._association.next_call_id()
         try:
             frame = plain.request(self._client_id, key, self._binding_id, opnum, parts[0])
@@ -179,6 +181,26 @@ class LrpcWire:
         except transport.TransportError as error:
             raise lost(error, sent=False) from error
         return True
+
+    def _exchange(self, message: Message, timeout: float) -> Exchanged | None:
+        """The same for a call that is not plain, such as one in a view."""
+        try:
+            self.port.send_message(message.pieces[0], message.key, message.kind, message.view, PLAIN_SEND)
+        except transport.TransportError as error:
+            self._unsent(message)
+            if isinstance(error, transport.TimedOut):
+                return None
+            raise lost(error, sent=False) from error
+        try:
+            frame = self.port.receive_frame(timeout)
+            return message.key, self._arrived(self.port.understood(frame, timeout))
+        except transport.TimedOut:
+            return message.key, None
+        except transport.TransportError as error:
+            raise lost(error) from error
+        except KeyboardInterrupt:
+            self.abandon(message.key)
+            raise
 
     def transmitting(self, message: Message) -> Generator[int]:
         """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""

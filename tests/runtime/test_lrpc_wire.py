@@ -75,3 +75,39 @@ def test_a_server_that_has_gone_is_a_lost_connection(bound: Bound) -> None:
     bound.port.close()
     with pytest.raises(lrpc.ConnectionLost):
         bound.wire.receive(WATCHDOG)
+
+
+def test_a_call_in_a_view_is_sent_and_answered_in_one_step(bound: Bound) -> None:
+    def serve() -> None:
+        asked = bound.port.receive_message(WATCHDOG)
+        event = bound.engine.receive(asked.data, asked.view)
+        assert isinstance(event, ncalrpc.RequestReceived)
+        answer = bound.engine.respond(event.call_id, [bytes(event.stub[:4])]).data
+        bound.port.send_message(answer, asked.message_id, alpc.LPC_REPLY)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    key, arrived = bound.wire.exchange(0, [b"head", bytes(100_000)], WATCHDOG) or (0, None)
+    thread.join(WATCHDOG)
+    assert isinstance(arrived, list)
+    [(answered, outcome)] = arrived
+    assert answered == key
+    assert isinstance(outcome, tuple)
+    assert outcome[0] == b"head"
+
+
+def test_a_call_in_a_view_that_finds_no_room_has_not_happened(bound: Bound) -> None:
+    port = bound.wire.port
+    while port.send_message_now(bytes(60_000), type=alpc.LPC_DATAGRAM):
+        pass
+    while port.send_message_now(b"", type=alpc.LPC_DATAGRAM):
+        pass
+    assert bound.wire.exchange(0, [bytes(100_000)], WATCHDOG) is None
+    port.allocate(79 << 20)  # the whole section but a little: what was taken has come back
+
+
+def test_a_call_in_a_view_to_a_server_that_has_gone_has_not_run(bound: Bound) -> None:
+    bound.port.close()
+    with pytest.raises(lrpc.ConnectionLost) as caught:
+        bound.wire.exchange(0, [bytes(100_000)], WATCHDOG)
+    assert caught.value.ran is lrpc.Ran.NO
