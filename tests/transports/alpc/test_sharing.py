@@ -754,3 +754,57 @@ def test_a_copy_stays_what_it_was_while_the_sender_writes_on(ports: Ports, threa
     over.set()
     writing.result(WATCHDOG)
     assert hash(bytearray(copy).decode("latin-1").encode("latin-1")) == kept
+
+
+# Releases in front of a message
+
+
+def releases(*numbers: int) -> bytes:
+    return wire.pack(wire.VIEW_RELEASE, 1, struct.pack(f"<{len(numbers)}Q", *numbers))
+
+
+def test_a_message_comes_with_the_releases_in_front_of_it_in_one_packet(raw: Raw) -> None:
+    bare = raw[1]
+    raw[0].send_message(b"", view=filled(raw[0], b"lent"))
+    for _ in range(3):  # the announcement, the section, the message
+        bare.recv(1000)
+    bare.send(releases(1) + wire.pack(LPC_REQUEST, 1, b"behind"))
+    assert raw[0].receive_message(WATCHDOG).data == b"behind"
+    assert free_size(raw[0]) == 0
+
+
+def test_releases_and_the_message_behind_them_are_one_send(ports: Ports) -> None:
+    ports[0].send_message(b"", 1, LPC_REPLY, view=filled(ports[0], b"x"))
+    ports[1].release(ports[1].receive_message(WATCHDOG))
+    ports[1].send_message(b"", view=filled(ports[1], b"y"))
+    packets = [ports[0]._socket.recv(1000) for _ in range(2)]
+    assert [packet[4] for packet in packets] == [wire.SECTION_NOTICE, wire.SECTION]
+    frame, numbers = wire.releases_in(ports[0]._socket.recv(1000))
+    assert numbers == [1]
+    assert wire.unpack(frame)[0] == LPC_REQUEST
+
+
+def test_any_number_of_releases_in_a_packet_is_taken(raw: Raw) -> None:
+    raw[1].send(releases() * 2000)
+    raw[1].send(releases(7) * 1000 + wire.pack(LPC_REQUEST, 1, b"behind"))
+    assert raw[0].receive_message(WATCHDOG).data == b"behind"
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        releases(1)[:-1],
+        releases(1) + b"x",
+        releases(1) + releases(1)[:7],
+        wire.pack(wire.VIEW_RELEASE, 1, bytes(9)) + releases(1),
+        wire.pack(wire.VIEW_RELEASE, 0, bytes(8)),
+        wire.pack(wire.VIEW_RELEASE, 1, bytes(8), wire.ViewAttribute()),
+        releases(1) + wire.pack(LPC_REQUEST, 0, b""),
+    ],
+    ids=range(7),
+)
+def test_releases_that_are_none_end_the_connection(raw: Raw, packet: bytes) -> None:
+    raw[1].send(packet)
+    with pytest.raises(BadFrame):
+        raw[0].receive_message(WATCHDOG)
+    assert raw[0].fileno() == -1
