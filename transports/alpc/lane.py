@@ -259,7 +259,12 @@ class Lane:
         """socket.recv for the next frame, whichever way it comes."""
         if not self._away and (frame := self._retire()) is not None:
             return frame
-        octets = self._socket_recv(size, flags)
+        try:
+            octets = self._socket_recv(size, flags if self._away else flags | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            if self._away:
+                raise
+            return self._resume()
         if octets:
             self._count_heard()
             return octets
@@ -328,10 +333,19 @@ class Lane:
     def _retire(self) -> bytes | None:
         """Says that frames are to come by the socket from now on; one that has come through the lane before."""
         self._words[self._away_at] = 1
-        with self._lock:  # a full barrier: the store above comes before the load below
-            pass
+        self._acquire()
+        self._release()  # a full barrier: the store above comes before the load below
         frame = self._take()
         self._away = frame is None and not self._words[self._in]
+        return frame
+
+    def _resume(self) -> bytes:
+        """The frame in a slot that waits for one by the socket where there is none: a signal's handler that raised just
+        after that was received has lost it, and the count."""
+        self._heard = self._words[self._in] & ~_LENGTH
+        if (frame := self._take()) is None:
+            shut(self)
+            raise BadFrame("a slot that changes")
         return frame
 
     def _take(self) -> bytes | None:
@@ -367,7 +381,8 @@ class Lane:
         self._socket.setsockopt(*option)
 
     def getsockopt(self, *option: Any) -> Any:
-        return self._socket.getsockopt(*option)
+        found: Any = self._socket.getsockopt(*option)
+        return found
 
     def shutdown(self, how: int, /) -> None:
         """Also: whatever comes after this is to find the socket closed."""
