@@ -20,6 +20,10 @@ out, then writes 0. Rules of this file:
 - what the peer writes is read once, then judged; what is wrong ends the connection, with BadFrame. Its `away` decides
   only which way its frames go. The memory is sealed: it can neither shrink nor grow.
 
+The bell is the socket, not an eventfd: being woken by it takes no longer (5.5 us for a round trip on one processor
+against 5.2, and 16 against 12 on two), it says when the peer has died, an asyncio loop or a set of epoll knows it
+already, and no peer can block who rings it, as it could by taking O_NONBLOCK from an eventfd and filling it.
+
 Stores of a processor that reorders them would have to be fenced, which Python cannot: lanes are for x86 alone.
 """
 
@@ -381,8 +385,8 @@ class Lane:
         self._socket.setsockopt(*option)
 
     def getsockopt(self, *option: Any) -> Any:
-        found: Any = self._socket.getsockopt(*option)
-        return found
+        ask: Any = self._socket.getsockopt
+        return ask(*option)
 
     def shutdown(self, how: int, /) -> None:
         """Also: whatever comes after this is to find the socket closed."""
