@@ -14,7 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrpc.transports import alpc
-from lrpc.transports.alpc import LPC_DATAGRAM, LPC_PORT_CLOSED, LPC_REPLY, LPC_REQUEST, CommunicationPort
+from lrpc.transports.alpc import (
+    LPC_DATAGRAM,
+    LPC_PORT_CLOSED,
+    LPC_REPLY,
+    LPC_REQUEST,
+    CommunicationPort,
+    PortAttributes,
+)
 from lrpc.transports.alpc import batch as batch_module
 from lrpc.transports.alpc import message as wire
 from lrpc.transports.alpc.asynchronous import AsyncPort
@@ -269,17 +276,21 @@ def test_what_is_held_of_a_closed_port_is_gone(ports: Ports) -> None:
     assert ports[1].receive_message(WATCHDOG).type == LPC_PORT_CLOSED
 
 
-def test_the_datagrams_of_a_batch_come_to_the_queue_of_a_server() -> None:
-    server = alpc.create_port("batches")
+@pytest.mark.parametrize("lane", [False, True])
+def test_the_datagrams_of_a_batch_come_to_the_queue_of_a_server(lane: bool) -> None:
+    attributes = PortAttributes(lane=lane)
+    server = alpc.create_port("batches", attributes=attributes)
     with ThreadPoolExecutor(1) as threads:
-        connecting = threads.submit(alpc.connect, "batches", WATCHDOG)
+        connecting = threads.submit(alpc.connect, "batches", WATCHDOG, attributes=attributes)
         server.receive(WATCHDOG).accept()
         client = connecting.result(WATCHDOG)
+    client.datagram(b"before")
     with client.batch() as batch:
         for data in SMALL:
             batch.datagram(data)
-    messages = [server.receive(WATCHDOG) for _ in SMALL]
-    assert [message.data for message in messages] == SMALL
+    client.datagram(b"after")
+    messages = [server.receive(WATCHDOG) for _ in range(102)]
+    assert [message.data for message in messages] == [b"before", *SMALL, b"after"]
     assert {message.type for message in messages} == {LPC_DATAGRAM}
     client.close()
     server.close()
