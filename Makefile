@@ -8,8 +8,9 @@ DEBIAN := tshark gcc python3-samba samba-common-bin samba-testsuite winbind ipro
 MEASURED := ndr ncacn ncalrpc
 SECONDS ?= 60
 SEED   ?= 1
+KILLS  ?= 10000
 
-.PHONY: help demo test coverage check format interop bench bench-ndr corpus fuzz stubs clean
+.PHONY: help demo test coverage check format interop bench bench-ndr corpus fuzz soak stubs clean
 
 help:                 ## these words
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -50,6 +51,9 @@ corpus: $(VENV)/.corpus ## real IDL files in bulk: what Debian has, and the fold
 
 fuzz: $(VENV)/.fuzz    ## SECONDS of octets that coverage guides, into the readers of NDR and of PDUs; SEED= for others each time
 	$(BIN)/python -m tests.fuzz $(VENV)/fuzz $(SECONDS) $(SEED)
+
+soak: $(VENV)/.test    ## KILLS clients and servers of ports killed at any moment: descriptors, memory and names stay what they were
+	LRPC_KILLS=$(KILLS) $(BIN)/python -m pytest -q tests/hostile/test_port_cycles.py
 
 stubs: $(VENV)/.test ## generate runtime/interfaces/ and the golden stubs anew
 	$(BIN)/python -m tests.rpcgen.regenerate

@@ -20,6 +20,7 @@ from . import (
     many_clients,
     network_call,
     network_peers,
+    one_way,
 )
 from .measure import Row, apart, pin, report
 
@@ -37,6 +38,8 @@ def main() -> None:
         rows += apart(large_call.run, which)
         os.sched_setaffinity(0, processors)
         rows += apart(lane_call.run, which)
+        os.sched_setaffinity(0, processors)
+        rows += apart(one_way.run, which)
         os.sched_setaffinity(0, processors)
         rows += apart(network_call.run, which)
     os.sched_setaffinity(0, processors)

@@ -45,8 +45,8 @@ _ENTRY_SIZE: Final = _SIZE.size
 _LAST_ID: Final = 0xFFFFFFFF
 _SHAPES: Final = 32
 """Sequences of sizes that the receiver remembers how to cut: who sends batches sends the like again."""
-_SHAPE_SIZE: Final = 512
-"""Octets of the longest of them, so that no peer makes it remember much."""
+_SHAPE_SIZE: Final = 2048
+"""Octets of the longest of them: a megabyte is the most that peers make it remember."""
 
 
 class Run(NamedTuple):
