@@ -126,9 +126,7 @@ class Exchange(NoOrigin):
 
     def post(self, outgoing: Outgoing, cookie: Any, timeout: float | None, reserve: int = 0) -> int:
         """Sends a request whose answer comes into the queue, with `cookie` as its message context."""
-        with self.queue.changed:
-            self._check_open()
-            self._posted[outgoing.message_id] = cookie
+        self.expect(outgoing.message_id, cookie)
         try:
             self.outbox.send(outgoing, timeout, reserve)
         except BaseException:
@@ -136,6 +134,12 @@ class Exchange(NoOrigin):
                 self._posted.pop(outgoing.message_id, None)
             raise
         return outgoing.message_id
+
+    def expect(self, number: int, cookie: Any) -> None:
+        """Has the answer to a request come into the queue."""
+        with self.queue.changed:
+            self._check_open()
+            self._posted[number] = cookie
 
     def cancel(self, number: int) -> None:
         """Withdraws a request. Raises ReplyMismatch when it waits for no answer."""

@@ -31,6 +31,7 @@ from ..seam import Buffer, Peer
 from ..sockets import NO_SIGNAL, NO_WAIT
 from . import message as wire
 from .attributes import ALL_ATTRIBUTES, AttributeBlock, ContextAttribute, TokenAttribute, WorkOnBehalfAttribute
+from .batch import Batch
 from .completion import IoCompletionPort
 from .direct import Entries, split
 from .exchange import REQUEST_TYPES, Exchange, Host
@@ -125,10 +126,7 @@ class MessagePort(CommunicationPort):
             return None
 
     def associate(self, completion_port: IoCompletionPort, key: Any) -> None:
-        """Every message that `receive` would give becomes a packet of `completion_port`, with `key`.
-
-        Nobody else may receive from now on. Raises PortAlreadySet, Disconnected.
-        """
+        """Leaves receiving to `completion_port`: packets with `key`. Raises PortAlreadySet, Disconnected."""
         _ = self.exchange
         completion_port.associate(self, key, self.receive_now)
 
@@ -175,15 +173,22 @@ class MessagePort(CommunicationPort):
         handles: Sequence[Sendable] = (),
         reserve: Reserve | None = None,
         work_on_behalf: bool = False,
+        batch: Batch | None = None,
     ) -> int:
         """Sends a request whose reply `receive` will bring, with `context` as its message context; its message id.
 
-        Should the server release it, or end, then LPC_CANCELED comes instead. Raises TimedOut (the peer takes
-        nothing), and what `request` does; InvalidParameter on a port of LPC.
+        Should the server release it, or end, then LPC_CANCELED comes instead. batch: of this port; the request is
+        sent with what else is in it, and takes nothing but data. Raises TimedOut (the peer takes nothing), and what
+        `request` does; InvalidParameter on a port of LPC.
         """
         if self.lpc_mode:
             raise InvalidParameter("ports of LPC wait for the answers to their requests")
+        if batch is not None and (view is not None or handles or reserve is not None or work_on_behalf):
+            raise InvalidParameter("what goes in a batch is data alone")
         outgoing = self._asked(type, data, view, handles, work_on_behalf)
+        if batch is not None:
+            self.exchange.expect(outgoing.message_id, context)
+            return batch.send(data, outgoing.message_id, type)
         return self.exchange.post(outgoing, context, timeout, _room(reserve))
 
     def datagram(

@@ -26,7 +26,7 @@ from lrpc.transports.alpc import batch as batch_module
 from lrpc.transports.alpc import message as wire
 from lrpc.transports.alpc.asynchronous import AsyncPort
 from lrpc.transports.alpc.batch import Run, packets, unpack
-from lrpc.transports.errors import BadFrame, Disconnected, MessageTooLong, TimedOut
+from lrpc.transports.errors import BadFrame, Disconnected, InvalidParameter, MessageTooLong, TimedOut
 
 WATCHDOG = 20.0
 Ports = tuple[CommunicationPort, CommunicationPort]
@@ -292,6 +292,25 @@ def test_the_datagrams_of_a_batch_come_to_the_queue_of_a_server(lane: bool) -> N
     messages = [server.receive(WATCHDOG) for _ in range(102)]
     assert [message.data for message in messages] == [b"before", *SMALL, b"after"]
     assert {message.type for message in messages} == {LPC_DATAGRAM}
+    client.close()
+    server.close()
+
+
+def test_requests_that_are_posted_in_a_batch_are_answered_each(threads: ThreadPoolExecutor) -> None:
+    server = alpc.create_port("batches")
+    connecting = threads.submit(alpc.connect, "batches", WATCHDOG)
+    server.receive(WATCHDOG).accept()
+    client = connecting.result(WATCHDOG)
+    with client.batch() as batch:
+        numbers = [client.post(data, context=data, batch=batch) for data in SMALL]
+        with pytest.raises(InvalidParameter):
+            client.post(b"", batch=batch, work_on_behalf=True)
+    for message in [server.receive(WATCHDOG) for _ in SMALL]:
+        message.reply(message.data.upper())
+    replies = [client.receive(WATCHDOG) for _ in SMALL]
+    assert [reply.message_id for reply in replies] == numbers
+    for data, reply in zip(SMALL, replies, strict=True):
+        assert (reply.data, reply.attributes.context.message_context) == (data.upper(), data)
     client.close()
     server.close()
 
