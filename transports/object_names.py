@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 from .errors import NameInvalid
 
@@ -56,4 +56,8 @@ def escaped(text: str) -> str:
 
 def plain(text: str) -> str:
     """What was `escaped`; of a file name that is the key of a short component, the component without its case."""
-    return unquote(text, errors="replace").replace("\0", ".")
+    octets = unquote_to_bytes(text)
+    try:
+        return octets.decode("utf-8", "surrogatepass").replace("\0", ".")
+    except UnicodeDecodeError:  # a file that is not ours
+        return octets.decode("utf-8", "replace")

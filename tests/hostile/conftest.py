@@ -65,7 +65,8 @@ def connected(binding: str) -> Any:
     found = lrpc.StringBinding.parse(binding)
     if found.protocol == "ncacn_ip_tcp":
         return tcp.connect((found.address, int(found.endpoint)), WATCHDOG)
-    return {"ncalrpc": alpc, "ncacn_np": pipe, "memory": memory}[found.protocol].connect(found.endpoint, WATCHDOG)  # type: ignore[attr-defined]
+    connect: Any = {"ncalrpc": alpc.dial, "ncacn_np": pipe.connect, "memory": memory.connect}[found.protocol]
+    return connect(found.endpoint, WATCHDOG)
 
 
 class Victim:

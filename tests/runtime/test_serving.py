@@ -46,8 +46,8 @@ def raw_connection(binding: str) -> Any:
     found = lrpc.StringBinding.parse(binding)
     if found.protocol == "ncacn_ip_tcp":
         return tcp.connect((found.address, int(found.endpoint)), WATCHDOG)
-    module = {"ncalrpc": alpc, "ncacn_np": pipe, "memory": memory}[found.protocol]
-    return module.connect(found.endpoint, WATCHDOG)  # type: ignore[attr-defined]
+    connect: Any = {"ncalrpc": alpc.dial, "ncacn_np": pipe.connect, "memory": memory.connect}[found.protocol]
+    return connect(found.endpoint, WATCHDOG)
 
 
 # Limits
