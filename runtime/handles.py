@@ -86,10 +86,11 @@ def _number(field: Field, value: Any, found: list[Descriptor]) -> Any:
 def _handle(field: Field, value: Any, handles: list[Handle | None]) -> Any:
     if not isinstance(field.layout, SystemHandle) or not value:
         return None if isinstance(field.layout, SystemHandle) else value
-    handle = handles[value - 1] if value <= len(handles) else None
+    place: int = value - 1
+    handle = handles[place] if place < len(handles) else None
     if handle is None:
         raise NdrError(f"handle {value}, where {len(handles)} came", path=field.name)
     if not handle.type & field.layout.object_types:
         raise NdrError(f"{handle.type.name}, where {field.layout!r} belongs", path=field.name)
-    handles[value - 1] = None
+    handles[place] = None
     return handle
