@@ -21,7 +21,7 @@ from lrpc.runtime.ndr import budget
 from lrpc.transports.alpc import PortAttributes
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "limits.md"
-NO_LIMITS = ("flags", "memory_bandwidth", "lpc_mode", "lane")
+NO_LIMITS = ("flags", "memory_bandwidth", "dup_object_types", "quality_of_service", "lpc_mode", "lane")
 """What PortAttributes says besides."""
 UNITS = {"": 1, "s": 1, "Ki": 1 << 10, "KiB": 1 << 10, "Mi": 1 << 20, "MiB": 1 << 20}
 
