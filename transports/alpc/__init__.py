@@ -13,8 +13,10 @@ Its insides, from the wire up
     message          a frame: both, and the data
     section, sharing shared memory for large payloads: views lent and borrowed
     port             CommunicationPort: frames of plain messages, which calls of RPC run over
+    lane             shared memory that small frames take past the socket
     datagrams        a port as any other transport
-    outbox, exchange what one end has sent and waits for; waiting: the threads that do
+    outbox, reserve  what waits to be sent, and what need not
+    exchange         what one end has sent and waits for; waiting: the threads that do
     queue            messages that wait for a thread; server_queue: those of all clients of a server
 Names are those of `transports/namespace.py`; one without a leading backslash is in `\RPC Control`.
 

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .attributes import WorkOnBehalfAttribute
+
 if TYPE_CHECKING:
     from .message_port import MessagePort
 
@@ -78,3 +80,10 @@ def creation_time(process: int, thread: int = 0) -> bytes:
     except OSError:
         return bytes(8)
     return int(fields[19]).to_bytes(8, "little")  # proc(5): field 22, and two stand before the last parenthesis
+
+
+def ticket_of_thread() -> WorkOnBehalfAttribute:
+    """Names the calling thread as the one that work is done for."""
+    thread = threading.get_native_id()
+    began = int.from_bytes(creation_time(os.getpid(), thread), "little")
+    return WorkOnBehalfAttribute(thread, began & 0xFFFFFFFF)

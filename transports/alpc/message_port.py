@@ -7,7 +7,6 @@ first verb used. Before that a MessagePort is the plain port that calls of RPC r
 
 from __future__ import annotations
 
-import fcntl
 import os
 import select
 import socket
@@ -30,15 +29,15 @@ from ..errors import (
 from ..seam import Buffer, Peer
 from ..sockets import NO_SIGNAL, NO_WAIT
 from . import message as wire
-from .attributes import ALL_ATTRIBUTES, AttributeBlock, ContextAttribute, TokenAttribute, WorkOnBehalfAttribute
+from .attributes import ALL_ATTRIBUTES, AttributeBlock, ContextAttribute, TokenAttribute
 from .batch import Batch
 from .completion import IoCompletionPort
 from .direct import Entries, split
-from .exchange import REQUEST_TYPES, Exchange, Host
+from .exchange import ANSWERED, REQUEST_TYPES, Exchange, Host
 from .handles import MAX_HANDLES, Sendable, attribute_of, descriptors_of
-from .information import BasicInformation, ServerSession, blocked_on, creation_time, session_of
+from .information import BasicInformation, ServerSession, blocked_on, session_of, ticket_of_thread
 from .lane import Lane
-from .outbox import MESSAGE_COST, NO_ATTRIBUTES, Outgoing
+from .outbox import NO_ATTRIBUTES, Outgoing
 from .port import CommunicationPort
 from .port_attributes import PortAttributes, PortFlags, Terms, accepted_terms
 from .port_message import (
@@ -54,36 +53,20 @@ from .port_message import (
 )
 from .queue import Queue
 from .received import Arrival, Callback, Message, MessageAttributes
+from .reserve import Reserve, more_room, room_of
 from .section import SectionLimits, View
 
 if TYPE_CHECKING:
     from .direct_access import DirectAccess
 
 
-TYPES: Final = REQUEST_TYPES | {
-    LPC_REPLY,
-    LPC_DATAGRAM,
-    LPC_LOST_REPLY,
-    LPC_CANCELED,
-    wire.TERMINATION_PORT,
-    wire.DATA_PULL,
-}
+TYPES: Final = ANSWERED | {LPC_REPLY, LPC_DATAGRAM, LPC_LOST_REPLY, LPC_CANCELED, wire.TERMINATION_PORT}
 """What an end may send once it is connected."""
 UNKNOWN: Final = Terms(0, wire.HEADER_SIZE, SectionLimits(0, 0, 0), 0, 0, b"")
 """The terms of a server that has not spoken: it takes nothing."""
 FLAGS: Final = LPC_CONTINUATION_REQUIRED | LPC_NO_IMPERSONATE
 READ_SLICE: Final = 0.2
 """Seconds after which a client's reader looks whether another thread has canceled what it waits for."""
-_SIOCOUTQ: Final = 0x5411  # linux/sockios.h: octets of the socket's buffer that the peer has not taken
-
-
-class Reserve:
-    """Room for one message at a time that goes out however much the peer has not taken yet."""
-
-    __slots__ = ("size",)
-
-    def __init__(self, size: int) -> None:
-        self.size = size
 
 
 class MessagePort(CommunicationPort):
@@ -158,9 +141,9 @@ class MessagePort(CommunicationPort):
         outgoing = self._asked(type, data, view, handles, work_on_behalf)
         if entries:
             with self.direct.offering(outgoing, entries, patient=timeout is None) as offering, blocked_on(self):
-                return self.exchange.request(offering, timeout, on_callback, _room(reserve))
+                return self.exchange.request(offering, timeout, on_callback, room_of(reserve))
         with blocked_on(self):
-            return self.exchange.request(outgoing, timeout, on_callback, _room(reserve))
+            return self.exchange.request(outgoing, timeout, on_callback, room_of(reserve))
 
     def post(
         self,
@@ -189,7 +172,7 @@ class MessagePort(CommunicationPort):
         if batch is not None:
             self.exchange.expect(outgoing.message_id, context)
             return batch.send(data, outgoing.message_id, type)
-        return self.exchange.post(outgoing, context, timeout, _room(reserve))
+        return self.exchange.post(outgoing, context, timeout, room_of(reserve))
 
     def datagram(
         self,
@@ -205,7 +188,7 @@ class MessagePort(CommunicationPort):
         exchange = self.exchange
         self.check_handles(handles)
         outgoing = Outgoing(LPC_DATAGRAM, exchange.number(), data=data, view=view, handles=handles)
-        exchange.outbox.send(outgoing, timeout, _room(reserve))
+        exchange.outbox.send(outgoing, timeout, room_of(reserve))
 
     def grant_memory(self) -> None:
         """Gives the peer a descriptor of all of this process's memory, so that it need not ask for data entries.
@@ -461,17 +444,8 @@ class MessagePort(CommunicationPort):
         return True
 
     def _passed_by_reserve(self, frame: bytes, outgoing: Outgoing, descriptors: Sequence[int], reserve: int) -> bool:
-        """Makes the socket's buffer larger than what the peer has not taken, for one message."""
-        (unsent,) = struct.unpack("i", fcntl.ioctl(self._socket.fileno(), _SIOCOUTQ, bytes(4)))
-        usual = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-        self._bound_buffer(unsent + reserve + 1)
-        try:
+        with more_room(self._socket, reserve):
             return self._passed(frame, outgoing, descriptors)
-        finally:
-            self._bound_buffer(usual)
-
-    def _bound_buffer(self, size: int) -> None:
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, -(-size // 2))  # Linux doubles it
 
     def _asked(
         self, kind: int, data: Buffer, view: View | None, handles: Sequence[Sendable], work_on_behalf: bool
@@ -484,9 +458,7 @@ class MessagePort(CommunicationPort):
         self.check_handles(handles)
         block = NO_ATTRIBUTES
         if work_on_behalf:
-            began = int.from_bytes(creation_time(os.getpid(), threading.get_native_id()), "little")
-            ticket = WorkOnBehalfAttribute(threading.get_native_id(), began & 0xFFFFFFFF)
-            block = AttributeBlock(work_on_behalf=ticket)
+            block = AttributeBlock(work_on_behalf=ticket_of_thread())
         return Outgoing(kind, self.exchange.number(), 0, data, block, view, handles=handles)
 
     def _plain_arrival(self, frame: bytes) -> Arrival | None:
@@ -529,7 +501,3 @@ class MessagePort(CommunicationPort):
         self.connection_data = terms.data
         self.bind(**terms.limits(self.attributes))
         exchange.connected(terms.data)
-
-
-def _room(reserve: Reserve | None) -> int:
-    return 0 if reserve is None else reserve.size + MESSAGE_COST
