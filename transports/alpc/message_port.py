@@ -39,7 +39,7 @@ from .information import BasicInformation, ServerSession, blocked_on, session_of
 from .lane import Lane
 from .outbox import NO_ATTRIBUTES, Outgoing
 from .port import CommunicationPort
-from .port_attributes import PortAttributes, PortFlags, Terms, accepted_terms
+from .port_attributes import UNKNOWN_TERMS, PortAttributes, PortFlags, Terms, accepted_terms
 from .port_message import (
     LPC_CANCELED,
     LPC_CONTINUATION_REQUIRED,
@@ -54,7 +54,7 @@ from .port_message import (
 from .queue import Queue
 from .received import Arrival, Callback, Message, MessageAttributes
 from .reserve import Reserve, more_room, room_of
-from .section import SectionLimits, View
+from .section import View
 
 if TYPE_CHECKING:
     from .direct_access import DirectAccess
@@ -62,8 +62,6 @@ if TYPE_CHECKING:
 
 TYPES: Final = ANSWERED | {LPC_REPLY, LPC_DATAGRAM, LPC_LOST_REPLY, LPC_CANCELED, wire.TERMINATION_PORT}
 """What an end may send once it is connected."""
-UNKNOWN: Final = Terms(0, wire.HEADER_SIZE, SectionLimits(0, 0, 0), 0, 0, b"")
-"""The terms of a server that has not spoken: it takes nothing."""
 FLAGS: Final = LPC_CONTINUATION_REQUIRED | LPC_NO_IMPERSONATE
 READ_SLICE: Final = 0.2
 """Seconds after which a client's reader looks whether another thread has canceled what it waits for."""
@@ -95,7 +93,7 @@ class MessagePort(CommunicationPort):
     @classmethod
     def connecting(cls, connected: socket.socket, peer: Peer, attributes: PortAttributes) -> MessagePort:
         """A client's port whose server has been asked, and has not answered yet."""
-        port = cls(connected, peer, attributes, UNKNOWN)
+        port = cls(connected, peer, attributes, UNKNOWN_TERMS)
         port._connected = False
         return port
 

@@ -186,6 +186,10 @@ class Terms(NamedTuple):
         }
 
 
+UNKNOWN_TERMS: Final = Terms(0, wire.HEADER_SIZE, SectionLimits(0, 0, 0), 0, 0, b"")
+"""Those of a server that has not spoken: it takes nothing."""
+
+
 def pack_terms(kind: int, status: int, attributes: PortAttributes, data: bytes, features: int = 0) -> bytes:
     """The frame that states them. Raises MessageTooLong."""
     flags = attributes.flags | (PortFlags.LPC_MODE if attributes.lpc_mode else 0)
