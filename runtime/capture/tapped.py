@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...transports import alpc
-from ...transports.alpc import LPC_REPLY, LPC_REQUEST, CommunicationPort, PortMessage
+from ...transports.alpc import LPC_DATAGRAM, LPC_REPLY, LPC_REQUEST, CommunicationPort, PortMessage
 from ...transports.alpc.handles import Sendable
 from ...transports.alpc.message import unpack
 from ...transports.errors import TimedOut, TransportError
@@ -152,6 +152,37 @@ class TappedPort:
         self._framed(frame, outbound=False)
         return frame
 
+    def receive_frame_now(self) -> bytes | None:
+        """The next frame, if there is one."""
+        frame = self._port.receive_frame_now()
+        if frame:
+            self._framed(frame, outbound=False)
+        return frame
+
+    def send_frame(self, frame: bytes, timeout: float | None) -> None:
+        """Sends a whole frame."""
+        self._framed(frame, outbound=True)
+        self._port.send_frame(frame, timeout)
+
+    def batch(self, timeout: float | None = None) -> alpc.Batch:
+        """Messages that go together; each is written down when it is added."""
+        made = self._port.batch(timeout)
+        add = made.datagram
+
+        def datagram(data: Buffer) -> None:
+            self._passed(0, bytes(data), None, clock(), outbound=True)
+            add(data)
+
+        made.datagram = datagram  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+        return made
+
+    def understood_now(self, frame: bytes) -> PortMessage | None:
+        """The same without waiting."""
+        message = self._port.understood_now(frame)
+        if message is not None and _plain(frame) is None:
+            self._received(message)
+        return message
+
     def understood(self, frame: bytes, timeout: float | None = None) -> PortMessage:
         """The message in a frame; one that came with a view, or after the frame, is written down here."""
         message = self._port.understood(frame, timeout)
@@ -194,4 +225,4 @@ def _plain(frame: bytes) -> tuple[int, bytes] | None:
         kind, message_id, data, view = unpack(frame)
     except TransportError:
         return None
-    return (message_id, data) if kind in (LPC_REQUEST, LPC_REPLY) and view is None else None
+    return (message_id, data) if kind in (LPC_REQUEST, LPC_REPLY, LPC_DATAGRAM) and view is None else None

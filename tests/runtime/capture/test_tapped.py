@@ -195,6 +195,29 @@ def test_plain_frames_at_a_server_are_written(ports: Any, recording: Recording) 
 
 
 @pytest.mark.parametrize("ports", [Side.SERVER], indirect=True)
+def test_frames_that_nobody_waits_for_are_written(ports: Any, recording: Recording) -> None:
+    client, tapped = ports
+    assert tapped.receive_frame_now() is None
+    client.send_message(BODY, 7)
+    frame = tapped.receive_frame_now()
+    assert tapped.understood_now(frame).message_id == 7
+    tapped.send_frame(plain.response(tapped.client_id, 7, 7, b"answer"), 5)
+    kinds = [(way, type(pdu.parse_pdu(octets))) for way, octets in recording.passed]
+    assert kinds == [(False, pdu.Request), (True, pdu.Response)]
+
+
+@pytest.mark.parametrize("ports", [Side.CLIENT], indirect=True)
+def test_messages_that_go_together_are_written_one_by_one(ports: Any, recording: Recording) -> None:
+    tapped, server = ports
+    with tapped.batch(5) as batch:
+        for _ in range(3):
+            batch.datagram(BODY)
+    for _ in range(3):
+        assert server.receive_message(5).type == alpc.LPC_DATAGRAM
+    assert [(way, type(pdu.parse_pdu(octets))) for way, octets in recording.passed] == [(True, pdu.Request)] * 3
+
+
+@pytest.mark.parametrize("ports", [Side.SERVER], indirect=True)
 def test_the_end_of_a_port_is_no_packet(ports: Any, recording: Recording) -> None:
     client, tapped = ports
     client.close()
