@@ -257,7 +257,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
 
     def _readable(self, session: Session, client: Visitor) -> None:
         try:
-            for _ in range(session.burst):
+            for _ in range(client.burst):
                 if len(session.cancelling.pending) >= self.limits.max_calls or session.full:
                     self._pause(session, client)
                     return
@@ -265,8 +265,10 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 if session.unfinished is not None and session.bound:
                     self._hurry_on(session, client)
                 if calls is None:
+                    client.burst = 1
                     return
                 self._begin_all(session, client, calls)
+            client.burst = min(2 * client.burst, session.burst)
         except Exception as end:  # whatever it is, it ends this connection alone
             note_end(session.caller, end)
             self._finish(session, client)

@@ -5,14 +5,14 @@ The other sessions, and what they have in common: `session.py`. The client's sid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from uuid import UUID, uuid4
 
 from ..transports import alpc
 from ..transports import errors as transport
-from . import dispatch, ncalrpc, plain
+from . import dispatch, ncalrpc
 from .call import Limits
 from .callbacks.line import Backs, Line, held
 from .callbacks.served import MAX_DEPTH
@@ -26,7 +26,7 @@ from .lrpc_wire import fill
 from .ndr.layout import Encoding
 from .pipes.piped_calls import PipedCalls, sending
 from .pipes.piping import Piece
-from .runner import runner
+from .plain_serving import PlainServing, encoding_of
 from .session import BURST, SEND_TIMEOUT, Answer, Call, caller_of, offers
 from .status import (
     NCA_OP_RNG_ERROR,
@@ -46,7 +46,7 @@ from .status import (
 from .stub import Octets
 
 
-class LrpcSession:
+class LrpcSession(PlainServing):
     """LRPC through an ALPC port."""
 
     def __init__(
@@ -59,8 +59,8 @@ class LrpcSession:
         patient: bool,
         contexts: ContextTable | None = None,
     ) -> None:
+        super().__init__(port, limits, patient=patient)
         self.caller = caller_of(port, "ncalrpc", port.beside.quality_of_service.level)
-        self.traffic = port.traffic
         self.burst = BURST
         self.contexts = ContextTable(uuid4, limits.max_contexts) if contexts is None else contexts
         self._piped = PipedCalls(self, limits, message_mode=True)
@@ -71,16 +71,11 @@ class LrpcSession:
         """Callbacks, one within the other, in the middle of which what comes is served."""
         self._unwanted = 0
         """Octets of requests with pipes that came when their calls were over."""
-        self._patient = patient
         self.bound = False
-        self._port = port
         self._registry = registry
         self._endpoint = endpoint
-        self._limits = limits
         self._association = ncalrpc.ServerAssociation(limits.max_bindings)
         self._methods: dict[tuple[ncalrpc.SyntaxId, int], Method] = {}
-        self._runners: dict[tuple[int, int], Callable[[Octets], Answer]] = {}
-        """What serves plain calls, by binding id and opnum."""
 
     def serve_next(self, timeout: float | None) -> None:
         """Wait for a message and serve it."""
@@ -146,55 +141,19 @@ class LrpcSession:
         finally:
             del answer  # or a fault's traceback would hold the fault, and the client's memory, in a circle
 
-    def _plain_reply(self, frame: bytes) -> bytes | None:
-        """Serve a plain call: the frame of its reply, empty when there is none, or it is on its way already.
-
-        None when the frame is anything else; nothing has happened then.
-        """
-        call = plain.read_request(frame)
-        if call is None:
-            return None
-        message_id, call_id, binding_id, opnum, stub = call
-        run = self._runners.get((binding_id, opnum)) or self._runner(binding_id, opnum)
-        if run is None:
-            return None
-        self.cancelling.now = call_id
-        traffic = self.traffic
-        traffic.calls_in += 1
-        traffic.packets_in += 1
-        traffic.octets_in += len(frame)
-        answer = run(stub)
-        if not message_id:
-            return b""
-        if type(answer) is list and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE and not self._pending:
-            traffic.packets_out += 1
-            reply = plain.response(self._port.client_id, message_id, call_id, answer[0])
-            traffic.octets_out += len(reply)
-            return reply
-        self._send(message_id, *self._composed(call_id, answer))
-        return b""
-
-    def _runner(self, binding_id: int, opnum: int) -> Callable[[Octets], Answer] | None:
-        binding = self._association.binding(binding_id)
-        method = None if binding is None else self._method(binding[0], opnum, None)
-        if (
-            binding is None
-            or not isinstance(method, Method)
-            or method.piped
-            or method.callbacks is not None
-            or self._limits.max_local_request < ncalrpc.INLINE
-        ):
-            return None
-        run = self._runners[binding_id, opnum] = runner(method, _encoding(binding[1]), self.contexts)
-        return run
-
     unfinished: None = None
     """A message comes whole, or not at all."""
 
     def receive_now(self) -> list[Call] | None:
         """The next call, if a message is there."""
         try:
-            message = self._port.receive_message_now()
+            frame = self._port.receive_frame_now()
+            if frame is None:
+                return None
+            call = None if self._patient else self._plain_call(frame)
+            if call is not None:
+                return [call]
+            message = self._port.understood_now(frame)
             return None if message is None else self._understood(message)
         except transport.TransportError as error:
             raise Ended(str(error)) from error
@@ -245,7 +204,7 @@ class LrpcSession:
 
     def _call(self, message: alpc.PortMessage, event: ncalrpc.RequestReceived) -> Call:
         self.traffic.calls_in += 1
-        encoding = _encoding(event.syntax)
+        encoding = encoding_of(event.syntax)
         one_way = message.type == alpc.LPC_DATAGRAM
         if len(event.stub) > self._limits.max_local_request:
             reason, most = f"a request of {len(event.stub)} octets", self._limits.max_local_request
@@ -339,7 +298,7 @@ class LrpcSession:
 
     def _call_begun(self, message: alpc.PortMessage, event: ncalrpc.RequestBegun) -> Call:
         self.traffic.calls_in += 1
-        encoding = _encoding(event.syntax)
+        encoding = encoding_of(event.syntax)
         method = self._method(event.interface, event.opnum, event.object)
         if isinstance(method, Method) and not method.piped:
             method = Fault(RPC_X_BAD_STUB_DATA, "the operation has no pipes", ran=Ran.NO)
@@ -423,7 +382,9 @@ class LrpcSession:
 
     def answering(self, call: Call, answer: Answer) -> Iterator[bool]:
         """Reply without waiting; yields whenever there is no room."""
-        assert call.message is not None
+        if call.message is None:
+            yield from self._sending(call.context_id, *self._composed(call.key, answer))
+            return
         if call.one_way:
             self._port.release(call.message)
             return
@@ -431,6 +392,8 @@ class LrpcSession:
 
     def answer_now(self, call: Call, answer: Answer) -> Iterator[bool] | None:
         """The same as far as there is room; None when that is all."""
+        if self._replied(call, answer):
+            return None
         sending = self.answering(call, answer)
         return None if next(sending, None) is None else sending
 
@@ -494,10 +457,6 @@ class LrpcSession:
         self.backs.lose("the connection has ended")
         self.close()
         self.contexts.run_down()
-
-
-def _encoding(syntax: ncalrpc.TransferSyntax) -> Encoding:
-    return Encoding.NDR if syntax is ncalrpc.TransferSyntax.NDR else Encoding.NDR64
 
 
 _LOCAL = {

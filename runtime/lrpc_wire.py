@@ -76,6 +76,8 @@ class LrpcWire:
         self.called_back = False
         """Somebody serves callbacks: they are handed on."""
         self._binding_id = 0
+        self._plain: set[int] = set()
+        """The calls of `plain` that have no answer yet."""
 
     def bind(
         self,
@@ -133,11 +135,24 @@ class LrpcWire:
         view = None if in_view is None else fill(self.port, in_view, size)
         return Message(key, (accompanied(data, beside(parts)),), view, maybe)
 
-    def plain(self, opnum: int, parts: Sequence[Octets]) -> None:
-        """Messages do not go together here, and none goes that is not composed."""
+    def plain(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, bytes] | None:
+        """A plain call: its key, and the frame to be given to `send_plain`."""
+        if self._object is not None or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE or within.get() is not None:
+            return None
+        key = self._association.next_call_id()
+        self._plain.add(key)
+        return key, plain.request(self._client_id, key, self._binding_id, opnum, parts[0])
+
+    def send_plain(self, octets: Octets) -> int:
+        """Send such a frame, if there is room."""
+        try:
+            return len(octets) if self._say() and self.port.send_frame_now(bytes(octets)) else 0
+        except transport.TransportError as error:
+            raise lost(error) from error
 
     def withdraw(self, key: int) -> None:
-        """There is nothing to forget."""
+        """Such a call will not be answered."""
+        self._plain.discard(key)
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a call and receive what arrives next."""
@@ -269,7 +284,14 @@ class LrpcWire:
     def receive_now(self) -> list[Arrival] | None:
         """What has arrived."""
         try:
-            message = self.port.receive_message_now()
+            frame = self.port.receive_frame_now()
+            if frame is None:
+                return None
+            answer = plain.read_answer(frame) if self._plain else None
+            if answer is not None and answer[0] in self._plain:
+                self._plain.remove(answer[0])
+                return [(answer[0], (answer[1], self.encoding, None))]
+            message = self.port.understood_now(frame)
         except transport.TransportError as error:
             raise lost(error) from error
         return None if message is None else self._arrived(message)

@@ -228,6 +228,8 @@ class PduWire:
         except transport.TransportError as error:
             raise lost(error) from error
 
+    send_plain = send_now
+
     def _unable(self, error: ncacn.StateError) -> RpcError:
         """Why a call cannot be made."""
         if self._association.closed:
@@ -263,7 +265,7 @@ class PduWire:
         return key, arrivals
 
     def plain(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, bytes] | None:
-        """A plain call: its key and octets, to be given to `send_now`."""
+        """A plain call: its key and octets, to be given to `send_plain`."""
         if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None or opnum.__class__ is Under:
             return None
         with self._engine:

@@ -61,6 +61,15 @@ def read_response(frame: bytes, call_id: int) -> bytes | None:
     return None
 
 
+def read_answer(frame: bytes) -> tuple[int, bytes] | None:
+    """The call id and the stub in a frame that answers some call; None when the frame is anything else."""
+    if len(frame) < RESPONSE_SIZE:
+        return None
+    call_id = _read_response(frame)[-1]
+    stub = read_response(frame, call_id)
+    return None if stub is None else (call_id, stub)
+
+
 def read_request(frame: bytes) -> tuple[int, int, int, int, bytes] | None:
     """(message id, call id, binding id, opnum, stub) of a frame that is a plain call; None for any other.
 

@@ -75,7 +75,7 @@ class PromptCalls(abc.ABC):
         try:
             if plain is None:
                 return self._send_composed(opnum, parts)
-            if alone:
+            if alone or self._wire.message_mode:
                 return self._send_plain(*plain)
         except RpcError as error:
             self._unsent(0, error)
@@ -89,14 +89,14 @@ class PromptCalls(abc.ABC):
     def _send_plain(self, key: int, octets: Octets) -> int | None:
         taken = 0
         try:
-            taken = self._wire.send_now(octets)
+            taken = self._wire.send_plain(octets)
         except RpcError as error:
             error.ran = Ran.NO
             raise
         finally:
             if not taken:
                 self._wire.withdraw(key)
-        if taken < len(octets):
+        if 0 < taken < len(octets):
             self._rest = self._loop.create_task(self._send_rest(self._going(octets[taken:])))
         return key if taken else None
 
@@ -121,7 +121,7 @@ class PromptCalls(abc.ABC):
             return
         octets = b"".join(corked.values())
         try:
-            taken = self._wire.send_now(octets)
+            taken = self._wire.send_plain(octets)
         except RpcError as error:
             for key in corked:
                 self._wire.withdraw(key)
@@ -162,7 +162,7 @@ class PromptCalls(abc.ABC):
         rest = memoryview(octets)
         while rest:
             yield len(rest)
-            rest = rest[self._wire.send_now(rest) :]
+            rest = rest[self._wire.send_plain(rest) :]
 
     def _leave(self, key: int) -> Prompt[Any] | None:
         """Such a call is over."""

@@ -171,10 +171,14 @@ class Wire(PipeWire, Protocol):
         ...
 
     def plain(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, Octets] | None:
-        """A call of the shortest kind: its key, and octets for `send_now` that may go together with others.
+        """A call of the shortest kind: its key, and octets for `send_plain`. None: that way is closed to this call.
 
-        None: that way is closed to this call, and nothing has happened.
+        Those of several calls may go together, but in message mode.
         """
+        ...
+
+    def send_plain(self, octets: Octets) -> int:
+        """How many octets of such calls have gone without waiting."""
         ...
 
     def withdraw(self, key: int) -> None:

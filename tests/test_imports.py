@@ -63,6 +63,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.runner",
             "runtime.ended",
             "runtime.session",
+            "runtime.plain_serving",
             "runtime.lrpc_session",
             "runtime.pdu_answering",
             "runtime.pdu_session",

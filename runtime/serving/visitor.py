@@ -20,6 +20,8 @@ class Visitor:
         """Ends it when it has not bound in time, or not ended a request."""
         self.awaited: int | None = None
         """How many PDUs had come when a request that is not ended yet was last looked at."""
+        self.burst = 1
+        """How often it is read before others have their turn: the more, the more it had to say."""
         self.sending = asyncio.Lock()
         self.unread = False
         """It has left an answer unread: the others are not sent."""

@@ -321,7 +321,7 @@ class Stream(WaxWire):
     def withdraw(self, key: int) -> None:
         self.withdrawn.append(key)
 
-    def send_now(self, octets: Any) -> int:
+    def send_plain(self, octets: Any) -> int:
         if self.failing is not None:
             raise self.failing
         taken = bytes(octets[: self.room])
@@ -450,5 +450,21 @@ def test_calls_that_are_answered_at_once_leave_others_their_turns() -> None:
             if over:
                 break
         assert over
+
+    stream(script)
+
+
+def test_a_call_that_finds_no_room_at_all_goes_once_in_its_turn() -> None:
+    async def script(wire: Stream, channel: AsyncioChannel) -> None:
+        wire.room = 0
+        task = asyncio.ensure_future(channel.call(0, [b""]))
+        await asyncio.sleep(0)
+        wire.room = 1 << 30
+        while not wire.sent:
+            await asyncio.sleep(0)
+        assert (wire.taken, wire.withdrawn, wire.sent) == ([], [1], [2])
+        wire.arrive([(2, reply(b"2"))])
+        assert (await task)[0] == b"2"
+        assert wire.taken == []
 
     stream(script)

@@ -260,6 +260,20 @@ class CommunicationPort:
         except OSError as error:
             raise _not_sent(error) from error
 
+    def send_frame_now(self, frame: bytes) -> bool:
+        """Like send_frame; False: it would have to wait, and was not sent."""
+        if len(frame) - FRAME_SIZE > self.max_message:
+            raise MessageTooLong(f"{len(frame) - FRAME_SIZE} octets, the peer takes {self.max_message}")
+        try:
+            if self._releases:
+                self._sharing.flush_releases(NO_WAIT)
+            self._send(frame, NO_WAIT)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise _not_sent(error) from error
+        return True
+
     def understood_now(self, frame: bytes) -> PortMessage | None:
         """The message in a frame; the next one that is there, if that was for the port itself."""
         message = self._understand(frame)
