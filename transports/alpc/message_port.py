@@ -237,10 +237,9 @@ class MessagePort(CommunicationPort):
 
     def disconnect(self) -> None:
         """Ends the connection for both ends and keeps the port (NtAlpcDisconnectPort)."""
-        exchange = self.exchange
-        exchange.outbox.flush()
+        self.exchange.outbox.flush()
         super().close()
-        exchange.end()
+        self.exchange.end()
 
     @property
     def lpc_mode(self) -> bool:
