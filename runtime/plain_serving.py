@@ -73,10 +73,10 @@ class PlainServing(abc.ABC):
         traffic.calls_in += 1
         traffic.packets_in += 1
         traffic.octets_in += len(frame)
-        answer = run(stub)
+        answer: Answer = run(stub)
         if not message_id:
             return b""
-        if type(answer) is list and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE and not self._pending:
+        if isinstance(answer, list) and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE and not self._pending:
             traffic.packets_out += 1
             reply = plain.response(self._port.client_id, message_id, call_id, answer[0])
             traffic.octets_out += len(reply)
