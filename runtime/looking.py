@@ -21,6 +21,8 @@ TURN: Final = 0.001
 """Seconds for which one may look in between two turns of the loop: some forty calls."""
 SOON: Final = 0.0002
 """Seconds within which something has to be there for the look to have been worth while."""
+REST: Final = 100
+"""How much longer than a look that took too long there is none: others need the processor, and get it for long."""
 MOST_SKIPPED: Final = 31
 """Looks that are left out after several in vain."""
 
@@ -30,12 +32,14 @@ _give_way: Final[Callable[[], None] | None] = getattr(os, "sched_yield", None)
 class Looking:
     """Whether looking pays: for one loop, the running one, and one thing that is looked for."""
 
-    __slots__ = ("_ready", "_skip", "_skipped", "_until")
+    __slots__ = ("_ready", "_rest", "_skip", "_skipped", "_until")
 
     def __init__(self) -> None:
         # What is ready to run, of the loops that tell: asyncio's own. Where it is not known there is no look.
         self._ready: Sized = getattr(asyncio.get_running_loop(), "_ready", (None,))
         self._until = 0.0
+        self._rest = 0.0
+        """Before that time of time.monotonic there is no look."""
         self._skip = 0
         """Looks to be left out before the next one."""
         self._skipped = 0
@@ -43,7 +47,8 @@ class Looking:
 
     def begin(self) -> None:
         """The loop has had its turn."""
-        self._until = time.monotonic() + TURN
+        now = time.monotonic()
+        self._until = now + TURN if now >= self._rest else 0.0
 
     def look(self, receive: Callable[[], T]) -> T | None:
         """What `receive` gives, which does not wait, after others had the processor; None when it is not asked."""
@@ -55,6 +60,9 @@ class Looking:
             return None
         _give_way()
         found = receive()
-        in_vain = not found or time.monotonic() - begun > SOON
+        took = time.monotonic() - begun
+        if took > SOON:
+            self._rest, self._until = begun + REST * took, 0.0
+        in_vain = not found or took > SOON
         self._skipped = self._skip = min(2 * self._skipped + 1, MOST_SKIPPED) if in_vain else 0
         return found

@@ -115,3 +115,21 @@ def test_a_look_that_finds_something_soon_brings_them_back(clock: Clock) -> None
         assert found >= 10
 
     in_loop(work)
+
+
+def test_where_others_need_the_processor_there_is_a_long_rest(clock: Clock) -> None:
+    def work() -> None:
+        looks = Looking()
+        looks.begin()
+        clock.busy = 0.03
+        looks.look(lambda: 1)
+        clock.busy = 0.0
+        for _ in range(1000):
+            clock.now += 0.002
+            looks.begin()
+            assert looks.look(lambda: 1) is None
+        clock.now += 1.0
+        looks.begin()
+        assert [looks.look(lambda: 1) for _ in range(MOST_SKIPPED)][-1] == 1
+
+    in_loop(work)
