@@ -1,7 +1,7 @@
 """Arrays that are filled where they are sent from: shared memory of a client's connection, without a copy.
 
-What makes it so is the port (`transports/alpc/in_place.py`), which knows its own memory again among the parts of a
-call; a network has none, and there it is memory like any other. So a call means the same either way.
+What makes it so is the port (`transports/alpc/memory/in_place.py`), which knows its own memory again among the parts
+of a call; a network has none, and there it is memory like any other. So a call means the same either way.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from ..transports import activation, alpc, memory, namespace, pipe, security, tcp
 from ..transports import errors as transport
-from ..transports.alpc.port_attributes import DEFAULT_ATTRIBUTES, HANDLES_ATTRIBUTES
+from ..transports.alpc.messages.port_attributes import DEFAULT_ATTRIBUTES, HANDLES_ATTRIBUTES
 from ..transports.seam import Connection, Listener
 from ..transports.security import ImpersonationLevel, SecurityQos
 from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding, pipe_name

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from ..transports import alpc
 from ..transports import errors as transport
-from ..transports.alpc.message import FRAME_SIZE
+from ..transports.alpc.messages.message import FRAME_SIZE
 from . import ncalrpc, plain
 from .call import Limits
 from .carrier import Room

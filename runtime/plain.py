@@ -11,7 +11,7 @@ import struct
 from typing import Final
 
 from ..transports.alpc import LPC_DATAGRAM, LPC_REPLY, LPC_REQUEST
-from ..transports.alpc.message import FRAME, FRAME_SIZE, HEADER_SIZE
+from ..transports.alpc.messages.message import FRAME, FRAME_SIZE, HEADER_SIZE
 from .ncalrpc import messages
 
 _REQUEST: Final = struct.Struct(FRAME.format + messages.PLAIN_REQUEST.format[1:])

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from ...transports import alpc
 from ...transports.alpc import LPC_DATAGRAM, LPC_REPLY, LPC_REQUEST, CommunicationPort, PortMessage
 from ...transports.alpc.handles import Sendable
-from ...transports.alpc.message import unpack
+from ...transports.alpc.messages.message import unpack
 from ...transports.errors import TimedOut, TransportError
 from ...transports.seam import Buffer, Connection
 from .file import Side

@@ -8,8 +8,8 @@ from importlib import import_module
 import pytest
 
 from lrpc.transports import alpc, errors
-from lrpc.transports.alpc import port_message
-from lrpc.transports.alpc.port_attributes import GRANTED
+from lrpc.transports.alpc.messages import port_message
+from lrpc.transports.alpc.messages.port_attributes import GRANTED
 from tests.documents import ROOT
 
 PAGE = (ROOT / "docs" / "alpc.md").read_text(encoding="utf-8")

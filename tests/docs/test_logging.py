@@ -60,7 +60,7 @@ def test_nothing_is_logged_but_events() -> None:
     others = [
         f"{path.name}:{number}"
         for path in sorted(RUNTIME.rglob("*.py"))
-        if path.name != "journal.py"
+        if path.name not in ("journal.py", "verbs.py")  # what the command prints is its user's business
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if re.search(r"\blogg(er|ing)\.\w+\(", line)
     ]

@@ -17,8 +17,8 @@ import lrpc
 from lrpc.runtime import ncalrpc
 from lrpc.runtime.ncalrpc import messages
 from lrpc.transports import alpc, namespace
-from lrpc.transports.alpc import message as wire
-from lrpc.transports.alpc.port_attributes import pack_terms
+from lrpc.transports.alpc.messages import message as wire
+from lrpc.transports.alpc.messages.port_attributes import pack_terms
 
 WATCHDOG = 20.0
 ECHO = 5
@@ -193,7 +193,7 @@ def test_views_that_lie_end_in_an_answer_or_the_end(
 
 def pass_section(raw: Raw, size: int, *, descriptors: list[int] | None = None, notice: bool = True) -> None:
     """What the owner of a section does to hand it over."""
-    from lrpc.transports.alpc.section import OutgoingSection
+    from lrpc.transports.alpc.memory.section import OutgoingSection
 
     if notice:
         raw.send(wire.pack(wire.SECTION_NOTICE, 1, b""))

@@ -21,7 +21,8 @@ from typing import Any, NoReturn
 import pytest
 
 from lrpc.transports import alpc
-from lrpc.transports.alpc import CommunicationPort, memfd
+from lrpc.transports.alpc import CommunicationPort
+from lrpc.transports.alpc.memory import memfd
 from lrpc.transports.errors import Disconnected, ResourcesExhausted, TimedOut, TransportError
 
 WATCHDOG = 20.0

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 
 from lrpc.transports import alpc, namespace
-from lrpc.transports.alpc import PortAttributes, memfd
-from lrpc.transports.alpc import message as wire
-from lrpc.transports.alpc.port_attributes import pack_terms
-from lrpc.transports.alpc.section import IncomingSection
+from lrpc.transports.alpc import PortAttributes
+from lrpc.transports.alpc.memory import memfd
+from lrpc.transports.alpc.memory.section import IncomingSection
+from lrpc.transports.alpc.messages import message as wire
+from lrpc.transports.alpc.messages.port_attributes import pack_terms
 from lrpc.transports.errors import BadFrame, ConnectFailed, TimedOut, TransportError
 
 WATCHDOG = 20.0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lrpc.runtime import ncalrpc, plain
 from lrpc.transports import alpc
-from lrpc.transports.alpc import message
+from lrpc.transports.alpc.messages import message
 
 CLIENT = struct.pack("<QQ", 4711, 0)
 FRAMES = st.binary(max_size=64)

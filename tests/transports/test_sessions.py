@@ -50,7 +50,7 @@ def test_a_session_is_made_once_and_goes_when_nobody_is_in_it(names: Namespace) 
         remove_session(names, 0)
 
 
-def test_only_the_user_of_a_session_makes_objects_in_it(public_names: Path, as_user: AsUser) -> None:
+def test_only_the_user_of_a_session_makes_objects_in_it(public_names: Path, as_other: AsUser) -> None:
     names = Namespace("\\", (str(public_names),))
     create_session(names, 1, 1000)
     inside, beside = "\\Sessions\\1\\BaseNamedObjects\\x", "\\Sessions\\1\\Windows\\x"
@@ -59,11 +59,11 @@ def test_only_the_user_of_a_session_makes_objects_in_it(public_names: Path, as_u
         names.claim(inside).listen(0o600, 1).close()
         names.create_link("\\Sessions\\1\\BaseNamedObjects\\mine", "\\x")
 
-    as_user(1000, make)
+    as_other(1000, make)
     for uid, name in ((1000, beside), (1001, inside), (0, inside)):
         with pytest.raises(AccessDenied):
-            as_user(uid, lambda name=name: names.claim(name).close())
-    seen = as_user(1001, lambda: [entry.name for entry in names.entries("\\Sessions\\1")])
+            as_other(uid, lambda name=name: names.claim(name).close())
+    seen = as_other(1001, lambda: [entry.name for entry in names.entries("\\Sessions\\1")])
     assert seen == ["BaseNamedObjects", "Windows"]
     remove_session(names, 1)
     assert names.entries("\\Sessions") == []

@@ -4,16 +4,16 @@ What a program uses
     connection       ConnectionPort: the named port of a server, `create_port`; a client's `connect`
     message_port     MessagePort: either end of a connection: request, post, datagram, cancel, receive
     received         Message: what a receiver holds, and answers, releases or calls back on
-    port_attributes  what a port takes and gives, LPC's limits too
     completion       IoCompletionPort: messages of many ports for a few threads
+    handles          descriptors in messages, and the objects that they are
     information      who waits for whom; inquiry: what the holder of a port says that it does
-    batch            many small messages in one packet
-Its insides, from the wire up
-    port_message     PORT_MESSAGE in both layouts; attributes: the seven message attributes
-    message          a frame: both, and the data
-    section, sharing shared memory for large payloads: views lent and borrowed
-    port             CommunicationPort: frames of plain messages, which calls of RPC run over
+What travels
+    messages/        the octets of a message: PORT_MESSAGE, attributes, frames, batches, what ports tell each other
+    memory/          sections and their views; direct access to the buffers of a client that waits
     lane             shared memory that small frames take past the socket
+Its insides, from the wire up
+    port             CommunicationPort: frames of plain messages, which calls of RPC run over
+    beside           what comes with a frame: who sent it, and descriptors
     datagrams        a port as any other transport
     outbox, reserve  what waits to be sent, and what need not
     exchange         what one end has sent and waits for; waiting: the threads that do
@@ -24,8 +24,6 @@ A client connects with a message and the server answers it with accept or refuse
 connected before anybody has decided. Frames are SEQPACKET packets; nothing a sender says of itself is believed.
 """
 
-from .attributes import ALL_ATTRIBUTES
-from .batch import Batch
 from .completion import Completion, IoCompletionPort
 from .connection import (
     DIRECTORY,
@@ -39,11 +37,13 @@ from .connection import (
 )
 from .connection_request import ConnectionRequest
 from .information import server_information
-from .message import MAX_DATA, PortMessage
+from .memory.section import View
 from .message_port import MessagePort
-from .port import CommunicationPort
-from .port_attributes import PortAttributes, PortFlags
-from .port_message import (
+from .messages.attributes import ALL_ATTRIBUTES
+from .messages.batch import Batch
+from .messages.message import MAX_DATA, PortMessage
+from .messages.port_attributes import PortAttributes, PortFlags
+from .messages.port_message import (
     LPC_CANCELED,
     LPC_CLIENT_DIED,
     LPC_CONNECTION_REPLY,
@@ -57,8 +57,8 @@ from .port_message import (
     LPC_REPLY,
     LPC_REQUEST,
 )
+from .port import CommunicationPort
 from .received import Message
-from .section import View
 
 __all__ = [
     "ALL_ATTRIBUTES",

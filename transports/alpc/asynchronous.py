@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..asynchronous import Reader, Writer
 from ..seam import Buffer, Peer
-from .message import LPC_REQUEST, PortMessage
+from .memory.section import View
+from .messages.message import LPC_REQUEST, PortMessage
 from .port import CommunicationPort
-from .section import View
 
 
 class AsyncPort:

@@ -20,13 +20,13 @@ from ..security import DEFAULT_QOS, Identity, SecurityQos, Tracker
 from ..security.process import SenderProcess, open_peer, open_process
 from ..sockets import shut
 from . import handles
-from .attributes import HANDLE_ATTRIBUTE
 from .handles import NO_OBJECTS, Handle, ObjectType
 from .lane import Lane
-from .message import FRAME_SIZE, MEMORY, SECTION, parse
+from .messages.attributes import HANDLE_ATTRIBUTE
+from .messages.message import FRAME_SIZE, MEMORY, SECTION, parse
 
 if TYPE_CHECKING:
-    from .sharing import Sharing
+    from .memory.sharing import Sharing
 
 _ROOM: Final = ancillary.room_for(handles.MAX_HANDLES) if hasattr(socket, "CMSG_SPACE") else 0
 _TYPE: Final = struct.Struct("<4xH")

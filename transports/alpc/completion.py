@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from .. import forking
 from ..errors import Disconnected, PortAlreadySet, TimedOut, TransportError, from_os_error
-from .message import PORT_CLOSED
+from .messages.message import PORT_CLOSED
 
 BURST: Final = 16
 """Messages taken from one port before the others have their turn."""

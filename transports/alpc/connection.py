@@ -30,14 +30,13 @@ from ..seam import Peer
 from ..sockets import NO_WAIT, RECEIVE_SIZE, Acceptor, TimedSocket, after_failed_receive
 from ..traffic import Ledger
 from . import inquiry, lane_setup
-from .attributes import ALL_ATTRIBUTES
 from .completion import IoCompletionPort
 from .connection_request import ConnectionRequest
 from .datagrams import DatagramPort
 from .lane import Lane
 from .message_port import MessagePort
-from .port import CommunicationPort
-from .port_attributes import (
+from .messages.attributes import ALL_ATTRIBUTES
+from .messages.port_attributes import (
     DEFAULT_ATTRIBUTES,
     HANDLES_ATTRIBUTES,
     PortAttributes,
@@ -47,7 +46,8 @@ from .port_attributes import (
     pack_terms,
     parse_terms,
 )
-from .port_message import LPC_CONNECTION_REQUEST
+from .messages.port_message import LPC_CONNECTION_REQUEST
+from .port import CommunicationPort
 from .received import Message
 from .server_queue import ServerQueue
 

@@ -15,9 +15,9 @@ from . import lane_setup
 from .datagrams import DatagramPort
 from .lane import Lane
 from .message_port import MessagePort
+from .messages.port_attributes import PortAttributes, Terms, pack_terms
+from .messages.port_message import LPC_CONNECTION_REPLY
 from .port import CommunicationPort
-from .port_attributes import PortAttributes, Terms, pack_terms
-from .port_message import LPC_CONNECTION_REPLY
 
 
 class ConnectionRequest:

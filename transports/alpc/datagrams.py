@@ -6,9 +6,9 @@ import socket
 
 from ..seam import Buffer, Peer
 from .lane import Lane
-from .message import LPC_DATAGRAM, LPC_PORT_CLOSED, PortMessage
+from .messages.message import LPC_DATAGRAM, LPC_PORT_CLOSED, PortMessage
+from .messages.port_attributes import PortAttributes, Terms
 from .port import CommunicationPort
-from .port_attributes import PortAttributes, Terms
 
 
 class DatagramPort(CommunicationPort):

@@ -29,12 +29,12 @@ from ..errors import (
     TransportError,
 )
 from ..seam import Buffer
-from . import message as wire
-from .attributes import ALL_ATTRIBUTES
 from .handles import Sendable
-from .outbox import MESSAGE_COST, Outbox, Outgoing
-from .port_attributes import PortFlags
-from .port_message import (
+from .memory.section import View
+from .messages import message as wire
+from .messages.attributes import ALL_ATTRIBUTES
+from .messages.port_attributes import PortFlags
+from .messages.port_message import (
     LPC_CANCELED,
     LPC_CLIENT_DIED,
     LPC_CONNECTION_REPLY,
@@ -47,13 +47,13 @@ from .port_message import (
     LPC_REPLY,
     LPC_REQUEST,
 )
+from .outbox import MESSAGE_COST, Outbox, Outgoing
 from .queue import Queue
 from .received import Arrival, Callback, Context, Message, MessageAttributes, NoOrigin, State
-from .section import View
 from .waiting import Waiter, Waiters
 
 if TYPE_CHECKING:
-    from .direct import Entries
+    from .memory.direct import Entries
     from .message_port import MessagePort
 
 MAX_CALLBACK_DEPTH: Final = 16

@@ -20,7 +20,7 @@ from typing import Final, Protocol, TypeAlias
 from ..ancillary import close_all
 from ..errors import BadFrame, InvalidParameter, MessageTooLong, NotSupported, from_os_error
 from ..kernel import PIDFD_THREAD
-from .attributes import HANDLE_INDIRECT, HANDLE_SAME_ACCESS, HandleAttribute
+from .messages.attributes import HANDLE_INDIRECT, HANDLE_SAME_ACCESS, HandleAttribute
 
 MAX_HANDLES: Final = 64
 """Descriptors in one message: Linux takes 253, and a process has 1,024 by default."""

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .attributes import WorkOnBehalfAttribute
+from .messages.attributes import WorkOnBehalfAttribute
 
 if TYPE_CHECKING:
     from .message_port import MessagePort

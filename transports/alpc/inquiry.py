@@ -22,7 +22,7 @@ from .. import namespace, security, unix
 from ..errors import AccessDenied, BadFrame, TimedOut, TransportError
 from ..seam import Peer
 from ..sockets import NO_WAIT, RECEIVE_SIZE
-from . import message as wire
+from .messages import message as wire
 from .port import CommunicationPort
 
 PORT_INQUIRY: Final = 0xA0

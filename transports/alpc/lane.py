@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import BadFrame
 from ..seam import Buffer
 from ..sockets import NO_SIGNAL, shut
-from . import message as wire
+from .messages import message as wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,8 +16,8 @@ from .. import ancillary
 from ..errors import BadFrame
 from ..kernel import Credentials
 from ..seam import Peer
-from . import memfd
 from .lane import HALF, SIZE, Lane
+from .memory import memfd
 
 LANE: Final = 1
 """A feature: the client would have a lane; the server sends one with these terms."""

@@ -28,19 +28,18 @@ from ..errors import (
 )
 from ..seam import Buffer, Peer
 from ..sockets import NO_SIGNAL, NO_WAIT
-from . import message as wire
-from .attributes import ALL_ATTRIBUTES, AttributeBlock, ContextAttribute, TokenAttribute
-from .batch import Batch
 from .completion import IoCompletionPort
-from .direct import Entries, split
 from .exchange import ANSWERED, REQUEST_TYPES, Exchange, Host
 from .handles import MAX_HANDLES, Sendable, attribute_of, descriptors_of
 from .information import BasicInformation, ServerSession, blocked_on, session_of, ticket_of_thread
 from .lane import Lane
-from .outbox import NO_ATTRIBUTES, Outgoing
-from .port import CommunicationPort
-from .port_attributes import UNKNOWN_TERMS, PortAttributes, PortFlags, Terms, accepted_terms
-from .port_message import (
+from .memory.direct import Entries, split
+from .memory.section import View
+from .messages import message as wire
+from .messages.attributes import ALL_ATTRIBUTES, AttributeBlock, ContextAttribute, TokenAttribute
+from .messages.batch import Batch
+from .messages.port_attributes import UNKNOWN_TERMS, PortAttributes, PortFlags, Terms, accepted_terms
+from .messages.port_message import (
     LPC_CANCELED,
     LPC_CONTINUATION_REQUIRED,
     LPC_DATAGRAM,
@@ -51,13 +50,14 @@ from .port_message import (
     TYPE_MASK,
     PortMessageHeader,
 )
+from .outbox import NO_ATTRIBUTES, Outgoing
+from .port import CommunicationPort
 from .queue import Queue
 from .received import Arrival, Callback, Message, MessageAttributes
 from .reserve import Reserve, more_room, room_of
-from .section import View
 
 if TYPE_CHECKING:
-    from .direct_access import DirectAccess
+    from .memory.direct_access import DirectAccess
 
 
 TYPES: Final = ANSWERED | {LPC_REPLY, LPC_DATAGRAM, LPC_LOST_REPLY, LPC_CANCELED, wire.TERMINATION_PORT}
@@ -194,7 +194,7 @@ class MessagePort(CommunicationPort):
         It can read and change everything then, whoever it runs as: for a peer that is trusted like oneself. Raises
         AccessDenied where the kernel does not allow it, Disconnected.
         """
-        from .process_memory import open_own_memory
+        from .memory.process_memory import open_own_memory
 
         try:
             descriptor = open_own_memory()
@@ -296,7 +296,7 @@ class MessagePort(CommunicationPort):
     def direct(self) -> DirectAccess:
         """Data entries: those offered, and the way to the peer's."""
         if self._direct is None:
-            from .direct_access import DirectAccess  # and with it ctypes, which few need
+            from .memory.direct_access import DirectAccess  # and with it ctypes, which few need
 
             with self._making:
                 self._direct = self._direct or DirectAccess(self)

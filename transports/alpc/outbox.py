@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..errors import QuotaExceeded, TimedOut
 from ..seam import Buffer
-from .attributes import AttributeBlock
 from .handles import Handle, Sendable, descriptors_of
-from .section import View
+from .memory.section import View
+from .messages.attributes import AttributeBlock
 
 if TYPE_CHECKING:
     from .message_port import MessagePort

@@ -24,13 +24,15 @@ from ..seam import Buffer, Peer
 from ..security import SecurityQos
 from ..sockets import NO_SIGNAL, NO_WAIT, RECEIVE_SIZE, after_failed_receive, drain, shut, timeval
 from ..traffic import Traffic
-from . import message as wire
-from .batch import Batch, Unbatched, unpack
 from .beside import Beside
 from .completion import IoCompletionPort
 from .handles import NO_OBJECTS, ObjectType, Sendable, descriptors_of
 from .lane import Lane
-from .message import (
+from .memory.section import OutgoingSection, SectionLimits, View
+from .memory.sharing import Sharing
+from .messages import message as wire
+from .messages.batch import Batch, Unbatched, unpack
+from .messages.message import (
     FRAME,
     FRAME_SIZE,
     HEADER_SIZE,
@@ -42,11 +44,9 @@ from .message import (
     TYPE_PLACE,
     PortMessage,
 )
-from .section import OutgoingSection, SectionLimits, View
-from .sharing import Sharing
 
 if TYPE_CHECKING:
-    from .in_place import InPlace
+    from .memory.in_place import InPlace
 
 MAX_ASIDE: Final = 64
 """Frames for the port itself that one call without waiting deals with: who sends nothing else holds up nobody."""

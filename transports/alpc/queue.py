@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from ..errors import BufferTooSmall, TimedOut, TransportError
-from .attributes import ALL_ATTRIBUTES
+from .messages.attributes import ALL_ATTRIBUTES
 from .received import Message, State
 
 READ_SLICE: Final = 0.05

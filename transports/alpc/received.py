@@ -17,14 +17,14 @@ from ..errors import AccessDenied, Disconnected, NotSupported, ReplyMismatch
 from ..seam import Buffer
 from ..security import Identity, Impersonation, ImpersonationLevel, Sid, impersonate
 from ..security.process import SenderProcess, open_thread
-from . import attributes as wire
 from .handles import Handle, Sendable
-from .port_message import TYPE_NAMES
+from .messages import attributes as wire
+from .messages.port_message import TYPE_NAMES
 
 if TYPE_CHECKING:
-    from .direct import Entries
+    from .memory.direct import Entries
+    from .memory.section import View
     from .message_port import MessagePort
-    from .section import View
 
 
 class State(enum.Enum):

@@ -33,7 +33,7 @@ from .connection_request import ConnectionRequest
 from .exchange import Exchange
 from .information import creation_time
 from .message_port import MessagePort
-from .port_message import LPC_CANCELED, LPC_CONNECTION_REQUEST
+from .messages.port_message import LPC_CANCELED, LPC_CONNECTION_REQUEST
 from .queue import Queue
 from .received import Message, NoOrigin, State
 

@@ -12,7 +12,7 @@ import pytest
 
 from lrpc.transports import alpc
 from lrpc.transports.alpc import CommunicationPort
-from lrpc.transports.alpc.section import SectionLimits
+from lrpc.transports.alpc.memory.section import SectionLimits
 from lrpc.transports.seam import Peer
 
 WATCHDOG = 20.0

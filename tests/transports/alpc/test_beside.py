@@ -19,8 +19,8 @@ from lrpc.transports import alpc, ancillary
 from lrpc.transports.alpc import LPC_CONNECTION_REQUEST, LPC_PORT_CLOSED, Message, MessagePort, PortAttributes
 from lrpc.transports.alpc.beside import Beside
 from lrpc.transports.alpc.handles import ALL_OBJECTS, ObjectType
-from lrpc.transports.alpc.message import FRAME_SIZE, pack
-from lrpc.transports.alpc.port_attributes import PortFlags
+from lrpc.transports.alpc.messages.message import FRAME_SIZE, pack
+from lrpc.transports.alpc.messages.port_attributes import PortFlags
 from lrpc.transports.errors import (
     AccessDenied,
     BadFrame,

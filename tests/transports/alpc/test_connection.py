@@ -14,8 +14,8 @@ import pytest
 
 from lrpc.transports import alpc, pipe, unix
 from lrpc.transports.alpc import CommunicationPort, ConnectionPort, PortAttributes
-from lrpc.transports.alpc import message as wire
-from lrpc.transports.alpc.port_attributes import MAX_CONNECTION_DATA, pack_terms
+from lrpc.transports.alpc.messages import message as wire
+from lrpc.transports.alpc.messages.port_attributes import MAX_CONNECTION_DATA, pack_terms
 from lrpc.transports.errors import (
     AccessDenied,
     BadFrame,

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from lrpc.transports.alpc import CommunicationPort, ConnectionRequest, PortAttributes
+from lrpc.transports.alpc.memory.section import SectionLimits
 from lrpc.transports.alpc.message_port import MessagePort
-from lrpc.transports.alpc.port_attributes import Terms, parse_terms
-from lrpc.transports.alpc.port_message import LPC_CONNECTION_REPLY
-from lrpc.transports.alpc.section import SectionLimits
+from lrpc.transports.alpc.messages.port_attributes import Terms, parse_terms
+from lrpc.transports.alpc.messages.port_message import LPC_CONNECTION_REPLY
 from lrpc.transports.errors import Disconnected
 from lrpc.transports.seam import Peer
 from lrpc.transports.traffic import Ledger

@@ -7,8 +7,8 @@ import pytest
 
 from lrpc.transports.alpc import PortAttributes
 from lrpc.transports.alpc.datagrams import DatagramPort
-from lrpc.transports.alpc.port_attributes import Terms
-from lrpc.transports.alpc.section import SectionLimits
+from lrpc.transports.alpc.memory.section import SectionLimits
+from lrpc.transports.alpc.messages.port_attributes import Terms
 from lrpc.transports.seam import Peer
 
 WATCHDOG = 20.0

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from lrpc.transports import alpc
-from lrpc.transports.alpc import message as wire
-from lrpc.transports.alpc.attributes import AttributeBlock, ContextAttribute
 from lrpc.transports.alpc.exchange import MAX_CALLBACK_DEPTH, SERVERS
-from lrpc.transports.alpc.port_message import PortMessageHeader
+from lrpc.transports.alpc.messages import message as wire
+from lrpc.transports.alpc.messages.attributes import AttributeBlock, ContextAttribute
+from lrpc.transports.alpc.messages.port_message import PortMessageHeader
 from lrpc.transports.errors import (
     BadFrame,
     Canceled,

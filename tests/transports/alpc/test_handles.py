@@ -14,8 +14,8 @@ import pytest
 
 from lrpc.transports import ancillary, kernel
 from lrpc.transports.alpc import handles
-from lrpc.transports.alpc.attributes import HANDLE_INDIRECT, HANDLE_SAME_ACCESS, HandleAttribute
 from lrpc.transports.alpc.handles import ALL_OBJECTS, GENERIC_READ, GENERIC_WRITE, NO_OBJECTS, Handle, ObjectType
+from lrpc.transports.alpc.messages.attributes import HANDLE_INDIRECT, HANDLE_SAME_ACCESS, HandleAttribute
 from lrpc.transports.errors import BadFrame, InvalidParameter, MessageTooLong, NotSupported, TransportError
 
 

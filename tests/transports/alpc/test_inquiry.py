@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from lrpc.transports import alpc
 from lrpc.transports.alpc import inquiry
-from lrpc.transports.alpc import message as wire
 from lrpc.transports.alpc.inquiry import Information, inquire, parse
+from lrpc.transports.alpc.messages import message as wire
 from lrpc.transports.errors import AccessDenied, BadFrame, Disconnected, NameNotFound, TimedOut
 from lrpc.transports.namespace import current
 from lrpc.transports.seam import Peer
@@ -90,13 +90,13 @@ def test_those_who_may_not_connect_are_not_told(port: alpc.ConnectionPort, monke
 
 
 def test_users_are_told_whom_the_descriptor_admits(
-    public_names: Path, as_user: AsUser, threads: ThreadPoolExecutor
+    public_names: Path, as_other: AsUser, threads: ThreadPoolExecutor
 ) -> None:
     port = alpc.create_port("asked", security="D:(A;;0x1;;;S-1-22-1-1000)")
     serving = threads.submit(port.receive, WATCHDOG)
     try:
-        assert as_user(1000, lambda: type(ask()).__name__) == "Information"
-        assert as_user(1001, lambda: type(ask()).__name__) == "AccessDenied"
+        assert as_other(1000, lambda: type(ask()).__name__) == "Information"
+        assert as_other(1001, lambda: type(ask()).__name__) == "AccessDenied"
     finally:
         port.close()
         assert isinstance(serving.exception(WATCHDOG), Disconnected)

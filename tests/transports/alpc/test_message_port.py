@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lrpc.transports import alpc
-from lrpc.transports.alpc.attributes import (
+from lrpc.transports.alpc.messages.attributes import (
     ALL_ATTRIBUTES,
     CONTEXT_ATTRIBUTE,
     TOKEN_ATTRIBUTE,

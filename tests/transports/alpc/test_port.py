@@ -22,7 +22,7 @@ from lrpc.transports.alpc import (
     CommunicationPort,
     PortMessage,
 )
-from lrpc.transports.alpc import message as wire
+from lrpc.transports.alpc.messages import message as wire
 from lrpc.transports.errors import BadFrame, Disconnected, MessageTooLong, TimedOut
 from lrpc.transports.seam import Peer
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lrpc.transports import alpc
-from lrpc.transports.alpc import attributes as wire
+from lrpc.transports.alpc.messages import attributes as wire
 from lrpc.transports.alpc.received import Arrival, Context, Message, MessageAttributes, NoOrigin, State
 from lrpc.transports.errors import ReplyMismatch
 

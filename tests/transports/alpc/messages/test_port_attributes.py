@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrpc.transports.alpc import PortAttributes, PortFlags
-from lrpc.transports.alpc import message as wire
 from lrpc.transports.alpc.handles import ALL_OBJECTS
-from lrpc.transports.alpc.port_attributes import GRANTED, MAX_CONNECTION_DATA, pack_terms, parse_terms
+from lrpc.transports.alpc.messages import message as wire
+from lrpc.transports.alpc.messages.port_attributes import GRANTED, MAX_CONNECTION_DATA, pack_terms, parse_terms
 from lrpc.transports.errors import BadFrame, InvalidPortAttributes, MessageTooLong
 from lrpc.transports.security import SecurityQos
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from lrpc.transports.alpc.memfd import freeze, map_read_only, new_memfd, read_only, unmap
+from lrpc.transports.alpc.memory.memfd import freeze, map_read_only, new_memfd, read_only, unmap
 
 SIZE = 4 * mmap.PAGESIZE
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrpc.transports.alpc import direct
-from lrpc.transports.alpc.direct import MAX_ENTRIES, MAX_PULL, Entries, Offer
-from lrpc.transports.alpc.process_memory import GrantedMemory, Nonce, ProcessMemory, Reach, open_own_memory
+from lrpc.transports.alpc.memory import direct
+from lrpc.transports.alpc.memory.direct import MAX_ENTRIES, MAX_PULL, Entries, Offer
+from lrpc.transports.alpc.memory.process_memory import GrantedMemory, Nonce, ProcessMemory, Reach, open_own_memory
 from lrpc.transports.errors import AccessDenied, BadFrame, InvalidParameter, MessageTooLong
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from lrpc.transports import alpc
-from lrpc.transports.alpc import message as wire
-from lrpc.transports.alpc import process_memory
-from lrpc.transports.alpc.attributes import AttributeBlock, ContextAttribute
-from lrpc.transports.alpc.direct import MAX_PULL
-from lrpc.transports.alpc.port_message import LPC_DATAGRAM, LPC_REQUEST, PortMessageHeader
+from lrpc.transports.alpc.memory import process_memory
+from lrpc.transports.alpc.memory.direct import MAX_PULL
+from lrpc.transports.alpc.messages import message as wire
+from lrpc.transports.alpc.messages.attributes import AttributeBlock, ContextAttribute
+from lrpc.transports.alpc.messages.port_message import LPC_DATAGRAM, LPC_REQUEST, PortMessageHeader
 from lrpc.transports.alpc.received import Message, State
 from lrpc.transports.errors import (
     AccessDenied,

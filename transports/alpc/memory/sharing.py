@@ -22,13 +22,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from .. import ancillary
-from ..errors import BadFrame, Disconnected, InvalidParameter, InvalidViewSize, QuotaExceeded, SectionTooBig
-from ..seam import Buffer
-from . import message as wire
-from .attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS, ViewAttribute
-from .handles import attribute_of
-from .lane import Lane
+from ... import ancillary
+from ...errors import BadFrame, Disconnected, InvalidParameter, InvalidViewSize, QuotaExceeded, SectionTooBig
+from ...seam import Buffer
+from ..handles import attribute_of
+from ..lane import Lane
+from ..messages import message as wire
+from ..messages.attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS, ViewAttribute
 from .section import PAGE, SECTION_SPAN, IncomingSection, OutgoingSection, Section, SectionLimits, View
 from .secure import SecureSection
 

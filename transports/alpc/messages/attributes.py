@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Final, NamedTuple
 
-from ..errors import BadFrame
+from ...errors import BadFrame
 
 SECURITY_ATTRIBUTE: Final = 0x80000000
 VIEW_ATTRIBUTE: Final = 0x40000000

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrpc.transports.alpc import port_message
-from lrpc.transports.alpc.port_message import X64, X86, PortMessageHeader
+from lrpc.transports.alpc.messages import port_message
+from lrpc.transports.alpc.messages.port_message import X64, X86, PortMessageHeader
 from lrpc.transports.errors import BadFrame
 
 WIDE = bytes.fromhex(

@@ -18,9 +18,9 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..errors import AccessDenied, BadFrame, InvalidParameter, MessageTooLong
-from ..seam import Buffer
-from .message import HEADER_SIZE
+from ...errors import AccessDenied, BadFrame, InvalidParameter, MessageTooLong
+from ...seam import Buffer
+from ..messages.message import HEADER_SIZE
 
 if TYPE_CHECKING:
     from .process_memory import Nonce, Reach

@@ -10,8 +10,8 @@ import mmap
 import os
 from collections.abc import Iterator
 
-from ..errors import ViewInUse, from_os_error
-from .attributes import VIEW_SECURED_ACCESS
+from ...errors import ViewInUse, from_os_error
+from ..messages.attributes import VIEW_SECURED_ACCESS
 from .memfd import freeze, new_memfd, read_only, unmap
 from .section import Room, View
 

@@ -13,7 +13,7 @@ import os
 import stat
 from typing import Final
 
-from ..errors import BadFrame, from_os_error
+from ...errors import BadFrame, from_os_error
 
 # linux/fcntl.h, linux/memfd.h: not every build of Python 3.11 names them
 _F_ADD_SEALS: Final = 1033

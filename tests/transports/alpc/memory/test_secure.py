@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from lrpc.transports.alpc import memfd as memfd_module
-from lrpc.transports.alpc.attributes import VIEW_SECURED_ACCESS
-from lrpc.transports.alpc.section import SECTION_SPAN, IncomingSection
-from lrpc.transports.alpc.secure import SecureSection
+from lrpc.transports.alpc.memory import memfd as memfd_module
+from lrpc.transports.alpc.memory.section import SECTION_SPAN, IncomingSection
+from lrpc.transports.alpc.memory.secure import SecureSection
+from lrpc.transports.alpc.messages.attributes import VIEW_SECURED_ACCESS
 from lrpc.transports.errors import ResourcesExhausted, ViewInUse
 
 SIZE = 4 * mmap.PAGESIZE

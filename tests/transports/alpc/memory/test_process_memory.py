@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lrpc.transports.alpc import process_memory
-from lrpc.transports.alpc.process_memory import (
+from lrpc.transports.alpc.memory import process_memory
+from lrpc.transports.alpc.memory.process_memory import (
     GrantedMemory,
     Nonce,
     ProcessMemory,
@@ -24,7 +24,7 @@ WATCHDOG = 20.0
 
 SOURCE = """
 import sys
-from lrpc.transports.alpc.process_memory import Nonce
+from lrpc.transports.alpc.memory.process_memory import Nonce
 nonce = Nonce()
 print(nonce.address, bytes(nonce.octets).hex(), flush=True)
 sys.stdin.readline()
@@ -97,7 +97,7 @@ def test_another_user_is_out_of_reach_unless_one_is_root(run_child: Callable[...
     assert child.stdout is not None
     address, nonce = child.stdout.readline().split()
     script = (
-        "import os; from lrpc.transports.alpc.process_memory import *;"
+        "import os; from lrpc.transports.alpc.memory.process_memory import *;"
         "os.setresgid(1000, 1000, 1000); os.setresuid(1000, 1000, 1000);"
         f"print(found(ProcessMemory({child.pid}, None), {int(address)}, bytes.fromhex('{nonce.decode()}')))"
     )

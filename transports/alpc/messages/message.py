@@ -20,11 +20,11 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-from ..errors import BadFrame
-from ..seam import Buffer
+from ...errors import BadFrame
+from ...seam import Buffer
+from ..handles import Handle
 from . import port_message
 from .attributes import VIEW_ATTRIBUTE, AttributeBlock, HandleAttribute, ViewAttribute
-from .handles import Handle
 from .port_message import TYPE_MASK, PortMessageHeader
 
 LPC_CANCELED: Final = port_message.LPC_CANCELED

@@ -20,11 +20,11 @@ import struct
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypedDict
 
-from ..errors import STATUS_NAMES, AccessDenied, BadFrame, ConnectionRefused, InvalidPortAttributes, MessageTooLong
-from ..security import DEFAULT_QOS, SecurityQos
+from ...errors import STATUS_NAMES, AccessDenied, BadFrame, ConnectionRefused, InvalidPortAttributes, MessageTooLong
+from ...security import DEFAULT_QOS, SecurityQos
+from ..handles import ALL_OBJECTS, NO_OBJECTS, ObjectType
+from ..memory.section import MAX_SECTION_SIZE, MAX_TOTAL_SECTION_SIZE, SectionLimits
 from . import message as wire
-from .handles import ALL_OBJECTS, NO_OBJECTS, ObjectType
-from .section import MAX_SECTION_SIZE, MAX_TOTAL_SECTION_SIZE, SectionLimits
 
 MAX_CONNECTION_DATA: Final = 4096
 """Octets that either side may say while connecting."""

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lrpc.transports.alpc import message as wire
-from lrpc.transports.alpc.message import ViewAttribute, pack, unpack
+from lrpc.transports.alpc.messages import message as wire
+from lrpc.transports.alpc.messages.message import ViewAttribute, pack, unpack
 from lrpc.transports.errors import BadFrame
 
 PLAIN = bytes.fromhex(

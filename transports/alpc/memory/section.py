@@ -19,8 +19,8 @@ import threading
 from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
-from ..errors import BadFrame, Disconnected, QuotaExceeded, SectionTooBig, from_os_error
-from .attributes import VIEW_SECURED_ACCESS, ViewAttribute
+from ...errors import BadFrame, Disconnected, QuotaExceeded, SectionTooBig, from_os_error
+from ..messages.attributes import VIEW_SECURED_ACCESS, ViewAttribute
 from .memfd import map_read_only, new_memfd, read_only, unmap
 
 PAGE: Final = mmap.PAGESIZE

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lrpc.transports.alpc.in_place import MARGIN, InPlace
-from lrpc.transports.alpc.section import OutgoingSection
+from lrpc.transports.alpc.memory.in_place import MARGIN, InPlace
+from lrpc.transports.alpc.memory.section import OutgoingSection
 from lrpc.transports.errors import SectionTooBig
 
 SIZE = 1 << 20

@@ -22,10 +22,10 @@ from lrpc.transports.alpc import (
     CommunicationPort,
     PortAttributes,
 )
-from lrpc.transports.alpc import batch as batch_module
-from lrpc.transports.alpc import message as wire
 from lrpc.transports.alpc.asynchronous import AsyncPort
-from lrpc.transports.alpc.batch import Run, packets, unpack
+from lrpc.transports.alpc.messages import batch as batch_module
+from lrpc.transports.alpc.messages import message as wire
+from lrpc.transports.alpc.messages.batch import Run, packets, unpack
 from lrpc.transports.errors import BadFrame, Disconnected, InvalidParameter, MessageTooLong, TimedOut
 
 WATCHDOG = 20.0

@@ -13,14 +13,14 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from ..seam import Buffer
+from ...seam import Buffer
+from ..messages.message import HEADER_SIZE
+from ..outbox import Outgoing
 from .direct import Entries, Offer, refusal
-from .message import HEADER_SIZE
-from .outbox import Outgoing
 from .process_memory import GrantedMemory, Nonce, ProcessMemory, Reach, found, granted_by
 
 if TYPE_CHECKING:
-    from .message_port import MessagePort
+    from ..message_port import MessagePort
 
 _broken_off: Final[deque[Offer]] = deque(maxlen=16)
 """Offers that a server may still write to, for the length of a copy."""

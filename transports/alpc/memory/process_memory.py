@@ -16,7 +16,7 @@ import select
 import stat
 from typing import Final, Protocol
 
-from ..seam import Buffer
+from ...seam import Buffer
 
 NONCE_SIZE: Final = 16
 

@@ -11,7 +11,7 @@ import ctypes
 from collections.abc import Sequence
 from typing import Final
 
-from ..seam import Buffer
+from ...seam import Buffer
 from .section import PAGE, OutgoingSection, View
 
 MARGIN: Final = PAGE

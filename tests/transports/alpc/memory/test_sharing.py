@@ -23,12 +23,12 @@ from lrpc.transports.alpc import (
     CommunicationPort,
     PortMessage,
     View,
-    sharing,
 )
-from lrpc.transports.alpc import memfd as memfd_module
-from lrpc.transports.alpc import message as wire
-from lrpc.transports.alpc.attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS
-from lrpc.transports.alpc.section import SECTION_SPAN, OutgoingSection, SectionLimits
+from lrpc.transports.alpc.memory import memfd as memfd_module
+from lrpc.transports.alpc.memory import sharing
+from lrpc.transports.alpc.memory.section import SECTION_SPAN, OutgoingSection, SectionLimits
+from lrpc.transports.alpc.messages import message as wire
+from lrpc.transports.alpc.messages.attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS
 from lrpc.transports.errors import (
     BadFrame,
     Disconnected,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lrpc.transports.alpc import attributes as wire
-from lrpc.transports.alpc.attributes import AttributeBlock
+from lrpc.transports.alpc.messages import attributes as wire
+from lrpc.transports.alpc.messages.attributes import AttributeBlock
 from lrpc.transports.errors import BadFrame
 
 FULL = AttributeBlock(

@@ -17,7 +17,7 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-from ..errors import BadFrame
+from ...errors import BadFrame
 
 NEW_MESSAGE: Final = 0
 LPC_REQUEST: Final = 1

@@ -21,8 +21,8 @@ from itertools import accumulate, repeat
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from ..errors import BadFrame, MessageTooLong
-from ..seam import Buffer
+from ...errors import BadFrame, MessageTooLong
+from ...seam import Buffer
 from .message import (
     BATCH,
     FRAME,
@@ -36,7 +36,7 @@ from .message import (
 )
 
 if TYPE_CHECKING:
-    from .port import CommunicationPort
+    from ..port import CommunicationPort
 
 _SIZE: Final = struct.Struct("<H")
 _RUN: Final = struct.Struct("<HHI")

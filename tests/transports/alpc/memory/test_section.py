@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrpc.transports.alpc import memfd as memfd_module
-from lrpc.transports.alpc.attributes import VIEW_SECURED_ACCESS, ViewAttribute
-from lrpc.transports.alpc.section import (
+from lrpc.transports.alpc.memory import memfd as memfd_module
+from lrpc.transports.alpc.memory.section import (
     COLD_USES,
     PAGE,
     SECTION_SPAN,
@@ -24,6 +23,7 @@ from lrpc.transports.alpc.section import (
     SectionLimits,
     View,
 )
+from lrpc.transports.alpc.messages.attributes import VIEW_SECURED_ACCESS, ViewAttribute
 from lrpc.transports.errors import BadFrame, Disconnected, QuotaExceeded, ResourcesExhausted, SectionTooBig
 
 SIZE = 64 * PAGE
