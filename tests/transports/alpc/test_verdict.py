@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from lrpc.transports import alpc
+from lrpc.transports import alpc, unix
+from lrpc.transports.alpc.messages.port_attributes import parse_terms
 from lrpc.transports.errors import ServerSidMismatch
 from lrpc.transports.security import descriptor_of
 
@@ -25,15 +26,15 @@ def serve_as(uid: int, port: alpc.ConnectionPort, listening: int) -> int:
     child = os.fork()
     if child:
         return child
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
-    accepted = socket.socket(fileno=listening).accept()[0]
-    frame = accepted.recv(100_000)
-    theirs = alpc.port_attributes.parse_terms(frame, alpc.port_message.LPC_CONNECTION_REQUEST)
-    attributes = alpc.PortAttributes()
-    request = alpc.ConnectionRequest(accepted, alpc.connection.unix.peer_of(accepted, "x"), attributes, theirs, LEDGER)
-    request.accept()
-    os._exit(0)
+    try:
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+        accepted = socket.socket(fileno=listening).accept()[0]
+        theirs = parse_terms(accepted.recv(100_000), alpc.LPC_CONNECTION_REQUEST)
+        peer = unix.peer_of(accepted, "x")
+        alpc.ConnectionRequest(accepted, peer, alpc.PortAttributes(), theirs, LEDGER).accept()
+    finally:
+        os._exit(0)
 
 
 LEDGER: Any = type("Ledger", (), {"enter": staticmethod(lambda port: None)})()
