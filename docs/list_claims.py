@@ -14,7 +14,7 @@ TESTS = DOCS.parent / "tests"
 PAGES = {"protocol.md": re.compile(r"test_rule_(\d+)_(\w+)"), "threats.md": re.compile(r"test_([abfprtx]\d+)_(\w+)")}
 HEADING = re.compile(r"^### (\w+).*\n", re.MULTILINE)
 ALSO = (
-    ("A1", "transports/alpc/test_sharing.py", "test_a_bad_section_ends_the_connection_and_leaks_nothing"),
+    ("A1", "transports/alpc/memory/test_sharing.py", "test_a_bad_section_ends_the_connection_and_leaks_nothing"),
     (
         "A4",
         "transports/test_claim.py",
@@ -71,16 +71,16 @@ ALSO = (
     ),
     (
         "P2",
-        "transports/alpc/test_attributes.py",
+        "transports/alpc/messages/test_attributes.py",
         "test_masks_that_cannot_be_are_refused",
         "test_a_block_cut_anywhere_is_refused",
         "test_any_octets_are_a_block_or_a_bad_frame",
     ),
     ("P3", "transports/test_conformance.py", "test_no_descriptor_survives_exec"),
-    ("P4", "transports/alpc/test_section.py", "test_what_is_no_memfd_is_refused"),
-    ("P5", "transports/alpc/test_sharing.py", "test_a_section_larger_than_we_map_is_refused"),
-    ("P6", "transports/alpc/test_memfd.py", "test_a_sealed_memfd_keeps_its_size_and_takes_no_further_seal"),
-    ("P6", "transports/alpc/test_section.py", "test_a_section_without_every_seal_is_refused"),
+    ("P4", "transports/alpc/memory/test_section.py", "test_what_is_no_memfd_is_refused"),
+    ("P5", "transports/alpc/memory/test_sharing.py", "test_a_section_larger_than_we_map_is_refused"),
+    ("P6", "transports/alpc/memory/test_memfd.py", "test_a_sealed_memfd_keeps_its_size_and_takes_no_further_seal"),
+    ("P6", "transports/alpc/memory/test_section.py", "test_a_section_without_every_seal_is_refused"),
     (
         "P7",
         "transports/test_claim.py",

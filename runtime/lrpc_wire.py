@@ -137,7 +137,7 @@ class LrpcWire:
 
     def plain(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, bytes] | None:
         """A plain call: its key, and the frame to be given to `send_plain`."""
-        if self._object is not None or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE or within.get() is not None:
+        if self._special or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE or within.get() is not None:
             return None
         key = self._association.next_call_id()
         self._plain.add(key)
@@ -180,7 +180,7 @@ class LrpcWire:
 
     def tell(self, opnum: int, parts: Sequence[Octets]) -> bool:
         """Send a plain call without an answer, or have it wait for others."""
-        if self._object is not None or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE or within.get() is not None:
+        if self._special or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE or within.get() is not None:
             return False
         if self._unsaid and not self.gathering:
             return False

@@ -76,7 +76,7 @@ class PlainServing(abc.ABC):
         answer: Answer = run(stub)
         if not message_id:
             return b""
-        if isinstance(answer, list) and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE and not self._pending:
+        if type(answer) is list and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE and not self._pending:
             traffic.packets_out += 1
             reply = plain.response(self._port.client_id, message_id, call_id, answer[0])
             traffic.octets_out += len(reply)
@@ -117,7 +117,7 @@ class PlainServing(abc.ABC):
         """Has the answer to such a call gone, as a plain reply?"""
         if (
             call.message is not None
-            or not isinstance(answer, list)
+            or type(answer) is not list  # with descriptors it is more than that
             or len(answer) != 1
             or len(answer[0]) > ncalrpc.INLINE
         ):

@@ -164,6 +164,14 @@ class TappedPort:
         self._framed(frame, outbound=True)
         self._port.send_frame(frame, timeout)
 
+    def send_frame_now(self, frame: bytes) -> bool:
+        """Sends a whole frame, if there is room."""
+        with self._tap.lock:
+            sent = self._port.send_frame_now(frame)
+            if sent:
+                self._framed(frame, outbound=True)
+        return sent
+
     def batch(self, timeout: float | None = None) -> alpc.Batch:
         """Messages that go together; each is written down when it is added."""
         made = self._port.batch(timeout)
