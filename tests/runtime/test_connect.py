@@ -138,7 +138,7 @@ def test_a_server_without_the_interface_is_not_passed_over(
 def test_access_that_is_denied_is_not_passed_over(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
 
-    def denied(binding: StringBinding, *_: object) -> Any:
+    def denied(binding: StringBinding, *_: object, **_options: object) -> Any:
         opened.append(str(binding))
         raise AccessDenied(5, ran=Ran.NO)
 
@@ -172,7 +172,7 @@ def test_a_deadline_bounds_connecting(client: Any, monkeypatch: pytest.MonkeyPat
 def test_all_candidates_share_the_time(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, given = SimpleNamespace(now=100.0), list[float]()
 
-    def slow(binding: StringBinding, timeout: float, *_: object) -> Any:
+    def slow(binding: StringBinding, timeout: float, *_: object, **_options: object) -> Any:
         given.append(timeout)
         clock.now += 6
         raise ServerUnavailable("nobody")
@@ -197,7 +197,7 @@ def test_a_wire_that_cannot_be_bound_is_closed(client: Any, monkeypatch: pytest.
         raise RpcError("refused")
 
     wire = SimpleNamespace(bind=refuse, close=lambda: closed.append("wire"))
-    monkeypatch.setattr(reaching, "open_wire", lambda *_: wire)
+    monkeypatch.setattr(reaching, "open_wire", lambda *_, **_options: wire)
     with pytest.raises(RpcError, match="refused"):
         connect(client, "ncalrpc:[calc]", timeout=WATCHDOG)
     assert closed == ["wire"]

@@ -41,7 +41,7 @@ class World:
         self.pauses.append(seconds)
         self.now += seconds
 
-    def open(self, *_: object) -> Any:
+    def open(self, *_: object, **_options: object) -> Any:
         fate = self.fate[0] if len(self.fate) == 1 else self.fate.pop(0)
         if isinstance(fate, ServerUnavailable):
             raise fate
