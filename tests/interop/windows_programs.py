@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Windows:
         self._folder = folder
         self._environment = os.environ | QUIET | {"WINEPREFIX": str(folder / "prefix")}
         self._build()
-        self._run("wineboot", "--init")
+        self._start()
 
     def client(self, *words: str) -> list[str]:
         """The lines that the client says."""
@@ -75,22 +75,30 @@ class Windows:
             sources = [str(SOURCES / f"{program}.c"), str(SOURCES / "memory.c"), stub]
             self._make(COMPILER, "-O1", "-Wall", "-Werror", "-I.", "-o", f"{program}.exe", *sources, "-lrpcrt4")
 
+    def _start(self) -> None:
+        """Make the prefix, and stay: a program that finds Wine's server just ending may end with it, nothing said."""
+        for command in ([WINE, "wineboot", "--init"], ["wineserver", "--wait"], ["wineserver", "--persistent"]):
+            subprocess.run(command, env=self._environment, check=True, stdin=subprocess.DEVNULL, timeout=WATCHDOG)
+        # The first program starts Wine's own services beside itself.
+        assert self._run("cmd", "/c", "echo", "ready").strip() == "ready"
+
     def _make(self, *command: str) -> None:
         subprocess.run(command, cwd=self._folder, check=True, timeout=WATCHDOG)
 
     def _run(self, *words: str) -> str:
-        return self._finished([WINE, *words])
-
-    def _finished(self, command: Sequence[str]) -> str:
-        done = subprocess.run(
-            command,
-            cwd=self._folder,
-            env=self._environment,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=WATCHDOG,
-        )
+        # A file, not a pipe: what Wine starts beside the program keeps it open.
+        with (self._folder / "stderr.txt").open("w+") as complaints:
+            done = subprocess.run(
+                [WINE, *words],
+                cwd=self._folder,
+                env=self._environment,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                text=True,
+                timeout=WATCHDOG,
+            )
+            complaints.seek(0)
+            assert done.stdout, f"{words} said nothing and ended with {done.returncode}: {complaints.read()}"
         return done.stdout
