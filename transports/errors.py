@@ -339,3 +339,10 @@ def from_os_error(error: OSError, doing: str) -> TransportError:
         return NameNotFound(f"{doing}: {error.strerror}")
     kind = _BY_ERRNO.get(error.errno or 0, TransportError)
     return kind(f"{doing}: {error.strerror or error}")
+
+
+def not_sent(error: OSError) -> TransportError:
+    """The error for a failed send, which says that nothing was sent."""
+    failure = from_os_error(error, "sending")
+    failure.sent = False
+    return failure

@@ -25,6 +25,7 @@ from ..errors import (
     TimedOut,
     TransportError,
     from_os_error,
+    not_sent,
 )
 from ..seam import Buffer, Peer
 from ..sockets import NO_SIGNAL, NO_WAIT
@@ -347,9 +348,7 @@ class MessagePort(CommunicationPort):
                 reserve > 0 and self._passed_by_reserve(frame, outgoing, descriptors, reserve)
             )
         except OSError as error:
-            failure = from_os_error(error, "sending")
-            failure.sent = False
-            raise failure from error
+            raise not_sent(error) from error
         if sent:
             self.traffic.sent(len(frame) + (0 if outgoing.view is None else outgoing.view.size))
         return sent

@@ -16,10 +16,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import Any, Final, Self, cast
 
 from .. import ancillary, forking
-from ..errors import BadFrame, MessageTooLong, TimedOut, TransportError, from_os_error
+from ..errors import BadFrame, MessageTooLong, TimedOut, TransportError, not_sent
 from ..seam import Buffer, Peer
 from ..security import SecurityQos
 from ..sockets import NO_SIGNAL, NO_WAIT, RECEIVE_SIZE, after_failed_receive, drain, shut, timeval
@@ -28,8 +28,9 @@ from .beside import Beside
 from .completion import IoCompletionPort
 from .handles import NO_OBJECTS, ObjectType, Sendable, descriptors_of
 from .lane import Lane
-from .memory.section import OutgoingSection, SectionLimits, View
+from .memory.section import SectionLimits, View
 from .memory.sharing import Sharing
+from .memory.views import Views
 from .messages import message as wire
 from .messages.batch import Batch, Unbatched, unpack
 from .messages.message import (
@@ -45,9 +46,6 @@ from .messages.message import (
     PortMessage,
 )
 
-if TYPE_CHECKING:
-    from .memory.in_place import InPlace
-
 MAX_ASIDE: Final = 64
 """Frames for the port itself that one call without waiting deals with: who sends nothing else holds up nobody."""
 _UNSET: Final = -1.0
@@ -57,7 +55,7 @@ _pack = FRAME.pack
 _unpack = FRAME.unpack_from
 
 
-class CommunicationPort:
+class CommunicationPort(Views):
     """Sends and receives messages. `MessagePort` has NT's whole model, `DatagramPort` keeps `seam.Connection`.
 
     peer: who is at the other end, by the kernel's word. client_id: what this end says of itself. context: what the
@@ -75,7 +73,6 @@ class CommunicationPort:
         "_releases",
         "_send",
         "_send_timeout",
-        "_sharing",
         "_socket",
         "_wait",
         "beside",
@@ -189,7 +186,7 @@ class CommunicationPort:
             else:
                 self._send(_pack(size, size + HEADER_SIZE, type, self.client_id, message_id, 0, 0) + data, NO_SIGNAL)
         except OSError as error:
-            raise _not_sent(error) from error
+            raise not_sent(error) from error
         return message_id
 
     def send_message_now(
@@ -215,7 +212,7 @@ class CommunicationPort:
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise _not_sent(error) from error
+            raise not_sent(error) from error
         return message_id
 
     def send_wait_receive(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> bytes:
@@ -234,7 +231,7 @@ class CommunicationPort:
         try:
             self._send(frame, NO_SIGNAL)
         except OSError as error:
-            raise _not_sent(error) from error
+            raise not_sent(error) from error
         try:
             return self._wait(RECEIVE_SIZE)
         except OSError as error:
@@ -258,7 +255,7 @@ class CommunicationPort:
         try:
             self._send(frame, NO_SIGNAL)
         except OSError as error:
-            raise _not_sent(error) from error
+            raise not_sent(error) from error
 
     def send_frame_now(self, frame: bytes) -> bool:
         """Like send_frame; False: it would have to wait, and was not sent."""
@@ -271,7 +268,7 @@ class CommunicationPort:
         except BlockingIOError:
             return False
         except OSError as error:
-            raise _not_sent(error) from error
+            raise not_sent(error) from error
         return True
 
     def understood_now(self, frame: bytes) -> PortMessage | None:
@@ -288,7 +285,7 @@ class CommunicationPort:
                 self._bound_receives(timeout)
             self._sharing.flush_releases(NO_SIGNAL)
         except OSError as error:
-            raise _not_sent(error) from error
+            raise not_sent(error) from error
 
     def understood(self, frame: bytes, timeout: float | None = None) -> PortMessage:
         """The message in a frame that `send_wait_receive` gave; the next one, if that was for the port itself."""
@@ -343,65 +340,6 @@ class CommunicationPort:
             deque(itertools.islice(self._ids, count - 1), maxlen=0)
             if 0 < first <= 0xFFFFFFFF - count:
                 return first
-
-    # Views
-
-    def allocate(self, size: int, *, secure: bool = False, section: OutgoingSection | None = None) -> View:
-        """Room for `size` octets of shared memory: fill `view.buffer`, then send it, or `discard` it.
-
-        It is in this end's usual section, in another one, or, secure, in one of its own that nobody can change once it
-        is sent; that costs a new memory file. Raises SectionTooBig (more than a section holds), InvalidViewSize (more
-        than the peer takes), QuotaExceeded (the peer has too much of it), ResourcesExhausted, Disconnected.
-        """
-        return self._sharing.create_secure_view(size) if secure else self._sharing.allocate(size, section)
-
-    def allocate_in_place(self, size: int) -> InPlace:
-        """Room for `size` octets that can be sent many times, with others around them: see `placed`. To be closed."""
-        return self._sharing.allocate_in_place(size)
-
-    def placed(self, parts: Sequence[Buffer], size: int) -> View | None:
-        """`parts`, `size` octets together, as a view, if one of them is room of `allocate_in_place`, which stays where
-        it is; None if not."""
-        return self._sharing.placed(parts, size)
-
-    def create_port_view(self, size: int) -> memoryview:
-        """Shared memory of `size` octets for as long as the connection lasts, as LPC sets it up (PORT_VIEW).
-
-        To be called once, before the first message: whoever receives one sees what was written here before, in its
-        `remote_port_view`. Raises InvalidParameter for a second one, and what `create_section` does.
-        """
-        try:
-            return self._sharing.create_port_view(size, NO_SIGNAL)
-        except OSError as error:
-            raise _not_sent(error) from error
-
-    @property
-    def remote_port_view(self) -> memoryview | None:
-        """What the peer made by `create_port_view`, read-only, once a message of its has been received; else None.
-
-        The peer may change it at any time: copy before you judge.
-        """
-        return self._sharing.remote_port_view
-
-    def create_section(self, size: int) -> OutgoingSection:
-        """Another section to `allocate` in (NtAlpcCreatePortSection). Raises what `allocate` does."""
-        return self._sharing.create_section(size)
-
-    def delete_section(self, section: OutgoingSection) -> None:
-        """Gives a section up; what the peer has of it stays readable there (NtAlpcDeletePortSection)."""
-        self._sharing.delete_section(section)
-
-    def discard(self, view: View) -> None:
-        """Takes back a view that was not sent (NtAlpcDeleteSectionView)."""
-        self._sharing.discard(view)
-
-    def release(self, message: PortMessage) -> None:
-        """Gives the view of a received message back to its sender; its octets may change from now on.
-
-        Not needed for a request that is answered by a message of type LPC_REPLY. Twice is once.
-        """
-        if message.view is not None:
-            self._sharing.release(message.view_number, len(message.view))
 
     def associate(self, completion_port: IoCompletionPort, key: Any) -> None:
         """Every message becomes a packet of `completion_port`, with `key`; nobody else may receive from now on.
@@ -543,9 +481,3 @@ class CommunicationPort:
     def _bound_receives(self, timeout: float | None) -> None:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(timeout))
         self._receive_timeout = timeout
-
-
-def _not_sent(error: OSError) -> TransportError:
-    failure = from_os_error(error, "sending")
-    failure.sent = False
-    return failure

@@ -1,0 +1,81 @@
+"""The half of a CommunicationPort that lends shared memory: see `port.py`, and `sharing.py` for how it gets across."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...errors import not_sent
+from ...seam import Buffer
+from ...sockets import NO_SIGNAL
+from ..messages.message import PortMessage
+from .section import OutgoingSection, View
+from .sharing import Sharing
+
+if TYPE_CHECKING:
+    from .in_place import InPlace
+
+
+class Views:
+    """Sections and views of one port."""
+
+    __slots__ = ("_sharing",)
+
+    _sharing: Sharing
+
+    def allocate(self, size: int, *, secure: bool = False, section: OutgoingSection | None = None) -> View:
+        """Room for `size` octets of shared memory: fill `view.buffer`, then send it, or `discard` it.
+
+        It is in this end's usual section, in another one, or, secure, in one of its own that nobody can change once it
+        is sent; that costs a new memory file. Raises SectionTooBig (more than a section holds), InvalidViewSize (more
+        than the peer takes), QuotaExceeded (the peer has too much of it), ResourcesExhausted, Disconnected.
+        """
+        return self._sharing.create_secure_view(size) if secure else self._sharing.allocate(size, section)
+
+    def allocate_in_place(self, size: int) -> InPlace:
+        """Room for `size` octets that can be sent many times, with others around them: see `placed`. To be closed."""
+        return self._sharing.allocate_in_place(size)
+
+    def placed(self, parts: Sequence[Buffer], size: int) -> View | None:
+        """`parts`, `size` octets together, as a view, if one of them is room of `allocate_in_place`, which stays where
+        it is; None if not."""
+        return self._sharing.placed(parts, size)
+
+    def create_port_view(self, size: int) -> memoryview:
+        """Shared memory of `size` octets for as long as the connection lasts, as LPC sets it up (PORT_VIEW).
+
+        To be called once, before the first message: whoever receives one sees what was written here before, in its
+        `remote_port_view`. Raises InvalidParameter for a second one, and what `create_section` does.
+        """
+        try:
+            return self._sharing.create_port_view(size, NO_SIGNAL)
+        except OSError as error:
+            raise not_sent(error) from error
+
+    @property
+    def remote_port_view(self) -> memoryview | None:
+        """What the peer made by `create_port_view`, read-only, once a message of its has been received; else None.
+
+        The peer may change it at any time: copy before you judge.
+        """
+        return self._sharing.remote_port_view
+
+    def create_section(self, size: int) -> OutgoingSection:
+        """Another section to `allocate` in (NtAlpcCreatePortSection). Raises what `allocate` does."""
+        return self._sharing.create_section(size)
+
+    def delete_section(self, section: OutgoingSection) -> None:
+        """Gives a section up; what the peer has of it stays readable there (NtAlpcDeletePortSection)."""
+        self._sharing.delete_section(section)
+
+    def discard(self, view: View) -> None:
+        """Takes back a view that was not sent (NtAlpcDeleteSectionView)."""
+        self._sharing.discard(view)
+
+    def release(self, message: PortMessage) -> None:
+        """Gives the view of a received message back to its sender; its octets may change from now on.
+
+        Not needed for a request that is answered by a message of type LPC_REPLY. Twice is once.
+        """
+        if message.view is not None:
+            self._sharing.release(message.view_number, len(message.view))
