@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .call import DEFAULT_TIMEOUT, time_left
-from .carrier import Under
+from .carrier import Flats, Under
 from .connect import Connecting, intercepted
 from .ndr.compiler import Octets
 from .outcomes import unfinished
@@ -109,6 +109,7 @@ class Shared:
 
     def __init__(self, channel: Any, security: int) -> None:
         self.encoding = channel.encoding
+        self.flats = Flats()
         self._channel = channel
         self._security = security
         self._closed: RpcError | None = None

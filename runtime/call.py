@@ -186,6 +186,10 @@ def deadline(seconds: float) -> Generator[None, None, None]:
         _deadline.reset(token)
 
 
+ends_at: Final = _deadline.get
+"""`ends`, for who counts steps."""
+
+
 def ends() -> float | None:
     """When the calls made now have to be over, by time.monotonic; None unless a `deadline` says so."""
     return _deadline.get()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .ndr.compiler import Octets
 from .ndr.layout import Encoding
@@ -12,8 +12,14 @@ from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
 from .status import RpcError
 
+if TYPE_CHECKING:
+    from .operation import Operation
+
 Reply: TypeAlias = tuple[Octets, Encoding, Callable[[], None] | None]
 """The stub of a response, what it is written in, and what gives back the shared memory that it is in, if it is."""
+
+Calling: TypeAlias = Callable[[tuple[Any, ...]], Any]
+"""From values to the result, or to None: nothing has happened."""
 
 
 class Room(Protocol):
@@ -37,11 +43,23 @@ class Under(int):
         return made
 
 
+class Flats(dict["Operation[Any]", Calling | None]):
+    """What makes calls of an operation at its fastest; None: `call` does. Here it always does."""
+
+    def __missing__(self, operation: Operation[Any]) -> Calling | None:
+        return None
+
+    def end(self) -> None:
+        """From now on `call` makes them all."""
+
+
 class Channel(Protocol):
     """What a client calls through: an interface bound on a connection."""
 
     encoding: Encoding
     """What requests are written in."""
+    flats: Flats
+    """How calls are made at their fastest."""
 
     def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """Send a request and wait for its response."""

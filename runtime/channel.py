@@ -20,7 +20,8 @@ from typing import Final
 
 from ..transports import forking
 from .call import ends, remaining
-from .carrier import Reply, Room
+from .carrier import Flats, Reply, Room
+from .flat import Flattened, Turn
 from .ndr.layout import Encoding
 from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled
 from .pipes.pipe_call import BlockingPipeCall
@@ -28,7 +29,7 @@ from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
 from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, ProtocolError, Ran, RpcError
 from .stub import Octets
-from .wire import FALSE_ROOM, NOTHING, Arrival, Message, Outcome, Wire, ready
+from .wire import FALSE_ROOM, NOTHING, Arrival, Exchanged, Message, Outcome, Wire, ready
 
 GLANCE: Final = 0.05
 """Seconds that a sender without room waits before it looks whether the turn to read has become free."""
@@ -69,6 +70,10 @@ class BlockingChannel:
         self._waiting: dict[int, Slot] = {}
         self._unheard: deque[Callable[[], None]] = deque()
         """What is to be said of calls that were given up while another one was sent."""
+        self.flats = Flats()
+        if self._single is None:
+            turn = Turn(self._reading, self._waiting, self._promote, timeout, self._rare)
+            self.flats = Flattened(wire, turn)
         self._broken: RpcError | None = None
         self._owner: int | None = None
         """The thread of the call with pipes that has both turns."""
@@ -82,18 +87,12 @@ class BlockingChannel:
         try:  # nobody else is here: no slot and no clock
             if self._broken is not None:
                 raise self._over()
-            exchanged = self._wire.exchange(opnum, parts, timeout)
-            if exchanged is not None:
-                key, arrived = exchanged
-                if isinstance(arrived, tuple):
-                    return arrived
-                if arrived is None:
-                    raise self._late(key, None)
-                return settled(self._read(key, None, timeout, arrived))
+            reply = self._settled(self._wire.exchange(opnum, parts, timeout), timeout)
+            if reply is not None:
+                return reply
             if self._sending.acquire(False):
                 return settled(self._alone(opnum, parts, timeout))
         except RpcError as error:
-            exchanged = arrived = None  # of which the error is one: no circle
             self._weigh(error)
             raise
         finally:
@@ -101,6 +100,28 @@ class BlockingChannel:
             if self._waiting:
                 self._promote()
         return self._together(opnum, parts, timeout)  # somebody else is sending
+
+    def _settled(self, exchanged: Exchanged | None, timeout: float) -> Reply | None:
+        """With the turn to read: the reply to a call, which has come or comes after what has."""
+        if exchanged is None:
+            return None
+        key, arrived = exchanged
+        if isinstance(arrived, tuple):
+            return arrived
+        try:
+            if arrived is None:
+                raise self._late(key, None)
+            return settled(self._read(key, None, timeout, arrived))
+        finally:
+            del exchanged, arrived  # of which an error may be one: no circle
+
+    def _rare(self, exchange: Callable[[], Exchanged | None], timeout: float) -> Reply | None:
+        """With the turn to read: what becomes of a flat call that is not answered as expected."""
+        try:
+            return self._settled(exchange(), timeout)
+        except RpcError as error:
+            self._weigh(error)
+            raise
 
     def tell(self, opnum: int, parts: Sequence[Octets]) -> None:
         """Send a request that has no response."""
@@ -177,6 +198,7 @@ class BlockingChannel:
     def abandon(self) -> None:
         """In a child of fork: the connection is its parent's, and so are those who wait or have a turn."""
         self._broken, self._owner, self._waiting = FORKED, None, {}
+        self.flats.end()
         self._sending, self._reading = threading.Lock(), threading.Lock()
 
     # Calls with pipes

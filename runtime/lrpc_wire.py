@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from ..transports import alpc
@@ -16,7 +16,8 @@ from ..transports import errors as transport
 from ..transports.alpc.messages.message import FRAME_SIZE
 from . import ncalrpc, plain
 from .call import Limits
-from .carrier import Room
+from .carrier import Calling, Room
+from .flat import Turn, Way, calling
 from .handles import accompanied, beside
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
@@ -31,11 +32,12 @@ from .status import (
     ResponseTooLarge,
     fault_name,
 )
-from .stub import Interface, Octets
+from .stub import Interface, Octets, Operation, plain_result
 from .wire import Arrival, Back, Exchanged, Message, failure, lost, ready
 
 if TYPE_CHECKING:
     from .authentication.security import Security
+    from .operation import Flat
 
 PLAIN_SEND: Final = 0.001
 """Seconds that a plain call may wait for room before it is sent the longer way. (Constant: setting it is a call.)"""
@@ -161,22 +163,42 @@ class LrpcWire:
         if len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE:
             return self._exchange(self.compose(opnum, parts), timeout)
         key = self._association.next_call_id()
+        frame = plain.request(self._client_id, key, self._binding_id, opnum, parts[0])
         try:
-            frame = plain.request(self._client_id, key, self._binding_id, opnum, parts[0])
             answer = self.port.send_wait_receive(frame, PLAIN_SEND, timeout)
-            stub = plain.read_response(answer, key)
-            if stub is not None:
-                return key, (stub, self.encoding, None)
-            return key, self._arrived(self.port.understood(answer, timeout))
+        except BaseException as error:
+            return self._heard(key, timeout, error)
+        stub = plain.read_response(answer, key)
+        return self._heard(key, timeout, answer) if stub is None else (key, (stub, self.encoding, None))
+
+    def _heard(self, key: int, timeout: float, heard: bytes | BaseException) -> Exchanged | None:
+        """What a call comes to whose answer is not read in one step, or that has failed. None: it has not gone."""
+        try:
+            if isinstance(heard, BaseException):
+                raise heard
+            return key, self._arrived(self.port.understood(heard, timeout))
+        except transport.TimedOut as error:
+            return (key, None) if error.sent else None
         except transport.TransportError as error:
-            if not isinstance(error, transport.TimedOut):
-                raise lost(error) from error
-            if not error.sent:
-                return None
-            return key, None
+            raise lost(error) from error
         except KeyboardInterrupt:
             self.abandon(key)
             raise
+        finally:
+            del heard  # an error, perhaps, that has this frame
+
+    def flat(self, operation: Operation[Any], flat: Flat, turn: Turn) -> Calling | None:
+        """What makes calls of an operation of scalars alone; None if they say more than that."""
+        if self._special or self.encoding is not Encoding.NDR:
+            return None
+
+        def rare(key: int, timeout: float, values: tuple[Any, ...], heard: bytes | BaseException) -> Any:
+            reply = turn.rare(partial(self._heard, key, timeout, heard), timeout)
+            return None if reply is None else plain_result(operation, values, reply)
+
+        ids, swap = self._association.call_ids, self.port.send_wait_receive
+        way = Way(self._client_id, self._binding_id, ids, swap, PLAIN_SEND, self._unsaid)
+        return calling(operation.opnum, flat, way, turn, rare)
 
     def tell(self, opnum: int, parts: Sequence[Octets]) -> bool:
         """Send a plain call without an answer, or have it wait for others."""
@@ -207,15 +229,10 @@ class LrpcWire:
                 return None
             raise lost(error, sent=False) from error
         try:
-            frame = self.port.receive_frame(timeout)
-            return message.key, self._arrived(self.port.understood(frame, timeout))
-        except transport.TimedOut:
-            return message.key, None
-        except transport.TransportError as error:
-            raise lost(error) from error
-        except KeyboardInterrupt:
-            self.abandon(message.key)
-            raise
+            heard: bytes | BaseException = self.port.receive_frame(timeout)
+        except BaseException as error:
+            heard = error
+        return self._heard(message.key, timeout, heard)
 
     def transmitting(self, message: Message) -> Generator[int]:
         """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""

@@ -16,7 +16,7 @@ from .ndr.compiler import Codec, Decoder, Encoder, compiled
 from .ndr.expression import Inverse
 from .ndr.layout import AUTO, Array, ContextHandle, Encoding, Field, Layout, Mark, Parameters, Pipe, Status
 from .ndr.layout_system import SystemHandle
-from .ndr.shape import carries
+from .ndr.shape import carries, scalars_alone
 from .ndr.siblings import counts_of, items_in
 from .ndr.strictness import DEFAULT, Strictness
 from .status import StatusError, is_failure
@@ -72,6 +72,13 @@ class Codecs(NamedTuple):
 
     request: Codec
     response: Codec
+
+
+class Flat(NamedTuple):
+    """The struct formats, without a byte order, of an operation's stubs of scalars alone in NDR 2.0."""
+
+    request: str
+    response: str
 
 
 class Operation(Generic[R]):
@@ -150,6 +157,14 @@ class Operation(Generic[R]):
         """One result, no status, context handle or pipe, nothing to fill in or to share: the shortest way."""
         special = self.family is not None or self.handles or self.keywords or self.shares or self.piped or self.system
         return len(self.response.fields) == 1 and not special
+
+    @cached_property
+    def flat(self) -> Flat | None:
+        """The stubs as structs, where both have nothing but scalars and the call is `plain`."""
+        request, response = scalars_alone(self.request), scalars_alone(self.response)
+        if request is None or response is None or not self.plain or self.maybe:
+            return None
+        return Flat(request, response)
 
     @cached_property
     def shares(self) -> bool:

@@ -6,7 +6,7 @@ import select
 import threading
 import time
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from ..transports import errors as transport
@@ -31,6 +31,8 @@ from .stub import Interface, Octets
 
 if TYPE_CHECKING:
     from .authentication.security import Security
+    from .flat import Turn
+    from .operation import Flat, Operation
 from .wire import Arrival, Exchanged, Message, failure, lost, ready
 
 PIPE_FRAGMENT: Final = 4280
@@ -235,6 +237,9 @@ class PduWire:
         if self._association.closed:
             return ConnectionLost(str(error), ran=Ran.NO)
         return ServerTooBusy(0x1C010014, str(error), ran=Ran.NO)
+
+    def flat(self, operation: Operation[Any], flat: Flat, turn: Turn) -> None:
+        """There is no faster way: what a PDU says of a call is not of fixed size."""
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next. Only while the server has no other: so it reads, and there

@@ -20,8 +20,11 @@ from .cancelling import Cancelling
 from .contexts import ContextTable
 from .dispatch import Method
 from .ended import Ended
+from .flat import TARGET, target
+from .flat_serving import serving
 from .ndr.layout import Encoding
-from .runner import async_runner, runner
+from .operation import Flat
+from .runner import async_runner, is_straight, runner
 from .session import Answer, Call
 from .status import Fault
 from .stub import Octets
@@ -43,6 +46,8 @@ class PlainServing(abc.ABC):
         self._patient = patient
         self._runners: dict[tuple[int, int], Callable[[Octets], Any]] = {}
         """What serves plain calls, by binding id and opnum: functions as those of a PduSession."""
+        self._flats: dict[bytes, Callable[[bytes], bytes | None]] = {}
+        """What serves those of scalars alone, by the same as it stands in their frames."""
 
     @abc.abstractmethod
     def _method(self, interface: ncalrpc.SyntaxId, opnum: int, object: UUID | None) -> Method | Fault:
@@ -61,6 +66,9 @@ class PlainServing(abc.ABC):
 
         None when the frame is anything else; nothing has happened then.
         """
+        flat = self._flats.get(frame[TARGET])
+        if flat is not None and (reply := flat(frame)) is not None:
+            return reply
         call = plain.read_request(frame)
         if call is None:
             return None
@@ -69,17 +77,16 @@ class PlainServing(abc.ABC):
         if run is None:
             return None
         self.cancelling.now = call_id
-        traffic = self.traffic
-        traffic.calls_in += 1
-        traffic.packets_in += 1
-        traffic.octets_in += len(frame)
+        self.traffic.calls_in += 1
+        self.traffic.received(len(frame))
         answer: Answer = run(stub)
-        if not message_id:
-            return b""
+        return self._finished(message_id, call_id, answer) if message_id else b""
+
+    def _finished(self, message_id: int, call_id: int, answer: Answer) -> bytes:
+        """The frame that answers a plain call; it may be on its way already, and then is empty."""
         if type(answer) is list and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE and not self._pending:
-            traffic.packets_out += 1
             reply = plain.response(self._port.client_id, message_id, call_id, answer[0])
-            traffic.octets_out += len(reply)
+            self.traffic.sent(len(reply))
             return reply
         self._send(message_id, *self._composed(call_id, answer))
         return b""
@@ -96,8 +103,16 @@ class PlainServing(abc.ABC):
         ):
             return None
         made = runner if self._patient else async_runner
-        run = self._runners[binding_id, opnum] = made(method, encoding_of(binding[1]), self.contexts)
+        encoding = encoding_of(binding[1])
+        run = self._runners[binding_id, opnum] = made(method, encoding, self.contexts)
+        if self._patient and method.operation.flat is not None and is_straight(method, encoding):
+            self._flats[target(binding_id, opnum)] = self._flat(method, method.operation.flat)
         return run
+
+    def _flat(self, method: Method, formats: Flat) -> Callable[[bytes], bytes | None]:
+        return serving(
+            method, formats, self.contexts, self._port.client_id, self.traffic, self.cancelling, self._finished
+        )
 
     def _plain_call(self, frame: bytes) -> Call | None:
         """A plain call for the loop to run. It has no message; its context id is the id of that."""

@@ -20,7 +20,7 @@ Answer: TypeAlias = list[Octets] | Fault
 
 def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callable[[Octets], Answer]:
     """What runs a blocking method for one client."""
-    if not _is_straight(method, encoding):
+    if not is_straight(method, encoding):
         return lambda stub: answer(method, stub, encoding, contexts)
     operation, function, octets, items = method.operation, method.function, method.octets, method.items
     request, response = operation.codecs(encoding, method.strictness)
@@ -29,18 +29,18 @@ def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callab
     def run(stub: Octets) -> Answer:
         try:
             given = decode(stub, octets, items, ())
-        except Exception as failure:
-            return refused(operation, request.explained_stub(stub, (), failure))
+        except Exception as misfit:
+            return refused(operation, request.explained_stub(stub, (), misfit))
         try:
             result = function(*given)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            return _failure(method, given, error, contexts)
+            return failure(method, given, error, contexts)
         try:
             return encode((result,), given)
-        except Exception as failure:
-            return unfit(operation, response.explained_value((result,), given, failure))
+        except Exception as misfit:
+            return unfit(operation, response.explained_value((result,), given, misfit))
 
     return run
 
@@ -49,7 +49,7 @@ def async_runner(
     method: Method, encoding: Encoding, contexts: ContextTable
 ) -> Callable[[Octets], Coroutine[Any, Any, Answer]]:
     """What runs an asyncio method for one client."""
-    if not _is_straight(method, encoding):
+    if not is_straight(method, encoding):
         return lambda stub: answer_async(method, stub, encoding, contexts)
     operation, function, octets, items = method.operation, method.function, method.octets, method.items
     request, response = operation.codecs(encoding, method.strictness)
@@ -58,26 +58,27 @@ def async_runner(
     async def run(stub: Octets) -> Answer:
         try:
             given = decode(stub, octets, items, ())
-        except Exception as failure:
-            return refused(operation, request.explained_stub(stub, (), failure))
+        except Exception as misfit:
+            return refused(operation, request.explained_stub(stub, (), misfit))
         try:
             result = await function(*given)
         except (Exception, SystemExit) as error:
-            return _failure(method, given, error, contexts)
+            return failure(method, given, error, contexts)
         try:
             return encode((result,), given)
-        except Exception as failure:
-            return unfit(operation, response.explained_value((result,), given, failure))
+        except Exception as misfit:
+            return unfit(operation, response.explained_value((result,), given, misfit))
 
     return run
 
 
-def _is_straight(method: Method, encoding: Encoding) -> bool:
+def is_straight(method: Method, encoding: Encoding) -> bool:
     """Values in, one value out, and nobody asks who calls or how often."""
     return encoding is Encoding.NDR and method.operation.plain and method.guard is None and method.quota is None
 
 
-def _failure(method: Method, given: Values, error: BaseException, contexts: ContextTable) -> Answer:
+def failure(method: Method, given: Values, error: BaseException, contexts: ContextTable) -> Answer:
+    """What a method that raised answers."""
     try:
         return failed(method, given, error, Encoding.NDR, contexts)
     except Fault as fault:

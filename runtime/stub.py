@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypeVar
 from uuid import UUID
 
-from .carrier import AsyncChannel, Channel, Reply
+from .carrier import AsyncChannel, Channel, Flats, Reply
 from .classes import NamedTuple, dataclass
 from .handle import Handle, wire_of
 from .ndr import layout_samba as samba
@@ -147,6 +147,18 @@ InterfaceRef: TypeAlias = bytes
 """A reference to an object as it travels: an OBJREF ([MS-DCOM] 2.2.18)."""
 
 
+def plain_result(operation: Operation[Any], values: tuple[Any, ...], reply: Reply) -> Any:
+    """The result in the reply to a call that is `plain`. BadStubData."""
+    stub, encoding, release = reply
+    try:
+        return operation.codecs(encoding).response.decode(stub, values)[0]
+    except NdrError as error:
+        raise BadStubData(f"{operation.name}: {error}") from error
+    finally:
+        if release is not None:
+            release()
+
+
 class _Calls:
     """What both faces of a client share: values to a request, a response to a result."""
 
@@ -268,10 +280,23 @@ class Client(_Calls):
         self._encoding = channel.encoding
         self._strictness = strictness
         self._straight: bool = self._encoding is Encoding.NDR and strictness is DEFAULT
+        self._flats = channel.flats if self._straight else Flats()
         self._recovery = self._renewal = recovery
         self.connection = connection
 
     def _call(self, operation: Operation[R], *values: Any) -> R:
+        flat = self._flats[operation]
+        if flat is None:
+            return self._general(operation, values)
+        try:
+            result: R | None = flat(values)
+        except RpcError as failure:
+            reply = self._again(operation, values, self._encode(operation, values), failure)
+            result = plain_result(operation, values, reply)
+        return self._general(operation, values) if result is None else result
+
+    def _general(self, operation: Operation[R], values: tuple[Any, ...]) -> R:
+        """A call of any operation."""
         if not operation.plain or not self._straight:
             sent = self._prepared(operation, values)
             parts = self._encode(operation, sent)
@@ -294,7 +319,7 @@ class Client(_Calls):
         except RpcError as failure:
             reply = stub, encoding, release = self._again(operation, values, parts, failure)
         if release is not None or encoding is not Encoding.NDR:
-            return self._decode(operation, values, reply)[0]  # type: ignore[no-any-return]
+            return plain_result(operation, values, reply)  # type: ignore[no-any-return]
         try:
             return decode(stub, bytes, MAX_ITEMS, values)[0]  # type: ignore[no-any-return]
         except Exception as failure:
@@ -316,7 +341,7 @@ class Client(_Calls):
             raise failure
 
         def call() -> Reply | None:
-            self._channel, self.connection = recovery.channel, recovery.connection
+            self._go_on(recovery)
             if operation.handles:
                 self._given(operation, values)  # some may have died
             return (self._channel.tell if operation.maybe else self._channel.call)(operation.opnum, parts)
@@ -328,8 +353,13 @@ class Client(_Calls):
         recovery = self._recovery
         if recovery is not None and self._channel.has_ended():
             recovery.renew()
-            self._channel, self.connection = recovery.channel, recovery.connection
+            self._go_on(recovery)
         return self._channel
+
+    def _go_on(self, recovery: Recovery) -> None:
+        """With the connection that there is now."""
+        self._channel, self.connection = recovery.channel, recovery.connection
+        self._flats = self._channel.flats if self._straight else self._flats
 
     def _piped(self, operation: Operation[R], *values: Any) -> R:
         """A call with [in] pipes only."""

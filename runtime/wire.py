@@ -14,19 +14,21 @@ import math
 import select
 import threading
 from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from ..transports import alpc
 from ..transports import errors as transport
 from . import ncacn, ncalrpc
-from .carrier import Reply, Room
+from .carrier import Calling, Reply, Room
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
 from .status import ConnectionLost, DeadlineExceeded, Fault, ProtocolError, Ran, RpcError, fault
-from .stub import Interface, Octets
+from .stub import Interface, Octets, Operation
 
 if TYPE_CHECKING:
     from .authentication.security import Security
+    from .flat import Turn
+    from .operation import Flat
 
 
 class Back(NamedTuple):
@@ -190,6 +192,10 @@ class Wire(PipeWire, Protocol):
 
         None: that way is closed to this call, and nothing has happened.
         """
+        ...
+
+    def flat(self, operation: Operation[Any], flat: Flat, turn: Turn) -> Calling | None:
+        """What makes calls of such an operation; None where there is no faster way than `exchange`."""
         ...
 
     def allocate(self, size: int) -> Room | None:

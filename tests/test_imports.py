@@ -49,6 +49,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"runtime.carrier", "runtime.handle", "runtime.stub", "runtime.serialization", "runtime.allocation"}),
     frozenset(
         {
+            "runtime.flat",
             "runtime.plain",
             "runtime.faces",
             "runtime.rundown",
@@ -63,6 +64,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.runner",
             "runtime.ended",
             "runtime.session",
+            "runtime.flat_serving",
             "runtime.plain_serving",
             "runtime.lrpc_session",
             "runtime.pdu_answering",

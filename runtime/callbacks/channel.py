@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from ..call import deadline, remaining
-from ..carrier import Reply
+from ..carrier import Flats, Reply
 from ..channel import BlockingChannel, Slot, wake
 from ..lrpc_wire import LrpcWire, within
 from ..status import CallbackRefused, CallCancelled, DeadlineExceeded, Fault, Ran, RpcError
@@ -25,6 +25,7 @@ class CallbackChannel(BlockingChannel):
     def __init__(self, wire: LrpcWire, served: Served, timeout: float, cancel_timeout: float) -> None:
         super().__init__(wire, timeout, cancel_timeout)
         wire.called_back = True
+        self.flats = Flats()
         self._lrpc = wire
         self._served = served
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..binding import NCALRPC
 from ..call import DEFAULT_TIMEOUT, caller, remaining
-from ..carrier import Reply
+from ..carrier import Flats, Reply
 from ..ended import Ended
 from ..ndr.layout import Encoding
 from ..operation import Interface
@@ -162,6 +162,7 @@ class Line(_Line):
 
     def __init__(self, session: Session, message_id: int, encoding: Encoding, callbacks: Interface) -> None:
         super().__init__(session, message_id, encoding, callbacks)
+        self.flats = Flats()
         self._thread = threading.get_ident()
 
     def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:

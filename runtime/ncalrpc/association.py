@@ -250,7 +250,8 @@ class ClientAssociation(_Association):
         self._binding: Bind | None = None
         self._preferred: TransferSyntax | None = None
         self._bindings = 0
-        self._call_ids = itertools.count(1)  # threads may draw from it at the same time
+        self.call_ids = itertools.count(1)
+        """For who takes calls' ids without a call: their low 32 bits, but not 0. Threads may draw at the same time."""
         self._flow: _Flow | None = None
         # Calls that were given up, of which parts may still come, oldest first.
         self._abandoned: dict[int, None] = {}
@@ -273,7 +274,7 @@ class ClientAssociation(_Association):
 
     def next_call_id(self) -> int:
         """How the response of the next call will be known: 1 to 2^32 - 1."""
-        return next(self._call_ids) & 0xFFFFFFFF or self.next_call_id()
+        return next(self.call_ids) & 0xFFFFFFFF or self.next_call_id()
 
     def request(
         self,

@@ -147,6 +147,19 @@ def fixed_size(layout: Layout, encoding: Encoding) -> int | None:
             return None
 
 
+def scalars_alone(parameters: Parameters) -> str | None:
+    """The struct format of their stub in NDR 2.0, without a byte order; None when they are not just numbers."""
+    offset, text = 0, ""
+    for field in parameters.fields:
+        if type(field.layout) is not Scalar:  # those derived of it convert, or check
+            return None
+        size = field.layout.size(Encoding.NDR)
+        gap = -offset % size
+        text += ("x" * gap) + field.layout.code(Encoding.NDR)
+        offset += gap + size
+    return text
+
+
 def unmoved(layout: Layout, encoding: Encoding) -> bool:
     """Is it of fixed size, with nothing in the second pass?"""
     return fixed_size(layout, encoding) is not None and not has_pointers(layout)

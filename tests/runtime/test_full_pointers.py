@@ -14,6 +14,7 @@ import pytest
 import lrpc
 from lrpc.runtime import dispatch
 from lrpc.runtime import stub as rpc
+from lrpc.runtime.carrier import Flats
 from lrpc.runtime.contexts import ContextTable
 from lrpc.runtime.dispatch import Method, Registry
 from lrpc.runtime.ndr.layout import Encoding
@@ -46,6 +47,7 @@ class Loop:
         [self.interface] = registry.register(service)
         self.registry = registry
         self.encoding = encoding
+        self.flats = Flats()
         self.spoil: Callable[[bytes], bytes] = bytes
         self.stubs: list[bytes] = []
 

@@ -17,6 +17,7 @@ from lrpc.rpcgen.load import load
 from lrpc.runtime import dispatch
 from lrpc.runtime import stub as rpc
 from lrpc.runtime.async_server import AsyncServer
+from lrpc.runtime.carrier import Flats
 from lrpc.runtime.contexts import ContextTable
 from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.ndr.layout import Encoding
@@ -79,6 +80,7 @@ class Through:
 
     def __init__(self, service: Any, encoding: Encoding) -> None:
         self.encoding = encoding
+        self.flats = Flats()
         self._registry = Registry(1 << 20)
         [self._interface] = self._registry.register(service)
         self._contexts = ContextTable(uuid4, 10)

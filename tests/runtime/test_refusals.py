@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import lrpc
+from lrpc.runtime.carrier import Flats
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.layout import Encoding
 from lrpc.runtime.ndr.strictness import DEFAULT
@@ -177,6 +178,7 @@ class Canned:
     """A channel that answers with the same octets."""
 
     encoding = Encoding.NDR
+    flats = Flats()
 
     def __init__(self, octets: str) -> None:
         self.octets = bytes.fromhex(octets)

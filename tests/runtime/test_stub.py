@@ -11,6 +11,7 @@ import pytest
 
 import lrpc
 from lrpc.runtime import stub as rpc
+from lrpc.runtime.carrier import Flats
 from lrpc.runtime.ndr.layout import Encoding
 from lrpc.runtime.status import Ran
 
@@ -19,6 +20,7 @@ class Wax:
     """A channel that keeps what is sent and gives what it was told to."""
 
     encoding = Encoding.NDR
+    flats = Flats()
 
     def __init__(self, reply: bytes = b"", encoding: Encoding = Encoding.NDR) -> None:
         self.reply = reply

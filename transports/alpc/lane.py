@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import BadFrame
 from ..seam import Buffer
-from ..sockets import NO_SIGNAL, shut
+from ..sockets import NO_SIGNAL, RECEIVE_SIZE, shut
 from .messages import message as wire
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ MIN_PATIENCE: Final = 8
 """Fewer than that are none."""
 CROWDED: Final = 0.000002
 """Seconds for a look: who gives way and gets the processor back later than that keeps others from working."""
-TRUST: Final = 32
-"""Times that the first look after giving way is not timed, once looking has paid."""
+TRUST: Final = 128
+"""Looks after giving way that are not timed, once looking has paid."""
 MAX_NEEDED: Final = 1024
 """Short waits, one after the other, that who looked in vain wants to see before looking again."""
 SOON: Final = 0.0002
@@ -80,6 +80,9 @@ _LENGTH: Final = _ONE - 1
 
 NUDGE: Final = wire.pack(wire.LANE_NUDGE, 1, b"")
 """Tells a receiver that sleeps, or is about to, to look into the lane; it counts as a frame on the socket."""
+
+DONT_WAIT: Final[int] = int(socket.MSG_DONTWAIT)
+"""A plain number: to join members of an enumeration takes a microsecond."""
 
 _TIMEVAL: Final = struct.Struct("@ll")
 _clock: Final = time.perf_counter
@@ -177,6 +180,27 @@ class Lane:
             self._nudge()
         return size
 
+    def swap(self, octets: bytes, /) -> bytes | None:
+        """`send`, then `wait`, at their fastest. None: that is not the way for it, and nothing is sent."""
+        size = len(octets)
+        memory, words = self._memory, self._words  # in this order: `close` has the other one
+        if self._away or size > ROOM or words[self._peer_away_at]:
+            return None
+        self._acquire()
+        try:
+            out = self._out
+            if words[out]:
+                return None
+            start = out * 8 + 8
+            memory[start : start + size] = octets
+            words[out] = self._carried | size
+            self._out = out + _STEP if out < self._out_last else self._out_last - _LAST
+        finally:
+            self._release()
+        if words[self._peer_away_at]:
+            self._nudge()
+        return self.wait(RECEIVE_SIZE)
+
     def sendmsg(self, buffers: Iterable[Buffer], ancillary: Iterable[Any] = (), flags: int = 0, /) -> int:
         """socket.sendmsg, by the socket."""
         return self._carry(lambda bits: self._socket.sendmsg(buffers, ancillary, bits), flags)
@@ -185,10 +209,10 @@ class Lane:
         """Sends by the socket. Counting is one step with sending; what waits for room waits outside of it."""
         self._acquire()
         try:
-            sent = self._socket_send(octets, flags | socket.MSG_DONTWAIT)
+            sent = self._socket_send(octets, flags | DONT_WAIT)
             self._count_sent()
         except BlockingIOError:
-            if flags & socket.MSG_DONTWAIT:
+            if flags & DONT_WAIT:
                 raise
         else:
             return sent
@@ -202,9 +226,9 @@ class Lane:
         while True:
             with self._lock:
                 try:
-                    sent = send(flags | socket.MSG_DONTWAIT)
+                    sent = send(flags | DONT_WAIT)
                 except BlockingIOError:
-                    if flags & socket.MSG_DONTWAIT:
+                    if flags & DONT_WAIT:
                         raise
                 else:
                     self._count_sent()
@@ -233,7 +257,7 @@ class Lane:
 
     def _nudge(self) -> None:
         try:
-            self._post(NUDGE, socket.MSG_DONTWAIT | NO_SIGNAL)
+            self._post(NUDGE, DONT_WAIT | NO_SIGNAL)
         except OSError:  # full: what is in it does as well; or over: the frame may have been read, so it counts as sent
             return
 
@@ -244,12 +268,14 @@ class Lane:
         if self._away:
             return self._sleep(size)
         memory, words, at = self._memory, self._words, self._in
-        word = words[at]
-        if not word and self._trust:
-            self._trust -= 1
-            _yield()
-            word = words[at]
-        word = word or self._watch(words, at)
+        if not (word := words[at]):
+            trust = self._trust
+            while trust and not word:
+                trust -= 1
+                _yield()
+                word = words[at]
+            self._trust = trust
+            word = word or self._watch(words, at)
         length = word - self._heard
         if not 0 < length <= ROOM:
             return self._sleep(size)
@@ -264,7 +290,7 @@ class Lane:
         if not self._away and (frame := self._retire()) is not None:
             return frame
         try:
-            octets = self._socket_recv(size, flags if self._away else flags | socket.MSG_DONTWAIT)
+            octets = self._socket_recv(size, flags if self._away else flags | DONT_WAIT)
         except BlockingIOError:
             if self._away:
                 raise

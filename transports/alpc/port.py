@@ -74,6 +74,7 @@ class CommunicationPort(Views):
         "_send",
         "_send_timeout",
         "_socket",
+        "_swap",
         "_wait",
         "beside",
         "client_id",
@@ -155,6 +156,7 @@ class CommunicationPort(Views):
         """Says with each message who sends it, by our effective ids."""
         self._send = partial(ancillary.send_named, cast(socket.socket, self._socket))
         self._sharing.name_sender(self._send)
+        self._receive_by(self._recv)  # a lane does not
 
     # Messages
 
@@ -228,6 +230,11 @@ class CommunicationPort(Views):
             or timeout != self._receive_timeout
         ):
             self._prepare(frame, send_timeout, timeout)
+        try:
+            if self._swap is not None and (answer := self._swap(frame)) is not None:
+                return answer
+        except OSError as error:
+            return self._after_failure(error)
         try:
             self._send(frame, NO_SIGNAL)
         except OSError as error:
@@ -434,7 +441,11 @@ class CommunicationPort(Views):
         """What gives frames from now on, to those who look first as well, if that is the socket or its lane."""
         self._recv: Callable[..., bytes] = recv
         at = self._socket
-        self._wait: Callable[[int], bytes] = at.wait if isinstance(at, Lane) and recv == at.recv else recv
+        looks = isinstance(at, Lane) and recv == at.recv
+        self._wait: Callable[[int], bytes] = cast(Lane, at).wait if looks else recv
+        self._swap: Callable[[bytes], bytes | None] | None = (
+            cast(Lane, at).swap if looks and self._send == at.send else None
+        )
 
     def _receive_section(self, size: int, flags: int = 0) -> bytes:
         """Stands in for recv while sections are due, and receives the first frame that does not bring one."""

@@ -1,0 +1,147 @@
+"""The flat call: a plain call with nothing but scalars, whose frame is packed and parsed together with its values.
+
+Nothing in such a frame is of a size that depends on the values, so ALPC's header, LRPC's and the stub are one struct.
+The octets are those of `plain.py`, its general form, which a test checks; whatever is not exactly as expected goes
+that way. This is what both ends share, and the client's (used by `lrpc_wire.py`); the server's: `flat_serving.py`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ..transports.alpc import LPC_REPLY, LPC_REQUEST
+from ..transports.alpc.messages.message import FRAME_SIZE, HEADER_SIZE
+from .call import ends_at, remaining
+from .carrier import Calling, Flats
+from .ncalrpc import messages
+from .plain import REQUEST_SIZE, RESPONSE_SIZE
+
+if TYPE_CHECKING:
+    from threading import Lock
+
+    from .carrier import Reply
+    from .operation import Flat, Operation
+    from .wire import Exchanged, Wire
+
+# What changes in the frame of a request: all up to the client id, MessageId, the call id, then up to the stub; in that
+# of a response: the same, and LRPC's type.
+REQUEST: Final = "<24sI32xI48s"
+RESPONSE: Final = "<24sI20xI8xI8x"
+# What is read leaves out what nobody asks for, and takes what is always the same in two pieces.
+READ_REQUEST: Final = "<8s16xI16x16sI48x"
+READ_RESPONSE: Final = "<8s16xI16x16sI8x"
+_SIZES: Final = struct.Struct("<HHH2x")
+"""DataLength, TotalLength, Type."""
+MIDDLE: Final = struct.Struct("<IIII")
+"""ValidAttributes, LRPC's type, 0, its flags."""
+_TARGET: Final = struct.Struct("<II40x")
+"""Binding id and opnum, and no object."""
+TARGET: Final = slice(REQUEST_SIZE - _TARGET.size, REQUEST_SIZE - 40)
+"""Where a request's frame says what it calls."""
+_MASK: Final = 0xFFFFFFFF
+RESPONSE_TYPE: Final = int(messages.MessageType.RESPONSE)
+
+
+class Turn(NamedTuple):
+    """What the calls of a channel share: the lock that the one has who reads, those who wait, and how one of them is
+    woken; seconds for a call; and what becomes of one, with that lock in hand, when it is not answered as expected."""
+
+    reading: Lock
+    waiting: dict[int, Any]
+    promote: Callable[[], None]
+    timeout: float
+    rare: Callable[[Callable[[], Exchanged | None], float], Reply | None]
+
+
+class Flattened(Flats):
+    """What a wire knows to make, from the first call on."""
+
+    def __init__(self, wire: Wire, turn: Turn) -> None:
+        super().__init__()
+        self._wire: Wire | None = wire
+        self._turn = turn
+
+    def __missing__(self, operation: Operation[Any]) -> Calling | None:
+        flat, wire = operation.flat, self._wire
+        made = self[operation] = None if flat is None or wire is None else wire.flat(operation, flat, self._turn)
+        return made
+
+    def end(self) -> None:
+        """From now on `call` makes them all."""
+        self._wire = None
+        self.clear()
+
+
+class Way(NamedTuple):
+    """How the calls of one binding go: what their frames say, where their ids come from, the port's
+    `send_wait_receive`, seconds that it may wait for room, and what has to be said before."""
+
+    client_id: bytes
+    binding_id: int
+    call_ids: Iterator[int]
+    swap: Callable[[bytes, float | None, float | None], bytes]
+    send_timeout: float
+    unsaid: deque[Any]
+
+
+def calling(
+    opnum: int,
+    flat: Flat,
+    way: Way,
+    turn: Turn,
+    rare: Callable[[int, float, tuple[Any, ...], bytes | BaseException], Any],
+) -> Calling:
+    """What makes a client's calls: a function from values to the result. None: nothing has happened.
+
+    rare: the result of a call that has another answer than expected, or an error.
+    """
+    client_id, binding_id, ids, swap, send_timeout, unsaid = way
+    prefix = sizes_of(REQUEST_SIZE, flat.request, LPC_REQUEST) + client_id
+    suffix = _TARGET.pack(binding_id, opnum)
+    sizes, middle = sizes_of(RESPONSE_SIZE, flat.response, LPC_REPLY), MIDDLE.pack(0, RESPONSE_TYPE, 0, 0)
+    pack, unpack = struct.Struct(REQUEST + flat.request).pack, struct.Struct(READ_RESPONSE + flat.response).unpack
+    waiting, promote, timeout, misfit = turn.waiting, turn.promote, turn.timeout, struct.error
+    acquire, release = turn.reading.acquire, turn.reading.release
+
+    def call(values: tuple[Any, ...]) -> Any:
+        limit = timeout if ends_at() is None else remaining(timeout)
+        if waiting or not acquire(False):
+            return None
+        try:
+            if unsaid:
+                return None
+            key = next(ids) & _MASK or next(ids) & _MASK
+            try:
+                frame = pack(prefix, key, key, suffix, *values)
+            except Exception:  # the general way says what does not fit
+                return None
+            try:
+                answer = swap(frame, send_timeout, limit)
+                first, message_id, kind, call_id, result = unpack(answer)
+                if message_id == key == call_id and first == sizes and kind == middle:
+                    return result
+            except misfit:
+                return rare(key, limit, values, answer)
+            except BaseException as error:
+                return rare(key, limit, values, error)
+            return rare(key, limit, values, answer)
+        finally:
+            release()
+            if waiting:
+                promote()
+
+    return call
+
+
+def target(binding_id: int, opnum: int) -> bytes:
+    """What a request's frame has at `TARGET`."""
+    return _TARGET.pack(binding_id, opnum)[: TARGET.stop - TARGET.start]
+
+
+def sizes_of(front: int, stub: str, kind: int) -> bytes:
+    """What a frame of `front` octets and a stub of such a format begins with."""
+    size = front - FRAME_SIZE + struct.calcsize(f"<{stub}")
+    return _SIZES.pack(size, size + HEADER_SIZE, kind)
