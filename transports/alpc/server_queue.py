@@ -74,6 +74,7 @@ class ServerQueue(NoOrigin):
         self._numbers = itertools.count(1)
         self._turn = threading.Lock()  # innermost: over the registrations
         self._pumping = False
+        self._open = True
         self._actions: dict[int, Callable[[int], None]] = {}  # by descriptor: what its events mean
         self._masks: dict[int, int] = {}
         self._clients: dict[Exchange, list[int]] = {}  # with pidfds, of the process and of threads
@@ -92,7 +93,11 @@ class ServerQueue(NoOrigin):
         exchange = port.serve(self.queue, self)
         self._clients[exchange] = []
         pidfd: int | None = None
-        self._watch(port.fileno(), select.EPOLLIN, lambda events: self._serve(exchange, events))
+        try:
+            self._watch(port.fileno(), select.EPOLLIN, lambda events: self._serve(exchange, events))
+        except Disconnected:
+            port.close()
+            raise
         with contextlib.suppress(OSError):  # no descriptor to be had: then its socket alone tells of its end
             pidfd = port.peer_pidfd()
         if pidfd is not None:
@@ -108,17 +113,21 @@ class ServerQueue(NoOrigin):
             self.refuse(message, b"", ConnectionRefused.status)
         message.state = State.OVER
 
-    # For exchanges (`exchange.Host`)
+    # For exchanges
 
     def notify(self, message: Message) -> None:
+        """Puts a message that no reader brought; under `changed`."""
         if self.queue.over is None:
             self.queue.put(message)
             os.eventfd_write(self._bell, 1)
 
     def look(self, exchange: Exchange) -> None:
+        """What the exchange `wants` to be told of its socket may have changed."""
         incoming, room = exchange.wants
         mask = (select.EPOLLIN if incoming else 0) | (select.EPOLLOUT if room else 0)
         with self._turn:
+            if not self._open:
+                return
             if room and not self._pumping:
                 self._pumping = True
                 threading.Thread(target=self._pump, name="lrpc port", daemon=True).start()
@@ -128,7 +137,8 @@ class ServerQueue(NoOrigin):
                 self._epoll.modify(descriptor, mask)
 
     def watch_thread(self, exchange: Exchange, thread: int) -> None:
-        pidfds = self._clients[exchange]
+        """Has `thread_ended` called once a thread of the peer's has ended. Raises BadFrame for who is not its."""
+        pidfds = self._clients.get(exchange, [])
         if len(pidfds) > MAX_THREADS or not os.path.exists(f"/proc/{exchange.port.peer.pid}/task/{thread}"):
             raise BadFrame(f"thread {thread} cannot be registered")
         try:
@@ -141,7 +151,9 @@ class ServerQueue(NoOrigin):
     def forget(self, exchange: Exchange) -> None:
         """The exchange has ended, and its socket is about to be closed."""
         self._unwatch(exchange.port.fileno())
-        for pidfd in self._clients.pop(exchange, ()):
+        with self._turn:
+            pidfds = self._clients.pop(exchange, [])
+        for pidfd in pidfds:
             self._unwatch(pidfd)
             os.close(pidfd)
 
@@ -149,14 +161,15 @@ class ServerQueue(NoOrigin):
 
     def close(self) -> None:
         """Ends the connections of all clients, and of those that wait for a verdict."""
+        with self._turn:
+            self._open = False
+        self.queue.close(Disconnected("the port is closed"))
         until = time.monotonic() + LINGER
         for exchange in [*self._clients]:
             self._linger(exchange, until)
             exchange.port.close()
-        for _, request in self._asking.values():
+        for _, request in [*self._asking.values()]:
             request.close()
-        self._unwatch(self._bell)
-        self.queue.close(Disconnected("the port is closed"))
         os.close(self._bell)
 
     def abandon(self) -> None:
@@ -196,17 +209,17 @@ class ServerQueue(NoOrigin):
                     return
 
     def _has_unsent(self) -> bool:
-        return any(len(exchange.outbox) for exchange in [*self._clients])
+        return self._open and any(len(exchange.outbox) for exchange in [*self._clients])
 
     def _admit(self) -> None:
         for _ in range(GATHERED):
             try:
                 request = self._port.admitted_now()
+                if request is None:
+                    return
+                self._ask(request)
             except (ResourcesExhausted, Disconnected):  # one that there is no descriptor for was turned away; closed
                 return
-            if request is None:
-                return
-            self._ask(request)
 
     def _ask(self, request: ConnectionRequest) -> None:
         if len(self._asking) >= self._max_asking or self._of_user(request.peer.uid) >= self._max_of_user:
@@ -219,7 +232,12 @@ class ServerQueue(NoOrigin):
         with self.queue.changed:
             self._asking[number] = weakref.ref(message), request
             self.queue.put(message)
-        self._watch(request.fileno(), 0, lambda _: self._left(number))
+        try:
+            self._watch(request.fileno(), 0, lambda _: self._left(number))
+        except Disconnected:
+            message.state = State.WITHDRAWN
+            request.close()
+            raise
 
     def _of_user(self, uid: int | None) -> int:
         """Connections that a user has, and asks for."""
@@ -285,8 +303,12 @@ class ServerQueue(NoOrigin):
         exchange.end()
 
     def _thread_ended(self, exchange: Exchange, pidfd: int) -> None:
+        with self._turn:
+            pidfds = self._clients.get(exchange, [])
+            if pidfd not in pidfds:  # the connection has ended, too
+                return
+            pidfds.remove(pidfd)
         self._unwatch(pidfd)
-        self._clients[exchange].remove(pidfd)
         os.close(pidfd)
         exchange.thread_ended()
 
@@ -295,7 +317,10 @@ class ServerQueue(NoOrigin):
             os.eventfd_read(self._bell)
 
     def _watch(self, descriptor: int, mask: int, action: Callable[[int], None]) -> None:
+        """Raises Disconnected once the port is closed."""
         with self._turn:
+            if not self._open:
+                raise Disconnected("the port is closed")
             self._actions[descriptor] = action
             self._masks[descriptor] = mask
             self._epoll.register(descriptor, mask)
@@ -304,4 +329,5 @@ class ServerQueue(NoOrigin):
         with self._turn:
             if self._masks.pop(descriptor, None) is not None:
                 del self._actions[descriptor]
-                self._epoll.unregister(descriptor)
+                if self._open:
+                    self._epoll.unregister(descriptor)

@@ -60,13 +60,15 @@ class Served:
     def _serve(self) -> None:
         while True:
             try:
-                message = self.port.receive(WATCHDOG)
+                self._take(self.port.receive(WATCHDOG))
             except Disconnected:
                 return
-            if message.type == LPC_CONNECTION_REQUEST:
-                message.accept()
-            elif message.type != LPC_PORT_CLOSED:
-                self._answer(message)
+
+    def _take(self, message: Message) -> None:
+        if message.type == LPC_CONNECTION_REQUEST:
+            message.accept()
+        elif message.type != LPC_PORT_CLOSED:
+            self._answer(message)
 
     def _answer(self, message: Message) -> None:
         try:
@@ -209,19 +211,24 @@ def test_who_makes_no_room_for_handles_gets_none(open_descriptors: Callable[[], 
 
 def test_a_reply_that_waits_keeps_its_descriptors(serve: Callable[..., Served]) -> None:
     waiting = threading.Event()
-
-    def answer(message: Message) -> None:
-        event = os.eventfd(9)
-        message.reply(bytes(60000), handles=[event])
-        os.close(event)
-        if message.data == b"last":
-            waiting.set()
-
-    serve(TAKING, answer)
-    client = connect()
     count = 20  # more than a socket holds
-    for number in range(count):
-        client.post(b"last" if number == count - 1 else b"")
+    asked: list[Message] = []
+
+    def answer_all_at_once(message: Message) -> None:
+        """For of a client that takes no answers nothing is read."""
+        asked.append(message)
+        if len(asked) < count:
+            return
+        while asked:
+            event = os.eventfd(9)
+            asked.pop().reply(bytes(60000), handles=[event])
+            os.close(event)
+        waiting.set()
+
+    serve(TAKING, answer_all_at_once)
+    client = connect()
+    for _ in range(count):
+        client.post()
     assert waiting.wait(WATCHDOG)
     for _ in range(count):
         [event] = client.receive(WATCHDOG).attributes.handles or ()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lrpc.transports import alpc, namespace
-from lrpc.transports.alpc import server_queue
+from lrpc.transports.alpc import ConnectionRequest, server_queue
 from lrpc.transports.errors import ConnectionRefused, Disconnected, QuotaExceeded, ReplyMismatch, TimedOut
 
 WATCHDOG = 20.0
@@ -296,6 +296,50 @@ def test_closing_wakes_who_receives_and_ends_all_clients(joined_port: Any) -> No
         joined_port.server.receive(0)
     assert not held.needs_release
     held.reply(b"to nobody")
+
+
+def test_a_client_let_in_while_the_port_closes_is_not_kept(
+    joined_port: Any, monkeypatch: pytest.MonkeyPatch, open_descriptors: Callable[[], int]
+) -> None:
+    def let_in_and_close(request: ConnectionRequest, data: bytes) -> alpc.MessagePort:
+        port = let_in(request, data)
+        joined_port.server.close()
+        return port
+
+    let_in = ConnectionRequest.accept_messages
+    monkeypatch.setattr(ConnectionRequest, "accept_messages", let_in_and_close)
+    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG)
+    request = joined_port.server.receive(WATCHDOG)
+    before = open_descriptors()
+    with pytest.raises(Disconnected):
+        request.accept()
+    with connecting.result(WATCHDOG) as client:
+        assert client.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
+    assert open_descriptors() < before - 2  # the port's, and both ends of the connection
+
+
+def test_a_client_that_is_read_while_the_port_closes_is_sent_away(
+    joined_port: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def close_and_ask(queue: server_queue.ServerQueue, request: ConnectionRequest) -> None:
+        joined_port.server.close()
+        ask(queue, request)
+
+    ask = server_queue.ServerQueue._ask
+    monkeypatch.setattr(server_queue.ServerQueue, "_ask", close_and_ask)
+    asking = joined_port.call(alpc.connect, joined_port.name, WATCHDOG)
+    with pytest.raises(Disconnected):
+        joined_port.server.receive(WATCHDOG)
+    assert isinstance(asking.exception(WATCHDOG), ConnectionRefused)
+
+
+def test_a_port_closes_although_a_client_takes_nothing(joined_port: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_queue, "LINGER", 0.05)
+    client, port = joined_port.connect()
+    while not len(port.exchange.outbox):
+        port.datagram(bytes(60_000))
+    joined_port.server.close()
+    assert client.receive(WATCHDOG).data == bytes(60_000)
 
 
 def test_everything_is_given_back(open_descriptors: Callable[[], int], make_joined: Any) -> None:
