@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEBIAN := tshark gcc python3-samba samba-common-bin samba-testsuite winbind iproute2 \
 	wine wine64 gcc-mingw-w64-x86-64-win32 mingw-w64-tools \
-	krb5-kdc krb5-admin-server krb5-user libkrb5-dev
+	krb5-kdc krb5-admin-server krb5-user libkrb5-dev strace
 MEASURED := ndr ncacn ncalrpc
 SECONDS ?= 60
 SEED   ?= 1
@@ -37,7 +37,7 @@ format: $(VENV)/.check ## put the style right
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-interop: $(VENV)/.interop ## real judges: Samba, impacket, a Windows program under Wine, Wireshark, a C compiler
+interop: $(VENV)/.interop ## real judges: Samba, impacket, a Windows program under Wine, Wireshark, a C compiler, strace
 	LRPC_INTEROP_ROWS=$(VENV)/interop.json $(BIN)/python -m pytest -q -m interop tests/interop
 
 bench: $(VENV)/.bench ## ratios in one run, pinned to one processor and to two
