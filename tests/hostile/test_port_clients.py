@@ -64,7 +64,7 @@ def conversation(calculator: Any) -> list[bytes]:
     bind = ncalrpc.ClientAssociation().bind(ncalrpc.SyntaxId(interface.uuid, *interface.version))
     request = messages.pack_request(1, 0, ECHO, None) + STUB
     return [
-        pack_terms(wire.LPC_CONNECTION_REQUEST, 0, alpc.PortAttributes(), b""),
+        pack_terms(alpc.LPC_CONNECTION_REQUEST, 0, alpc.PortAttributes(), b""),
         wire.pack(alpc.LPC_REQUEST, 2, bind),
         wire.pack(alpc.LPC_REQUEST, 1, request),
     ]
@@ -74,7 +74,7 @@ def test_the_conversation_is_in_order(victim: Any, conversation: list[bytes]) ->
     raw = Raw(victim.binding)
     raw.send(*conversation)
     accepted, bound, answer = raw.drain()
-    assert (accepted[4], bound[4], answer[4]) == (wire.LPC_CONNECTION_REPLY, alpc.LPC_REPLY, alpc.LPC_REPLY)
+    assert (accepted[4], bound[4], answer[4]) == (alpc.LPC_CONNECTION_REPLY, alpc.LPC_REPLY, alpc.LPC_REPLY)
     assert answer.endswith(STUB[4:])
     assert len(victim.world.data) == 1
     victim.survives()

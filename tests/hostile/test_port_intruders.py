@@ -34,7 +34,7 @@ class Intruder:
     def __init__(self, server: alpc.ConnectionPort) -> None:
         self.socket = namespace.current(alpc.DIRECTORY).connect(server.address, None, WATCHDOG)
         self.socket.settimeout(WATCHDOG)
-        self.socket.send(pack_terms(wire.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b""))
+        self.socket.send(pack_terms(alpc.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b""))
         self.port = server.accept(WATCHDOG)
         assert self.socket.recv(1 << 17)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..asynchronous import Reader, Writer
 from ..seam import Buffer, Peer
 from .memory.section import View
-from .messages.message import LPC_REQUEST, PortMessage
+from .messages.message import PortMessage
+from .messages.port_message import LPC_REQUEST
 from .port import CommunicationPort
 
 

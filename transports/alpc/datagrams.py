@@ -6,8 +6,9 @@ import socket
 
 from ..seam import Buffer, Peer
 from .lane import Lane
-from .messages.message import LPC_DATAGRAM, LPC_PORT_CLOSED, PortMessage
+from .messages.message import PortMessage
 from .messages.port_attributes import PortAttributes, Terms
+from .messages.port_message import LPC_DATAGRAM, LPC_PORT_CLOSED
 from .port import CommunicationPort
 
 

@@ -16,7 +16,7 @@ import contextlib
 import time
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import (
     BadFrame,
@@ -55,6 +55,7 @@ from .waiting import Waiter, Waiters
 if TYPE_CHECKING:
     from .memory.direct import Entries
     from .message_port import MessagePort
+    from .server_queue import ServerQueue
 
 MAX_CALLBACK_DEPTH: Final = 16
 """Callbacks within callbacks of one request: each takes a frame of Python's stack at both ends."""
@@ -68,30 +69,10 @@ ANSWERED: Final = REQUEST_TYPES | {wire.DATA_PULL}
 """The same, and what only a callback is."""
 
 
-class Host(Protocol):
-    """The server that an exchange belongs to."""
-
-    def notify(self, message: Message) -> None:
-        """Puts a message that no reader brought; under `changed`."""
-        ...
-
-    def look(self, exchange: Exchange) -> None:
-        """What the exchange `wants` to be told of its socket may have changed."""
-        ...
-
-    def forget(self, exchange: Exchange) -> None:
-        """The exchange has ended, and its socket is about to be closed."""
-        ...
-
-    def watch_thread(self, exchange: Exchange, thread: int) -> None:
-        """Have `thread_ended` called once a thread of the peer's has ended. Raises BadFrame for who is not its."""
-        ...
-
-
 class Exchange(NoOrigin):
     """The state of one connection, at one end. `host` is the server it belongs to; a client has none."""
 
-    def __init__(self, port: MessagePort, queue: Queue, host: Host | None) -> None:
+    def __init__(self, port: MessagePort, queue: Queue, host: ServerQueue | None) -> None:
         self.port = port
         self.queue = queue
         self.continuation = not port.lpc_mode

@@ -30,7 +30,7 @@ from ..errors import (
 from ..seam import Buffer, Peer
 from ..sockets import NO_SIGNAL, NO_WAIT
 from .completion import IoCompletionPort
-from .exchange import ANSWERED, REQUEST_TYPES, Exchange, Host
+from .exchange import ANSWERED, REQUEST_TYPES, Exchange
 from .handles import MAX_HANDLES, Sendable, attribute_of, descriptors_of
 from .information import BasicInformation, ServerSession, blocked_on, session_of, ticket_of_thread
 from .lane import Lane
@@ -59,7 +59,7 @@ from .reserve import Reserve, more_room, room_of
 
 if TYPE_CHECKING:
     from .memory.direct_access import DirectAccess
-
+    from .server_queue import ServerQueue
 
 TYPES: Final = ANSWERED | {LPC_REPLY, LPC_DATAGRAM, LPC_LOST_REPLY, LPC_CANCELED, wire.TERMINATION_PORT}
 """What an end may send once it is connected."""
@@ -79,7 +79,7 @@ class MessagePort(CommunicationPort):
     def __init__(self, connected: socket.socket | Lane, peer: Peer, attributes: PortAttributes, terms: Terms) -> None:
         self._exchange: Exchange | None = None
         self._direct: DirectAccess | None = None
-        self._host: Host | None = None
+        self._host: ServerQueue | None = None
         self._making = threading.Lock()
         self.attributes = attributes
         self.peer_flags = PortFlags(terms.flags)
@@ -320,7 +320,7 @@ class MessagePort(CommunicationPort):
                     self._exchange = Exchange(self, Queue(self._gather), None)
         return self._exchange
 
-    def serve(self, queue: Queue, host: Host) -> Exchange:
+    def serve(self, queue: Queue, host: ServerQueue) -> Exchange:
         """Makes it a server's: what comes goes to the server's queue."""
         self._host = host
         self._exchange = Exchange(self, queue, host)

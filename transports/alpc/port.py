@@ -37,14 +37,13 @@ from .messages.message import (
     FRAME,
     FRAME_SIZE,
     HEADER_SIZE,
-    LPC_REPLY,
-    LPC_REQUEST,
     PAYLOAD_TYPES,
     PORT_CLOSED,
     RELEASE_TYPE,
     TYPE_PLACE,
     PortMessage,
 )
+from .messages.port_message import LPC_REPLY, LPC_REQUEST
 
 MAX_ASIDE: Final = 64
 """Frames for the port itself that one call without waiting deals with: who sends nothing else holds up nobody."""

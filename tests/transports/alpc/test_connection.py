@@ -89,7 +89,7 @@ def test_a_refusal_may_carry_another_status(port: ConnectionPort, threads: Threa
 def test_a_client_that_left_cannot_be_accepted_and_need_not_be_refused(port: ConnectionPort) -> None:
     for verdict in ("accept", "refuse", "close"):
         with raw_client() as client:
-            client.send(pack_terms(wire.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b""))
+            client.send(pack_terms(alpc.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b""))
         request = port.listen(WATCHDOG)
         if verdict == "accept":
             with pytest.raises(Disconnected):
@@ -186,10 +186,10 @@ def test_of_too_many_silent_clients_the_oldest_is_dropped(threads: ThreadPoolExe
     port.close()
 
 
-GOOD = pack_terms(wire.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b"data")
+GOOD = pack_terms(alpc.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b"data")
 
 
-def terms(status: int, length: int, section: int, kind: int = wire.LPC_CONNECTION_REQUEST) -> bytes:
+def terms(status: int, length: int, section: int, kind: int = alpc.LPC_CONNECTION_REQUEST) -> bytes:
     return wire.pack(kind, 1, struct.pack("<IIQQQII", status, length, *3 * [section], 0, 0))
 
 
@@ -200,11 +200,11 @@ def terms(status: int, length: int, section: int, kind: int = wire.LPC_CONNECTIO
         terms(0, 40, 0),
         terms(0, 0, 0),
         terms(0, 65536, 0),
-        terms(0, 65535, 0, wire.LPC_CONNECTION_REPLY),
-        terms(0, 65535, 0, wire.LPC_REQUEST),
-        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, bytes(39)),
-        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, GOOD[48:], wire.ViewAttribute(0, 1, 0, 1)),
-        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, struct.pack("<IIQQQII", 0, 65535, 0, 0, 0, 0, 0) + bytes(4097)),
+        terms(0, 65535, 0, alpc.LPC_CONNECTION_REPLY),
+        terms(0, 65535, 0, alpc.LPC_REQUEST),
+        wire.pack(alpc.LPC_CONNECTION_REQUEST, 1, bytes(39)),
+        wire.pack(alpc.LPC_CONNECTION_REQUEST, 1, GOOD[48:], wire.ViewAttribute(0, 1, 0, 1)),
+        wire.pack(alpc.LPC_CONNECTION_REQUEST, 1, struct.pack("<IIQQQII", 0, 65535, 0, 0, 0, 0, 0) + bytes(4097)),
         bytes(200_000),
     ],
     ids=lambda frame: f"{len(frame)} octets",
@@ -227,7 +227,7 @@ def test_a_server_that_talks_nonsense_is_a_bad_frame(threads: ThreadPoolExecutor
     listening = claim.listen(0o600, 1)
     connecting = asking(threads)
     accepted, _ = listening.accept()
-    answer = pack_terms(wire.LPC_CONNECTION_REPLY, 0, PortAttributes(), b"")
+    answer = pack_terms(alpc.LPC_CONNECTION_REPLY, 0, PortAttributes(), b"")
     accepted.send(answer[:length])
     with pytest.raises(BadFrame if length else ConnectionRefused):
         connecting.result(WATCHDOG)

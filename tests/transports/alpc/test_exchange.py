@@ -62,7 +62,7 @@ def test_a_request_is_answered_by_any_thread_of_the_server(joined_port: Any) -> 
 
 def test_the_sender_is_told_by_the_kernel_whatever_it_says(joined_port: Any) -> None:
     client, _ = joined_port.connect()
-    header = PortMessageHeader(0, 0, wire.LPC_DATAGRAM, 0, 4711, 4712, 9)
+    header = PortMessageHeader(0, 0, alpc.LPC_DATAGRAM, 0, 4711, 4712, 9)
     block = AttributeBlock(context=ContextAttribute(1, 2, 3, 4, 5))
     client._socket.send(wire.compose(header, block, b"forged"))
     message = joined_port.server.receive(WATCHDOG)

@@ -117,7 +117,7 @@ def test_a_name_nobody_holds_and_a_holder_that_hangs_are_told_apart(open_descrip
     "frame",
     [
         b"x",
-        wire.pack(wire.LPC_CONNECTION_REPLY, 1, bytes(16)),
+        wire.pack(alpc.LPC_CONNECTION_REPLY, 1, bytes(16)),
         wire.pack(inquiry.PORT_INFORMATION, 1, b"\0"),
         wire.pack(inquiry.PORT_INFORMATION, 1, bytes(4) + b"[]"),
         wire.pack(inquiry.PORT_INFORMATION, 1, bytes(4) + b"[" * 50_000),

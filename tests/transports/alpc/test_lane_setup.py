@@ -15,7 +15,6 @@ from lrpc.transports import alpc
 from lrpc.transports.alpc import lane_setup
 from lrpc.transports.alpc.lane import SIZE, Lane
 from lrpc.transports.alpc.memory import memfd
-from lrpc.transports.alpc.messages import message as wire
 from lrpc.transports.alpc.messages.port_attributes import DEFAULT_ATTRIBUTES, pack_terms
 from lrpc.transports.errors import BadFrame
 from lrpc.transports.seam import Peer
@@ -182,7 +181,7 @@ def test_what_is_not_a_lane_ends_the_connection_and_is_closed(
 def test_a_server_that_sends_a_lane_unasked_is_taken_at_its_word_only(
     sockets: tuple[socket.socket, socket.socket],
 ) -> None:
-    terms = pack_terms(wire.LPC_CONNECTION_REPLY, 0, DEFAULT_ATTRIBUTES, b"", lane_setup.LANE)
+    terms = pack_terms(alpc.LPC_CONNECTION_REPLY, 0, DEFAULT_ATTRIBUTES, b"", lane_setup.LANE)
     server = lane_setup.send_with_lane(sockets[0], terms, NO_SIGNAL)
     assert sockets[1].recv(1000) == terms  # without room for descriptors, the kernel drops them
     server.close()

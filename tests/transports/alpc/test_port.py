@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from lrpc.transports.alpc import (
     LPC_CANCELED,
+    LPC_CONNECTION_REPLY,
+    LPC_CONNECTION_REQUEST,
     LPC_DATAGRAM,
     LPC_PORT_CLOSED,
     LPC_REPLY,
@@ -154,9 +156,9 @@ def test_a_frame_cut_anywhere_ends_the_connection(raw: Raw, length: int) -> None
     "frame",
     [
         wire.pack(0, 1, b""),
-        wire.pack(wire.LPC_PORT_CLOSED, 1, b""),
-        wire.pack(wire.LPC_CONNECTION_REQUEST, 1, b""),
-        wire.pack(wire.LPC_CONNECTION_REPLY, 1, b""),
+        wire.pack(LPC_PORT_CLOSED, 1, b""),
+        wire.pack(LPC_CONNECTION_REQUEST, 1, b""),
+        wire.pack(LPC_CONNECTION_REPLY, 1, b""),
         wire.pack(0x2001, 1, b""),
         wire.pack(LPC_REQUEST, 0, b""),
         wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(0, 1, 0, 1)),

@@ -29,6 +29,7 @@ from ..handles import attribute_of
 from ..lane import Lane
 from ..messages import message as wire
 from ..messages.attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS, ViewAttribute
+from ..messages.port_message import LPC_REQUEST
 from .section import PAGE, SECTION_SPAN, IncomingSection, OutgoingSection, Section, SectionLimits, View
 from .secure import SecureSection
 
@@ -166,7 +167,7 @@ class Sharing:
         """Sends what goes in front of a plain message, and the message. Raises OSError; then the view is still ours."""
         attribute = None if view is None else view.attribute
         frame = wire.pack(kind, message_id, bytes(data), attribute, attribute_of(descriptors))
-        self.send_frame(frame, view, message_id if kind == wire.LPC_REQUEST else 0, flags, descriptors)
+        self.send_frame(frame, view, message_id if kind == LPC_REQUEST else 0, flags, descriptors)
 
     def send_frame(
         self, frame: bytes, view: View | None, request_id: int, flags: int, descriptors: Sequence[int] = ()

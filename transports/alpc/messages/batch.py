@@ -23,17 +23,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from ...errors import BadFrame, MessageTooLong
 from ...seam import Buffer
-from .message import (
-    BATCH,
-    FRAME,
-    HEADER_SIZE,
-    LPC_DATAGRAM,
-    LPC_REPLY,
-    LPC_REQUEST,
-    NO_CLIENT_ID,
-    PAYLOAD_TYPES,
-    PortMessage,
-)
+from .message import BATCH, FRAME, HEADER_SIZE, NO_CLIENT_ID, PAYLOAD_TYPES, PortMessage
+from .port_message import LPC_DATAGRAM, LPC_REPLY, LPC_REQUEST
 
 if TYPE_CHECKING:
     from ..port import CommunicationPort

@@ -23,18 +23,18 @@ from typing import Final, NamedTuple
 from ...errors import BadFrame
 from ...seam import Buffer
 from ..handles import Handle
-from . import port_message
 from .attributes import VIEW_ATTRIBUTE, AttributeBlock, HandleAttribute, ViewAttribute
-from .port_message import TYPE_MASK, PortMessageHeader
+from .port_message import (
+    LPC_CANCELED,
+    LPC_DATAGRAM,
+    LPC_LOST_REPLY,
+    LPC_PORT_CLOSED,
+    LPC_REPLY,
+    LPC_REQUEST,
+    TYPE_MASK,
+    PortMessageHeader,
+)
 
-LPC_CANCELED: Final = port_message.LPC_CANCELED
-LPC_CONNECTION_REPLY: Final = port_message.LPC_CONNECTION_REPLY
-LPC_CONNECTION_REQUEST: Final = port_message.LPC_CONNECTION_REQUEST
-LPC_DATAGRAM: Final = port_message.LPC_DATAGRAM
-LPC_LOST_REPLY: Final = port_message.LPC_LOST_REPLY
-LPC_PORT_CLOSED: Final = port_message.LPC_PORT_CLOSED
-LPC_REPLY: Final = port_message.LPC_REPLY
-LPC_REQUEST: Final = port_message.LPC_REQUEST
 SECTION_NOTICE: Final = 0x80
 """Ours, not NT's: the next message that carries a descriptor brings the sender's section."""
 SECTION: Final = 0x81

@@ -25,6 +25,7 @@ from ...security import DEFAULT_QOS, SecurityQos
 from ..handles import ALL_OBJECTS, NO_OBJECTS, ObjectType
 from ..memory.section import MAX_SECTION_SIZE, MAX_TOTAL_SECTION_SIZE, SectionLimits
 from . import message as wire
+from .port_message import LPC_CONNECTION_REPLY
 
 MAX_CONNECTION_DATA: Final = 4096
 """Octets that either side may say while connecting."""
@@ -219,7 +220,7 @@ def parse_terms(frame: bytes, expected: int) -> Terms:
 
 def accepted_terms(frame: bytes, name: str) -> Terms:
     """The terms of a server that has accepted. Raises BadFrame, ConnectionRefused, AccessDenied."""
-    terms = parse_terms(frame, wire.LPC_CONNECTION_REPLY)
+    terms = parse_terms(frame, LPC_CONNECTION_REPLY)
     if not terms.status:
         return terms
     if terms.status == AccessDenied.status:

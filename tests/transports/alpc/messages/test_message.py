@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lrpc.transports import alpc
 from lrpc.transports.alpc.messages import message as wire
 from lrpc.transports.alpc.messages.message import ViewAttribute, pack, unpack
 from lrpc.transports.errors import BadFrame
@@ -33,8 +34,8 @@ WITH_VIEW = bytes.fromhex(
     "6869"
 )
 VECTORS = [
-    (PLAIN, (wire.LPC_REQUEST, 7, b"abc", None)),
-    (WITH_VIEW, (wire.LPC_REPLY, 0xFFFFFFFF, b"hi", ViewAttribute(0, 5, 4096, 1 << 24))),
+    (PLAIN, (alpc.LPC_REQUEST, 7, b"abc", None)),
+    (WITH_VIEW, (alpc.LPC_REPLY, 0xFFFFFFFF, b"hi", ViewAttribute(0, 5, 4096, 1 << 24))),
 ]
 
 

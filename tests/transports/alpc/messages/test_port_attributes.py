@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lrpc.transports import alpc
 from lrpc.transports.alpc import PortAttributes, PortFlags
 from lrpc.transports.alpc.handles import ALL_OBJECTS
 from lrpc.transports.alpc.messages import message as wire
@@ -63,7 +64,7 @@ def test_an_lpc_port_has_the_limits_of_its_machine(mode: int, data: int, said: i
     attributes = PortAttributes(lpc_mode=mode)
     assert attributes.max_data == data
     assert len(attributes.told(bytes(200))) == said
-    terms = parse_terms(pack_terms(wire.LPC_CONNECTION_REPLY, 0, attributes, b""), wire.LPC_CONNECTION_REPLY)
+    terms = parse_terms(pack_terms(alpc.LPC_CONNECTION_REPLY, 0, attributes, b""), alpc.LPC_CONNECTION_REPLY)
     assert terms.max_data == data
     assert bool(terms.flags & PortFlags.LPC_MODE) == bool(mode)
 
@@ -74,17 +75,17 @@ def test_a_smaller_port_of_lpc_stays_smaller() -> None:
 
 def test_terms_have_their_octets() -> None:
     attributes = PortAttributes(4096, 1 << 20, 2 << 20, 3 << 20, flags=PortFlags.WAITABLE_PORT)
-    frame = pack_terms(wire.LPC_CONNECTION_REQUEST, 7, attributes, b"hello", features=3)
+    frame = pack_terms(alpc.LPC_CONNECTION_REQUEST, 7, attributes, b"hello", features=3)
     numbers = struct.pack("<IIQQQII", 7, 4096, 1 << 20, 2 << 20, 3 << 20, 0x40000, 3)
     assert frame[wire.FRAME_SIZE :] == numbers + struct.pack("<IIII", 0xFFD, 12, 2, 0) + b"hello"
-    terms = parse_terms(frame, wire.LPC_CONNECTION_REQUEST)
+    terms = parse_terms(frame, alpc.LPC_CONNECTION_REQUEST)
     assert terms[:6] == (7, 4096, (1 << 20, 2 << 20, 3 << 20), 0x40000, 3, b"hello")
     assert terms[6:] == (ALL_OBJECTS, SecurityQos())
 
 
 def test_too_much_to_say_is_refused_on_either_side() -> None:
     with pytest.raises(MessageTooLong):
-        pack_terms(wire.LPC_CONNECTION_REQUEST, 0, PortAttributes(), bytes(MAX_CONNECTION_DATA + 1))
+        pack_terms(alpc.LPC_CONNECTION_REQUEST, 0, PortAttributes(), bytes(MAX_CONNECTION_DATA + 1))
     with pytest.raises(BadFrame):
         parse_terms(
             wire.pack(10, 1, struct.pack("<IIQQQII", 0, 65535, 0, 0, 0, 0, 0) + bytes(MAX_CONNECTION_DATA + 1)), 10
@@ -93,9 +94,9 @@ def test_too_much_to_say_is_refused_on_either_side() -> None:
 
 @given(st.binary(max_size=120), st.booleans())
 def test_any_octets_are_terms_or_a_bad_frame(octets: bytes, as_data: bool) -> None:
-    frame = wire.pack(wire.LPC_CONNECTION_REQUEST, 1, octets) if as_data else octets
+    frame = wire.pack(alpc.LPC_CONNECTION_REQUEST, 1, octets) if as_data else octets
     try:
-        terms = parse_terms(frame, wire.LPC_CONNECTION_REQUEST)
+        terms = parse_terms(frame, alpc.LPC_CONNECTION_REQUEST)
     except BadFrame:
         return
     assert 0 < terms.max_data <= wire.MAX_DATA
@@ -105,6 +106,6 @@ def test_any_octets_are_terms_or_a_bad_frame(octets: bytes, as_data: bool) -> No
     "quality", ["0d00000002000000 00000000", "0c00000004000000 00000000", "0c00000002000000 02000000"]
 )
 def test_a_quality_of_service_that_there_is_not_is_refused(quality: str) -> None:
-    frame = pack_terms(wire.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b"")
+    frame = pack_terms(alpc.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b"")
     with pytest.raises(BadFrame):
-        parse_terms(frame[:-12] + bytes.fromhex(quality), wire.LPC_CONNECTION_REQUEST)
+        parse_terms(frame[:-12] + bytes.fromhex(quality), alpc.LPC_CONNECTION_REQUEST)
