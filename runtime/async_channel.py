@@ -40,7 +40,7 @@ class AsyncioChannel(PromptCalls):
         self.encoding: Encoding = wire.encoding
         self._cancel_timeout = cancel_timeout
         self._burst = BURST if wire.message_mode else 1
-        self._sending = asyncio.Lock()
+        self._sending = Places(1)
         self._places: AbstractAsyncContextManager[object] = self._room
         self._unsaid = False
         """Something may be left to be said when a call has been sent."""
@@ -62,7 +62,7 @@ class AsyncioChannel(PromptCalls):
             or self._cancel_timeout
             or self._places is not self._room
             or self._room.free <= 0
-            or self._sending.locked()
+            or not self._sending.free
             or ends() is not None
         ):
             return await self._call_in_turn(opnum, parts)
@@ -71,7 +71,7 @@ class AsyncioChannel(PromptCalls):
         if key is None:
             return await self._call_in_turn(opnum, parts)
         if alone and self._rest is None and (outcome := self._look(key)) is not None:
-            return settled(outcome)
+            return outcome if type(outcome) is tuple else settled(outcome)  # type: ignore[return-value]
         return await self._prompt(key)  # type: ignore[no-any-return]
 
     async def _call_in_turn(self, opnum: int, parts: Sequence[Octets]) -> Reply:
@@ -140,7 +140,7 @@ class AsyncioChannel(PromptCalls):
         """In a child of fork: the connection and the loop are its parent's."""
         self._broken, self._rest, self._piped, self._owner = FORKED, None, None, None
         self._waiting, self._prompts, self._corked = {}, {}, {}
-        self._sending, self._room = asyncio.Lock(), Places(MAX_CALLS if self._wire.multiplex else 1)
+        self._sending, self._room = Places(1), Places(MAX_CALLS if self._wire.multiplex else 1)
 
     # Calls with pipes
 
@@ -151,16 +151,16 @@ class AsyncioChannel(PromptCalls):
     async def take_turns(self, call: AsyncioPipeCall) -> None:
         """Have the connection to oneself, once no other call is sent."""
         self._refuse_owner()
-        await self._sending.acquire()
+        await self._sending.take()
         self._uncork()
         try:
             if self._rest is not None:
                 await asyncio.wait((self._rest,))
         except asyncio.CancelledError:
-            self._sending.release()
+            self._sending.give()
             raise
         if self._broken is not None:
-            self._sending.release()
+            self._sending.give()
             raise over(self._broken)
         self._piped, self._owner = call, asyncio.current_task()
 
@@ -171,7 +171,7 @@ class AsyncioChannel(PromptCalls):
     def give_turns(self) -> None:
         """Let others have the connection."""
         self._piped = self._owner = None
-        self._sending.release()
+        self._sending.give()
         self._say_unsaid()
         if self._wire.dismissed:
             self._break(dismissal())
@@ -325,7 +325,7 @@ class AsyncioChannel(PromptCalls):
 
     def _say_unsaid(self) -> None:
         """Say what has found no room; while a call is being sent that comes after it."""
-        self._unsaid = self._sending.locked()
+        self._unsaid = not self._sending.free
         if self._unsaid or self._rest is not None or self._broken is not None:
             return
         try:
@@ -338,7 +338,8 @@ class AsyncioChannel(PromptCalls):
     def _break(self, error: RpcError) -> None:
         if self._broken is None:
             self._broken = error
-            self._ends.clear()
+            if self._timer is not None:
+                self._timer.cancel()
             self._loop.remove_reader(self._descriptor)
             if self._room_to_send is not None:
                 self._loop.remove_writer(self._descriptor)

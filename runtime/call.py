@@ -24,6 +24,8 @@ DEFAULT_TIMEOUT: Final = 30.0
 """Seconds that a call may take unless something else is said: no call waits for ever."""
 
 _deadline: ContextVar[float | None] = ContextVar("lrpc deadline", default=None)
+ends: Final[Callable[[], float | None]] = _deadline.get
+"""When the calls made now have to be over, by time.monotonic; None unless a `deadline` says so."""
 _caller: ContextVar[Caller | None] = ContextVar("lrpc caller", default=None)
 _test_cancel: ContextVar[Callable[[float], bool] | None] = ContextVar("lrpc test for a cancel", default=None)
 
@@ -184,15 +186,6 @@ def deadline(seconds: float) -> Generator[None, None, None]:
         yield
     finally:
         _deadline.reset(token)
-
-
-ends_at: Final = _deadline.get
-"""`ends`, for who counts steps."""
-
-
-def ends() -> float | None:
-    """When the calls made now have to be over, by time.monotonic; None unless a `deadline` says so."""
-    return _deadline.get()
 
 
 def time_left(timeout: float) -> float:

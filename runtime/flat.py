@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..transports.alpc import LPC_REPLY, LPC_REQUEST
 from ..transports.alpc.messages.message import FRAME_SIZE, HEADER_SIZE
-from .call import ends_at, remaining
+from .call import ends, remaining
 from .carrier import Calling, Flats
 from .ncalrpc import messages
 from .plain import REQUEST_SIZE, RESPONSE_SIZE
@@ -41,7 +41,6 @@ _TARGET: Final = struct.Struct("<II40x")
 """Binding id and opnum, and no object."""
 TARGET: Final = slice(REQUEST_SIZE - _TARGET.size, REQUEST_SIZE - 40)
 """Where a request's frame says what it calls."""
-_MASK: Final = 0xFFFFFFFF
 RESPONSE_TYPE: Final = int(messages.MessageType.RESPONSE)
 
 
@@ -81,7 +80,7 @@ class Way(NamedTuple):
 
     client_id: bytes
     binding_id: int
-    call_ids: Iterator[int]
+    next_call_id: Callable[[], int]
     swap: Callable[[bytes, float | None, float | None], bytes]
     send_timeout: float
     unsaid: deque[Any]
@@ -98,7 +97,7 @@ def calling(
 
     rare: the result of a call that has another answer than expected, or an error.
     """
-    client_id, binding_id, ids, swap, send_timeout, unsaid = way
+    client_id, binding_id, next_call_id, swap, send_timeout, unsaid = way
     prefix = sizes_of(REQUEST_SIZE, flat.request, LPC_REQUEST) + client_id
     suffix = _TARGET.pack(binding_id, opnum)
     sizes, middle = sizes_of(RESPONSE_SIZE, flat.response, LPC_REPLY), MIDDLE.pack(0, RESPONSE_TYPE, 0, 0)
@@ -107,13 +106,13 @@ def calling(
     acquire, release = turn.reading.acquire, turn.reading.release
 
     def call(values: tuple[Any, ...]) -> Any:
-        limit = timeout if ends_at() is None else remaining(timeout)
+        limit = timeout if ends() is None else remaining(timeout)
         if waiting or not acquire(False):
             return None
         try:
             if unsaid:
                 return None
-            key = next(ids) & _MASK or next(ids) & _MASK
+            key = next_call_id()
             try:
                 frame = pack(prefix, key, key, suffix, *values)
             except Exception:  # the general way says what does not fit

@@ -148,7 +148,9 @@ class LrpcWire:
     def send_plain(self, octets: Octets) -> int:
         """Send such a frame, if there is room."""
         try:
-            return len(octets) if self._say() and self.port.send_frame_now(bytes(octets)) else 0
+            if self._unsaid and not self._say():
+                return 0
+            return len(octets) if self.port.send_frame_now(bytes(octets)) else 0
         except transport.TransportError as error:
             raise lost(error) from error
 
@@ -196,8 +198,8 @@ class LrpcWire:
             reply = turn.rare(partial(self._heard, key, timeout, heard), timeout)
             return None if reply is None else plain_result(operation, values, reply)
 
-        ids, swap = self._association.call_ids, self.port.send_wait_receive
-        way = Way(self._client_id, self._binding_id, ids, swap, PLAIN_SEND, self._unsaid)
+        next_call_id, swap = self._association.next_call_id, self.port.send_wait_receive
+        way = Way(self._client_id, self._binding_id, next_call_id, swap, PLAIN_SEND, self._unsaid)
         return calling(operation.opnum, flat, way, turn, rare)
 
     def tell(self, opnum: int, parts: Sequence[Octets]) -> bool:

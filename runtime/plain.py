@@ -63,11 +63,20 @@ def read_response(frame: bytes, call_id: int) -> bytes | None:
 
 def read_answer(frame: bytes) -> tuple[int, bytes] | None:
     """The call id and the stub in a frame that answers some call; None when the frame is anything else."""
-    if len(frame) < RESPONSE_SIZE:
+    length = len(frame)
+    if length < RESPONSE_SIZE:
         return None
-    call_id = _read_response(frame)[-1]
-    stub = read_response(frame, call_id)
-    return None if stub is None else (call_id, stub)
+    size, total, kind, message_id, valid, type_, flags, call_id = _read_response(frame)
+    if (
+        message_id == call_id
+        and kind == LPC_REPLY
+        and type_ == _RESPONSE_TYPE
+        and not (valid or flags)
+        and size == length - FRAME_SIZE
+        and total == size + HEADER_SIZE
+    ):
+        return call_id, frame[RESPONSE_SIZE:]
+    return None
 
 
 def read_request(frame: bytes) -> tuple[int, int, int, int, bytes] | None:

@@ -20,21 +20,19 @@ T = TypeVar("T")
 class Prompt(Generic[T]):
     """A future of one task: it is awaited once, at once, and by nobody else. A result that is an error is raised.
 
-    cancelled: called when the task is cancelled.
+    cancelled: called when the task is cancelled. until: when its time is over, by time.monotonic, for who asks.
     """
 
-    __slots__ = (
-        "_asyncio_future_blocking", "_callback", "_cancelled", "_context", "_done", "_loop", "_on_cancel", "_result"
-    )  # fmt: skip
+    # Of the class, so that nearly nothing has to be set when one is made.
+    _asyncio_future_blocking = _done = _cancelled = False
+    _callback: Callable[[Any], object] | None = None
+    _context: Context | None = None
+    _result: T | None = None
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, cancelled: Callable[[], object]) -> None:
-        self._asyncio_future_blocking = False
+    def __init__(self, loop: asyncio.AbstractEventLoop, cancelled: Callable[[], object], until: float = 0.0) -> None:
         self._loop = loop
         self._on_cancel = cancelled
-        self._callback: Callable[[Any], object] | None = None
-        self._context: Context | None = None
-        self._done = self._cancelled = False
-        self._result: T | None = None
+        self.until = until
 
     def set_now(self, result: T) -> None:
         """Have the task go on, now: where no task is current, as in the callback of a reader. Not with an error, whose
@@ -91,10 +89,11 @@ class Prompt(Generic[T]):
             self._settle()
 
     def __await__(self) -> Generator[Any, None, T]:
-        if not self._done:
-            self._asyncio_future_blocking = True
-            yield self
-        return self.result()  # type: ignore[no-any-return]
+        if self._done:
+            return self.result()  # type: ignore[no-any-return]
+        self._asyncio_future_blocking = True
+        yield self  # where errors are raised: by the task, which has asked `result`
+        return self._result  # type: ignore[return-value]
 
     def _settle(self) -> None:
         self._done = True
@@ -123,7 +122,8 @@ class Places:
                 return
         self.free += 1
 
-    async def __aenter__(self) -> None:
+    async def take(self) -> None:
+        """Come in, as soon as there is a place."""
         if self.free > 0:
             self.free -= 1
             return
@@ -136,45 +136,11 @@ class Places:
                 self.give()
             raise
 
+    async def __aenter__(self) -> None:
+        await self.take()
+
     async def __aexit__(self, *_: object) -> None:
         self.give()
-
-
-class Ends:
-    """When calls have to be over, in the order in which they were made: one timer for all. late: told whose time is
-    over."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, late: Callable[[int], object]) -> None:
-        self._loop = loop
-        self._late = late
-        self._times: dict[int, float] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        """Rings at the first of those times, or before."""
-
-    def add(self, key: int, seconds: float) -> None:
-        """A call has so much time, and no less than those before it had."""
-        until = self._times[key] = self._loop.time() + seconds
-        if self._timer is None:
-            self._timer = self._loop.call_at(until, self._look)
-
-    def remove(self, key: int) -> None:
-        """A call is over."""
-        self._times.pop(key, None)
-
-    def clear(self) -> None:
-        """All are."""
-        self._times.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _look(self) -> None:
-        self._timer, now = None, self._loop.time()
-        for key, until in [*self._times.items()]:
-            if until > now:
-                self._timer = self._loop.call_at(until, self._look)
-                return
-            if key in self._times:
-                self._late(key)
 
 
 def fulfil(future: asyncio.Future[None]) -> None:

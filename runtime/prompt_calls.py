@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import time
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from typing import Any, Final
 
 from .looking import Looking
 from .outcomes import dismissal, dropped, ended, late
-from .prompt import Ends, Places, Prompt
+from .prompt import Places, Prompt
 from .status import ConnectionLost, Ran, RpcError
 from .stub import Octets
 from .wire import Outcome, Wire
@@ -34,8 +35,9 @@ class PromptCalls(abc.ABC):
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         """Calls that had to wait before they were sent, or have a deadline of their own."""
         self._prompts: dict[int, Prompt[Any]] = {}
-        """Those that had not."""
-        self._ends = Ends(self._loop, self._end_late)
+        """Those that had not, in the order in which they were made."""
+        self._timer: asyncio.TimerHandle | None = None
+        """Rings when the time of the first of them is over, or before."""
         self._corked: dict[int, Octets] = {}
         """Those of them that are sent at the end of this turn of the loop."""
         self._delivering = False
@@ -75,30 +77,30 @@ class PromptCalls(abc.ABC):
         try:
             if plain is None:
                 return self._send_composed(opnum, parts)
+            key, octets = plain
             if alone or self._wire.message_mode:
-                return self._send_plain(*plain)
+                return self._send_plain(key, octets)
         except RpcError as error:
             self._unsent(0, error)
             raise
-        key, octets = plain
         if not (self._corked or self._delivering):
             self._loop.call_soon(self._uncork)
         self._corked[key] = octets
         return key
 
     def _send_plain(self, key: int, octets: Octets) -> int | None:
-        taken = 0
         try:
             taken = self._wire.send_plain(octets)
         except RpcError as error:
             error.ran = Ran.NO
+            self._wire.withdraw(key)
             raise
-        finally:
-            if not taken:
-                self._wire.withdraw(key)
-        if 0 < taken < len(octets):
+        if not taken:
+            self._wire.withdraw(key)
+            return None
+        if taken < len(octets):
             self._rest = self._loop.create_task(self._send_rest(self._going(octets[taken:])))
-        return key if taken else None
+        return key
 
     def _send_composed(self, opnum: int, parts: Sequence[Octets]) -> int | None:
         self._uncork()
@@ -140,8 +142,10 @@ class PromptCalls(abc.ABC):
         except RpcError as error:
             self._break(error)
             return ended(error)
+        if arrivals is None:
+            return None
         own: Outcome | None = None
-        for arrived, outcome in arrivals or ():
+        for arrived, outcome in arrivals:
             if arrived == key:
                 own = outcome
             else:
@@ -153,8 +157,11 @@ class PromptCalls(abc.ABC):
     def _prompt(self, key: int) -> Prompt[Any]:
         """What a call that was sent is waited for by."""
         self._room.free -= 1
-        self._ends.add(key, self._timeout)
-        prompt = self._prompts[key] = Prompt[Any](self._loop, partial(self._abandon, key))
+        until = time.monotonic() + self._timeout
+        prompt: Prompt[Any] = Prompt(self._loop, partial(self._abandon, key), until)
+        self._prompts[key] = prompt
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._timeout, self._end_late)
         return prompt
 
     def _going(self, octets: Octets) -> Generator[int]:
@@ -168,15 +175,19 @@ class PromptCalls(abc.ABC):
         """Such a call is over."""
         prompt = self._prompts.pop(key, None)
         if prompt is not None:
-            self._ends.remove(key)
             self._room.give()
         return prompt
 
-    def _end_late(self, key: int) -> None:
-        """The time of a call is over."""
-        prompt = self._prompts[key]
-        self._abandon(key)
-        prompt.set_result(late(None))
+    def _end_late(self) -> None:
+        """The time of some calls may be over."""
+        self._timer, now = None, time.monotonic()
+        for key, prompt in [*self._prompts.items()]:
+            if prompt.until > now:
+                self._timer = self._loop.call_later(prompt.until - now, self._end_late)
+                return
+            if key in self._prompts:
+                self._abandon(key)
+                prompt.set_result(late(None))
 
     async def _send_rest(self, sending: Iterator[int]) -> None:
         """Finish a message that has begun, whatever becomes of its caller."""

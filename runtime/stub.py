@@ -406,20 +406,39 @@ class AsyncClient(_Calls):
         self._channel = channel
         self._encoding = channel.encoding
         self._strictness = strictness
+        self._straight: bool = self._encoding is Encoding.NDR and strictness is DEFAULT
         self._recovery = self._renewal = recovery
         self.connection = connection
 
     async def _call(self, operation: Operation[R], *values: Any) -> R:
-        sent = values if operation.plain else self._prepared(operation, values)
-        parts = self._encode(operation, sent)
-        if operation.maybe:
-            return await self._tell(operation, values, parts)
+        if not operation.plain or not self._straight:
+            sent = self._prepared(operation, values)
+            parts = self._encode(operation, sent)
+            if operation.maybe:
+                return await self._tell(operation, values, parts)
+            try:
+                reply = await self._channel.call(operation.opnum, parts)
+            except RpcError as failure:
+                reply = await self._again(operation, values, parts, failure)
+            return self._shaped(operation, values, self._decode(operation, sent, reply))
+        # The shortest way, as of the blocking client.
+        encode, decode = operation.straight
         try:
-            reply = await self._channel.call(operation.opnum, parts)
+            parts = encode(values, ())
+        except Exception as failure:
+            error = operation.ndr.request.explained_value(values, (), failure)
+            raise ArgumentError(f"{operation.name}: {error}") from error
+        try:
+            reply = stub, encoding, release = await self._channel.call(operation.opnum, parts)
         except RpcError as failure:
-            reply = await self._again(operation, values, parts, failure)
-        outs = self._decode(operation, sent, reply)
-        return outs[0] if operation.plain else self._shaped(operation, values, outs)
+            reply = stub, encoding, release = await self._again(operation, values, parts, failure)
+        if release is not None or encoding is not Encoding.NDR:
+            return self._decode(operation, values, reply)[0]  # type: ignore[no-any-return]
+        try:
+            return decode(stub, bytes, MAX_ITEMS, values)[0]  # type: ignore[no-any-return]
+        except Exception as failure:
+            error = operation.ndr.response.explained_stub(stub, values, failure)
+            raise BadStubData(f"{operation.name}: {error}") from error
 
     async def _tell(self, operation: Operation[R], values: tuple[Any, ...], parts: list[Octets]) -> R:
         """A call that nobody answers."""

@@ -10,9 +10,9 @@ States and what may happen in them stand in TRANSITIONS.
 from __future__ import annotations
 
 import enum
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -38,6 +38,9 @@ MAX_ABANDONED: Final = 1024
 """Calls that were given up whose late parts are still recognised; older ones are forgotten."""
 MAX_BINDINGS: Final = 32
 """Bindings on one port: presentation contexts have the same limit."""
+
+LAST_CALL_ID: Final = 0xFFFFFFFF
+"""Call ids count from 1 up to here, and again from 1."""
 
 RPC_S_UNKNOWN_IF: Final = 1717
 RPC_S_UNSUPPORTED_TRANS_SYN: Final = 1730
@@ -250,8 +253,8 @@ class ClientAssociation(_Association):
         self._binding: Bind | None = None
         self._preferred: TransferSyntax | None = None
         self._bindings = 0
-        self.call_ids = itertools.count(1)
-        """For who takes calls' ids without a call: their low 32 bits, but not 0. Threads may draw at the same time."""
+        self.next_call_id: Callable[[], int] = chain.from_iterable(repeat(range(1, LAST_CALL_ID + 1))).__next__
+        """How the response of the next call will be known. Threads may draw at the same time."""
         self._flow: _Flow | None = None
         # Calls that were given up, of which parts may still come, oldest first.
         self._abandoned: dict[int, None] = {}
@@ -271,10 +274,6 @@ class ClientAssociation(_Association):
         self._binding = Bind(0, interface, syntaxes, first, first + 1, preferred is not None)
         self._preferred = preferred
         return self._binding.pack()
-
-    def next_call_id(self) -> int:
-        """How the response of the next call will be known: 1 to 2^32 - 1."""
-        return next(self.call_ids) & 0xFFFFFFFF or self.next_call_id()
 
     def request(
         self,

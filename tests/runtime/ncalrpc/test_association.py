@@ -192,13 +192,10 @@ def test_there_are_no_callbacks_before_a_bind(kind: int) -> None:
         assert isinstance(end.receive(kind.to_bytes(4, "little") + bytes(80)), Failed)
 
 
-def test_call_ids_count_from_one_and_skip_zero() -> None:
+def test_call_ids_count_from_one_and_skip_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lrpc.runtime.ncalrpc.association.LAST_CALL_ID", 3)
     client = ClientAssociation()
-    assert [client.next_call_id() for _ in range(3)] == [1, 2, 3]
-    import itertools
-
-    client._call_ids = itertools.count(0xFFFFFFFF)
-    assert [client.next_call_id() for _ in range(3)] == [0xFFFFFFFF, 1, 2]
+    assert [client.next_call_id() for _ in range(5)] == [1, 2, 3, 1, 2]
 
 
 # The server
