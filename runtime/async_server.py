@@ -255,30 +255,33 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         else:
             self._hurry_on(session, client)
 
-    def _readable(self, session: Session, client: Visitor) -> None:
+    def _readable(self, session: Session, client: Visitor) -> bool:
+        """Read a client; has anything come?"""
+        read, pending = 0, session.cancelling.pending
         try:
-            for _ in range(client.burst):
-                if len(session.cancelling.pending) >= self.limits.max_calls or session.full:
+            while read < client.burst:
+                if (client.running or pending) and (len(pending) >= self.limits.max_calls or session.full):
                     self._pause(session, client)
-                    return
+                    break
                 calls = session.receive_now()
                 if session.unfinished is not None and session.bound:
                     self._hurry_on(session, client)
                 if calls is None:
-                    client.burst = 1
-                    return
-                self._begin_all(session, client, calls)
-            client.burst = min(2 * client.burst, session.burst)
+                    break
+                read += 1
+                if len(calls) == 1:
+                    self._begin(session, client, calls[0])
+                else:
+                    self._begin_all(session, client, calls)
+            if session.burst > 1 and read:
+                client.has_read(read, session.burst)
         except Exception as end:  # whatever it is, it ends this connection alone
             note_end(session.caller, end)
             self._finish(session, client)
+        return read > 0
 
     def _begin_all(self, session: Session, client: Visitor, calls: list[Call]) -> None:
         """Begin calls that came together; what answers they have at once go together, too."""
-        if len(calls) < 2:
-            for call in calls:
-                self._begin(session, client, call)
-            return
         session.hold()
         try:
             for call in calls:
@@ -333,7 +336,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             note_end(session.caller, end)
             client.over = True
         client.running -= 1
-        self._go_on(session, client)
+        if client.over or client.paused or session.cancelling.pending or self._stopped.is_set():
+            self._go_on(session, client)
 
     def _has_room(self, client: Visitor) -> bool:
         """May another call of this client begin?"""

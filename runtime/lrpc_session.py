@@ -390,13 +390,6 @@ class LrpcSession(PlainServing):
             return
         yield from self._sending(call.message.message_id, *self._composed(call.key, answer))
 
-    def answer_now(self, call: Call, answer: Answer) -> Iterator[bool] | None:
-        """The same as far as there is room; None when that is all."""
-        if self._replied(call, answer):
-            return None
-        sending = self.answering(call, answer)
-        return None if next(sending, None) is None else sending
-
     def hold(self) -> None:
         """A message goes by itself."""
 
@@ -441,6 +434,7 @@ class LrpcSession(PlainServing):
         """Forget which methods serve which calls."""
         self._methods.clear()
         self._runners.clear()
+        self._awaited.clear()
 
     def drain(self) -> None:
         """Take no more calls."""

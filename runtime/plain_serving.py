@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +48,8 @@ class PlainServing(abc.ABC):
         """What serves plain calls, by binding id and opnum: functions as those of a PduSession."""
         self._flats: dict[bytes, Callable[[bytes], bytes | None]] = {}
         """What serves those of scalars alone, by the same as it stands in their frames."""
+        self._awaited: dict[tuple[int, int], tuple[Method, Encoding, Callable[[Octets], Any]]] = {}
+        """The same for the loop, with what there is to know of the call."""
 
     @abc.abstractmethod
     def _method(self, interface: ncalrpc.SyntaxId, opnum: int, object: UUID | None) -> Method | Fault:
@@ -56,6 +58,10 @@ class PlainServing(abc.ABC):
     @abc.abstractmethod
     def _send(self, message_id: int, data: bytes, view: alpc.View | None, kind: int = alpc.LPC_REPLY) -> None:
         """Send a message."""
+
+    @abc.abstractmethod
+    def answering(self, call: Call, answer: Answer) -> Iterator[bool]:
+        """Reply without waiting; yields whenever there is no room."""
 
     @abc.abstractmethod
     def _composed(self, call_id: int, answer: Answer) -> tuple[bytes, alpc.View | None]:
@@ -120,31 +126,43 @@ class PlainServing(abc.ABC):
         if request is None or not request[0]:  # which has no reply
             return None
         message_id, call_id, binding_id, opnum, stub = request
-        run = self._runners.get((binding_id, opnum)) or self._runner(binding_id, opnum)
-        binding = self._association.binding(binding_id)
+        known = self._awaited.get((binding_id, opnum)) or self._await(binding_id, opnum)
+        if known is None:
+            return None
+        method, encoding, run = known
+        traffic = self.traffic
+        traffic.calls_in += 1
+        traffic.packets_in += 1
+        traffic.octets_in += len(frame)
+        return Call(call_id, message_id, method, stub, encoding, run=run)
+
+    def _await(self, binding_id: int, opnum: int) -> tuple[Method, Encoding, Callable[[Octets], Any]] | None:
+        run, binding = self._runner(binding_id, opnum), self._association.binding(binding_id)
         if run is None or binding is None:
             return None
-        self.traffic.calls_in += 1
-        self.traffic.received(len(frame))
-        return Call(call_id, message_id, self._methods[binding[0], opnum], stub, encoding_of(binding[1]), run=run)
+        known = self._awaited[binding_id, opnum] = self._methods[binding[0], opnum], encoding_of(binding[1]), run
+        return known
 
-    def _replied(self, call: Call, answer: Answer) -> bool:
-        """Has the answer to such a call gone, as a plain reply?"""
+    def answer_now(self, call: Call, answer: Answer) -> Iterator[bool] | None:
+        """Reply without waiting, as far as there is room; None when that is all."""
         if (
-            call.message is not None
-            or type(answer) is not list  # with descriptors it is more than that
-            or len(answer) != 1
-            or len(answer[0]) > ncalrpc.INLINE
+            call.message is None
+            and type(answer) is list  # with descriptors it is more than that
+            and len(answer) == 1
+            and len(answer[0]) <= ncalrpc.INLINE
         ):
-            return False
-        reply = plain.response(self._port.client_id, call.context_id, call.key, answer[0])
-        try:
-            sent = self._port.send_frame_now(reply)
-        except transport.TransportError as error:
-            raise Ended(str(error)) from error
-        if sent:
-            self.traffic.sent(len(reply))
-        return sent
+            reply = plain.response(self._port.client_id, call.context_id, call.key, answer[0])
+            try:
+                sent = self._port.send_frame_now(reply)
+            except transport.TransportError as error:
+                raise Ended(str(error)) from error
+            if sent:
+                traffic = self.traffic
+                traffic.packets_out += 1
+                traffic.octets_out += len(reply)
+                return None
+        sending = self.answering(call, answer)
+        return None if next(sending, None) is None else sending
 
 
 def encoding_of(syntax: ncalrpc.TransferSyntax) -> Encoding:

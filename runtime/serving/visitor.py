@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from typing import Final
 
 from ..call import Caller, set_caller
 from .running import Running
+
+STEADY: Final = 8
+"""Turns that a client fills before it is read more often in one: a read in vain costs more than a turn does."""
 
 
 class Visitor:
@@ -22,6 +26,8 @@ class Visitor:
         """How many PDUs had come when a request that is not ended yet was last looked at."""
         self.burst = 1
         """How often it is read before others have their turn: the more, the more it had to say."""
+        self._filled = 0
+        """How many times on end it had that much to say."""
         self.sending = asyncio.Lock()
         self.unread = False
         """It has left an answer unread: the others are not sent."""
@@ -37,6 +43,15 @@ class Visitor:
         self.paused = False
         self.over = False
         """Nothing more will come; the connection ends with the last call that runs."""
+
+    def has_read(self, count: int, most: int) -> None:
+        """It had something to say `count` times in its turn; `most`: that it may have."""
+        if count < self.burst:
+            self.burst, self._filled = count, 0
+            return
+        self._filled += 1
+        if self._filled >= STEADY:
+            self.burst = min(2 * self.burst, most)
 
     def give_up(self, key: int) -> None:
         """The client does not want a call any more."""

@@ -13,7 +13,7 @@ import pytest
 import lrpc
 from lrpc.runtime import dispatch
 from lrpc.runtime.serving.running import Running
-from lrpc.runtime.serving.visitor import Visitor
+from lrpc.runtime.serving.visitor import STEADY, Visitor
 
 
 @pytest.fixture
@@ -95,5 +95,24 @@ def test_a_cancellation_of_something_else_is_a_failure_of_the_method(serving: Ca
     async def script() -> None:
         serving(cancelled)
         assert isinstance(await Running(one_way=False).answer(SESSION, CALL), lrpc.CallCancelled)
+
+    run(script)
+
+
+def test_a_client_is_read_more_often_once_it_has_filled_its_turns_steadily() -> None:
+    async def script() -> None:
+        client = Visitor(contextvars.copy_context(), 0)
+        for _ in range(STEADY - 1):
+            client.has_read(1, 4)
+        assert client.burst == 1
+        client.has_read(1, 4)
+        assert client.burst == 2
+        client.has_read(2, 4)
+        client.has_read(4, 4)
+        assert client.burst == 4
+        client.has_read(3, 4)
+        assert client.burst == 3
+        client.has_read(3, 4)
+        assert client.burst == 3
 
     run(script)
