@@ -28,7 +28,7 @@ from ...seam import Buffer
 from ..handles import attribute_of
 from ..lane import Lane
 from ..messages import message as wire
-from ..messages.attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS, ViewAttribute
+from ..messages.attributes import VIEW_AUTO_RELEASE, VIEW_FLAGS, VIEW_SECURED_ACCESS, ViewAttribute
 from ..messages.port_message import LPC_REQUEST
 from .section import PAGE, SECTION_SPAN, IncomingSection, OutgoingSection, Section, SectionLimits, View
 from .secure import SecureSection
@@ -246,6 +246,8 @@ class Sharing:
         section = self.incoming.get(base)
         if section is None or attribute.view_size > self._max_incoming.max_view_size:
             raise BadFrame(f"a view of {attribute.view_size} octets at {attribute.view_base:#x}, where it cannot be")
+        if attribute.flags & ~VIEW_FLAGS:
+            raise BadFrame(f"a view with flags {attribute.flags:#x}")
         if section.secured:
             del self.incoming[base]
         return section.view(attribute), section.secured

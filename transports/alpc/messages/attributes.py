@@ -26,11 +26,12 @@ ALL_ATTRIBUTES: Final = 0xFE000000
 SECURITY_RELEASE_HANDLE: Final = 0x10000
 SECURITY_CREATE_HANDLE: Final = 0x20000
 """Keep the context that this message makes, for later messages."""
-VIEW_UNMAP_EXISTING: Final = 0x10000
 VIEW_AUTO_RELEASE: Final = 0x20000
 """The sender's own mapping goes with the send."""
 VIEW_SECURED_ACCESS: Final = 0x40000
 """The kernel guarantees that nobody changes the view."""
+VIEW_FLAGS: Final = VIEW_AUTO_RELEASE | VIEW_SECURED_ACCESS
+"""NT's third, UNMAP_EXISTING, there is not: a view is given back by the answer, or by its release."""
 HANDLE_SAME_ACCESS: Final = 0x10000
 HANDLE_SAME_ATTRIBUTES: Final = 0x20000
 HANDLE_INDIRECT: Final = 0x40000

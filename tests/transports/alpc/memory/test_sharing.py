@@ -588,6 +588,14 @@ def test_a_view_that_says_it_is_secure_and_is_not_ends_the_connection(raw: Raw) 
         raw[0].receive_message(WATCHDOG)
 
 
+def test_a_view_with_a_flag_that_there_is_not_ends_the_connection(raw: Raw) -> None:
+    unmap_existing = 0x10000
+    pass_section(raw, [memfd(SIZE, 7)], AT_ZERO)
+    raw[1].send(wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(unmap_existing, 1, 0, 1)))
+    with pytest.raises(BadFrame):
+        raw[0].receive_message(WATCHDOG)
+
+
 def test_a_secure_section_has_one_view(raw: Raw) -> None:
     pass_section(raw, [memfd(SIZE, 15)], AT_ZERO)
     frame = wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(VIEW_SECURED_ACCESS, 1, 0, 1))
