@@ -118,6 +118,18 @@ ALSO = (
     ("P19", "transports/test_conformance.py", "test_what_a_peer_sent_arrives_although_it_left_without_listening"),
     ("P19", "transports/test_unix.py", "test_an_empty_packet_is_the_end", "test_a_full_backlog_times_out"),
     ("P20", "transports/security/test_token.py", "test_whom_the_kernel_does_not_know_is_anonymous_and_not_everyone"),
+    (
+        "P21",
+        "transports/alpc/test_quota.py",
+        "test_messages_of_one_user_are_bounded_together",
+        "test_another_user_is_served_while_one_has_too_much",
+        "test_who_floods_while_it_is_called_back_is_cut_off",
+        "test_sections_of_one_user_are_bounded_together_and_another_has_its_own",
+        "test_views_lent_to_one_user_are_bounded_together",
+        "test_descriptors_that_a_user_does_not_take_are_bounded_together",
+        "test_of_silent_clients_the_oldest_of_the_user_with_most_goes",
+        "test_who_waits_for_a_verdict_takes_no_other_users_place",
+    ),
 )
 """Tests with other names: what they show, their module, and which of its tests; an empty name stands for all."""
 

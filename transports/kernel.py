@@ -21,6 +21,7 @@ SO_PASSRIGHTS: Final = 83
 PIDFD_THREAD: Final = os.O_EXCL
 """A pidfd of a thread, since Linux 6.9."""
 POSIX_ACL_ACCESS: Final = "system.posix_acl_access"
+_SIOCOUTQ: Final = 0x5411  # linux/sockios.h
 _UCRED: Final = struct.Struct("@iII")
 _PIDFD_INFO: Final = struct.Struct("=QQ12I")
 """struct pidfd_info, its first 64 octets: mask, cgroup, pid, tgid, ppid, then real, effective, saved and fs ids."""
@@ -113,6 +114,12 @@ def overflow_uid() -> int:
             return int(number.read())
     except (OSError, ValueError):  # no /proc: what is compiled in
         return NOBODY.uid
+
+
+def unsent(connected: int) -> int:
+    """What of a socket's buffer holds messages that the peer has not taken; 0: none."""
+    (octets,) = struct.unpack("i", fcntl.ioctl(connected, _SIOCOUTQ, bytes(4)))
+    return int(octets)
 
 
 def refuse_descriptors(sock: socket.socket, refuse: bool = True) -> bool:

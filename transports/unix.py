@@ -59,6 +59,11 @@ def peer_of(connected: socket.socket, address: str) -> Peer:
     return Peer(*Credentials.parse(octets), _groups_of(connected), address)
 
 
+def user_of(connected: socket.socket) -> int:
+    """The user of who connected."""
+    return Credentials.parse(connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED_SIZE)).uid
+
+
 def _groups_of(connected: socket.socket) -> tuple[int, ...] | None:
     for count in (15, 255):  # what getsockopt returns is at most 1,024 octets in Python
         try:

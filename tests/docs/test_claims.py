@@ -17,7 +17,7 @@ ROWS = {
     "A": range(1, 8),
     "T": (3,),
     "X": range(1, 11),
-    "P": range(1, 21),
+    "P": range(1, 22),
 }
 
 

@@ -18,10 +18,10 @@ from lrpc.runtime.mapper import lookup, towers
 from lrpc.runtime.mapper import service as mapper
 from lrpc.runtime.mapper.endpoint_map import MapLimits
 from lrpc.runtime.ndr import budget
-from lrpc.transports.alpc import PortAttributes
+from lrpc.transports.alpc import PortAttributes, QuotaLimits
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "limits.md"
-NO_LIMITS = ("flags", "memory_bandwidth", "dup_object_types", "quality_of_service", "lpc_mode", "lane")
+NO_LIMITS = ("flags", "memory_bandwidth", "dup_object_types", "quality_of_service", "lpc_mode", "lane", "user_quota")
 """What PortAttributes says besides."""
 UNITS = {"": 1, "s": 1, "Ki": 1 << 10, "KiB": 1 << 10, "Mi": 1 << 20, "MiB": 1 << 20}
 
@@ -40,6 +40,7 @@ def table(heading: str) -> dict[str, float]:
         ("lrpc.runtime.ncacn.Limits", ncacn.Limits),
         ("lrpc.runtime.mapper.endpoint_map.MapLimits", MapLimits),
         ("lrpc.transports.alpc.PortAttributes", PortAttributes),
+        ("lrpc.transports.alpc.QuotaLimits", QuotaLimits),
     ],
 )
 def test_table_has_every_field_in_order_with_its_default(heading: str, limits: Any) -> None:

@@ -17,6 +17,7 @@ Its insides, from the wire up
     datagrams        a port as any other transport
     outbox, reserve  what waits to be sent, and what need not
     exchange         what one end has sent and waits for; waiting: the threads that do
+    quota            what the connections of one user make a server hold
     queue            messages that wait for a thread; server_queue: those of all clients of a server
 Names are those of `transports/namespace.py`; one without a leading backslash is in `\RPC Control`.
 
@@ -58,6 +59,7 @@ from .messages.port_message import (
     LPC_REQUEST,
 )
 from .port import CommunicationPort
+from .quota import QuotaLimits
 from .received import Message
 
 __all__ = [
@@ -88,6 +90,7 @@ __all__ = [
     "PortAttributes",
     "PortFlags",
     "PortMessage",
+    "QuotaLimits",
     "View",
     "connect",
     "create_port",

@@ -14,7 +14,8 @@ import select
 import socket
 import threading
 import time
-from typing import Any, Final, Self
+from collections import Counter
+from typing import Any, Final, NamedTuple, Self
 
 from .. import forking, namespace, security, unix
 from ..ancillary import ask_for_credentials
@@ -48,6 +49,7 @@ from .messages.port_attributes import (
 )
 from .messages.port_message import LPC_CONNECTION_REQUEST
 from .port import CommunicationPort
+from .quota import Quotas
 from .received import Message
 from .server_queue import ServerQueue
 
@@ -173,6 +175,15 @@ def _verdict(
         return delivery.lane() if terms.features & lane_setup.LANE else timed.socket, peer, attributes, terms
 
 
+class Silent(NamedTuple):
+    """A client that has connected and not said anything yet."""
+
+    connected: socket.socket
+    until: float
+    """When its time is over."""
+    user: int
+
+
 class ConnectionPort:
     """The named port of a server. Any number of threads may receive, or accept; it is the one or the other.
 
@@ -197,6 +208,7 @@ class ConnectionPort:
         """What its owner serves here, for those who ask about the port."""
         self._closed = False
         self._messages: ServerQueue | None = None
+        self._quotas = Quotas(attributes.user_quota)
         self._begin()
         forking.watch(self)
 
@@ -204,7 +216,7 @@ class ConnectionPort:
         self._ledger = Ledger[CommunicationPort]()
         self._epoll = select.epoll()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC)  # rung once, to close
-        self._pending: dict[int, tuple[socket.socket, float]] = {}  # by descriptor, oldest first; until when
+        self._pending: dict[int, Silent] = {}  # by descriptor, oldest first
         self._changed = threading.Condition()
         self._waiting = 0
         for descriptor in (self._acceptor.fileno(), self._bell):
@@ -254,7 +266,7 @@ class ConnectionPort:
             if self._closed:
                 return []
             self._waiting += 1
-            first = min((until for _, until in self._pending.values()), default=None)
+            first = min((silent.until for silent in self._pending.values()), default=None)
         try:
             ends = [max(0.0, end) for end in (_remaining(deadline), _remaining(first)) if end is not None]
             return self._epoll.poll(math.ceil(min(ends) * 1000) / 1000 if ends else None, MAX_EVENTS)
@@ -368,8 +380,8 @@ class ConnectionPort:
         self._begin()
 
     def _let_go(self) -> None:
-        for pending, _ in self._pending.values():
-            pending.close()
+        for silent in self._pending.values():
+            silent.connected.close()
         self._epoll.close()
         os.close(self._bell)
 
@@ -407,14 +419,19 @@ class ConnectionPort:
 
     def _take_in(self) -> None:
         if len(self._pending) >= self.attributes.max_pending:
-            self._drop(next(iter(self._pending)))
+            self._drop(self._oldest())
         until = time.monotonic() + self.attributes.handshake_timeout
         while len(self._pending) < self.attributes.max_pending:
             accepted = self._acceptor.accept_now()
             if accepted is None:
                 return
-            self._pending[accepted.fileno()] = accepted, until
+            self._pending[accepted.fileno()] = Silent(accepted, until, unix.user_of(accepted))
             self._epoll.register(accepted.fileno(), select.EPOLLIN)
+
+    def _oldest(self) -> int:
+        """Who has been silent longest, of the user that most are of."""
+        [(user, _)] = Counter(silent.user for silent in self._pending.values()).most_common(1)
+        return next(descriptor for descriptor, silent in self._pending.items() if silent.user == user)
 
     def _hear(self, descriptor: int) -> ConnectionRequest | None:
         """The request of a client that is no longer silent; one that talks nonsense, or left, is dropped."""
@@ -429,11 +446,11 @@ class ConnectionPort:
         except TransportError:
             connected.close()
             return None
-        return ConnectionRequest(connected, peer, self.attributes, theirs, self._ledger)
+        return ConnectionRequest(connected, peer, self.attributes, theirs, self._ledger, self._quotas.of(peer.uid))
 
     def _expire(self) -> None:
         now = time.monotonic()
-        for descriptor in [descriptor for descriptor, (_, until) in self._pending.items() if until <= now]:
+        for descriptor in [descriptor for descriptor, silent in self._pending.items() if silent.until <= now]:
             self._drop(descriptor)
 
     def _drop(self, descriptor: int) -> None:
@@ -441,7 +458,7 @@ class ConnectionPort:
 
     def _forget(self, descriptor: int) -> socket.socket:
         self._epoll.unregister(descriptor)
-        return self._pending.pop(descriptor)[0]
+        return self._pending.pop(descriptor).connected
 
 
 def _heard(connected: socket.socket) -> bytes | None:

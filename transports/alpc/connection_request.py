@@ -18,6 +18,7 @@ from .message_port import MessagePort
 from .messages.port_attributes import PortAttributes, Terms, pack_terms
 from .messages.port_message import LPC_CONNECTION_REPLY
 from .port import CommunicationPort
+from .quota import UNLIMITED, UserQuota
 
 
 class ConnectionRequest:
@@ -33,6 +34,7 @@ class ConnectionRequest:
         own: PortAttributes,
         theirs: Terms,
         ledger: Ledger[CommunicationPort],
+        quota: UserQuota = UNLIMITED,
     ) -> None:
         self.peer = peer
         self.data = theirs.data
@@ -40,6 +42,7 @@ class ConnectionRequest:
         self._own = own
         self._theirs = theirs
         self._ledger = ledger
+        self._quota = quota
 
     def __repr__(self) -> str:
         return f"<ConnectionRequest of pid {self.peer.pid} uid {self.peer.uid} to {self.peer.address}>"
@@ -47,7 +50,7 @@ class ConnectionRequest:
     def accept(self, data: bytes = b"", context: Any = None) -> DatagramPort:
         """Lets the client in; `data` is its `connection_data`. Raises Disconnected when it has left meanwhile."""
         self._ask_who()
-        port = DatagramPort(self._let_in(data), self.peer, self._own, self._theirs)
+        port = DatagramPort(self._let_in(data), self.peer, self._own, self._theirs, self._quota)
         port.track(self._theirs.quality_of_service)
         port.context = context
         self._ledger.enter(port)
@@ -57,7 +60,7 @@ class ConnectionRequest:
         """`accept`, for who receives from the connection port."""
         self._ask_who()
         self._answer(0, data)
-        port = MessagePort(self._socket, self.peer, self._own, self._theirs)
+        port = MessagePort(self._socket, self.peer, self._own, self._theirs, self._quota)
         port.track(self._theirs.quality_of_service)
         self._ledger.enter(port)
         return port

@@ -10,6 +10,7 @@ from .messages.message import PortMessage
 from .messages.port_attributes import PortAttributes, Terms
 from .messages.port_message import LPC_DATAGRAM, LPC_PORT_CLOSED
 from .port import CommunicationPort
+from .quota import UNLIMITED, UserQuota
 
 
 class DatagramPort(CommunicationPort):
@@ -17,8 +18,15 @@ class DatagramPort(CommunicationPort):
 
     __slots__ = ()
 
-    def __init__(self, connected: socket.socket | Lane, peer: Peer, attributes: PortAttributes, terms: Terms) -> None:
-        super().__init__(connected, peer, **terms.limits(attributes))
+    def __init__(
+        self,
+        connected: socket.socket | Lane,
+        peer: Peer,
+        attributes: PortAttributes,
+        terms: Terms,
+        quota: UserQuota = UNLIMITED,
+    ) -> None:
+        super().__init__(connected, peer, quota=quota, **terms.limits(attributes))
         self.connection_data = terms.data
 
     def send(self, data: Buffer, timeout: float | None = None) -> None:

@@ -16,6 +16,7 @@ import contextlib
 import time
 import weakref
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import (
@@ -33,22 +34,21 @@ from .handles import Sendable
 from .memory.section import View
 from .messages import message as wire
 from .messages.attributes import ALL_ATTRIBUTES
+from .messages.message import ANSWERED, REQUEST_TYPES
 from .messages.port_attributes import PortFlags
 from .messages.port_message import (
     LPC_CANCELED,
     LPC_CLIENT_DIED,
     LPC_CONNECTION_REPLY,
     LPC_DATAGRAM,
-    LPC_DEBUG_EVENT,
-    LPC_ERROR_EVENT,
-    LPC_EXCEPTION,
     LPC_LOST_REPLY,
     LPC_PORT_CLOSED,
     LPC_REPLY,
     LPC_REQUEST,
 )
-from .outbox import MESSAGE_COST, Outbox, Outgoing
+from .outbox import Outbox, Outgoing
 from .queue import Queue
+from .quota import MESSAGE_COST, Pool
 from .received import Arrival, Callback, Context, Message, MessageAttributes, NoOrigin, State
 from .waiting import Waiter, Waiters
 
@@ -63,10 +63,6 @@ MAX_OUTSTANDING: Final = 8192
 """Requests of one client that wait for answers; no more is read from it meanwhile."""
 SERVERS: Final = 0x80000000
 """Added to numbers of the server's making."""
-REQUEST_TYPES: Final = frozenset({LPC_REQUEST, LPC_EXCEPTION, LPC_DEBUG_EVENT, LPC_ERROR_EVENT})
-"""What may be asked; each is answered by LPC_REPLY."""
-ANSWERED: Final = REQUEST_TYPES | {wire.DATA_PULL}
-"""The same, and what only a callback is."""
 
 
 class Exchange(NoOrigin):
@@ -81,9 +77,11 @@ class Exchange(NoOrigin):
         self._waiting = Waiters(self._look)
         self._posted: dict[int, Any] = {}  # what `post` was given, by number
         self._received: dict[int, weakref.ref[Message]] = {}  # what the peer waits for answers to, by its number
-        self._queued_size = 0
         self.ended = False
-        self.outbox = Outbox(port, None if host is None else self._look, self._read_meanwhile)
+        resume = None if host is None else partial(host.resume, port.quota)
+        bounds = port.quota.pool, port.attributes.max_pool_usage, resume
+        self.queued = Pool(*bounds)
+        self.outbox = Outbox(port, Pool(*bounds), None if host is None else self._look, self._read_meanwhile)
 
     # What this end asks
 
@@ -97,7 +95,7 @@ class Exchange(NoOrigin):
             self._check_open()
             self._waiting.add(waiter)
         try:
-            self.outbox.send(outgoing, timeout, reserve)
+            self.send(outgoing, timeout, reserve)
             while (came := self._next(waiter, deadline)) is not waiter.answer:
                 self._serve(came, on_callback)
         except BaseException:
@@ -109,12 +107,23 @@ class Exchange(NoOrigin):
         """Sends a request whose answer comes into the queue, with `cookie` as its message context."""
         self.expect(outgoing.message_id, cookie)
         try:
-            self.outbox.send(outgoing, timeout, reserve)
+            self.send(outgoing, timeout, reserve)
         except BaseException:
             with self.queue.changed:
                 self._posted.pop(outgoing.message_id, None)
             raise
         return outgoing.message_id
+
+    def send(self, outgoing: Outgoing, timeout: float | None, reserve: int = 0) -> None:
+        """Sends what needs no answer, or whose answer is waited for. Raises what `Outbox.send` does, QuotaExceeded."""
+        try:
+            self.outbox.send(outgoing, timeout, reserve)
+        except Disconnected:
+            if self._host is None:  # it may have said why
+                self.queue.read_while(lambda: not self.ended)
+            if isinstance(self.queue.over, QuotaExceeded):
+                raise self.queue.over from None
+            raise
 
     def expect(self, number: int, cookie: Any) -> None:
         """Has the answer to a request come into the queue."""
@@ -149,7 +158,7 @@ class Exchange(NoOrigin):
 
     def picked_up(self, message: Message) -> None:
         """Under `changed`."""
-        self._queued_size -= MESSAGE_COST + len(message.data)
+        self.queued.give(message.cost)
         self._look()
 
     def reply(self, message: Message, data: Buffer, view: View | None, handles: Sequence[Sendable]) -> None:
@@ -167,6 +176,9 @@ class Exchange(NoOrigin):
                 self.outbox.send(answer, None)
             except Disconnected:
                 lost = True
+            except QuotaExceeded:
+                self._say(LPC_CANCELED, message.message_id, message.callback_id)  # nobody waits for it in vain
+                raise
         if lost:
             self._lose(message, view)
 
@@ -225,15 +237,15 @@ class Exchange(NoOrigin):
                 with self.queue.changed:
                     self._sort(arrival)
                     self.queue.changed.notify_all()
-        except BadFrame:
-            self.end()
+        except (BadFrame, QuotaExceeded) as error:
+            self.end(error if isinstance(error, QuotaExceeded) and self._host is None else None)
             self.port.close()
             raise
 
     @property
     def wants(self) -> tuple[bool, bool]:
         """Whether to be told that something has come, and that there is room again."""
-        crowded = len(self._received) >= MAX_OUTSTANDING or self._queued_size >= self.port.attributes.max_pool_usage
+        crowded = len(self._received) >= MAX_OUTSTANDING or self.queued.full
         unsent = len(self.outbox) > 0
         return bool(self._waiting) or not (unsent or crowded), unsent
 
@@ -241,7 +253,7 @@ class Exchange(NoOrigin):
         """A thread of the peer's that had registered has ended."""
         with self.queue.changed:
             if not self.ended:
-                self.queue.put(self._notice(LPC_CLIENT_DIED, data=self.port.created))
+                self._put(self._notice(LPC_CLIENT_DIED, data=self.port.created))
 
     def connected(self, data: bytes) -> None:
         """The server that was asked without waiting has accepted."""
@@ -272,7 +284,7 @@ class Exchange(NoOrigin):
 
     def _read_meanwhile(self) -> bool:
         """What a client does while it waits for room: the server may wait for it to read."""
-        if self._queued_size >= self.port.attributes.max_pool_usage:
+        if self.queued.full:
             return False
         self.queue.read_now()
         return True
@@ -283,7 +295,7 @@ class Exchange(NoOrigin):
 
     def _ready(self, waiter: Waiter) -> Message | None:
         came = waiter.next()
-        if came is None and self._host is None and self._queued_size >= self.port.attributes.max_pool_usage:
+        if came is None and self._host is None and self.queued.full:
             raise QuotaExceeded("messages wait that nobody receives")
         return came
 
@@ -320,6 +332,8 @@ class Exchange(NoOrigin):
     def _sort(self, arrival: Arrival) -> None:
         if self.ended:
             return
+        if self.queued.size > 2 * self.port.attributes.max_pool_usage:  # read on for the sake of a callback
+            raise BadFrame(f"{self.queued.size} octets that nobody has received")
         if arrival.type in ANSWERED:
             self._asked(arrival)
         elif arrival.type == LPC_REPLY:
@@ -395,7 +409,7 @@ class Exchange(NoOrigin):
         """Nobody waits for the answer to a message any more; tell: its receiver, with LPC_CANCELED."""
         if message.state is State.QUEUED:
             message.state = State.WITHDRAWN
-            self._queued_size -= MESSAGE_COST + len(message.data)
+            self.queued.give(message.cost)
         elif message.state is State.HELD:
             message.state = State.CANCELED
             if tell and not message.callback_id:
@@ -449,7 +463,7 @@ class Exchange(NoOrigin):
         return message
 
     def _put(self, message: Message) -> None:
-        self._queued_size += MESSAGE_COST + len(message.data)
+        self.queued.add(message.cost)
         self.queue.put(message)
         self._look()
 
@@ -473,8 +487,9 @@ class Exchange(NoOrigin):
             self.port.discard(view)
         if not message.callback_id and self._host is not None:
             with self.queue.changed:
-                self._queued_size += MESSAGE_COST
-                self._host.notify(self._notice(LPC_LOST_REPLY, message.message_id))
+                notice = self._notice(LPC_LOST_REPLY, message.message_id)
+                self.queued.add(notice.cost)
+                self._host.notify(notice)
 
     def _mine(self, number: int) -> bool:
         return number & SERVERS == self._side

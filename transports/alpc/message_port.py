@@ -30,15 +30,16 @@ from ..errors import (
 from ..seam import Buffer, Peer
 from ..sockets import NO_SIGNAL, NO_WAIT
 from .completion import IoCompletionPort
-from .exchange import ANSWERED, REQUEST_TYPES, Exchange
-from .handles import MAX_HANDLES, Sendable, attribute_of, descriptors_of
+from .exchange import Exchange
+from .handles import MAX_HANDLES, Sendable, descriptors_of
 from .information import BasicInformation, ServerSession, blocked_on, session_of, ticket_of_thread
 from .lane import Lane
 from .memory.direct import Entries, split
 from .memory.section import View
 from .messages import message as wire
-from .messages.attributes import ALL_ATTRIBUTES, AttributeBlock, ContextAttribute, TokenAttribute
+from .messages.attributes import ALL_ATTRIBUTES, AttributeBlock, TokenAttribute
 from .messages.batch import Batch
+from .messages.message import ANSWERED, REQUEST_TYPES
 from .messages.port_attributes import UNKNOWN_TERMS, PortAttributes, PortFlags, Terms, accepted_terms
 from .messages.port_message import (
     LPC_CANCELED,
@@ -54,6 +55,7 @@ from .messages.port_message import (
 from .outbox import NO_ATTRIBUTES, Outgoing
 from .port import CommunicationPort
 from .queue import Queue
+from .quota import UNLIMITED, UserQuota
 from .received import Arrival, Callback, Message, MessageAttributes
 from .reserve import Reserve, more_room, room_of
 
@@ -76,7 +78,14 @@ class MessagePort(CommunicationPort):
 
     __slots__ = ("_connected", "_direct", "_exchange", "_host", "_making", "attributes", "created", "peer_flags")
 
-    def __init__(self, connected: socket.socket | Lane, peer: Peer, attributes: PortAttributes, terms: Terms) -> None:
+    def __init__(
+        self,
+        connected: socket.socket | Lane,
+        peer: Peer,
+        attributes: PortAttributes,
+        terms: Terms,
+        quota: UserQuota = UNLIMITED,
+    ) -> None:
         self._exchange: Exchange | None = None
         self._direct: DirectAccess | None = None
         self._host: ServerQueue | None = None
@@ -86,7 +95,7 @@ class MessagePort(CommunicationPort):
         self._connected = True
         self.created = b""
         """Of a server's port: when its client's process began, u64 in clock ticks since the machine did."""
-        super().__init__(connected, peer, **terms.limits(attributes))
+        super().__init__(connected, peer, quota=quota, **terms.limits(attributes))
         self.connection_data = terms.data
         if attributes.quality_of_service.dynamic:
             self.name_sender()
@@ -187,7 +196,7 @@ class MessagePort(CommunicationPort):
         exchange = self.exchange
         self.check_handles(handles)
         outgoing = Outgoing(LPC_DATAGRAM, exchange.number(), data=data, view=view, handles=handles)
-        exchange.outbox.send(outgoing, timeout, room_of(reserve))
+        exchange.send(outgoing, timeout, room_of(reserve))
 
     def grant_memory(self) -> None:
         """Gives the peer a descriptor of all of this process's memory, so that it need not ask for data entries.
@@ -328,21 +337,9 @@ class MessagePort(CommunicationPort):
 
     def transmit(self, outgoing: Outgoing, sequence: int, reserve: int) -> bool:
         """Sends a message if that needs no waiting. Raises Disconnected."""
-        kind = outgoing.type | (LPC_CONTINUATION_REQUIRED if outgoing.view is not None else 0)
-        if not self.attributes.flags & PortFlags.ALLOW_IMPERSONATION:
-            kind |= LPC_NO_IMPERSONATE
-        thread = threading.get_native_id()
-        header = PortMessageHeader(
-            0, 0, kind, outgoing.data_info_offset, os.getpid(), thread, outgoing.message_id, outgoing.callback_id
-        )
-        context = ContextAttribute(0, 0, sequence & 0xFFFFFFFF, outgoing.message_id, outgoing.callback_id)
-        block = outgoing.block._replace(context=context)
-        if outgoing.view is not None:
-            block = block._replace(view=outgoing.view.attribute)
+        flags = 0 if self.attributes.flags & PortFlags.ALLOW_IMPERSONATION else LPC_NO_IMPERSONATE
         descriptors = descriptors_of(outgoing.handles)
-        if descriptors:
-            block = block._replace(handle=attribute_of(descriptors))
-        frame = wire.compose(header, block, outgoing.data)
+        frame = outgoing.frame(sequence, flags, descriptors)
         try:
             sent = self._passed(frame, outgoing, descriptors) or (
                 reserve > 0 and self._passed_by_reserve(frame, outgoing, descriptors, reserve)

@@ -14,17 +14,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..errors import QuotaExceeded, TimedOut
+from ..errors import TimedOut
 from ..seam import Buffer
-from .handles import Handle, Sendable, descriptors_of
+from .handles import Handle, Sendable, attribute_of, descriptors_of
 from .memory.section import View
-from .messages.attributes import AttributeBlock
+from .messages import message as wire
+from .messages.attributes import AttributeBlock, ContextAttribute
+from .messages.port_message import LPC_CONTINUATION_REQUIRED, PortMessageHeader
+from .quota import HANDLE_COST, MESSAGE_COST, Pool
 
 if TYPE_CHECKING:
     from .message_port import MessagePort
 
-MESSAGE_COST: Final = 512
-"""Octets that a message counts for in a queue, beside its data."""
 ROOM_SLICE: Final = 0.05
 """Seconds after which a client that waits for room looks whether it has to read."""
 NO_ATTRIBUTES: Final = AttributeBlock()
@@ -51,23 +52,39 @@ class Outgoing(NamedTuple):
     @property
     def cost(self) -> int:
         """Octets that it counts for while it waits."""
-        return MESSAGE_COST + len(self.data)
+        return MESSAGE_COST + len(self.data) + HANDLE_COST * len(self.handles)
+
+    def frame(self, sequence: int, flags: int, descriptors: Sequence[int]) -> bytes:
+        """Its octets. sequence: its number among the messages of this end. flags: of its type."""
+        kind = self.type | flags | (LPC_CONTINUATION_REQUIRED if self.view is not None else 0)
+        sender = os.getpid(), threading.get_native_id()
+        header = PortMessageHeader(0, 0, kind, self.data_info_offset, *sender, self.message_id, self.callback_id)
+        block = self.block._replace(
+            context=ContextAttribute(0, 0, sequence & 0xFFFFFFFF, self.message_id, self.callback_id)
+        )
+        if self.view is not None:
+            block = block._replace(view=self.view.attribute)
+        if descriptors:
+            block = block._replace(handle=attribute_of(descriptors))
+        return wire.compose(header, block, self.data)
 
 
 class Outbox:
     """Sends the messages of one end. Any thread may; `_turn` is the innermost of all locks."""
 
-    def __init__(self, port: MessagePort, kept: Callable[[], None] | None, read: Callable[[], bool]) -> None:
-        """kept: a server's, told when something begins to wait here. read: what a client does while it waits;
-        whether it takes what comes."""
+    def __init__(
+        self, port: MessagePort, pool: Pool, kept: Callable[[], None] | None, read: Callable[[], bool]
+    ) -> None:
+        """pool: bounds what waits here. kept: a server's, told when something begins to wait. read: what a client does
+        while it waits; whether it takes what comes."""
         self._port = port
+        self._pool = pool
         self._kept = kept
         self._read = read
         self._turn = threading.Lock()
         self.sequence = 0
         """Messages sent so far."""
         self._waiting: deque[Outgoing] = deque()
-        self._waiting_size = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -101,7 +118,7 @@ class Outbox:
         with self._turn:
             unsent = [*self._waiting]
             self._waiting.clear()
-            self._waiting_size = 0
+            self._pool.give(self._pool.size)
         return unsent
 
     def _pass(self, outgoing: Outgoing, reserve: int) -> bool:
@@ -111,7 +128,7 @@ class Outbox:
         while self._waiting:
             if not self._transmit(self._waiting[0], 0):
                 return False
-            self._waiting_size -= self._waiting.popleft().cost
+            self._pool.give(self._waiting.popleft().cost)
         return True
 
     def _transmit(self, outgoing: Outgoing, reserve: int) -> bool:
@@ -120,11 +137,9 @@ class Outbox:
         return sent
 
     def _keep(self, outgoing: Outgoing) -> None:
-        if self._waiting_size + outgoing.cost > self._port.attributes.max_pool_usage:
-            raise QuotaExceeded(f"{self._port!r} takes nothing")
         kept = [Handle(os.dup(descriptor)) for descriptor in descriptors_of(outgoing.handles)]  # theirs may be closed
+        self._pool.take(outgoing.cost)
         self._waiting.append(outgoing._replace(data=bytes(outgoing.data), handles=kept))
-        self._waiting_size += outgoing.cost
 
     def _make_room(self, deadline: float | None) -> None:
         remaining = None if deadline is None else deadline - time.monotonic()

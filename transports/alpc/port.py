@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, Final, Self, cast
 
 from .. import ancillary, forking
-from ..errors import BadFrame, MessageTooLong, TimedOut, TransportError, not_sent
+from ..errors import BadFrame, MessageTooLong, QuotaExceeded, TimedOut, TransportError, not_sent
 from ..seam import Buffer, Peer
 from ..security import SecurityQos
 from ..sockets import NO_SIGNAL, NO_WAIT, RECEIVE_SIZE, after_failed_receive, drain, shut, timeval
@@ -44,6 +44,7 @@ from .messages.message import (
     PortMessage,
 )
 from .messages.port_message import LPC_REPLY, LPC_REQUEST
+from .quota import UNLIMITED, UserQuota
 
 MAX_ASIDE: Final = 64
 """Frames for the port itself that one call without waiting deals with: who sends nothing else holds up nobody."""
@@ -59,7 +60,8 @@ class CommunicationPort(Views):
 
     peer: who is at the other end, by the kernel's word. client_id: what this end says of itself. context: what the
     server keeps with this client. connection_data: what the other side said when the connection was made. traffic: what
-    the server's end has carried, counted by those who serve it.
+    the server's end has carried, counted by those who serve it. quota: of the peer's user, at
+    a server.
     """
 
     __slots__ = (
@@ -83,6 +85,7 @@ class CommunicationPort(Views):
         "max_message",
         "message_mode",
         "peer",
+        "quota",
         "traffic",
     )
 
@@ -97,6 +100,7 @@ class CommunicationPort(Views):
         outgoing: SectionLimits = SectionLimits(),  # noqa: B008
         taken: ObjectType = NO_OBJECTS,
         given: ObjectType = NO_OBJECTS,
+        quota: UserQuota = UNLIMITED,
     ) -> None:
         connected.setblocking(True)
         self.message_mode: Final = True
@@ -104,6 +108,7 @@ class CommunicationPort(Views):
         self.context: Any = None
         self.connection_data = b""
         self.traffic: Final = Traffic()
+        self.quota: Final = quota
         self._socket = connected
         self._send = connected.send
         self._receive_by(connected.recv)
@@ -137,7 +142,7 @@ class CommunicationPort(Views):
         """What the peer's port takes, and ours: octets, sections, handles. Before any message."""
         self.max_message = max_message
         self._max_data = max_data
-        self._sharing = Sharing(self._socket, incoming, outgoing)
+        self._sharing = Sharing(self._socket, incoming, outgoing, self.quota)
         self._lent_requests = self._sharing.lent_requests
         self._releases = self._sharing.releases
         self.handles_given = given
@@ -398,7 +403,7 @@ class CommunicationPort(Views):
                 return self._understand_aside(frame)
             frame = self.without_releases(frame)
             return self._understand(frame) if frame else None
-        except BadFrame:
+        except (BadFrame, QuotaExceeded):
             self.close()
             raise
 
@@ -425,6 +430,8 @@ class CommunicationPort(Views):
         elif kind == wire.BATCH and not isinstance(self._recv, Unbatched):
             if data:
                 self._receive_by(Unbatched(unpack(data), partial(self._receive_by, self._recv)))
+        elif kind == wire.QUOTA_NOTICE:
+            raise QuotaExceeded(f"{self!r}: the peer holds too much of ours")
         elif kind != wire.LANE_NUDGE or data:
             raise BadFrame(f"a message of type {kind:#x} where none belongs")
         return None

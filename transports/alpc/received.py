@@ -20,6 +20,7 @@ from ..security.process import SenderProcess, open_thread
 from .handles import Handle, Sendable
 from .messages import attributes as wire
 from .messages.port_message import TYPE_NAMES
+from .quota import HANDLE_COST, MESSAGE_COST
 
 if TYPE_CHECKING:
     from .memory.direct import Entries
@@ -180,6 +181,11 @@ class Message:
     def needs_release(self) -> bool:
         """LPC_CONTINUATION_REQUIRED: reply to it or release it. Ports of LPC do not know it."""
         return self.state is State.HELD and self._origin.continuation
+
+    @property
+    def cost(self) -> int:
+        """Octets that it counts for while it waits in a queue."""
+        return MESSAGE_COST + len(self.data) + HANDLE_COST * len(self.attributes.handles or ())
 
     def reply(self, data: Buffer = b"", *, view: View | None = None, handles: Sequence[Sendable] = ()) -> None:
         """Answers a request or a callback. Where nobody waits any more, LPC_LOST_REPLY comes into the queue.

@@ -7,16 +7,12 @@ than what lies on it, for the time of one send.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import socket
-import struct
 from collections.abc import Generator
-from typing import Final
 
+from ..kernel import unsent
 from .lane import Lane
-from .outbox import MESSAGE_COST
-
-_SIOCOUTQ: Final = 0x5411  # linux/sockios.h: octets of the socket's buffer that the peer has not taken
+from .quota import MESSAGE_COST
 
 
 class Reserve:
@@ -36,9 +32,8 @@ def room_of(reserve: Reserve | None) -> int:
 @contextlib.contextmanager
 def more_room(connected: socket.socket | Lane, size: int) -> Generator[None]:
     """While the buffer has room for `size` octets beside what the peer has not taken. Raises OSError."""
-    (unsent,) = struct.unpack("i", fcntl.ioctl(connected.fileno(), _SIOCOUTQ, bytes(4)))
     usual = connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-    _bound(connected, unsent + size + 1)
+    _bound(connected, unsent(connected.fileno()) + size + 1)
     try:
         yield
     finally:

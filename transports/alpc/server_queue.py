@@ -35,6 +35,7 @@ from .information import creation_time
 from .message_port import MessagePort
 from .messages.port_message import LPC_CANCELED, LPC_CONNECTION_REQUEST
 from .queue import Queue
+from .quota import UserQuota
 from .received import Message, NoOrigin, State
 
 GATHERED: Final = 32
@@ -64,7 +65,7 @@ class ServerQueue(NoOrigin):
     def __init__(self, port: Listening, epoll: select.epoll, max_asking: int, max_of_user: int = 256) -> None:
         """epoll: the port's; its own descriptors in it mean that somebody may be admitted.
 
-        max_asking: clients that may wait for a verdict; one more is refused. max_of_user: connections of one user.
+        max_asking: clients of one user that may wait for a verdict; one more is refused. max_of_user: its connections.
         """
         self.queue = Queue(self._gather)
         self._port = port
@@ -135,6 +136,11 @@ class ServerQueue(NoOrigin):
             if self._masks.get(descriptor, mask) != mask:
                 self._masks[descriptor] = mask
                 self._epoll.modify(descriptor, mask)
+
+    def resume(self, quota: UserQuota) -> None:
+        for exchange in [*self._clients]:
+            if exchange.port.quota is quota:
+                self.look(exchange)
 
     def watch_thread(self, exchange: Exchange, thread: int) -> None:
         """Has `thread_ended` called once a thread of the peer's has ended. Raises BadFrame for who is not its."""
@@ -222,7 +228,9 @@ class ServerQueue(NoOrigin):
                 return
 
     def _ask(self, request: ConnectionRequest) -> None:
-        if len(self._asking) >= self._max_asking or self._of_user(request.peer.uid) >= self._max_of_user:
+        asking = sum(1 for _, other in [*self._asking.values()] if other.peer.uid == request.peer.uid)
+        connected = sum(1 for exchange in [*self._clients] if exchange.port.peer.uid == request.peer.uid)
+        if asking >= self._max_asking or asking + connected >= self._max_of_user:
             request.refuse(status=QuotaExceeded.status)
             return
         number = next(self._numbers) & 0xFFFFFFFF or next(self._numbers)
@@ -238,12 +246,6 @@ class ServerQueue(NoOrigin):
             message.state = State.WITHDRAWN
             request.close()
             raise
-
-    def _of_user(self, uid: int | None) -> int:
-        """Connections that a user has, and asks for."""
-        peers = [exchange.port.peer for exchange in [*self._clients]]
-        peers += [request.peer for _, request in [*self._asking.values()]]
-        return sum(1 for peer in peers if peer.uid == uid)
 
     def _left(self, number: int) -> None:
         """A client that waited for a verdict has gone away."""
@@ -285,6 +287,8 @@ class ServerQueue(NoOrigin):
                 count += 1
                 if not self._read_one(exchange):
                     return
+            if not exchange.wants[0]:  # another connection may have filled the pool of its user
+                self.look(exchange)
         except TransportError:  # it sends what no client may, or there is nothing to serve it with
             exchange.end()
             exchange.port.close()

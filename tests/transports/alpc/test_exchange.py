@@ -631,5 +631,5 @@ def test_nothing_is_left_of_an_exchange(joined_port: Any) -> None:
         assert not exchange._received
         assert not exchange._posted
         assert not exchange._waiting
-        assert exchange._queued_size == 0
+        assert exchange.queued.size == 0
     assert isinstance(client._socket, socket.socket)

@@ -186,7 +186,7 @@ def test_what_a_slow_client_leaves_is_bounded(make_joined: Any) -> None:
     with pytest.raises(QuotaExceeded):
         for _ in range(2000):
             port.datagram(bytes(10_000))
-    assert port.exchange.outbox._waiting_size <= 1 << 20
+    assert port.exchange.outbox._pool.size <= 1 << 20
 
 
 def test_a_server_reads_no_more_than_it_can_hold(make_joined: Any) -> None:
@@ -206,7 +206,7 @@ def test_a_server_reads_no_more_than_it_can_hold(make_joined: Any) -> None:
     flooding = joined.call(send_much)
     assert held.call_back(b"", WATCHDOG).data == b"done"
     flooding.result(WATCHDOG)
-    assert port.exchange._queued_size < (1 << 20) + 33 * 11_000
+    assert port.exchange.queued.size < (1 << 20) + 33 * 11_000
     held.reply()
     asking.result(WATCHDOG)
     count = 0

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from lrpc.transports import alpc
-from lrpc.transports.alpc.outbox import MESSAGE_COST, Outbox, Outgoing
+from lrpc.transports.alpc.outbox import Outbox, Outgoing
+from lrpc.transports.alpc.quota import MESSAGE_COST, Account, Pool
 from lrpc.transports.errors import Disconnected, QuotaExceeded, TimedOut
 
 
@@ -14,7 +15,7 @@ class Port:
 
     def __init__(self, room: int = 0, pool: int = 4 * (MESSAGE_COST + 1)) -> None:
         self.room = room
-        self.attributes = alpc.PortAttributes(max_pool_usage=pool)
+        self.pool = Pool(Account(2 * pool), pool, None)
         self.sent: list[tuple[bytes, int]] = []
         self.waits: list[bool] = []
 
@@ -33,7 +34,7 @@ class Port:
 
 def outbox_of(port: Any, **options: Any) -> Outbox:
     kept = options.get("kept")
-    return Outbox(port, kept, options.get("read", lambda: True))
+    return Outbox(port, port.pool, kept, options.get("read", lambda: True))
 
 
 def datagram(data: bytes) -> Outgoing:

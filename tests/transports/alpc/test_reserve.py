@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from lrpc.transports.alpc.outbox import MESSAGE_COST
+from lrpc.transports.alpc.quota import MESSAGE_COST
 from lrpc.transports.alpc.reserve import Reserve, more_room, room_of
 from lrpc.transports.sockets import NO_WAIT
 

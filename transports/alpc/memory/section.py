@@ -16,11 +16,13 @@ import itertools
 import mmap
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
 from ...errors import BadFrame, Disconnected, QuotaExceeded, SectionTooBig, from_os_error
 from ..messages.attributes import VIEW_SECURED_ACCESS, ViewAttribute
+from ..quota import SECTION_COST, Account
 from .memfd import map_read_only, new_memfd, read_only, unmap
 
 PAGE: Final = mmap.PAGESIZE
@@ -246,6 +248,16 @@ class IncomingSection:
         self.size = size
         self._map, self.secured = map_read_only(descriptor, size, max_size)
         self._octets = memoryview(self._map)
+
+    def charge(self, account: Account) -> None:
+        """Has an account bear it as long as it is mapped, by views too. Raises QuotaExceeded, and then it is closed."""
+        cost = self.size + SECTION_COST
+        try:
+            account.take(cost)
+        except QuotaExceeded:
+            self.close()
+            raise
+        weakref.finalize(self._map, account.give, cost).atexit = False
 
     def view(self, attribute: ViewAttribute) -> memoryview:
         """The octets of a view. Raises BadFrame for one that is not within the section, or not as safe as it says."""

@@ -24,12 +24,15 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from ... import ancillary
 from ...errors import BadFrame, Disconnected, InvalidParameter, InvalidViewSize, QuotaExceeded, SectionTooBig
+from ...kernel import unsent
 from ...seam import Buffer
+from ...sockets import NO_WAIT
 from ..handles import attribute_of
 from ..lane import Lane
 from ..messages import message as wire
 from ..messages.attributes import VIEW_AUTO_RELEASE, VIEW_FLAGS, VIEW_SECURED_ACCESS, ViewAttribute
 from ..messages.port_message import LPC_REQUEST
+from ..quota import UNLIMITED, UserQuota
 from .section import PAGE, SECTION_SPAN, IncomingSection, OutgoingSection, Section, SectionLimits, View
 from .secure import SecureSection
 
@@ -58,8 +61,14 @@ S = TypeVar("S", OutgoingSection, SecureSection)
 class Sharing:
     """What one end of a connection lends and borrows. Any thread may call anything."""
 
-    def __init__(self, connected: socket.socket | Lane, incoming: SectionLimits, outgoing: SectionLimits) -> None:
-        """incoming, outgoing: what we map of the peer's sections, and it of ours."""
+    def __init__(
+        self,
+        connected: socket.socket | Lane,
+        incoming: SectionLimits,
+        outgoing: SectionLimits,
+        quota: UserQuota = UNLIMITED,
+    ) -> None:
+        """incoming, outgoing: what we map of the peer's sections, and it of ours. quota: whose we map and lend to."""
         self.incoming: dict[int, IncomingSection] = {}
         """The peer's sections, by base."""
         self.due = 0
@@ -68,6 +77,8 @@ class Sharing:
         """By message id: views that travelled in requests still unanswered."""
         self.releases: deque[int] = deque()
         """Numbers of the peer's views that we have done with and it does not know of."""
+        self._quota = quota
+        self._flying = 0  # descriptors that were sent since the peer was known to have taken all
         self._socket = connected
         self._send: Callable[[Buffer, int], int] = connected.send
         self._max_incoming = incoming
@@ -177,6 +188,7 @@ class Sharing:
             self._send_with(frame, flags, descriptors)
             return
         self._hand_over(view, flags)
+        self._quota.views.take(_lent_size(view))
         self._lent[view.number] = view  # before it is sent: the answer may be quicker than we are
         if request_id:
             view.request_id = request_id
@@ -207,8 +219,13 @@ class Sharing:
             self._send_behind_releases(frame, flags)
             return
         self.flush_releases(flags)
+        self._count_flying(len(descriptors))
         credentials = ancillary.own_credentials() if self._named else None
-        ancillary.send(cast(socket.socket, self._socket), frame, flags, descriptors, credentials)
+        try:
+            ancillary.send(cast(socket.socket, self._socket), frame, flags, descriptors, credentials)
+        except OSError:
+            self._land(len(descriptors))
+            raise
 
     def name_sender(self, send: Callable[[Buffer, int], int]) -> None:
         """Each message says who sends it from now on; `send` sends one without descriptors so."""
@@ -233,9 +250,16 @@ class Sharing:
         return None
 
     def take(self, frame: bytes, descriptors: list[int], cut: bool) -> None:
-        """Takes the section that a frame has brought; closes the descriptors. Raises BadFrame, ResourcesExhausted."""
+        """Takes the section that a frame has brought; closes the descriptors.
+
+        Raises BadFrame, ResourcesExhausted, QuotaExceeded (the peer is told).
+        """
         try:
             self._take_section(frame, descriptors, cut)
+        except QuotaExceeded:
+            with contextlib.suppress(OSError):  # it takes nothing, or has gone
+                self._send(wire.pack(wire.QUOTA_NOTICE, 1, b""), NO_WAIT)
+            raise
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -285,8 +309,9 @@ class Sharing:
                 section.close()
             self.incoming.clear()
             self._sections.clear()
-            self._lent.clear()
-            self.lent_requests.clear()
+            for number in [*self._lent]:
+                self._forget(number)
+        self._land()
 
     def abandon(self) -> None:
         """In a child of fork: `close`, where nobody holds a lock."""
@@ -372,6 +397,7 @@ class Sharing:
             raise BadFrame(f"a section at {base:#x}, the number {len(self.incoming) + 1}")
         left = self._max_incoming.max_total_section_size - sum(found.size for found in self.incoming.values())
         section = IncomingSection(descriptors[0], size, min(left, self._max_incoming.max_section_size))
+        section.charge(self._quota.sections)
         self.due -= 1
         with self._lock:
             if self._closed:
@@ -426,8 +452,29 @@ class Sharing:
     def _forget(self, number: int) -> View | None:
         view = self._lent.pop(number, None)
         if view is not None:
+            self._quota.views.give(_lent_size(view))
             self.lent_requests.pop(view.request_id, None)
         return view
+
+    def _count_flying(self, count: int) -> None:
+        """Charges descriptors that the peer will have to take, and no more those that it has. Raises QuotaExceeded."""
+        if self._flying and not unsent(self._socket.fileno()):
+            self._land()
+        with self._lock:
+            self._quota.handles.take(count)
+            self._flying += count
+
+    def _land(self, count: int | None = None) -> None:
+        """So many descriptors, or all, are on their way no more."""
+        with self._lock:
+            landed = self._flying if count is None else min(count, self._flying)
+            self._flying -= landed
+        self._quota.handles.give(landed)
+
+
+def _lent_size(view: View) -> int:
+    """What a view counts for: the pages that it is in."""
+    return max(view.size, PAGE)
 
 
 def _descriptors_in(ancillary: list[tuple[int, int, bytes]]) -> list[int]:

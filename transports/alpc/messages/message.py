@@ -27,6 +27,9 @@ from .attributes import VIEW_ATTRIBUTE, AttributeBlock, HandleAttribute, ViewAtt
 from .port_message import (
     LPC_CANCELED,
     LPC_DATAGRAM,
+    LPC_DEBUG_EVENT,
+    LPC_ERROR_EVENT,
+    LPC_EXCEPTION,
     LPC_LOST_REPLY,
     LPC_PORT_CLOSED,
     LPC_REPLY,
@@ -51,9 +54,15 @@ BATCH: Final = 0x90
 """Ours: data: several messages (`batch.py`); without data: no more."""
 TERMINATION_PORT: Final = 0x83
 """Ours: registers a thread of the sender's, whose end is to be told; data: u32 its number."""
+QUOTA_NOTICE: Final = 0x91
+"""Ours: its sender holds as much as it may for this user, and ends the connection."""
 LANE_NUDGE: Final = 0x8F
 """Ours: look into the lane."""
 
+REQUEST_TYPES: Final = frozenset({LPC_REQUEST, LPC_EXCEPTION, LPC_DEBUG_EVENT, LPC_ERROR_EVENT})
+"""What may be asked; each is answered by LPC_REPLY."""
+ANSWERED: Final = REQUEST_TYPES | {DATA_PULL}
+"""The same, and what only a callback is."""
 PAYLOAD_TYPES: Final = frozenset({LPC_REQUEST, LPC_REPLY, LPC_DATAGRAM, LPC_LOST_REPLY, LPC_CANCELED})
 """Types that a peer may send and that are handed to the receiver."""
 

@@ -24,6 +24,7 @@ from ...errors import STATUS_NAMES, AccessDenied, BadFrame, ConnectionRefused, I
 from ...security import DEFAULT_QOS, SecurityQos
 from ..handles import ALL_OBJECTS, NO_OBJECTS, ObjectType
 from ..memory.section import MAX_SECTION_SIZE, MAX_TOTAL_SECTION_SIZE, SectionLimits
+from ..quota import DEFAULT_LIMITS, QuotaLimits
 from . import message as wire
 from .port_message import LPC_CONNECTION_REPLY
 
@@ -85,7 +86,8 @@ class PortAttributes:
     backlog: int = 128
     """Clients that may wait for the server to look at them."""
     max_pending: int = 64
-    """Clients that may be connected and silent; one more, and the oldest goes."""
+    """Clients that may be connected and silent; one more, and the oldest of the user goes that has most of them. And
+    clients of one user that may wait for a verdict; one more is refused with QUOTA_EXCEEDED."""
     max_connections: int = 256
     """Connections of one user to a server that receives messages; one more is refused with QUOTA_EXCEEDED."""
     handshake_timeout: float = 10.0
@@ -94,6 +96,8 @@ class PortAttributes:
     """What the other side may do; a server that takes no requests has a port for datagrams only."""
     max_pool_usage: int = 64 << 20
     """Octets of messages that wait here: of a peer's, for a receiver, and for a peer that takes none."""
+    user_quota: QuotaLimits = DEFAULT_LIMITS
+    """Of a server: what all connections of one user make it hold."""
     memory_bandwidth: int = 0
     """Nothing else is possible here."""
     dup_object_types: ObjectType = ALL_OBJECTS

@@ -1,0 +1,409 @@
+"""What the connections of one user make a server hold, and that another user notices nothing of it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from lrpc.transports import alpc, namespace, unix
+from lrpc.transports.alpc.messages.port_attributes import HANDLES_ATTRIBUTES
+from lrpc.transports.alpc.quota import SECTION_COST, Account, Pool, QuotaLimits, Quotas
+from lrpc.transports.errors import Canceled, Disconnected, QuotaExceeded, TimedOut
+
+WATCHDOG = 20.0
+EVERYBODY = "D:(A;;CC;;;WD)"
+MIB = 1 << 20
+Work = Callable[[alpc.Message], object]
+
+
+class Server:
+    """A port whose connections are let in by a thread, which gives everything else to `work`."""
+
+    def __init__(self, work: Work = alpc.Message.release, **attributes: Any) -> None:
+        self.port = alpc.create_port("quotas", security=EVERYBODY, attributes=alpc.PortAttributes(**attributes))
+        self.ports: list[alpc.MessagePort] = []
+        self.raised: list[Exception] = []
+        self._work = work
+        self._accepted = threading.Semaphore(0)
+        self._threads = ThreadPoolExecutor(1)
+        self._threads.submit(self._serve)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                message = self.port.receive(WATCHDOG)
+            except Disconnected:
+                return
+            if message.type == alpc.LPC_CONNECTION_REQUEST:
+                self.ports.append(message.accept())
+                self._accepted.release()
+                continue
+            try:
+                self._work(message)
+            except Exception as error:
+                self.raised.append(error)
+
+    def accepted(self, count: int) -> list[alpc.MessagePort]:
+        for _ in range(count):
+            assert self._accepted.acquire(timeout=WATCHDOG)
+        return self.ports
+
+    def close(self) -> None:
+        self.port.close()
+        self._threads.shutdown()
+
+
+@pytest.fixture
+def serve(public_names: object) -> Iterator[Callable[..., Server]]:
+    made: list[Server] = []
+
+    def start(*arguments: Any, **attributes: Any) -> Server:
+        made.append(Server(*arguments, **attributes))
+        return made[-1]
+
+    yield start
+    for server in made:
+        server.close()
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., alpc.MessagePort]]:
+    made: list[alpc.MessagePort] = []
+
+    def start(**options: Any) -> alpc.MessagePort:
+        made.append(alpc.connect("quotas", WATCHDOG, **options))
+        return made[-1]
+
+    yield start
+    for port in made:
+        port.close()
+
+
+# Accounts
+
+
+def test_what_is_too_much_is_refused_and_not_charged() -> None:
+    account = Account(10)
+    account.take(7)
+    with pytest.raises(QuotaExceeded):
+        account.take(4)
+    account.take(3)
+    assert (account.used, account.full) == (10, False)
+
+
+def test_a_full_account_is_free_again_when_half_is_left() -> None:
+    account = Account(10)
+    account.add(12)
+    assert account.full
+    assert not account.give(6)
+    assert account.full
+    assert account.give(1)
+    assert not account.full
+    assert not account.give(5)
+
+
+def test_pools_of_one_account_are_full_together_and_say_when_they_are_not() -> None:
+    account, resumed = Account(10), list[int]()
+    one = Pool(account, 100, lambda: resumed.append(1))
+    two = Pool(account, 100, None)
+    one.add(6)
+    two.add(6)
+    assert (one.full, two.full) == (True, True)
+    with pytest.raises(QuotaExceeded):
+        two.take(1)
+    one.give(6)
+    one.give(0)
+    assert (resumed, one.full, two.full) == ([], True, True)
+    two.give(1)
+    assert not one.full
+    one.add(5)
+    one.give(5)
+    assert resumed == [1]
+
+
+def test_a_pool_has_a_bound_of_its_own() -> None:
+    pool = Pool(Account(100), 10, None)
+    with pytest.raises(QuotaExceeded):
+        pool.take(11)
+    pool.add(10)
+    assert pool.full
+
+
+def test_a_user_has_one_quota_as_long_as_it_has_connections() -> None:
+    quotas = Quotas(QuotaLimits())
+    quota = quotas.of(1000)
+    assert quotas.of(1000) is quota
+    assert quotas.of(1001) is not quota
+    quota.pool.add(1)
+    del quota
+    gc.collect()
+    assert quotas.of(1000).pool.used == 0
+
+
+# Messages
+
+
+def flood(port: alpc.MessagePort, count: int = 1000, timeout: float = 0.3) -> int:
+    """How many messages it takes before somebody must wait."""
+    for number in range(count):
+        try:
+            port.datagram(bytes(10_000), timeout=timeout)
+        except TimedOut:
+            return number
+    return count
+
+
+def test_messages_of_one_user_are_bounded_together(
+    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort]
+) -> None:
+    held = threading.Event()
+
+    def hold(message: alpc.Message) -> None:
+        if message.type == alpc.LPC_REQUEST:  # this thread reads for everybody, and takes nothing
+            message.call_back(b"", WATCHDOG)
+            message.reply()
+
+    def let_go(_: alpc.Message) -> bytes:
+        held.wait(WATCHDOG)
+        return b""
+
+    server = serve(hold, user_quota=QuotaLimits(pool_usage=MIB))
+    holder = ThreadPoolExecutor(1)
+    clients = [connect(), connect(), connect()]
+    holding = holder.submit(clients[0].request, b"hold", timeout=WATCHDOG, on_callback=let_go)
+    sent = [flood(client) for client in clients[1:]]
+    waits = sum(port.exchange.queued.size for port in server.ports)
+    assert all(number < 1000 for number in sent)
+    assert MIB // 2 < waits < MIB + 2 * 33 * 11_000
+    assert server.ports[0].quota.pool.used == waits
+    held.set()
+    holding.result(WATCHDOG)
+    assert flood(clients[2], 200, WATCHDOG) == 200  # what stood still goes on
+    holder.shutdown()
+
+
+def test_another_user_is_served_while_one_has_too_much(
+    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort], as_other: Callable[..., Any]
+) -> None:
+    server = serve(answer_view, user_quota=QuotaLimits(pool_usage=MIB))
+    one, two = connect(), connect()
+    for client in (one, two):
+        client.request(timeout=WATCHDOG)
+    server.ports[0].exchange.queued.add(MIB)
+    for client in (one, two):
+        with pytest.raises(TimedOut):
+            client.request(timeout=0.1)
+    user = os.geteuid()
+
+    def as_somebody() -> bytes:
+        with alpc.connect("quotas", WATCHDOG, server_sid=f"S-1-22-1-{user}") as port:
+            return port.request(timeout=WATCHDOG).data
+
+    assert as_other(1000, as_somebody) == b"0"
+    server.ports[0].exchange.queued.give(MIB)
+    assert two.request(timeout=WATCHDOG).data == b"0"
+
+
+def test_who_has_too_much_costs_no_processor_time(
+    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort]
+) -> None:
+    server = serve(answer_view, user_quota=QuotaLimits(pool_usage=MIB))
+    client = connect()
+    client.request(timeout=WATCHDOG)
+    server.ports[0].exchange.queued.add(MIB)
+    begin = time.process_time()
+    with pytest.raises(TimedOut):
+        client.request(timeout=0.5)
+    assert time.process_time() - begin < 0.4  # it slept
+    server.ports[0].exchange.queued.give(MIB)
+
+
+def test_who_floods_while_it_is_called_back_is_cut_off(make_joined: Any) -> None:
+    joined = make_joined(max_pool_usage=MIB)
+    client, _ = joined.connect()
+
+    def flood_on(callback: alpc.Message) -> bytes:
+        assert callback.port is not None
+        while True:
+            callback.port.datagram(bytes(10_000), timeout=WATCHDOG)
+
+    asking = joined.call(client.request, b"", timeout=WATCHDOG, on_callback=flood_on)
+    message = joined.server.receive(WATCHDOG)
+    with pytest.raises(Disconnected):
+        message.call_back(b"", WATCHDOG)
+    with pytest.raises(Disconnected):
+        asking.result(WATCHDOG)
+
+
+# Shared memory
+
+
+def answer_view(message: alpc.Message) -> None:
+    if message.type == alpc.LPC_REQUEST:
+        message.reply(b"%d" % len(message.attributes.view or b""))
+
+
+def say_by_view(port: alpc.MessagePort) -> bytes:
+    return port.request(view=port.allocate(1000), timeout=WATCHDOG).data
+
+
+def test_sections_of_one_user_are_bounded_together_and_another_has_its_own(
+    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort], as_other: Callable[..., Any]
+) -> None:
+    serve(answer_view, max_section_size=MIB, user_quota=QuotaLimits(section_size=2 * (SECTION_COST + MIB)))
+    clients = [connect() for _ in range(3)]
+    assert [say_by_view(client) for client in clients[:2]] == [b"1000"] * 2
+    with pytest.raises(QuotaExceeded):
+        say_by_view(clients[2])
+    assert clients[0].request(b"still here", timeout=WATCHDOG).data == b"0"
+    user = os.geteuid()
+
+    def as_somebody() -> bytes:
+        with alpc.connect("quotas", WATCHDOG, server_sid=f"S-1-22-1-{user}") as port:
+            return say_by_view(port)
+
+    assert as_other(1000, as_somebody) == b"1000"
+    clients[0].close()
+    again = connect()
+    again.request(timeout=WATCHDOG)  # the server has seen the other go
+    assert say_by_view(again) == b"1000"
+
+
+def test_secure_views_count_until_nobody_holds_them(
+    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort]
+) -> None:
+    kept: list[alpc.Message] = []
+
+    def keep(message: alpc.Message) -> None:
+        if message.type == alpc.LPC_REQUEST:
+            kept.append(message)
+            message.reply()
+
+    serve(keep, user_quota=QuotaLimits(section_size=2 * SECTION_COST + 2 * 4096))
+    client, other = connect(), connect()
+    for _ in range(2):
+        client.request(view=client.allocate(4096, secure=True), timeout=WATCHDOG)
+    with pytest.raises(QuotaExceeded):
+        other.request(view=other.allocate(4096, secure=True), timeout=WATCHDOG)
+    kept.clear()
+    gc.collect()
+    client.request(view=client.allocate(4096, secure=True), timeout=WATCHDOG)
+
+
+def test_views_lent_to_one_user_are_bounded_together(
+    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort]
+) -> None:
+    def lend(message: alpc.Message) -> None:
+        if message.type == alpc.LPC_REQUEST:
+            assert message.port is not None
+            message.reply(view=message.port.allocate(MIB))
+
+    server = serve(lend, user_quota=QuotaLimits(view_size=2 * MIB))
+    one, two = connect(), connect()
+    held = [client.request(timeout=WATCHDOG) for client in (one, two)]
+    for client in (one, two):
+        with pytest.raises(Canceled):
+            client.request(timeout=WATCHDOG)
+    held[0].release()
+    one.datagram()  # what is given back goes with the next message
+    two.request(timeout=WATCHDOG).release()
+    held[1].release()
+    assert [type(error) for error in server.raised] == [QuotaExceeded] * 2
+
+
+# Descriptors
+
+
+def test_descriptors_that_a_user_does_not_take_are_bounded_together(
+    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort]
+) -> None:
+    server = serve(user_quota=QuotaLimits(handles=4), flags=HANDLES_ATTRIBUTES.flags)
+    clients = [connect(attributes=HANDLES_ATTRIBUTES) for _ in range(2)]
+    one, two = server.accepted(2)
+    one.datagram(handles=[0, 0, 0])
+    with pytest.raises(QuotaExceeded):
+        one.datagram(handles=[0, 0])
+    two.datagram(handles=[0])
+    with pytest.raises(QuotaExceeded):
+        two.datagram(handles=[0])
+    assert len(clients[0].receive(WATCHDOG).attributes.handles or ()) == 3
+    one.datagram(handles=[0])
+    two.datagram(b"without")
+
+
+def test_descriptors_that_wait_to_be_received_stop_the_reading(serve: Callable[..., Server], make_joined: Any) -> None:
+    joined = make_joined(flags=HANDLES_ATTRIBUTES.flags, user_quota=QuotaLimits(pool_usage=4 * MIB))
+    client, port = joined.connect(attributes=HANDLES_ATTRIBUTES)
+    for _ in range(20):
+        client.datagram(handles=[0] * 4)
+    first = joined.server.receive(WATCHDOG)
+    assert port.quota.pool.full
+    assert port.quota.pool.used < 5 * MIB
+    count = 1
+    while count < 20:
+        assert len(joined.server.receive(WATCHDOG).attributes.handles or ()) == 4
+        count += 1
+    assert port.quota.pool.used == 0
+    assert len(first.attributes.handles) == 4
+
+
+# Clients that are not connected yet
+
+
+def test_of_silent_clients_the_oldest_of_the_user_with_most_goes(
+    own_namespace: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = iter([1000, 0, 0, 0, 0, 0])
+
+    def user_of(_: socket.socket) -> int:
+        return next(users)
+
+    monkeypatch.setattr(unix, "user_of", user_of)
+    port = alpc.create_port("narrow", attributes=alpc.PortAttributes(max_pending=3))
+    names = namespace.current(alpc.DIRECTORY)
+    silent: list[socket.socket] = []
+    for _ in range(6):
+        silent.append(names.connect("narrow", None, WATCHDOG))
+        assert port.receive_now() is None
+    gone = [_has_ended(one) for one in silent]
+    assert gone == [False, True, True, True, False, False]
+    for one in silent:
+        one.close()
+    port.close()
+
+
+def _has_ended(connected: Any) -> bool:
+    connected.setblocking(False)
+    try:
+        return connected.recv(1) == b""
+    except BlockingIOError:
+        return False
+
+
+def test_who_waits_for_a_verdict_takes_no_other_users_place(public_names: object, as_other: Callable[..., Any]) -> None:
+    server = alpc.create_port("asked", security=EVERYBODY, attributes=alpc.PortAttributes(max_pending=1))
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(alpc.connect, "asked", WATCHDOG)
+        waiting = server.receive(WATCHDOG)
+        user = os.geteuid()
+
+        def as_somebody() -> bytes:
+            with alpc.connect("asked", WATCHDOG, server_sid=f"S-1-22-1-{user}") as port:
+                return port.connection_data
+
+        other = threads.submit(as_other, 1000, as_somebody)
+        request = server.receive(WATCHDOG)
+        assert request.client_id != waiting.client_id
+        request.accept(b"come in")
+        assert other.result(WATCHDOG) == b"come in"
+        waiting.accept()
+        first.result(WATCHDOG).close()
+    server.close()
