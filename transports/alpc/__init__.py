@@ -6,6 +6,7 @@ What a program uses
     received         Message: what a receiver holds, and answers, releases or calls back on
     completion       IoCompletionPort: messages of many ports for a few threads
     handles          descriptors in messages, and the objects that they are
+    contexts         in whose name a client sends: SecurityContext
     information      who waits for whom; inquiry: what the holder of a port says that it does
 What travels
     messages/        the octets of a message: PORT_MESSAGE, attributes, frames, batches, what ports tell each other
@@ -37,6 +38,7 @@ from .connection import (
     listen,
 )
 from .connection_request import ConnectionRequest
+from .contexts import SecurityContext, create_security_context
 from .information import server_information
 from .memory.section import View
 from .message_port import MessagePort
@@ -91,9 +93,11 @@ __all__ = [
     "PortFlags",
     "PortMessage",
     "QuotaLimits",
+    "SecurityContext",
     "View",
     "connect",
     "create_port",
+    "create_security_context",
     "dial",
     "list_ports",
     "listen",

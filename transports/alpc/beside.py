@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Final, cast
 from .. import ancillary
 from ..ancillary import Received
 from ..errors import BadFrame, TransportError
+from ..kernel import Credentials
 from ..seam import Peer
 from ..security import DEFAULT_QOS, Identity, SecurityQos, Tracker
 from ..security.process import SenderProcess, open_peer, open_process
-from ..sockets import shut
+from ..sockets import NO_WAIT, shut
 from . import handles
+from .contexts import SecurityContexts
 from .handles import NO_OBJECTS, Handle, ObjectType
 from .lane import Lane
 from .messages.attributes import HANDLE_ATTRIBUTE
@@ -36,11 +38,26 @@ _VALID: Final = struct.Struct("<44xI")
 class Beside:
     """Who and what comes with the messages of one port. One thread at a time receives."""
 
-    __slots__ = ("_descriptors", "_peer", "_qos", "_socket", "_taken", "_tracker", "active")
+    __slots__ = (
+        "_descriptors",
+        "_peer",
+        "_qos",
+        "_socket",
+        "_taken",
+        "_tracker",
+        "active",
+        "contexts",
+        "credentials",
+        "possible",
+    )
 
     def __init__(self, connected: socket.socket | Lane, peer: Peer) -> None:
         self.active = False
         """Whether messages have to be received by `receive`."""
+        self.possible: Final = not isinstance(connected, Lane)
+        self.contexts: Final = SecurityContexts()
+        self.credentials: Credentials | None = None
+        """The kernel's word of who sent the last message, where it is asked for."""
         self._socket = cast(socket.socket, connected)  # with a lane it is never active
         self._peer = peer
         self._taken = NO_OBJECTS
@@ -58,8 +75,16 @@ class Beside:
         self._qos = qos
         if qos.dynamic:
             self._tracker = Tracker(self._peer, qos)
-            self.active = True
-            ancillary.ask_for_credentials(self._socket)
+            self.ask_who()
+
+    def ask_who(self) -> None:
+        """Has the kernel say who sends each message that is received from now on."""
+        ancillary.ask_for_credentials(self._socket)
+        self.active = True
+
+    def send_named(self, frame: bytes) -> None:
+        """Sends with the kernel's word of who the calling thread is, if that needs no waiting. Raises OSError."""
+        ancillary.send(self._socket, frame, NO_WAIT, (), ancillary.own_credentials())
 
     @property
     def quality_of_service(self) -> SecurityQos:
@@ -110,6 +135,7 @@ class Beside:
     def _kept(self, received: Received) -> bytes:
         self.close()
         self._descriptors = received.descriptors
+        self.credentials = received.credentials
         if received.cut or (received.descriptors and not _has_handles(received.octets)):
             self.close()
             raise BadFrame(f"descriptors where none belong, or more than {handles.MAX_HANDLES}")

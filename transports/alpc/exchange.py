@@ -450,6 +450,7 @@ class Exchange(NoOrigin):
             state=state,
             identity=arrival.identity,
             impersonable=arrival.impersonable,
+            security=arrival.security,
         )
 
     def _notice(self, kind: int, message_id: int = 0, state: State = State.OVER, data: bytes = b"") -> Message:

@@ -7,7 +7,6 @@ first verb used. Before that a MessagePort is the plain port that calls of RPC r
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import struct
@@ -24,17 +23,17 @@ from ..errors import (
     RequestsNotAllowed,
     TimedOut,
     TransportError,
-    from_os_error,
     not_sent,
 )
 from ..seam import Buffer, Peer
-from ..sockets import NO_SIGNAL, NO_WAIT
+from ..sockets import NO_WAIT
 from .completion import IoCompletionPort
+from .contexts import SecurityContext
 from .exchange import Exchange
 from .handles import MAX_HANDLES, Sendable, descriptors_of
 from .information import BasicInformation, ServerSession, blocked_on, session_of, ticket_of_thread
 from .lane import Lane
-from .memory.direct import Entries, split
+from .memory.direct import split
 from .memory.section import View
 from .messages import message as wire
 from .messages.attributes import ALL_ATTRIBUTES, AttributeBlock, TokenAttribute
@@ -50,7 +49,6 @@ from .messages.port_message import (
     LPC_REPLY,
     LPC_REQUEST,
     TYPE_MASK,
-    PortMessageHeader,
 )
 from .outbox import NO_ATTRIBUTES, Outgoing
 from .port import CommunicationPort
@@ -63,7 +61,14 @@ if TYPE_CHECKING:
     from .memory.direct_access import DirectAccess
     from .server_queue import ServerQueue
 
-TYPES: Final = ANSWERED | {LPC_REPLY, LPC_DATAGRAM, LPC_LOST_REPLY, LPC_CANCELED, wire.TERMINATION_PORT}
+TYPES: Final = ANSWERED | {
+    LPC_REPLY,
+    LPC_DATAGRAM,
+    LPC_LOST_REPLY,
+    LPC_CANCELED,
+    wire.TERMINATION_PORT,
+    wire.SECURITY_CONTEXT,
+}
 """What an end may send once it is connected."""
 FLAGS: Final = LPC_CONTINUATION_REQUIRED | LPC_NO_IMPERSONATE
 READ_SLICE: Final = 0.2
@@ -133,6 +138,7 @@ class MessagePort(CommunicationPort):
         entries: Sequence[Buffer] = (),
         reserve: Reserve | None = None,
         work_on_behalf: bool = False,
+        security: SecurityContext | None = None,
     ) -> Message:
         """Sends a request and waits for its reply (NtAlpcSendWaitReceivePort with SYNC_REQUEST).
 
@@ -140,13 +146,15 @@ class MessagePort(CommunicationPort):
         server's from now on. handles: descriptors, which stay the caller's (NotSupported, InvalidParameter for others
         than the server takes). entries: buffers that the server may read, and write where they are writable, as long as
         this thread waits. on_callback: serves, in this thread, what the server asks meanwhile; without it such a
-        callback is released. work_on_behalf: names this thread as the one that the work is done for.
+        callback is released. work_on_behalf: names this thread as the one that the work is done for. security: in whose
+        name it is asked, from `create_security_context`.
         Raises TimedOut (the server is told), ReplyLost, Canceled, Disconnected, MessageTooLong, RequestsNotAllowed,
         QuotaExceeded (messages wait that nobody receives), InvalidParameter (a timeout, on a port of LPC).
         """
         if self.lpc_mode and timeout is not None:
             raise InvalidParameter("requests of an LPC port have no time limit")
-        outgoing = self._asked(type, data, view, handles, work_on_behalf)
+        block = self._block(security, work_on_behalf)
+        outgoing = self._asked(Outgoing(type, 0, 0, data, block, view, handles=handles))
         if entries:
             with self.direct.offering(outgoing, entries, patient=timeout is None) as offering, blocked_on(self):
                 return self.exchange.request(offering, timeout, on_callback, room_of(reserve))
@@ -164,6 +172,7 @@ class MessagePort(CommunicationPort):
         handles: Sequence[Sendable] = (),
         reserve: Reserve | None = None,
         work_on_behalf: bool = False,
+        security: SecurityContext | None = None,
         batch: Batch | None = None,
     ) -> int:
         """Sends a request whose reply `receive` will bring, with `context` as its message context; its message id.
@@ -174,9 +183,10 @@ class MessagePort(CommunicationPort):
         """
         if self.lpc_mode:
             raise InvalidParameter("ports of LPC wait for the answers to their requests")
-        if batch is not None and (view is not None or handles or reserve is not None or work_on_behalf):
+        if batch is not None and (view is not None or handles or reserve or work_on_behalf or security):
             raise InvalidParameter("what goes in a batch is data alone")
-        outgoing = self._asked(type, data, view, handles, work_on_behalf)
+        block = self._block(security, work_on_behalf)
+        outgoing = self._asked(Outgoing(type, 0, 0, data, block, view, handles=handles))
         if batch is not None:
             self.exchange.expect(outgoing.message_id, context)
             return batch.send(data, outgoing.message_id, type)
@@ -190,30 +200,14 @@ class MessagePort(CommunicationPort):
         view: View | None = None,
         handles: Sequence[Sendable] = (),
         reserve: Reserve | None = None,
+        security: SecurityContext | None = None,
     ) -> None:
         """Sends a message that nobody answers. Raises Disconnected, MessageTooLong, TimedOut, QuotaExceeded."""
         self.check_size(data)
         exchange = self.exchange
         self.check_handles(handles)
-        outgoing = Outgoing(LPC_DATAGRAM, exchange.number(), data=data, view=view, handles=handles)
+        outgoing = Outgoing(LPC_DATAGRAM, exchange.number(), 0, data, self._block(security), view, handles=handles)
         exchange.send(outgoing, timeout, room_of(reserve))
-
-    def grant_memory(self) -> None:
-        """Gives the peer a descriptor of all of this process's memory, so that it need not ask for data entries.
-
-        It can read and change everything then, whoever it runs as: for a peer that is trusted like oneself. Raises
-        AccessDenied where the kernel does not allow it, Disconnected.
-        """
-        from .memory.process_memory import open_own_memory
-
-        try:
-            descriptor = open_own_memory()
-            try:
-                self._sharing.pass_memory(descriptor, NO_SIGNAL)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise from_os_error(error, "granting memory") from error
 
     def cancel(self, number: int) -> None:
         """Withdraws a request of this end (NtAlpcCancelMessage): its reply will not come.
@@ -250,6 +244,11 @@ class MessagePort(CommunicationPort):
         self.exchange.outbox.flush()
         super().close()
         self.exchange.end()
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it is a server's end."""
+        return self._host is not None
 
     @property
     def lpc_mode(self) -> bool:
@@ -316,10 +315,6 @@ class MessagePort(CommunicationPort):
         """A descriptor of the peer's process, the caller's to close."""
         return kernel.peer_pidfd(self._socket)
 
-    def take_granted(self) -> int:
-        """The descriptor of its memory that the peer has given, the caller's to close; -1: none."""
-        return self._sharing.take_granted()
-
     @property
     def exchange(self) -> Exchange:
         """The state of the exchanges on this connection."""
@@ -361,14 +356,21 @@ class MessagePort(CommunicationPort):
         known = kind in TYPES and not header.type & ~(TYPE_MASK | FLAGS)
         if len(data) > self._max_data or not known or block.context is None:
             raise BadFrame(f"{len(data)} octets in a message of type {header.type:#x}")
-        data, entries = self._without_entries(header, data)
+        captured = None
+        if block.security is not None or kind == wire.SECURITY_CONTEXT:
+            captured = self.beside.contexts.arrived(self, kind, block.security, data)
+            if captured is None:
+                return None
+        identity = self.beside.identity if captured is None else captured.identity
+        data, entries = split(header, data)
         octets, secured = (None, False) if block.view is None else self._sharing.view(block.view)
         attributes = MessageAttributes(
             ALL_ATTRIBUTES,
             view=octets,
             secured=secured,
             handles=self.beside.take(frame) or None,
-            token=None if self._host is None else TokenAttribute(*self.beside.identity.ids),
+            token=None if self._host is None else TokenAttribute(*identity.ids),
+            security=block.security,
             work_on_behalf=block.work_on_behalf,
         )
         number = header.callback_id or header.message_id
@@ -385,8 +387,9 @@ class MessagePort(CommunicationPort):
             attributes,
             0 if block.view is None else block.view.section_handle,
             entries,
-            self.beside.identity,
+            identity,
             not header.type & LPC_NO_IMPERSONATE,
+            captured,
         )
 
     def give_back(self, message: Message) -> None:
@@ -418,16 +421,11 @@ class MessagePort(CommunicationPort):
 
     # Inside
 
-    def _without_entries(self, header: PortMessageHeader, data: bytes) -> tuple[bytes, Entries | None]:
-        if not header.data_info_offset:
-            return data, None
-        if header.type & TYPE_MASK not in REQUEST_TYPES or header.callback_id:
-            raise BadFrame("data entries in a message that is no request")
-        return split(data, header.data_info_offset)
-
     def _passed(self, frame: bytes, outgoing: Outgoing, descriptors: Sequence[int]) -> bool:
         try:
-            if outgoing.view is None and not self._releases and not descriptors:
+            if outgoing.type == wire.SECURITY_CONTEXT:
+                self.beside.send_named(frame)
+            elif outgoing.view is None and not self._releases and not descriptors:
                 self._send(frame, NO_WAIT)
             else:
                 request_id = outgoing.number if outgoing.type in REQUEST_TYPES else 0
@@ -440,19 +438,22 @@ class MessagePort(CommunicationPort):
         with more_room(self._socket, reserve):
             return self._passed(frame, outgoing, descriptors)
 
-    def _asked(
-        self, kind: int, data: Buffer, view: View | None, handles: Sequence[Sendable], work_on_behalf: bool
-    ) -> Outgoing:
-        if kind not in REQUEST_TYPES:
-            raise InvalidParameter(f"nobody answers messages of type {kind}")
+    def _asked(self, asked: Outgoing) -> Outgoing:
+        """A request with its number, if it may be sent."""
+        if asked.type not in REQUEST_TYPES:
+            raise InvalidParameter(f"nobody answers messages of type {asked.type}")
         if not self.peer_flags & PortFlags.ALLOW_LPC_REQUESTS:
             raise RequestsNotAllowed(f"{self!r}")
-        self.check_size(data)
-        self.check_handles(handles)
-        block = NO_ATTRIBUTES
-        if work_on_behalf:
-            block = AttributeBlock(work_on_behalf=ticket_of_thread())
-        return Outgoing(kind, self.exchange.number(), 0, data, block, view, handles=handles)
+        self.check_size(asked.data)
+        self.check_handles(asked.handles)
+        return asked._replace(message_id=self.exchange.number())
+
+    def _block(self, security: SecurityContext | None, work_on_behalf: bool = False) -> AttributeBlock:
+        if security is None and not work_on_behalf:
+            return NO_ATTRIBUTES
+        named = None if security is None else security.attribute(self)
+        ticket = ticket_of_thread() if work_on_behalf else None
+        return AttributeBlock(security=named, work_on_behalf=ticket)
 
     def _plain_arrival(self, frame: bytes) -> Arrival | None:
         """What is in a frame of a peer that knows no more than plain messages."""

@@ -156,6 +156,11 @@ class CommunicationPort(Views):
         if self.beside.active:
             self._receive_by(partial(self.beside.receive, self._sharing))
 
+    def ask_who(self) -> None:
+        """Has the kernel say who sends each message that is received from now on; not with a lane."""
+        self.beside.ask_who()
+        self._receive_by(partial(self.beside.receive, self._sharing))
+
     def name_sender(self) -> None:
         """Says with each message who sends it, by our effective ids."""
         self._send = partial(ancillary.send_named, cast(socket.socket, self._socket))

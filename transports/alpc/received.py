@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-from ..errors import AccessDenied, Disconnected, NotSupported, ReplyMismatch
+from ..errors import AccessDenied, Disconnected, NoImpersonationToken, NotSupported, ReplyMismatch
 from ..seam import Buffer
 from ..security import Identity, Impersonation, ImpersonationLevel, Sid, impersonate
 from ..security.process import SenderProcess, open_thread
@@ -23,6 +23,7 @@ from .messages.port_message import TYPE_NAMES
 from .quota import HANDLE_COST, MESSAGE_COST
 
 if TYPE_CHECKING:
+    from .contexts import CapturedContext
     from .memory.direct import Entries
     from .memory.section import View
     from .message_port import MessagePort
@@ -68,6 +69,8 @@ class MessageAttributes(NamedTuple):
     work_on_behalf: wire.WorkOnBehalfAttribute | None = None
     handles: tuple[Handle, ...] | None = None
     """The descriptors that came; each closes itself when it is dropped."""
+    security: wire.SecurityAttribute | None = None
+    """The security context that it is sent in the name of: `identity` is that one's."""
     token: wire.TokenAttribute | None = None
     """At a server: who sent it, by three numbers. Another `modified_id` than the message before: somebody else."""
 
@@ -129,6 +132,7 @@ class Message:
         "message_id",
         "port",
         "port_context",
+        "security",
         "state",
         "type",
         "view_number",
@@ -150,6 +154,7 @@ class Message:
         state: State = State.OVER,
         identity: Identity | None = None,
         impersonable: bool = True,
+        security: CapturedContext | None = None,
     ) -> None:
         self._origin = origin
         self.type = type
@@ -171,6 +176,8 @@ class Message:
         self.identity = identity
         """Who sent it, by the kernel's word; None: it is the port's own."""
         self.impersonable = impersonable
+        self.security = security
+        """The security context that it names; None: none."""
 
     def __repr__(self) -> str:
         name = TYPE_NAMES.get(self.type, f"type {self.type}")
@@ -245,7 +252,7 @@ class Message:
 
         What that means is `transports/security/impersonation.py`'s business. Raises ReplyMismatch (answered, released,
         or nothing to answer), Disconnected (canceled, or the sender is gone), AccessDenied (it forbids that),
-        BadImpersonationLevel (it grants less than `least`).
+        BadImpersonationLevel (it grants less than `least`), NoImpersonationToken (its context was revoked).
         """
         if self.state is State.CANCELED:
             raise Disconnected(f"{self!r}")
@@ -253,7 +260,13 @@ class Message:
             raise ReplyMismatch(f"{self!r} waits for no reply")
         if not self.impersonable:
             raise AccessDenied(f"{self!r} may not be impersonated")
-        return impersonate(self.identity.peer, self.port.beside.quality_of_service.level, least=least)
+        qos = self.port.beside.quality_of_service
+        if self.security is not None:
+            self.port.exchange.queue.read_now()  # it may have been revoked
+            if self.security.revoked:
+                raise NoImpersonationToken(f"the security context of {self!r}")
+            qos = self.security.qos
+        return impersonate(self.identity.peer, qos.level, least=least)
 
     def open_sender_process(self) -> SenderProcess:
         """The process that sent it, by a pidfd (NtAlpcOpenSenderProcess); a context manager.
@@ -303,6 +316,7 @@ class Arrival(NamedTuple):
     entries: Entries | None = None
     identity: Identity | None = None
     impersonable: bool = True
+    security: CapturedContext | None = None
 
     @property
     def number(self) -> int:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...errors import AccessDenied, BadFrame, InvalidParameter, MessageTooLong
 from ...seam import Buffer
-from ..messages.message import HEADER_SIZE
+from ..messages.message import HEADER_SIZE, REQUEST_TYPES
+from ..messages.port_message import TYPE_MASK, PortMessageHeader
 
 if TYPE_CHECKING:
     from .process_memory import Nonce, Reach
@@ -163,8 +164,13 @@ def refusal() -> bytes:
     return _STATUS.pack(InvalidParameter.status)
 
 
-def split(data: bytes, offset: int) -> tuple[bytes, Entries]:
-    """The data of a request and its data entries; offset: DataInfoOffset. Raises BadFrame."""
+def split(header: PortMessageHeader, data: bytes) -> tuple[bytes, Entries | None]:
+    """The data of a message and its data entries, which only requests may have. Raises BadFrame."""
+    offset = header.data_info_offset
+    if not offset:
+        return data, None
+    if header.type & TYPE_MASK not in REQUEST_TYPES or header.callback_id:
+        raise BadFrame("data entries in a message that is no request")
     begin = offset - HEADER_SIZE
     if not 0 <= begin <= len(data):
         raise BadFrame(f"data entries at {offset} of a message with {len(data)} octets of data")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import not_sent
+from ...errors import from_os_error, not_sent
 from ...seam import Buffer
 from ...sockets import NO_SIGNAL
 from ..messages.message import PortMessage
@@ -59,6 +60,27 @@ class Views:
         The peer may change it at any time: copy before you judge.
         """
         return self._sharing.remote_port_view
+
+    def grant_memory(self) -> None:
+        """Gives the peer a descriptor of all of this process's memory, so that it need not ask for data entries.
+
+        It can read and change everything then, whoever it runs as: for a peer that is trusted like oneself. Raises
+        AccessDenied where the kernel does not allow it, Disconnected.
+        """
+        from .process_memory import open_own_memory
+
+        try:
+            descriptor = open_own_memory()
+            try:
+                self._sharing.pass_memory(descriptor, NO_SIGNAL)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise from_os_error(error, "granting memory") from error
+
+    def take_granted(self) -> int:
+        """The descriptor of its memory that the peer has given, the caller's to close; -1: none."""
+        return self._sharing.take_granted()
 
     def create_section(self, size: int) -> OutgoingSection:
         """Another section to `allocate` in (NtAlpcCreatePortSection). Raises what `allocate` does."""

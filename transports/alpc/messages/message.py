@@ -54,6 +54,8 @@ BATCH: Final = 0x90
 """Ours: data: several messages (`batch.py`); without data: no more."""
 TERMINATION_PORT: Final = 0x83
 """Ours: registers a thread of the sender's, whose end is to be told; data: u32 its number."""
+SECURITY_CONTEXT: Final = 0x84
+"""Ours: a client creates, deletes or revokes a security context (`contexts.py`)."""
 QUOTA_NOTICE: Final = 0x91
 """Ours: its sender holds as much as it may for this user, and ends the connection."""
 LANE_NUDGE: Final = 0x8F
