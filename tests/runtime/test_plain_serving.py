@@ -1,0 +1,180 @@
+"""Plain calls are served in one step, and whatever is not plain goes the long way to the same end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from lrpc.runtime import ncalrpc, plain
+from lrpc.runtime.call import Limits
+from lrpc.runtime.dispatch import Registry
+from lrpc.runtime.lrpc_session import LrpcSession
+from lrpc.transports import alpc
+from lrpc.transports.alpc import CommunicationPort
+from lrpc.transports.seam import Peer
+
+CLIENT = bytes(16)
+ADD = struct.pack("<II", 2, 3)
+FIVE = struct.pack("<I", 5)
+
+
+class Joined:
+    """A client's bare port, with the calculator bound, and the session that serves it."""
+
+    def __init__(self, calculator: ModuleType, *, patient: bool, limits: Limits) -> None:
+        one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.client, self.port = CommunicationPort(one, Peer()), CommunicationPort(two, Peer())
+        self.registry = Registry(100)
+        self.found: list[int] = []
+        self.world = calculator.World()
+        self.registry.register((calculator.Service if patient else calculator.AsyncService)(self.world))
+        self.session = LrpcSession(self.port, self.registry, "ncalrpc:[x]", limits, patient=patient)
+        self.engine = ncalrpc.ClientAssociation()
+        self._watch_lookups()
+        self.client.send_message(self.engine.bind(ncalrpc.SyntaxId(calculator.CALCULATOR, 1, 2)), 1)
+        assert self.session.receive_now() == []
+        self.binding = self.engine.receive(self.client.receive_message(0).data).binding_id
+        self.session.traffic.calls_in = 0
+
+    def _watch_lookups(self) -> None:
+        find = self.registry.find
+
+        def found(uuid: Any, version: Any, opnum: int, *rest: Any) -> Any:
+            self.found.append(opnum)
+            return find(uuid, version, opnum, *rest)
+
+        self.registry.find = found  # type: ignore[method-assign]
+
+    def ask(self, stub: bytes, opnum: int = 0, *, call_id: int = 7, kind: int = alpc.LPC_REQUEST) -> None:
+        self.client.send_frame(plain.request(CLIENT, call_id, self.binding, opnum, stub, kind), 0)
+
+    def answer(self, call_id: int = 7) -> bytes | None:
+        """What a plain reply holds; None for anything else."""
+        frame = self.client.receive_frame_now()
+        assert frame is not None
+        return plain.read_response(frame, call_id)
+
+    def close(self) -> None:
+        self.client.close()
+        self.port.close()
+
+
+@pytest.fixture
+def joined(calculator: ModuleType) -> Iterator[Callable[..., Joined]]:
+    made: list[Joined] = []
+
+    def make(*, patient: bool = True, **limits: int) -> Joined:
+        made.append(Joined(calculator, patient=patient, limits=Limits(**limits)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_a_plain_call_has_a_plain_reply_and_is_counted(joined: Callable[..., Joined]) -> None:
+    it = joined()
+    before = it.session.traffic.octets_in
+    it.ask(ADD)
+    it.session.serve_now()
+    assert it.answer() == FIVE
+    assert (it.session.traffic.calls_in, it.session.traffic.octets_in - before) == (1, plain.REQUEST_SIZE + len(ADD))
+
+
+def test_a_method_is_looked_up_once_until_it_is_to_be_looked_up_anew(joined: Callable[..., Joined]) -> None:
+    it = joined()
+    for number in range(1, 6):
+        if number == 4:
+            it.session.look_up_anew()
+        it.ask(ADD, call_id=number)
+        it.session.serve_now()
+        assert it.answer(number) == FIVE
+    assert it.found == [0, 0]
+
+
+def test_a_call_that_wants_no_answer_runs_and_gets_none(joined: Callable[..., Joined]) -> None:
+    it = joined()
+    it.ask(struct.pack("<II4s", 4, 4, b"told"), 5, kind=alpc.LPC_DATAGRAM)
+    it.session.serve_now()
+    assert len(it.world.data) == 1
+    assert it.client.receive_frame_now() is None
+
+
+def test_a_fault_is_no_plain_reply(joined: Callable[..., Joined]) -> None:
+    it = joined()
+    it.ask(b"cut", 1)
+    it.session.serve_now()
+    event = it.engine.receive(it.client.receive_message(0).data)
+    assert (type(event), event.did_not_execute) == (ncalrpc.FaultReceived, True)
+
+
+def test_what_names_no_binding_or_no_operation_runs_nothing_and_is_told(joined: Callable[..., Joined]) -> None:
+    it = joined()
+    for binding, opnum in ((it.binding + 1, 0), (it.binding, 99)):
+        it.client.send_frame(plain.request(CLIENT, 7, binding, opnum, ADD), 0)
+        it.session.serve_now()
+        event = it.engine.receive(it.client.receive_message(0).data)
+        assert (type(event), event.did_not_execute) == (ncalrpc.FaultReceived, True)
+
+
+def test_where_requests_are_limited_below_a_plain_one_the_limit_holds(joined: Callable[..., Joined]) -> None:
+    it = joined(max_local_request=len(ADD))
+    for stub, kind in ((ADD, ncalrpc.ResponseReceived), (ADD + b"more", ncalrpc.FaultReceived)):
+        it.ask(stub)
+        it.session.serve_now()
+        assert type(it.engine.receive(it.client.receive_message(0).data)) is kind
+
+
+def test_a_reply_that_is_no_plain_one_goes_as_a_message(
+    joined: Callable[..., Joined], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it = joined()
+    it.ask(ADD)
+    monkeypatch.setattr(ncalrpc, "INLINE", len(FIVE) - 1)
+    it.session.serve_now()
+    event = it.engine.receive(it.client.receive_message(0).data)
+    assert bytes(event.stub) == FIVE
+
+
+# asyncio
+
+
+def test_the_loop_gets_a_plain_call_with_what_runs_it(joined: Callable[..., Joined]) -> None:
+    it = joined(patient=False)
+    it.ask(ADD)
+    [call] = it.session.receive_now() or []
+    assert call.message is None
+    assert call.run is not None
+    answer = asyncio.run(call.run(call.stub))
+    assert [*it.session.answering(call, answer)] == []
+    assert it.answer() == FIVE
+
+
+def test_a_plain_reply_for_which_there_is_no_room_goes_when_there_is(joined: Callable[..., Joined]) -> None:
+    it = joined(patient=False)
+    it.ask(ADD)
+    [call] = it.session.receive_now() or []
+    filled = 0
+    while it.port.send_message_now(bytes(60_000), 1, alpc.LPC_DATAGRAM):
+        filled += 1
+    while it.port.send_message_now(b"", 1, alpc.LPC_DATAGRAM):
+        filled += 1
+    answering = it.session.answering(call, [FIVE])
+    next(answering)
+    for _ in range(filled):
+        assert it.client.receive_frame_now() is not None
+    assert [*answering] == []
+    assert it.answer() == FIVE
+
+
+def test_a_plain_call_that_wants_no_answer_goes_the_long_way_to_the_loop(joined: Callable[..., Joined]) -> None:
+    it = joined(patient=False)
+    it.ask(ADD, kind=alpc.LPC_DATAGRAM)
+    [call] = it.session.receive_now() or []
+    assert (call.one_way, call.run) == (True, None)
