@@ -17,6 +17,10 @@ from typing import Any
 import pytest
 
 AsUser = Callable[..., Any]
+OWN = frozenset({os.geteuid()})
+"""Whose names count, as a namespace is told."""
+FOREIGN = 12345
+"""A user who is not among them."""
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import pytest
 
 import lrpc
 from lrpc.transports import alpc, memory, pipe, tcp
+from lrpc.transports.namespace import Namespace
 from lrpc.transports.seam import Connection, Listener
 
 WATCHDOG = 20.0
@@ -32,6 +33,12 @@ def own_namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root.mkdir(mode=0o700)
     monkeypatch.setenv("LRPC_NAMESPACE", str(root))
     return root
+
+
+@pytest.fixture
+def names(own_namespace: Path) -> Namespace:
+    """Where names without a backslash are those of ports."""
+    return Namespace("\\RPC Control", (str(own_namespace),))
 
 
 @dataclass

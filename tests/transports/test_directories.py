@@ -19,15 +19,7 @@ from lrpc.transports.errors import (
     TypeMismatch,
 )
 from lrpc.transports.namespace import MAX_LINKS, Namespace
-
-OWN = frozenset({os.geteuid()})
-FOREIGN = 12345
-
-
-@pytest.fixture
-def names(own_namespace: Path) -> Namespace:
-    return Namespace("\\RPC Control", (str(own_namespace),))
-
+from tests.users import FOREIGN, OWN
 
 # Directory objects
 

@@ -7,14 +7,6 @@ import pytest
 
 from lrpc.transports.namespace import Namespace, file_key
 
-OWN = frozenset({os.geteuid()})
-FOREIGN = 12345
-
-
-@pytest.fixture
-def names(own_namespace: Path) -> Namespace:
-    return Namespace("\\RPC Control", (str(own_namespace),))
-
 
 def test_entries_tell_type_owner_security_and_holder(names: Namespace) -> None:
     names.create_directory("\\RPC Control\\Inner")

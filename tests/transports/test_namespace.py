@@ -17,14 +17,7 @@ from lrpc.transports.errors import (
     TypeMismatch,
 )
 from lrpc.transports.namespace import Namespace, file_key, roots
-
-OWN = frozenset({os.geteuid()})
-FOREIGN = 12345
-
-
-@pytest.fixture
-def names(own_namespace: Path) -> Namespace:
-    return Namespace("\\RPC Control", (str(own_namespace),))
+from tests.users import FOREIGN, OWN
 
 
 @pytest.mark.parametrize("name", ["", "\\", "\\\\x", "a\\", "..", "a\\..\\b", "\\..\\..\\etc", "nul\0", "x" * 256])
