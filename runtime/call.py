@@ -167,14 +167,10 @@ def holder() -> Holder:
     return Holder((current.user, known), current.level)
 
 
-def set_caller(current: Caller) -> None:
-    """Say who the calls in this context come from; the server's business."""
-    _caller.set(current)
-
-
-def set_cancel_test(test: Callable[[float], bool]) -> None:
-    """Say how the calls in this context learn that they are given up; the business of a server that blocks."""
-    _test_cancel.set(test)
+set_caller: Final[Callable[[Caller], object]] = _caller.set
+"""Say who the calls in this context come from; the server's business."""
+set_cancel_test: Final[Callable[[Callable[[float], bool]], object]] = _test_cancel.set
+"""Say how the calls in this context learn that they are given up; the business of a server that blocks."""
 
 
 @contextmanager

@@ -103,7 +103,7 @@ class LrpcSession(PlainServing):
             raise Ended(str(error)) from error
 
     def serve_now(self) -> None:
-        """Serve the message that has come."""
+        """Serve the message that has come: whole, so nothing is unfinished."""
         port = self._port
         try:
             frame = port.receive_frame_now()

@@ -33,7 +33,7 @@ from .pdu_wire import PIPE_FRAGMENT, TCP_FRAGMENT
 from .pipes.piped_calls import PipedCalls
 from .pipes.piping import Piece
 from .runner import async_runner, runner
-from .session import BURST, SEND_TIMEOUT, Call, caller_of, offers
+from .session import BURST, SEND_TIMEOUT, Answer, Call, caller_of, offers
 from .status import Fault, Ran
 from .stub import Octets
 
@@ -97,30 +97,47 @@ class PduSession(PduAnswering):
         except transport.TransportError as error:
             raise Ended(str(error)) from error
 
-    def serve_now(self) -> None:
-        """Serve the calls in what has come."""
+    def serve_now(self) -> int | None:
+        """Serve the calls in what has come: `unfinished`, after that."""
         try:
             octets = self._connection.receive_now()
-            if octets is not None:
-                self._serve(octets)
+            return None if octets is not None and self._serve(octets) else self.unfinished
         except transport.TransportError as error:
             raise Ended(str(error)) from error
 
-    def _serve(self, octets: bytes) -> None:
-        request = self._association.plain_request(octets)
-        run = None
-        if request is not None and CALL_HEADER_SIZE + len(request[3]) == len(octets):
-            run = self._runner(request[1], request[2])
-        if request is None or run is None:
+    def _serve(self, octets: bytes) -> bool:
+        """Was this one plain call, as nearly always? Then nothing is unfinished."""
+        association = self._association
+        request = association.plain_request(octets)
+        if request is None:
+            self._serve_calls(self._calls_of(octets))
+            return False
+        call_id, context_id, opnum, stub = request
+        run = self._runners.get((context_id, opnum)) or self._runner(context_id, opnum)
+        if run is None or len(octets) != CALL_HEADER_SIZE + len(stub):
             self._serve_calls(self._calls_of(octets, request))
-            return
-        call_id, context_id, _, stub = request
+            return False
         self._count(len(octets))
         self.cancelling.now = call_id
-        for piece in self._composed(call_id, context_id, run(stub)):
-            self._connection.send(piece, SEND_TIMEOUT)
+        self._answer_plain(call_id, context_id, run(stub))
         if self._pending:
             self._serve_pending()
+            return False
+        return True
+
+    def _answer_plain(self, call_id: int, context_id: int, answer: Answer) -> None:
+        """What `answer` does, for an answer that hardly ever is more than a fragment that finds room."""
+        connection = self._connection
+        if type(answer) is list and len(answer) == 1:
+            plain = self._association.plain_response(call_id, context_id, answer[0])
+            if plain is not None:
+                self.traffic.packets_out += 1
+                taken = connection.send_now(plain)
+                if taken != len(plain):
+                    connection.send(memoryview(plain)[taken:], SEND_TIMEOUT)
+                return
+        for piece in self._composed(call_id, context_id, answer):
+            connection.send(piece, SEND_TIMEOUT)
 
     def _count(self, octets: int) -> None:
         """Count a plain request."""
@@ -162,12 +179,15 @@ class PduSession(PduAnswering):
 
     def serve(self) -> None:
         """`serve_next` until the client is gone, or does not end what it began."""
-        association = self._association
-        while True:
-            if association.unfinished:
-                self._serve_rest(association.packets_in, time.monotonic() + self._max_pause)
-            else:
-                self.serve_next(None)
+        association, receive, serve = self._association, self._connection.receive, self._serve
+        try:
+            while True:
+                while association.unfinished:
+                    self._serve_rest(association.packets_in, time.monotonic() + self._max_pause)
+                while serve(receive(None)):
+                    continue
+        except transport.TransportError as error:
+            raise Ended(str(error)) from error
 
     def _serve_rest(self, come: int, until: float) -> None:
         """Serve until another PDU has come than the `come` that have, or what was begun has ended."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import select
 import threading
-import time
 from collections.abc import Generator, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -74,7 +74,7 @@ class PduWire:
         self._unsaid = b""
         """What is to be said before anything else, once there is room."""
         self._heard = 0.0
-        """When something came for the last time."""
+        """When something came for the last time, or the call was made that it answered."""
         self._engine = threading.Lock()
         """Over the association, which takes one thread at a time: one may send while another receives."""
 
@@ -86,7 +86,7 @@ class PduWire:
     @property
     def dismissed(self) -> bool:
         """A shutdown PDU has come (C706 12.6.4.11), and no call waits any more."""
-        return self._dismissed and not self._association.waiting
+        return self._dismissed and not self._association.unanswered
 
     gathering = 0
     """Not asked: over a stream calls are sent one by one."""
@@ -113,7 +113,7 @@ class PduWire:
         except transport.TransportError as error:
             raise lost(error, sent=False) from error
         self.group_id, self._context_id, self.encoding = answer.group_id, chosen, encodings[chosen]
-        self._heard = time.monotonic()
+        self._heard = monotonic()
 
     def _handshake(self, security: Security | None) -> Handshake:
         return Handshake(self.connection, self._association, security, self._host)
@@ -137,12 +137,12 @@ class PduWire:
 
     def _received(self, timeout: float) -> bytes:
         octets = self.connection.receive(timeout)
-        self._heard = time.monotonic()
-        if not octets:
-            raise ConnectionLost("the server closed the connection")
+        self._heard = monotonic()
         return octets
 
     def _understood(self, octets: bytes) -> list[Arrival]:
+        if not octets:
+            raise ConnectionLost("the server closed the connection")
         arrivals: list[Arrival] = []
         at = 0
         with self._engine:
@@ -155,7 +155,7 @@ class PduWire:
 
     def rested(self) -> bool:
         """Has something come in a pause? A byte stream takes what is sent to a server that has gone."""
-        return time.monotonic() - self._heard > PAUSE and bool(ready(self.fileno(), select.POLLIN, 0))
+        return monotonic() - self._heard > PAUSE and bool(ready(self.fileno(), select.POLLIN, 0))
 
     def compose(self, opnum: int, parts: Sequence[Octets], *, maybe: bool = False) -> Message:
         """A request in as many fragments as it takes."""
@@ -244,17 +244,24 @@ class PduWire:
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next. Only while the server has no other: so it reads, and there
         is no waiting for room."""
-        if self._unsaid or self.rested() or not self.sending.acquire(False):
+        now = monotonic()
+        if self._unsaid or self._dismissed or (now - self._heard > PAUSE and self.rested()):
             return None
+        if not self.sending.acquire(False):
+            return None
+        association = self._association
         try:
-            if not self._is_idle() or (call := self.plain(opnum, parts)) is None:
+            if association.unanswered or (association.abandoned and not self._has_room()):
                 return None
-            self._send_plain(*call, timeout)
+            call = self.plain(opnum, parts)
+            if call is None:
+                return None
+            key, request = call
+            self._send_plain(key, request, timeout)
         finally:
             self.sending.release()
-        key = call[0]
         try:
-            octets = self._received(timeout)
+            octets = self.connection.receive(timeout)
         except transport.TransportError as error:
             if isinstance(error, transport.TimedOut):
                 return key, None
@@ -262,12 +269,9 @@ class PduWire:
         except KeyboardInterrupt:
             self._give_up(key)
             raise
-        arrivals = self._understood(octets)
-        if len(arrivals) == 1 and not self._dismissed:
-            [(arrived, outcome)] = arrivals
-            if arrived == key and type(outcome) is tuple:
-                return key, outcome  # type: ignore[return-value]  # Parts are of a type of their own
-        return key, arrivals
+        self._heard = now
+        stub = association.plain_answer(octets, key)
+        return key, self._understood(octets) if stub is None else (stub, self.encoding, None)
 
     def plain(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, bytes] | None:
         """A plain call: its key and octets, to be given to `send_plain`."""
@@ -293,11 +297,6 @@ class PduWire:
         """A server that is stuck in answers that nobody waits for reads nothing."""
         return bool(ready(self.fileno(), select.POLLOUT, 0) & select.POLLOUT)
 
-    def _is_idle(self) -> bool:
-        """Nothing of another call is to come, or there is room in spite of what nobody waits for."""
-        association = self._association
-        return association.idle or not (association.waiting or not self._has_room())
-
     def _send_plain(self, key: int, request: bytes, timeout: float) -> None:
         taken = 0
         try:
@@ -322,11 +321,7 @@ class PduWire:
             octets = self.connection.receive_now()
         except transport.TransportError as error:
             raise lost(error) from error
-        if octets is None:
-            return None
-        if not octets:
-            raise ConnectionLost("the server closed the connection")
-        return self._understood(octets)
+        return None if octets is None else self._understood(octets)
 
     def _arrived(self, events: list[ncacn.Event]) -> list[Arrival]:
         arrivals: list[Arrival] = []

@@ -86,8 +86,8 @@ class Session(Protocol):
         """`serve_next` until the connection ends."""
         ...
 
-    def serve_now(self) -> None:
-        """Serve what has come: blocking methods only."""
+    def serve_now(self) -> int | None:
+        """Serve what has come: blocking methods only. What `unfinished` is after that."""
         ...
 
     def receive_now(self) -> list[Call] | None:

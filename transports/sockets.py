@@ -74,7 +74,7 @@ class TimedSocket:
             self.bound_sends(timeout)
         return self.send_octets(data, NO_SIGNAL)
 
-    def receive(self, timeout: float | None, recv: Callable[..., bytes] | None = None) -> bytes:
+    def receive(self, timeout: float | None = None, recv: Callable[..., bytes] | None = None) -> bytes:
         """What comes within `timeout`; b"" when the connection has ended. recv: what stands in for the socket's."""
         recv = recv or self._recv
         try:

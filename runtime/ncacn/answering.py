@@ -19,8 +19,12 @@ _RESPONSE: Final = tuple(start(PacketType.RESPONSE, flags) for flags in range(WH
 """By pfc_flags."""
 _WHOLE_RESPONSE: Final = _RESPONSE[WHOLE]
 
+_BOUND: Final = State.BOUND
+_pack_response = RESPONSE_HEAD.pack
+
 # What is kept of a running call.
 RUNNING: Final = 0
+_RUNS: Final = [RUNNING]
 CANCELLED: Final = 1
 SILENT: Final = 2
 """Nobody waits for the answer: orphaned, or sent with MAYBE."""
@@ -69,13 +73,19 @@ class Answering:
 
     def plain_response(self, call_id: int, context_id: int, stub: Octets) -> bytes | None:
         """Nearly every answer: the results of a call as one fragment. None where there is more to it: `respond`."""
-        size = len(stub) + CALL_HEADER_SIZE
-        special = self._guards or self._cutters or self._one_way or self._machine.state is not State.BOUND
-        if special or size > self._max_fragment or self._running.get(call_id) != [RUNNING]:
+        size = len(stub)
+        length = size + CALL_HEADER_SIZE
+        if (
+            self._machine.state is not _BOUND
+            or length > self._max_fragment
+            or self._guards
+            or self._cutters
+            or self._one_way
+            or self._running.get(call_id) != _RUNS
+        ):
             return None
         self._running.pop(call_id, None)
-        head = RESPONSE_HEAD.pack(_WHOLE_RESPONSE, size, call_id, size - CALL_HEADER_SIZE, context_id & 0xFF, 0)
-        return head + stub
+        return _pack_response(_WHOLE_RESPONSE, length, call_id, size, context_id & 0xFF, 0) + stub
 
     def respond_part(self, call_id: int, context_id: int, octets: Sequence[Octets], *, last: bool) -> list[bytes]:
         """The next results of a call, as fragments to be sent in order; with `last` the call has its answer.

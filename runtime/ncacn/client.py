@@ -55,6 +55,8 @@ from .pdu import (
 from .protection import Protection
 from .states import State
 
+_BOUND: Final = State.BOUND
+_read_response = RESPONSE_HEAD.unpack_from
 _WHOLE_RESPONSE: Final = start(PacketType.RESPONSE, WHOLE)
 _WHOLE_REQUEST: Final = start(PacketType.REQUEST, WHOLE)
 WINE_CALL_ID: Final = 1
@@ -87,7 +89,8 @@ class ClientAssociation(Associating):
     of what is sent. multiplex: whether to ask for calls that overlap.
 
     contexts: what has been accepted so far, by context id. features: the bind-time features that were granted
-    (MS-RPCE 2.2.2.14).
+    (MS-RPCE 2.2.2.14). unanswered, abandoned: the calls that have no answer yet, by id, and those that
+    were given up and may still be answered; where there are neither, nothing is to come from the server.
     """
 
     def __init__(
@@ -104,13 +107,13 @@ class ClientAssociation(Associating):
         self._last_call_id = 0
         # Calls without their answer. The list is empty until a fragment of it came, and then holds all of them;
         # what still comes for a call that was just orphaned goes into a list that nobody has.
-        self._waiting: dict[int, list[Assembly[Response]]] = {}
+        self.unanswered: dict[int, list[Assembly[Response]]] = {}
         # Requests of which fragments are still to be sent.
         self._sending: dict[int, Outgoing] = {}
         # Calls that have no answer, oldest first; there are servers that answer them all the same.
         self._told: dict[int, None] = {}
         # Orphaned calls whose answer may still come, oldest first.
-        self._abandoned: dict[int, None] = {}
+        self.abandoned: dict[int, None] = {}
         # Calls that are waiting or abandoned and whose answers are protected.
         self._guarded: dict[int, Protection] = {}
         # Security and presentation contexts that the server was told of under their own signature.
@@ -156,15 +159,17 @@ class ClientAssociation(Associating):
         size = len(stub) + CALL_HEADER_SIZE
         if (
             size > self._max_fragment
-            or self._machine.state is not State.BOUND
+            or self._machine.state is not _BOUND
             or context_id not in self.contexts
             or self._order != "<"
             or self._initiator.contexts
-            or (self._waiting and not self._multiplex)
+            or (self.unanswered and not self._multiplex)
         ):
             return None
-        call_id = self.next_call_id()
-        self._waiting[call_id] = []
+        self._last_call_id = call_id = self._last_call_id % 0xFFFF_FFFF + 1
+        if call_id in self.unanswered or call_id in self.abandoned:
+            call_id = self.next_call_id()
+        self.unanswered[call_id] = []
         head = REQUEST_HEAD.pack(_WHOLE_REQUEST, size, call_id, size - CALL_HEADER_SIZE, context_id, opnum)
         return call_id, head + stub
 
@@ -177,7 +182,7 @@ class ClientAssociation(Associating):
         """
         self._machine.sent(PacketType.REQUEST)
         self._check_call(call_id, context_id)
-        self._waiting[call_id] = pieces = _Pieces()
+        self.unanswered[call_id] = pieces = _Pieces()
         pieces.order = None
         template = Request(call_id, context_id, opnum, b"", object, 0, 0, self._order)
         self._sending[call_id] = self._outgoing(self._guard(security), template)
@@ -193,7 +198,7 @@ class ClientAssociation(Associating):
 
     def cancel(self, call_id: int) -> bytes:
         """Asks the server to end a call, which is answered all the same. Empty when the call has its answer."""
-        if call_id not in self._waiting:
+        if call_id not in self.unanswered:
             return b""
         self._machine.sent(PacketType.CO_CANCEL)
         return CoCancel(call_id, order=self._order).serialize()
@@ -201,15 +206,15 @@ class ClientAssociation(Associating):
     def orphan(self, call_id: int) -> bytes:
         """Gives a call up: nothing more is told of it. Empty when the call has its answer, unless it is still sent."""
         unsent = self._sending.pop(call_id, None) is not None
-        if call_id not in self._waiting:
+        if call_id not in self.unanswered:
             return OrphanedCall(call_id, order=self._order).serialize() if unsent and not self.closed else b""
         self._machine.sent(PacketType.ORPHANED)
         # First here, then gone from there: the answer finds the call in one of the two.
-        self._abandoned[call_id] = None
-        self._waiting.pop(call_id, None)
-        if len(self._abandoned) > self._limits.max_abandoned:
-            oldest = next(iter(self._abandoned))
-            del self._abandoned[oldest]
+        self.abandoned[call_id] = None
+        self.unanswered.pop(call_id, None)
+        if len(self.abandoned) > self._limits.max_abandoned:
+            oldest = next(iter(self.abandoned))
+            del self.abandoned[oldest]
             self._guarded.pop(oldest, None)
         return OrphanedCall(call_id, order=self._order).serialize()
 
@@ -219,7 +224,7 @@ class ClientAssociation(Associating):
         if call_id in self._guarded:
             self._close()
         self._sending.pop(call_id, None)
-        self._waiting.pop(call_id, None)
+        self.unanswered.pop(call_id, None)
 
     # What comes in
 
@@ -243,10 +248,22 @@ class ClientAssociation(Associating):
         left = len(octets) - at
         if left >= CALL_HEADER_SIZE and not self._inbox.octets and self._machine.state is State.BOUND:
             begin, size, call_id, _, _, _ = RESPONSE_HEAD.unpack_from(octets, at)
-            if begin == _WHOLE_RESPONSE and CALL_HEADER_SIZE <= size <= left and self._waiting.get(call_id) == []:
-                self._waiting.pop(call_id, None)
+            if begin == _WHOLE_RESPONSE and CALL_HEADER_SIZE <= size <= left and self.unanswered.get(call_id) == []:
+                self.unanswered.pop(call_id, None)
                 return call_id, octets[at + CALL_HEADER_SIZE : at + size]
         return None
+
+    def plain_answer(self, octets: bytes, call_id: int) -> bytes | None:
+        """The stub, if the octets are a plain response to this call and nothing else; as nearly all that a call is
+        answered with. None, and nothing has happened, for any others: `receive_data` takes them."""
+        size = len(octets)
+        if size < CALL_HEADER_SIZE or self._inbox.octets or self._machine.state is not _BOUND:
+            return None
+        begin, length, answered, _, _, _ = _read_response(octets)
+        if begin != _WHOLE_RESPONSE or length != size or answered != call_id or self.unanswered.get(call_id) != []:
+            return None
+        del self.unanswered[call_id]
+        return octets[CALL_HEADER_SIZE:]
 
     # What can be asked
 
@@ -254,21 +271,11 @@ class ClientAssociation(Associating):
         """A call id that is not in use, counting up from 1."""
         while True:
             self._last_call_id = self._last_call_id % 0xFFFF_FFFF + 1
-            if self._last_call_id not in self._waiting and self._last_call_id not in self._abandoned:
+            if self._last_call_id not in self.unanswered and self._last_call_id not in self.abandoned:
                 return self._last_call_id
 
-    @property
-    def idle(self) -> bool:
-        """Nothing is to come from the server."""
-        return not self._waiting and not self._abandoned
-
-    @property
-    def waiting(self) -> int:
-        """How many calls have no answer yet."""
-        return len(self._waiting)
-
     def __repr__(self) -> str:
-        return f"<ClientAssociation {self.state.value}, {len(self.contexts)} contexts, {len(self._waiting)} calls>"
+        return f"<ClientAssociation {self.state.value}, {len(self.contexts)} contexts, {len(self.unanswered)} calls>"
 
     # PDUs, one by one
 
@@ -310,7 +317,7 @@ class ClientAssociation(Associating):
         call_id = response.call_id = self._meant(response.call_id)
         last = bool(response.flags & LAST_FRAGMENT)
         self._check_guarded(response, last=last)
-        parts = self._waiting.get(call_id)
+        parts = self.unanswered.get(call_id)
         if parts is None:
             self._drop("response", call_id, last)
             return None
@@ -319,7 +326,7 @@ class ClientAssociation(Associating):
         self._add(parts, response)
         if not last:
             return None
-        self._waiting.pop(call_id, None)
+        self.unanswered.pop(call_id, None)
         return ResponseReceived(call_id, parts[0].stub(), response.order)
 
     def _piece(self, parts: _Pieces, response: Response, *, last: bool) -> ResponsePart:
@@ -329,7 +336,7 @@ class ClientAssociation(Associating):
             raise PduError("a fragment does not continue its call")
         parts.order = response.order
         if last:
-            self._waiting.pop(response.call_id, None)
+            self.unanswered.pop(response.call_id, None)
         return ResponsePart(response.call_id, response.stub, response.order, last)
 
     def _add(self, parts: list[Assembly[Response]], response: Response) -> None:
@@ -342,7 +349,7 @@ class ClientAssociation(Associating):
         else:
             parts.append(Assembly(response, limit, self._limits, FaultStatus.NCA_S_OUT_ARGS_TOO_BIG))
         # All responses together, though there is hardly ever a second one.
-        if sum(one.size for each in list(self._waiting.values()) for one in each) > limit:
+        if sum(one.size for each in list(self.unanswered.values()) for one in each) > limit:
             raise PduError(f"responses exceed {limit} octets", status=FaultStatus.NCA_S_OUT_ARGS_TOO_BIG)
 
     def _fault(self, fault: Fault) -> FaultReceived | BindRefused | None:
@@ -352,7 +359,7 @@ class ClientAssociation(Associating):
             return BindRefused(0, [], fault.status, fault.detail)
         call_id = self._meant(call_id)
         forgeable = self._guarded.pop(call_id, None) is not None
-        if self._waiting.pop(call_id, None) is None:
+        if self.unanswered.pop(call_id, None) is None:
             self._drop("fault", call_id, True, fault.status)
             return None
         never = bool(fault.flags & DID_NOT_EXECUTE)
@@ -364,25 +371,25 @@ class ClientAssociation(Associating):
         Wine's server answers every call as call 1. That is taken for the answer to the only call that there is, and
         only where no other could be meant: calls may not overlap, and none was given up whose answer may still come.
         """
-        if call_id == WINE_CALL_ID and not self._multiplex and not self._abandoned and len(self._waiting) == 1:
-            return next(iter(self._waiting))
+        if call_id == WINE_CALL_ID and not self._multiplex and not self.abandoned and len(self.unanswered) == 1:
+            return next(iter(self.unanswered))
         return call_id
 
     def _drop(self, what: str, call_id: int, last: bool, status: int = FaultStatus.NCA_S_PROTO_ERROR) -> None:
         # An answer that nobody waits for is either late or a lie.
-        if call_id not in self._abandoned and call_id not in self._told:
+        if call_id not in self.abandoned and call_id not in self._told:
             raise PduError(f"a {what} to call {call_id}, which was not made", status=status)
         if last:
-            self._abandoned.pop(call_id, None)
+            self.abandoned.pop(call_id, None)
 
     # Calls
 
     def _check_call(self, call_id: int, context_id: int) -> None:
         if context_id not in self.contexts:
             raise StateError(f"context {context_id} was not accepted")
-        if call_id in self._waiting or call_id in self._abandoned:
+        if call_id in self.unanswered or call_id in self.abandoned:
             raise StateError(f"call id {call_id} is in use")
-        if self._waiting and not self._multiplex:
+        if self.unanswered and not self._multiplex:
             raise StateError("the server takes one call at a time")
 
     def _guard(self, security: int | None) -> Protection | None:
@@ -402,7 +409,7 @@ class ClientAssociation(Associating):
 
     def _expect(self, call_id: int, flags: int) -> None:
         if not flags & MAYBE:
-            self._waiting[call_id] = []
+            self.unanswered[call_id] = []
             return
         self._told[call_id] = None
         if len(self._told) > self._limits.max_abandoned:
@@ -441,8 +448,8 @@ class ClientAssociation(Associating):
 
     def _close(self) -> None:
         self._machine.fail()
-        self._waiting.clear()
+        self.unanswered.clear()
         self._sending.clear()
-        self._abandoned.clear()
+        self.abandoned.clear()
         self._guarded.clear()
         self._asked = self._answered = None

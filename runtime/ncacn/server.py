@@ -50,6 +50,8 @@ from .pdu import REQUEST_HEAD, CoCancel, Pdu, Request, parse_body, start
 from .states import Exchange, State
 from .syntax import NDR64
 
+_BOUND: Final = State.BOUND
+_read_request = REQUEST_HEAD.unpack_from
 _WHOLE_REQUEST: Final = start(PacketType.REQUEST, WHOLE)
 _UNANSWERED: Final = (State.BINDING, State.ALTERING)
 _ANSWERED_BY_FAULT: Final = (PacketType.REQUEST, PacketType.ALTER_CONTEXT, PacketType.AUTH3)
@@ -135,18 +137,19 @@ class ServerAssociation(Answering):
         None, and nothing has happened, when what begins at `at` is anything else: `receive_data` takes it and the rest.
         """
         left = len(octets) - at
-        if left >= CALL_HEADER_SIZE and not self._inbox.octets and self._machine.state is State.BOUND:
-            begin, size, call_id, _, context_id, opnum = REQUEST_HEAD.unpack_from(octets, at)
+        if left >= CALL_HEADER_SIZE and not self._inbox.octets and self._machine.state is _BOUND:
+            begin, size, call_id, _, context_id, opnum = _read_request(octets, at)
+            running = self._running
             if (
                 begin == _WHOLE_REQUEST
                 and CALL_HEADER_SIZE <= size <= left
                 and size <= self._largest_whole
                 and context_id in self.contexts
-                and call_id not in self._running
-                and len(self._running) < self._calls_allowed
+                and call_id not in running
+                and len(running) < self._calls_allowed
                 and self._incoming is None
             ):
-                self._running[call_id] = [RUNNING]
+                running[call_id] = [RUNNING]
                 self.packets_in += 1
                 return call_id, context_id, opnum, octets[at + CALL_HEADER_SIZE : at + size]
         return None

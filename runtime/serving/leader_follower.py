@@ -120,7 +120,7 @@ class LeaderFollower:
         set_caller(session.caller)
         set_cancel_test(session.cancelling.test)
         try:
-            session.serve_now()
+            come = session.serve_now()
             if not self._alone:
                 self._epoll.modify(descriptor, self._armed)
         except OSError:  # closed meanwhile, by a server that stops
@@ -129,17 +129,16 @@ class LeaderFollower:
             note_end(session.caller, end)
             self._end(session, descriptor)
         else:
-            if session.bound:
-                self._watch_rest(session)
+            if (come is not None or self._late) and session.bound:
+                self._watch_rest(session, come)
 
-    def _watch_rest(self, session: Session) -> None:
+    def _watch_rest(self, session: Session, come: int | None) -> None:
         """Whoever has begun something has to go on with it."""
-        come = session.unfinished
         if come is not None:
             known = self._late.get(session)
             if known is None or known.come != come:
                 self._late[session] = _Late(time.monotonic() + self._limits.max_pause, come)
-        elif self._late:
+        else:
             self._late.pop(session, None)
 
     def _accept(self, endpoint: Endpoint, descriptor: int) -> None:

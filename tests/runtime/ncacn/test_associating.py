@@ -106,7 +106,8 @@ def test_call_that_never_went_is_forgotten(kit, level):
     client, _ = kit.secured_pair(level=level) if level else kit.bound_pair()
     client.request(5, 0, 7, b"")
     client.withdraw(5)
-    assert client.idle
+    assert not client.unanswered
+    assert not client.abandoned
     assert client.request(5, 0, 7, b"")
 
 

@@ -227,8 +227,8 @@ def test_maybe_call_waits_for_nothing(kit):
     client = bound(kit)
     (octets,) = client.request(2, 0, 7, b"stub", flags=MAYBE)
     assert pdu.parse_pdu(octets).flags == 0x43
-    assert client.waiting == 0
-    assert client.idle
+    assert not client.unanswered
+    assert not client.abandoned
     assert client.receive_data(response(2)) == []  # there are servers that answer all the same
     assert "which was not made" in reason(client, response(3))
 
@@ -277,7 +277,7 @@ def test_response_is_told_whole(kit):
     client = bound(kit)
     client.request(2, 0, 0, b"")
     assert client.receive_data(response()) == [ResponseReceived(2, b"results", "<")]
-    assert client.waiting == 0
+    assert not client.unanswered
 
 
 def test_response_big_endian_is_told_whole(kit):
@@ -385,7 +385,7 @@ def test_fault_is_told_with_its_status(kit):
     client.request(2, 0, 0, b"")
     fault = pdu.Fault.of(2, 0, 0x1C010002, b"eeinfo", 3 | NOT_EXECUTED)
     assert client.receive_data(fault.serialize()) == [FaultReceived(2, 0x1C010002, True, b"eeinfo")]
-    assert client.waiting == 0
+    assert not client.unanswered
 
 
 @pytest.mark.parametrize(
@@ -540,7 +540,7 @@ def test_plain_request_is_what_request_makes(kit):
     plain, other = bound(kit), bound(kit)
     call_id, octets = plain.plain_request(0, 5, b"stub") or (0, b"")
     assert [octets] == other.request(call_id, 0, 5, b"stub")
-    assert plain.waiting == other.waiting == 1
+    assert len(plain.unanswered) == len(other.unanswered) == 1
 
 
 @pytest.mark.parametrize(
@@ -555,7 +555,7 @@ def test_plain_request_is_what_request_makes(kit):
 def test_plain_request_leaves_alone_what_is_more(kit, special):
     client = special(kit)
     assert client.plain_request(0, 5, bytes(2000)) is None
-    assert client.waiting == 0
+    assert not client.unanswered
 
 
 def test_plain_request_leaves_unknown_contexts_and_second_calls_alone(kit):
@@ -563,6 +563,34 @@ def test_plain_request_leaves_unknown_contexts_and_second_calls_alone(kit):
     assert client.plain_request(9, 5, b"") is None
     assert client.plain_request(0, 5, b"") is not None
     assert client.plain_request(0, 5, b"") is None
+
+
+def test_plain_request_takes_no_call_id_that_is_in_use(kit):
+    client = bound(kit)
+    client.request(2, 0, 5, b"")
+    client.request(3, 0, 5, b"")
+    client.orphan(3)
+    assert (client.plain_request(0, 5, b"") or (0,))[0] == 4
+
+
+def test_plain_answer_is_the_stub_of_the_only_response(kit):
+    client = bound(kit)
+    call_id, _ = client.plain_request(0, 5, b"") or (0, b"")
+    assert client.plain_answer(response(call_id, b"results"), call_id) == b"results"
+    assert not client.unanswered
+    assert client.plain_answer(response(call_id, b"results"), call_id) is None
+
+
+def test_plain_answer_leaves_all_else_alone(kit):
+    client = bound(kit)
+    first, second = [(client.plain_request(0, 5, b"") or (0,))[0] for _ in range(2)]
+    fault = pdu.Fault(first, 0, 5).serialize()
+    two = response(first) + response(second)
+    for octets in (b"", fault, two, two[:-1], response(second), response(first, flags=FIRST), response(first)[:-1]):
+        assert client.plain_answer(octets, first) is None
+    assert len(client.unanswered) == 2
+    assert client.receive_data(response(first, b"results")[:20]) == []
+    assert client.plain_answer(response(second), second) is None  # in the middle of another one
 
 
 def test_plain_responses_are_told_one_by_one(kit):
@@ -586,4 +614,4 @@ def test_plain_response_leaves_faults_fragments_and_lies_alone(kit):
     short[8:10] = (20).to_bytes(2, "little")  # frag_length: less than the header
     for octets in (fault, response(call_id, flags=FIRST), response(call_id + 1), bytes(short), b"", bytes(24)):
         assert client.plain_response(octets) is None
-    assert client.waiting == 1
+    assert len(client.unanswered) == 1
