@@ -13,125 +13,73 @@ DOCS = Path(__file__).parent
 TESTS = DOCS.parent / "tests"
 PAGES = {"protocol.md": re.compile(r"test_rule_(\d+)_(\w+)"), "threats.md": re.compile(r"test_([abfprtx]\d+)_(\w+)")}
 HEADING = re.compile(r"^### (\w+).*\n", re.MULTILINE)
-ALSO = (
-    ("A1", "transports/alpc/memory/test_sharing.py", "test_a_bad_section_ends_the_connection_and_leaks_nothing"),
-    (
-        "A4",
-        "transports/test_claim.py",
-        "test_what_is_no_socket_is_never_replaced",
-        "test_a_symbolic_link_is_never_replaced_nor_followed",
-        "test_a_live_socket_is_not_replaced_although_its_lock_was_removed",
-        "test_a_socket_of_another_user_is_never_replaced",
-    ),
-    (
-        "A4",
-        "transports/test_object_names.py",
-        "test_what_is_no_name_is_refused",
-        "test_keys_know_no_case_and_no_dangerous_characters",
-    ),
-    (
-        "A5",
-        "transports/security/test_tracking.py",
-        "test_static_tracking_takes_who_connected_whatever_comes",
-        "test_another_process_user_or_group_is_a_change_and_its_way_back_is_one_too",
-        "test_a_message_without_credentials_is_refused",
-    ),
-    (
-        "A6",
-        "transports/alpc/test_connection.py",
-        "test_a_server_of_an_unexpected_user_is_refused",
-        "test_a_server_that_is_not_who_made_the_socket_is_refused_before_anything_is_said",
-    ),
-    (
-        "A7",
-        "runtime/test_reaching.py",
-        "test_what_there_is_no_room_for_now_is_tried_again_until_there_is",
-        "test_pauses_leave_half_to_chance",
-        "test_when_the_time_is_over_the_error_says_so_and_that_nothing_ran",
-        "test_what_will_not_pass_is_an_error_at_once",
-        "test_a_server_that_hangs_up_is_asked_again_as_often_as_the_policy_says",
-        "test_which_failures_of_connecting_may_pass",
-    ),
-    ("X1", "runtime/test_serving.py", "test_a_server_killed_in_a_call_is_a_lost_connection"),
-    (
-        "X2",
-        "runtime/test_serving.py",
-        "test_a_killed_client_has_its_handles_run_down_once",
-        "test_a_client_killed_in_a_call_takes_nobody_along",
-        "test_connections_leave_nothing_behind",
-    ),
-    ("X4", "runtime/test_forks.py", ""),
-    ("X9", "runtime/serving/test_draining.py", ""),
-    ("X10", "runtime/test_locate.py", "test_mapper_that_fails_is_as_good_as_none"),
-    ("P1", "hostile/test_port_clients.py", "test_a_view_changed_while_it_is_read_is_answered_or_refused"),
-    (
-        "P1",
-        "transports/alpc/test_lane.py",
-        "test_whatever_is_written_into_the_memory_gives_frames_or_ends_the_connection",
-    ),
-    (
-        "P2",
-        "transports/alpc/messages/test_attributes.py",
-        "test_masks_that_cannot_be_are_refused",
-        "test_a_block_cut_anywhere_is_refused",
-        "test_any_octets_are_a_block_or_a_bad_frame",
-    ),
-    ("P3", "transports/test_conformance.py", "test_no_descriptor_survives_exec"),
-    ("P4", "transports/alpc/memory/test_section.py", "test_what_is_no_memfd_is_refused"),
-    ("P5", "transports/alpc/memory/test_sharing.py", "test_a_section_larger_than_we_map_is_refused"),
-    ("P6", "transports/alpc/memory/test_memfd.py", "test_a_sealed_memfd_keeps_its_size_and_takes_no_further_seal"),
-    ("P6", "transports/alpc/memory/test_section.py", "test_a_section_without_every_seal_is_refused"),
-    (
-        "P7",
-        "transports/test_claim.py",
-        "test_a_name_whose_holder_was_killed_is_taken_over",
-        "test_of_many_that_race_one_wins",
-    ),
-    (
-        "P8",
-        "transports/test_namespace.py",
-        "test_a_directory_behind_a_symbolic_link_is_refused",
-        "test_a_root_that_is_a_symbolic_link_is_refused",
-        "test_a_symbolic_link_is_not_followed",
-    ),
-    (
-        "P9",
-        "transports/security/test_process.py",
-        "test_the_sender_is_opened_by_its_socket",
-        "test_a_number_that_another_user_has_now_is_not_the_sender",
-    ),
-    (
-        "P10",
-        "transports/alpc/test_connection.py",
-        "test_a_server_that_is_not_who_made_the_socket_is_refused_before_anything_is_said",
-    ),
-    ("P13", "runtime/test_forks.py", "test_child_that_lives_on_holds_no_port"),
-    ("P16", "runtime/callbacks/test_line.py", "test_callbacks_within_callbacks_have_an_end"),
-    (
-        "P17",
-        "transports/alpc/test_connection.py",
-        "test_a_silent_client_holds_up_nobody",
-        "test_a_silent_client_is_dropped_when_its_time_is_over",
-        "test_of_too_many_silent_clients_the_oldest_is_dropped",
-    ),
-    ("P17", "hostile/test_port_clients.py", "test_a_client_that_is_silent_is_dropped"),
-    ("P19", "transports/test_conformance.py", "test_what_a_peer_sent_arrives_although_it_left_without_listening"),
-    ("P19", "transports/test_unix.py", "test_an_empty_packet_is_the_end", "test_a_full_backlog_times_out"),
-    ("P20", "transports/security/test_token.py", "test_whom_the_kernel_does_not_know_is_anonymous_and_not_everyone"),
-    (
-        "P21",
-        "transports/alpc/test_quota.py",
-        "test_messages_of_one_user_are_bounded_together",
-        "test_another_user_is_served_while_one_has_too_much",
-        "test_who_floods_while_it_is_called_back_is_cut_off",
-        "test_sections_of_one_user_are_bounded_together_and_another_has_its_own",
-        "test_views_lent_to_one_user_are_bounded_together",
-        "test_descriptors_that_a_user_does_not_take_are_bounded_together",
-        "test_of_silent_clients_the_oldest_of_the_user_with_most_goes",
-        "test_who_waits_for_a_verdict_takes_no_other_users_place",
-    ),
-)
-"""Tests with other names: what they show, their module, and which of its tests; an empty name stands for all."""
+ALSO = [
+    row.split()
+    for row in """
+A1 transports/alpc/memory/test_sharing.py test_a_bad_section_ends_the_connection_and_leaks_nothing
+A4 transports/test_claim.py test_what_is_no_socket_is_never_replaced
+A4 transports/test_claim.py test_a_symbolic_link_is_never_replaced_nor_followed
+A4 transports/test_claim.py test_a_live_socket_is_not_replaced_although_its_lock_was_removed
+A4 transports/test_claim.py test_a_socket_of_another_user_is_never_replaced
+A4 transports/test_object_names.py test_what_is_no_name_is_refused
+A4 transports/test_object_names.py test_keys_know_no_case_and_no_dangerous_characters
+A5 transports/security/test_tracking.py test_static_tracking_takes_who_connected_whatever_comes
+A5 transports/security/test_tracking.py test_another_process_user_or_group_is_a_change_and_its_way_back_is_one_too
+A5 transports/security/test_tracking.py test_a_message_without_credentials_is_refused
+A6 transports/alpc/test_connection.py test_a_server_of_an_unexpected_user_is_refused
+A6 transports/alpc/test_connection.py test_a_server_that_is_not_who_made_the_socket_is_refused_before_anything_is_said
+A7 runtime/test_reaching.py test_what_there_is_no_room_for_now_is_tried_again_until_there_is
+A7 runtime/test_reaching.py test_pauses_leave_half_to_chance
+A7 runtime/test_reaching.py test_when_the_time_is_over_the_error_says_so_and_that_nothing_ran
+A7 runtime/test_reaching.py test_what_will_not_pass_is_an_error_at_once
+A7 runtime/test_reaching.py test_a_server_that_hangs_up_is_asked_again_as_often_as_the_policy_says
+A7 runtime/test_reaching.py test_which_failures_of_connecting_may_pass
+X1 runtime/test_serving.py test_a_server_killed_in_a_call_is_a_lost_connection
+X2 runtime/test_serving.py test_a_killed_client_has_its_handles_run_down_once
+X2 runtime/test_serving.py test_a_client_killed_in_a_call_takes_nobody_along
+X2 runtime/test_serving.py test_connections_leave_nothing_behind
+X4 runtime/test_forks.py
+X9 runtime/serving/test_draining.py
+X10 runtime/test_locate.py test_mapper_that_fails_is_as_good_as_none
+P1 hostile/test_port_clients.py test_a_view_changed_while_it_is_read_is_answered_or_refused
+P1 transports/alpc/test_lane.py test_whatever_is_written_into_the_memory_gives_frames_or_ends_the_connection
+P2 transports/alpc/messages/test_attributes.py test_masks_that_cannot_be_are_refused
+P2 transports/alpc/messages/test_attributes.py test_a_block_cut_anywhere_is_refused
+P2 transports/alpc/messages/test_attributes.py test_any_octets_are_a_block_or_a_bad_frame
+P3 transports/test_conformance.py test_no_descriptor_survives_exec
+P4 transports/alpc/memory/test_section.py test_what_is_no_memfd_is_refused
+P5 transports/alpc/memory/test_sharing.py test_a_section_larger_than_we_map_is_refused
+P6 transports/alpc/memory/test_memfd.py test_a_sealed_memfd_keeps_its_size_and_takes_no_further_seal
+P6 transports/alpc/memory/test_section.py test_a_section_without_every_seal_is_refused
+P7 transports/test_claim.py test_a_name_whose_holder_was_killed_is_taken_over
+P7 transports/test_claim.py test_of_many_that_race_one_wins
+P8 transports/test_namespace.py test_a_directory_behind_a_symbolic_link_is_refused
+P8 transports/test_namespace.py test_a_root_that_is_a_symbolic_link_is_refused
+P8 transports/test_namespace.py test_a_symbolic_link_is_not_followed
+P9 transports/security/test_process.py test_the_sender_is_opened_by_its_socket
+P9 transports/security/test_process.py test_a_number_that_another_user_has_now_is_not_the_sender
+P10 transports/alpc/test_connection.py test_a_server_that_is_not_who_made_the_socket_is_refused_before_anything_is_said
+P13 runtime/test_forks.py test_child_that_lives_on_holds_no_port
+P16 runtime/callbacks/test_line.py test_callbacks_within_callbacks_have_an_end
+P17 transports/alpc/test_connection.py test_a_silent_client_holds_up_nobody
+P17 transports/alpc/test_connection.py test_a_silent_client_is_dropped_when_its_time_is_over
+P17 transports/alpc/test_connection.py test_of_too_many_silent_clients_the_oldest_is_dropped
+P17 hostile/test_port_clients.py test_a_client_that_is_silent_is_dropped
+P19 transports/test_conformance.py test_what_a_peer_sent_arrives_although_it_left_without_listening
+P19 transports/test_unix.py test_an_empty_packet_is_the_end
+P19 transports/test_unix.py test_a_full_backlog_times_out
+P20 transports/security/test_token.py test_whom_the_kernel_does_not_know_is_anonymous_and_not_everyone
+P21 transports/alpc/test_quota.py test_messages_of_one_user_are_bounded_together
+P21 transports/alpc/test_quota.py test_another_user_is_served_while_one_has_too_much
+P21 transports/alpc/test_quota.py test_who_floods_while_it_is_called_back_is_cut_off
+P21 transports/alpc/test_quota.py test_sections_of_one_user_are_bounded_together_and_another_has_its_own
+P21 transports/alpc/test_quota.py test_views_lent_to_one_user_are_bounded_together
+P21 transports/alpc/test_quota.py test_descriptors_that_a_user_does_not_take_are_bounded_together
+P21 transports/alpc/test_quota.py test_of_silent_clients_the_oldest_of_the_user_with_most_goes
+P21 transports/alpc/test_quota.py test_who_waits_for_a_verdict_takes_no_other_users_place
+""".strip().splitlines()
+]
+"""Tests with other names: what they show, their module, and which of its tests; all where none is named."""
 
 
 def functions(path: Path) -> list[str]:
@@ -150,7 +98,7 @@ def claims(name: re.Pattern[str]) -> dict[str, list[str]]:
                 own[test] = match[1].upper(), match[2]
         for key, other, *wanted in ALSO:
             if module == other and name.pattern.startswith("test_(["):
-                own |= {test: (key, test[5:]) for test in functions(path) if test in wanted or "" in wanted}
+                own |= {test: (key, test[5:]) for test in functions(path) if test in wanted or not wanted}
         for key, claim in own.values():
             found.setdefault(key, []).append(f"- {claim.replace('_', ' ')} (`{module}`)")
     return found
