@@ -243,21 +243,27 @@ class PduWire:
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next. Only while the server has no other: so it reads, and there
-        is no waiting for room."""
-        now = monotonic()
-        if self._unsaid or self._dismissed or (now - self._heard > PAUSE and self.rested()):
+        is no waiting for room. Both turns are had, so `_engine` is not needed; and no step is one too many here."""
+        if len(parts) != 1 or len(parts[0]) > PLAIN or self._unsaid or self._dismissed or self._object is not None:
             return None
-        if not self.sending.acquire(False):
+        now = monotonic()
+        if (now - self._heard > PAUSE and self.rested()) or not self.sending.acquire(False):
             return None
         association = self._association
         try:
             if association.unanswered or (association.abandoned and not self._has_room()):
                 return None
-            call = self.plain(opnum, parts)
+            call = association.plain_request(self._context_id, opnum, parts[0])
             if call is None:
                 return None
             key, request = call
-            self._send_plain(key, request, timeout)
+            taken = 0
+            try:
+                taken = self.connection.send_now(request)
+                if taken != len(request):
+                    self.connection.send(memoryview(request)[taken:], timeout)
+            except transport.TransportError as error:
+                raise self._unsent(key, error, sent=bool(taken)) from error
         finally:
             self.sending.release()
         try:
@@ -273,9 +279,14 @@ class PduWire:
         stub = association.plain_answer(octets, key)
         return key, self._understood(octets) if stub is None else (stub, self.encoding, None)
 
+    def _unsent(self, key: int, error: transport.TransportError, *, sent: bool) -> RpcError:
+        """What a call fails with that could not be sent, or not to its end."""
+        (self._association.orphan if sent else self._association.withdraw)(key)
+        return lost(error, sent=sent)
+
     def plain(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, bytes] | None:
         """A plain call: its key and octets, to be given to `send_plain`."""
-        if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None or opnum.__class__ is Under:
+        if len(parts) != 1 or len(parts[0]) > PLAIN or self._object is not None:
             return None
         with self._engine:
             return self._association.plain_request(self._context_id, opnum, parts[0])
@@ -296,17 +307,6 @@ class PduWire:
     def _has_room(self) -> bool:
         """A server that is stuck in answers that nobody waits for reads nothing."""
         return bool(ready(self.fileno(), select.POLLOUT, 0) & select.POLLOUT)
-
-    def _send_plain(self, key: int, request: bytes, timeout: float) -> None:
-        taken = 0
-        try:
-            taken = self.connection.send_now(request)
-            if taken != len(request):
-                self.connection.send(memoryview(request)[taken:], timeout)
-        except transport.TransportError as error:
-            with self._engine:
-                (self._association.orphan if taken else self._association.withdraw)(key)
-            raise lost(error, sent=bool(taken)) from error
 
     def receive(self, timeout: float) -> list[Arrival]:
         """What arrives next."""

@@ -121,16 +121,15 @@ class LeaderFollower:
         set_cancel_test(session.cancelling.test)
         try:
             come = session.serve_now()
-            if not self._alone:
+            if (come is not None or self._late) and session.bound:
+                self._watch_rest(session, come)
+            if not self._alone:  # from now on it may be another thread's
                 self._epoll.modify(descriptor, self._armed)
         except OSError:  # closed meanwhile, by a server that stops
             self._end(session, descriptor)
         except BaseException as end:  # whatever it is, it ends this connection alone
             note_end(session.caller, end)
             self._end(session, descriptor)
-        else:
-            if (come is not None or self._late) and session.bound:
-                self._watch_rest(session, come)
 
     def _watch_rest(self, session: Session, come: int | None) -> None:
         """Whoever has begun something has to go on with it."""
