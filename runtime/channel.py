@@ -9,9 +9,9 @@ server that serves one call at a time reads nothing while it sends, so a client 
 
 from __future__ import annotations
 
-import select
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -27,30 +27,16 @@ from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled
 from .pipes.pipe_call import BlockingPipeCall
 from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
+from .sending import Sending, Slot, wake
 from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, ProtocolError, Ran, RpcError
 from .stub import Octets
-from .wire import FALSE_ROOM, NOTHING, Arrival, Exchanged, Message, Outcome, Wire, ready
+from .wire import NOTHING, Arrival, Exchanged, Message, Outcome, Wire
 
-GLANCE: Final = 0.05
-"""Seconds that a sender without room waits before it looks whether the turn to read has become free."""
 MOMENT: Final = 0.005
 """Seconds that a turn is waited for that nobody has for long: longer than it takes to send a call that finds room."""
-MAX_LAST: Final = 1024
-"""Messages that are looked through for the answer to a call that could not be sent to its end."""
 
 
-class Slot:
-    """A call's outcome, and a thread that waits for it, or for its turn to read."""
-
-    __slots__ = ("outcome", "wake")
-
-    def __init__(self) -> None:
-        self.outcome: Outcome | None = None
-        self.wake = threading.Lock()
-        self.wake.acquire()
-
-
-class BlockingChannel:
+class BlockingChannel(Sending):
     """Calls that block. timeout: seconds that a call may take, unless `deadline` says less.
 
     cancel_timeout: seconds that the server's last word is waited for, when a call's time is over.
@@ -72,7 +58,14 @@ class BlockingChannel:
         """What is to be said of calls that were given up while another one was sent."""
         self.flats = Flats()
         if self._single is None:
-            turn = Turn(self._reading, self._waiting, self._promote, timeout, self._rare)
+            this = weakref.proxy(self)  # who lets go of a client ends its connection
+            turn = Turn(
+                self._reading,
+                self._waiting,
+                lambda: this._promote(),
+                timeout,
+                lambda exchange, seconds: this._rare(exchange, seconds),
+            )
             self.flats = Flattened(wire, turn)
         self._broken: RpcError | None = None
         self._owner: int | None = None
@@ -387,78 +380,6 @@ class BlockingChannel:
             wake(slot)
             return
 
-    # Sending
-
-    def _transmit(self, message: Message, slot: Slot, timeout: float, *, reading: bool) -> float:
-        """With the turn to send, and perhaps (`reading`) that to read: send a call. The seconds that are left for it.
-
-        Whoever has no room takes what has come meanwhile. The outcome of this very call, a fault perhaps, goes to
-        `slot` and counts, whatever becomes of the sending.
-        """
-        until, gone, promised, turn = 0.0, 0, -1, reading
-        sending = self._wire.transmitting(message)
-        try:
-            for gone in sending:
-                until = until or time.monotonic() + timeout
-                turn = turn or self._reading.acquire(False)
-                if not (turn and self._take(message.key, slot, gone)):  # the descriptor tells of what comes after this
-                    promised = gone if self._room(turn, promised == gone, gone, until) else -1
-            return until - time.monotonic() if until else timeout
-        except RpcError as error:
-            turn = turn or self._reading.acquire(False)
-            if turn and isinstance(error, ConnectionLost):
-                self._search(message.key, slot)
-            if gone:  # part of a call: nothing sensible can follow
-                self._break(error)
-            self._weigh(error, awaited=not turn or len(self._waiting) > (message.key in self._waiting))
-            if slot.outcome is None or isinstance(slot.outcome, ConnectionLost | ProtocolError):
-                raise
-            return 0.0
-        except BaseException:  # an interruption, perhaps in the middle of a message
-            self._break(ConnectionLost("a call was interrupted while it was sent"))
-            raise
-        finally:
-            sending.close()
-            if turn and not reading:
-                self._reading.release()
-                if self._waiting:
-                    self._promote()
-
-    def _room(self, turn: bool, lied: bool, gone: int, until: float) -> bool:
-        """Wait for room to send or, with the turn to read, for something to read; is there room?
-
-        lied: room was promised before and there was none.
-        """
-        left = until - time.monotonic()
-        if left <= 0:
-            raise DeadlineExceeded("no room to send it in time", ran=_ran(gone))
-        events = (select.POLLIN if turn else 0) | (0 if lied else select.POLLOUT)
-        return bool(ready(self._wire.fileno(), events, min(left, FALSE_ROOM if lied else GLANCE)) & select.POLLOUT)
-
-    def _take(self, key: int, slot: Slot, gone: int) -> bool:
-        """With the turn to read: hand out what has come, if anything has."""
-        try:
-            arrivals = self._wire.receive_now()
-        except RpcError as error:
-            error.ran = _ran(gone)
-            raise
-        for arrived, outcome in arrivals or ():
-            if arrived == key and slot.outcome is None:
-                self._waiting.pop(key, None)
-                slot.outcome = outcome
-            else:
-                self._deliver(arrived, outcome)
-        return arrivals is not None
-
-    def _search(self, key: int, slot: Slot) -> None:
-        """The server is gone: it may have said before why it would not take the call."""
-        try:
-            for _ in range(MAX_LAST):
-                if slot.outcome is not None or not self._take(key, slot, 0):
-                    return
-        except RpcError:  # the end, which is known
-            return
-
     # Failing
 
     def _leave(self) -> None:
@@ -531,17 +452,3 @@ class BlockingChannel:
         self._wire.close()
         for key in list(self._waiting):
             self._deliver(key, ended(error))
-
-
-def _ran(gone: int) -> Ran:
-    """What a failure in the middle of sending means to the call, of which so many octets have gone."""
-    return Ran.UNKNOWN if gone else Ran.NO
-
-
-def wake(slot: Slot) -> None:
-    """Let a thread look whether there is something for it."""
-    if slot.wake.locked():
-        try:
-            slot.wake.release()
-        except RuntimeError:  # another thread woke it first
-            return

@@ -119,13 +119,14 @@ def calling(
                 return None
             try:
                 answer = swap(frame, send_timeout, limit)
-                first, message_id, kind, call_id, result = unpack(answer)
-                if message_id == key == call_id and first == sizes and kind == middle:
-                    return result
-            except misfit:
-                return rare(key, limit, values, answer)
             except BaseException as error:
                 return rare(key, limit, values, error)
+            try:
+                first, message_id, kind, call_id, result = unpack(answer)
+            except misfit:
+                return rare(key, limit, values, answer)
+            if message_id == key == call_id and first == sizes and kind == middle:
+                return result
             return rare(key, limit, values, answer)
         finally:
             release()

@@ -70,6 +70,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.pdu_answering",
             "runtime.pdu_session",
             "runtime.outcomes",
+            "runtime.sending",
             "runtime.channel",
             "runtime.prompt_calls",
             "runtime.async_channel",

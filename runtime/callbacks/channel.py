@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from ..call import deadline, remaining
 from ..carrier import Flats, Reply
-from ..channel import BlockingChannel, Slot, wake
+from ..channel import BlockingChannel
 from ..lrpc_wire import LrpcWire, within
+from ..sending import Slot, wake
 from ..status import CallbackRefused, CallCancelled, DeadlineExceeded, Fault, Ran, RpcError
 from ..stub import Octets
 from ..wire import Back, Message, Outcome

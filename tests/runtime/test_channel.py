@@ -1,6 +1,6 @@
 """A wire shared by threads, with a wire of wax: turns, deadlines, and the end.
 
-What happens between sockets that are full is `test_channel_full.py`.
+What happens between sockets that are full is `test_sending.py`.
 """
 
 from __future__ import annotations

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import struct
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -254,6 +256,20 @@ def test_a_fault_and_an_argument_that_does_not_fit_are_what_they_are_elsewhere(s
             with pytest.raises(lrpc.Fault):
                 client.Half(-1.0)
             assert client.Half(3.0) == 1.5
+
+
+def test_a_client_that_is_let_go_is_no_circle(server: str) -> None:
+    client = lrpc.connect(mixed.MixedClient, server)
+    assert [client.All(*SOME) for _ in range(2)] == [15, 15]
+    client.close()
+    channel = weakref.ref(client._channel)
+    gc.collect()
+    gc.disable()
+    try:
+        del client
+        assert channel() is None
+    finally:
+        gc.enable()
 
 
 def test_a_server_that_has_gone_is_looked_for_again() -> None:
