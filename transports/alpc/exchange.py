@@ -32,9 +32,8 @@ from ..errors import (
 from ..seam import Buffer
 from .handles import Sendable
 from .memory.section import View
-from .messages import message as wire
 from .messages.attributes import ALL_ATTRIBUTES
-from .messages.message import ANSWERED, REQUEST_TYPES
+from .messages.message import ANSWERED, DATA_PULL, REQUEST_TYPES, TERMINATION_PORT
 from .messages.port_attributes import PortFlags
 from .messages.port_message import (
     LPC_CANCELED,
@@ -205,7 +204,7 @@ class Exchange(NoOrigin):
         return entries
 
     def pull(self, message: Message, timeout: float | None, asked: bytes) -> bytes:
-        return self._call_back(message, wire.DATA_PULL, asked, timeout, None).data
+        return self._call_back(message, DATA_PULL, asked, timeout, None).data
 
     def _check_held(self, message: Message) -> None:
         if message.state is State.CANCELED:
@@ -301,7 +300,7 @@ class Exchange(NoOrigin):
 
     def _serve(self, message: Message, on_callback: Callback | None) -> None:
         """Serves a callback in this thread, which waits for something else."""
-        if message.type == wire.DATA_PULL:
+        if message.type == DATA_PULL:
             message.reply(self.port.direct.serve(message.message_id, message.data))
             return
         try:
@@ -344,7 +343,7 @@ class Exchange(NoOrigin):
             self._unwanted(arrival)
         elif arrival.type == LPC_DATAGRAM:
             self._put(self._message(arrival, State.QUEUED if arrival.view_number else State.OVER))
-        elif arrival.type == wire.TERMINATION_PORT and self._host is not None and len(arrival.data) == 4:
+        elif arrival.type == TERMINATION_PORT and self._host is not None and len(arrival.data) == 4:
             self._host.watch_thread(self, int.from_bytes(arrival.data, "little"))
         else:
             raise BadFrame(f"a message of type {arrival.type:#x} where none belongs")
@@ -355,7 +354,7 @@ class Exchange(NoOrigin):
         if arrival.callback_id:
             self._called_back(arrival)
             return
-        if not self.port.attributes.flags & PortFlags.ALLOW_LPC_REQUESTS or arrival.type == wire.DATA_PULL:
+        if not self.port.attributes.flags & PortFlags.ALLOW_LPC_REQUESTS or arrival.type == DATA_PULL:
             raise BadFrame(f"a request of type {arrival.type:#x}, where none are taken")
         if len(self._received) > MAX_OUTSTANDING:
             raise BadFrame(f"more than {MAX_OUTSTANDING} requests unanswered")

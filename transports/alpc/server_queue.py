@@ -317,8 +317,9 @@ class ServerQueue(NoOrigin):
         exchange.thread_ended()
 
     def _hear_bell(self, _events: int) -> None:
-        with contextlib.suppress(BlockingIOError):  # another thread has
-            os.eventfd_read(self._bell)
+        with self._turn, contextlib.suppress(BlockingIOError):  # another thread has
+            if self._open:
+                os.eventfd_read(self._bell)
 
     def _watch(self, descriptor: int, mask: int, action: Callable[[int], None]) -> None:
         """Raises Disconnected once the port is closed."""
