@@ -271,7 +271,10 @@ class AsyncioChannel(PromptCalls):
                 arrivals = self._wire.receive_now()
                 if arrivals is None:
                     return
+                self._looked = False
                 self._deliver(arrivals)
+                if self._looked:
+                    return
                 if self._wire.dismissed:
                     self._break(dismissal())
                     return

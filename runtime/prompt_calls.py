@@ -48,6 +48,8 @@ class PromptCalls(abc.ABC):
         self._unheard: list[int] = []
         """Calls that were abandoned while a message was half sent."""
         self._looking = Looking()
+        self._looked = False
+        """The last look was in vain: nothing has come."""
 
     @abc.abstractmethod
     def _abandon(self, key: int) -> None:
@@ -143,6 +145,7 @@ class PromptCalls(abc.ABC):
             self._break(error)
             return ended(error)
         if arrivals is None:
+            self._looked = True
             return None
         own: Outcome | None = None
         for arrived, outcome in arrivals:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from lrpc.runtime import looking
-from lrpc.runtime.looking import MOST_SKIPPED, SOON, TURN, Looking
+from lrpc.runtime.looking import MOST_SKIPPED, MOST_UNSEEN, SOON, TURN, Looking
 
 
 class Clock:
@@ -81,11 +81,11 @@ def test_a_loop_that_does_not_tell_what_is_ready_is_never_kept(clock: Clock, mon
     assert looks.look(lambda: 1) is None
 
 
-def test_where_no_way_can_be_given_there_is_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_no_way_can_be_given_there_is_but_a_glance(monkeypatch: pytest.MonkeyPatch) -> None:
     def work() -> None:
         looks = Looking()
         looks.begin()
-        assert looks.look(lambda: 1) is None
+        assert looks.look(lambda: 1) == 1
 
     monkeypatch.setattr(looking, "_give_way", None)
     in_loop(work)
@@ -127,9 +127,35 @@ def test_where_others_need_the_processor_there_is_a_long_rest(clock: Clock) -> N
         for _ in range(1000):
             clock.now += 0.002
             looks.begin()
-            assert looks.look(lambda: 1) is None
+            looks.look(lambda: 1)
+        assert clock.given_way == 1
         clock.now += 1.0
         looks.begin()
-        assert [looks.look(lambda: 1) for _ in range(MOST_SKIPPED)][-1] == 1
+        for _ in range(MOST_SKIPPED):
+            looks.look(lambda: 1)
+        assert clock.given_way > 1
+
+    in_loop(work)
+
+
+def test_glances_between_looks_find_what_is_there_and_grow_rare_in_vain(clock: Clock) -> None:
+    def work() -> None:
+        looks, glances = Looking(), 0
+
+        def receive() -> int | None:
+            nonlocal glances
+            glances += 1
+            return None
+
+        looks.begin()
+        clock.busy = 0.03
+        looks.look(receive)
+        for _ in range(MOST_UNSEEN * 20):
+            looks.begin()
+            looks.look(receive)
+        assert glances < 30
+        looks.begin()
+        assert sum(looks.look(lambda: 1) or 0 for _ in range(MOST_UNSEEN + 10)) >= 10
+        assert clock.given_way == 1
 
     in_loop(work)
