@@ -20,7 +20,7 @@ T = TypeVar("T")
 class Prompt(Generic[T]):
     """A future of one task: it is awaited once, at once, and by nobody else. A result that is an error is raised.
 
-    cancelled: called when the task is cancelled. until: when its time is over, by time.monotonic, for who asks.
+    cancelled: called with `key` when the task is cancelled. until: when its time is over, by time.monotonic.
     """
 
     # Of the class, so that nearly nothing has to be set when one is made.
@@ -29,9 +29,12 @@ class Prompt(Generic[T]):
     _context: Context | None = None
     _result: T | None = None
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, cancelled: Callable[[], object], until: float = 0.0) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, cancelled: Callable[[int], object], key: int = 0, until: float = 0.0
+    ) -> None:
         self._loop = loop
         self._on_cancel = cancelled
+        self._key = key
         self.until = until
 
     def set_now(self, result: T) -> None:
@@ -63,7 +66,7 @@ class Prompt(Generic[T]):
             return False
         self._cancelled = True
         self._settle()
-        self._on_cancel()
+        self._on_cancel(self._key)
         return True
 
     def result(self) -> Any:

@@ -11,7 +11,6 @@ import abc
 import asyncio
 import time
 from collections.abc import Generator, Iterator, Sequence
-from functools import partial
 from typing import Any, Final
 
 from .looking import Looking
@@ -161,7 +160,7 @@ class PromptCalls(abc.ABC):
         """What a call that was sent is waited for by."""
         self._room.free -= 1
         until = time.monotonic() + self._timeout
-        prompt: Prompt[Any] = Prompt(self._loop, partial(self._abandon, key), until)
+        prompt: Prompt[Any] = Prompt(self._loop, self._abandon, key, until)
         self._prompts[key] = prompt
         if self._timer is None:
             self._timer = self._loop.call_later(self._timeout, self._end_late)

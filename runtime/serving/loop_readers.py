@@ -51,7 +51,8 @@ class LoopReaders:
 
     def _read(self) -> None:
         self._looking.begin()
-        come: Sequence[tuple[int, int]] = self._come()
+        come: Sequence[tuple[int, int]]
+        come = [(descriptor, 0) for descriptor in self._readers] if len(self._readers) == 1 else self._come()
         while come:
             for descriptor, _ in come:
                 read = self._readers.get(descriptor)

@@ -42,8 +42,8 @@ async def in_callback(work: Callable[[], object]) -> None:
     await done
 
 
-def new(cancelled: Callable[[], object] = lambda: None) -> Prompt[Any]:
-    return Prompt(asyncio.get_running_loop(), cancelled)
+def new(cancelled: Callable[[int], object] = lambda _: None) -> Prompt[Any]:
+    return Prompt(asyncio.get_running_loop(), cancelled, 7)
 
 
 def test_the_task_has_gone_on_when_the_result_has_been_set() -> None:
@@ -98,12 +98,12 @@ def test_an_error_is_raised_and_held_by_nobody() -> None:
 def test_a_cancelled_task_tells_and_is_cancelled() -> None:
     async def script() -> None:
         told: list[int] = []
-        prompt = new(lambda: told.append(1))
+        prompt = new(told.append)
         task = await waiting(prompt)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert told == [1]
+        assert told == [7]
         assert prompt.cancelled()
         assert not prompt.cancel()
 
