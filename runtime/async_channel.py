@@ -12,8 +12,8 @@ from functools import partial
 from typing import Final
 
 from ..transports import forking
-from .call import ends, remaining
-from .carrier import Reply, Room
+from .call import Room, ends, remaining
+from .carrier import Reply
 from .ndr.layout import Encoding
 from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled
 from .pipes.async_pipe_call import AsyncioPipeCall

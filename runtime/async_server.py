@@ -335,6 +335,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         except Exception as end:  # whatever it is, it ends this connection alone
             note_end(session.caller, end)
             client.over = True
+        del done  # or a fault's traceback would hold the fault, and what its method allocated, in a circle
         client.running -= 1
         if client.over or client.paused or session.cancelling.pending or self._stopped.is_set():
             self._go_on(session, client)

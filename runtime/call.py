@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ..transports.errors import TransportError
 from .contexts import ANYONE, Holder
@@ -70,6 +70,16 @@ class Limits:
     """Connections of a user that ended without a call, and 20 each second; who has more is turned away at the door."""
 
 
+class Room(Protocol):
+    """Octets of shared memory to fill, which are sent from where they are."""
+
+    buffer: memoryview
+
+    def close(self) -> None:
+        """Give them back."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who is calling, as far as the kernel knows, and the user has proved: None where nobody can tell."""
@@ -91,6 +101,8 @@ class Caller:
     """How far the server may go in its name, an ImpersonationLevel: IMPERSONATION unless it says otherwise."""
     process: Callable[[], SenderProcess] | None = field(default=None, repr=False, compare=False)
     """Gives the calling process, on this machine; `pidfd` and `changed` ask it."""
+    room: Callable[[int], Room] | None = field(default=None, repr=False, compare=False)
+    """Gives room in the memory that the connection shares; `lrpc.allocate` asks it. None: it shares none."""
 
     def __str__(self) -> str:
         user = f" {self.user}" if self.user else ""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from .call import Room
 from .ndr.compiler import Octets
 from .ndr.layout import Encoding
 from .pipes.piped_reply import PipeCall
@@ -20,16 +21,6 @@ Reply: TypeAlias = tuple[Octets, Encoding, Callable[[], None] | None]
 
 Calling: TypeAlias = Callable[[tuple[Any, ...]], Any]
 """From values to the result, or to None: nothing has happened."""
-
-
-class Room(Protocol):
-    """Octets of shared memory that a client fills, and sends from where they are."""
-
-    buffer: memoryview
-
-    def close(self) -> None:
-        """Give them back."""
-        ...
 
 
 class Under(int):

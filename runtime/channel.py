@@ -19,8 +19,8 @@ from functools import partial
 from typing import Final
 
 from ..transports import forking
-from .call import ends, remaining
-from .carrier import Flats, Reply, Room
+from .call import Room, ends, remaining
+from .carrier import Flats, Reply
 from .flat import Flattened, Turn
 from .ndr.layout import Encoding
 from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled

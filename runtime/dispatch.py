@@ -401,7 +401,10 @@ def failed(
             return _alone(method, given, error, encoding)
         return _encoded(method, given, (*_beside(method, given, error.result, contexts), error.code), encoding)
     if isinstance(error, Fault) and not error.received:
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # or its traceback would hold it, and what its method allocated, in a circle
     raise fault_of(operation, error) from error
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -22,7 +23,7 @@ from .dispatch import Method, Registry
 from .ended import Ended, Malformed
 from .handles import accompanied, beside
 from .journal import note
-from .lrpc_wire import fill
+from .lrpc_wire import fill, room_in
 from .ndr.layout import Encoding
 from .pipes.piped_calls import PipedCalls, sending
 from .pipes.piping import Piece
@@ -60,7 +61,8 @@ class LrpcSession(PlainServing):
         contexts: ContextTable | None = None,
     ) -> None:
         super().__init__(port, limits, patient=patient)
-        self.caller = caller_of(port, "ncalrpc", port.beside.quality_of_service.level)
+        who = caller_of(port, "ncalrpc", port.beside.quality_of_service.level)
+        self.caller = replace(who, room=partial(room_in, port))
         self.burst = BURST
         self.contexts = ContextTable(uuid4, limits.max_contexts) if contexts is None else contexts
         self._piped = PipedCalls(self, limits, message_mode=True)
@@ -95,7 +97,8 @@ class LrpcSession(PlainServing):
                     frame = port.send_wait_receive(reply, SEND_TIMEOUT, None)
                     continue
                 if reply is None:
-                    self._serve_message(port.understood(frame))
+                    if not self._serve_large(frame):
+                        self._serve_message(port.understood(frame))
                 else:
                     self._serve_pending()
                 frame = port.receive_frame()

@@ -14,9 +14,9 @@ from uuid import UUID
 from ..transports import alpc
 from ..transports import errors as transport
 from ..transports.alpc.messages.message import FRAME_SIZE
-from . import ncalrpc, plain
-from .call import Limits
-from .carrier import Calling, Room
+from . import ncalrpc, plain, plain_views
+from .call import Limits, Room
+from .carrier import Calling, Reply
 from .flat import Turn, Way, calling
 from .handles import accompanied, beside
 from .ndr.layout import Encoding
@@ -123,10 +123,7 @@ class LrpcWire:
 
     def allocate(self, size: int) -> Room:
         """Room in the port's section, from where `fill` takes it."""
-        try:
-            return self.port.allocate_in_place(size)
-        except transport.TransportError as error:
-            raise lost(error, sent=False) from error
+        return room_in(self.port, size)
 
     def compose(self, opnum: int, parts: Sequence[Octets], *, maybe: bool = False) -> Message:
         """A request; one that is large goes into a view of the port's section."""
@@ -163,7 +160,7 @@ class LrpcWire:
         if self._special or self._unsaid:
             return None
         if len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE:
-            return self._exchange(self.compose(opnum, parts), timeout)
+            return self._exchange(opnum, parts, timeout)
         key = self._association.next_call_id()
         frame = plain.request(self._client_id, key, self._binding_id, opnum, parts[0])
         try:
@@ -221,20 +218,52 @@ class LrpcWire:
             raise lost(error, sent=False) from error
         return True
 
-    def _exchange(self, message: Message, timeout: float) -> Exchanged | None:
+    def _exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """The same for a call that is not plain, such as one in a view."""
         try:
-            self.port.send_message(message.pieces[0], message.key, message.kind, message.view, PLAIN_SEND)
+            key = self._send(opnum, parts)
+        except transport.TimedOut:
+            return None
         except transport.TransportError as error:
-            self._unsent(message)
-            if isinstance(error, transport.TimedOut):
-                return None
             raise lost(error, sent=False) from error
         try:
-            heard: bytes | BaseException = self.port.receive_frame(timeout)
+            frame = self.port.receive_frame(timeout)
         except BaseException as error:
-            heard = error
-        return self._heard(message.key, timeout, heard)
+            return self._heard(key, timeout, error)
+        reply = self._in_view(frame, key)
+        return self._heard(key, timeout, frame) if reply is None else (key, reply)
+
+    def _send(self, opnum: int, parts: Sequence[Octets]) -> int:
+        """Send a call that is not plain: its key."""
+        size = sum(map(len, parts))
+        if size <= ncalrpc.INLINE or within.get() is not None:
+            message = self.compose(opnum, parts)
+            try:
+                self.port.send_message(message.pieces[0], message.key, message.kind, message.view, PLAIN_SEND)
+            except transport.TransportError:
+                self._unsent(message)
+                raise
+            return message.key
+        view = self.port.filled(parts, size)
+        key = self._association.next_call_id()
+        frame = plain_views.request(self._client_id, key, self._binding_id, opnum, view)
+        try:
+            self.port.lend_frame(frame, view, key, PLAIN_SEND)
+        except transport.TransportError:
+            self.port.discard(view)
+            raise
+        return key
+
+    def _in_view(self, frame: bytes, key: int) -> Reply | None:
+        """The answer to `key` that is in a view; None for any other frame."""
+        found = plain_views.read_response(frame, key)
+        if found is None:
+            return None
+        number, base, size = found
+        stub = self.port.borrow(base, size, key) if size <= self._max_response else None
+        if stub is None:
+            return None
+        return stub, self.encoding, partial(self.port.release_view, number, size)
 
     def transmitting(self, message: Message) -> Generator[int]:
         """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""
@@ -411,17 +440,17 @@ class LrpcWire:
         self.port.close()
 
 
+def room_in(port: alpc.CommunicationPort, size: int) -> Room:
+    """Room in the port's section, from where `fill` takes it."""
+    try:
+        return port.allocate_in_place(size)
+    except transport.TransportError as error:
+        raise lost(error, sent=False) from error
+
+
 def fill(port: alpc.CommunicationPort, parts: Sequence[Octets], size: int) -> alpc.View:
     """A view of the port's section with `parts` in it, one after the other; what `allocate` gave stays where it is."""
     try:
-        view = port.placed(parts, size)
-        if view is not None:
-            return view
-        view = port.allocate(size)
+        return port.filled(parts, size)
     except transport.TransportError as error:
         raise lost(error, sent=False) from error
-    offset = 0
-    for part in parts:
-        view.buffer[offset : offset + len(part)] = part
-        offset += len(part)
-    return view

@@ -153,10 +153,15 @@ class Operation(Generic[R]):
         return self.family == "win32"
 
     @cached_property
-    def plain(self) -> bool:
-        """One result, no status, context handle or pipe, nothing to fill in or to share: the shortest way."""
-        special = self.family is not None or self.handles or self.keywords or self.shares or self.piped or self.system
+    def single(self) -> bool:
+        """One result, no status, context handle or pipe, nothing to share."""
+        special = self.family is not None or self.handles or self.shares or self.piped or self.system
         return len(self.response.fields) == 1 and not special
+
+    @cached_property
+    def plain(self) -> bool:
+        """The same, and nothing to fill in: the shortest way."""
+        return self.single and not self.keywords
 
     @cached_property
     def flat(self) -> Flat | None:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from ..transports import alpc
 from ..transports import errors as transport
-from . import ncalrpc, plain
+from . import ncalrpc, plain, plain_views
 from .call import Limits
 from .cancelling import Cancelling
 from .contexts import ContextTable
@@ -25,7 +25,7 @@ from .flat_serving import serving
 from .ndr.layout import Encoding
 from .operation import Flat
 from .runner import async_runner, is_straight, runner
-from .session import Answer, Call
+from .session import SEND_TIMEOUT, Answer, Call
 from .status import Fault
 from .stub import Octets
 
@@ -95,7 +95,47 @@ class PlainServing(abc.ABC):
             self.traffic.sent(len(reply))
             return reply
         self._send(message_id, *self._composed(call_id, answer))
+        del answer  # or a fault's traceback would hold the fault, and what its method allocated, in a circle
         return b""
+
+    def _serve_large(self, packet: bytes) -> bool:
+        """Serve a call that is plain but for its stub, which is in a view; False: it is none, and nothing happened."""
+        call = plain_views.read_request(packet)
+        if call is None or self._pending:
+            return False
+        released, message_id, call_id, binding_id, opnum, base, size = call
+        run = self._runners.get((binding_id, opnum)) or self._runner(binding_id, opnum)
+        stub = self._port.borrow(base, size, 0)
+        if run is None or stub is None or size > self._limits.max_local_request:
+            return False
+        if released:
+            self._port.returned(released)
+        self.cancelling.now = call_id
+        traffic = self.traffic
+        traffic.calls_in += 1
+        traffic.packets_in += 1
+        traffic.octets_in += len(packet) + size
+        self._reply_large(message_id, call_id, run(stub))
+        return True
+
+    def _reply_large(self, message_id: int, call_id: int, answer: Answer) -> None:
+        """Reply to it, with a view if the answer is large."""
+        size = 0 if isinstance(answer, Fault) or type(answer) is not list else sum(map(len, answer))
+        if isinstance(answer, Fault) or size <= ncalrpc.INLINE:
+            self._send(message_id, *self._composed(call_id, answer))
+            return
+        try:
+            view = self._port.filled(answer, size)
+        except transport.TransportError:  # as it does when it is composed, which tells of it
+            self._send(message_id, *self._composed(call_id, answer))
+            return
+        frame = plain_views.response(self._port.client_id, message_id, call_id, view)
+        self.traffic.sent(len(frame) + view.size)
+        try:
+            self._port.lend_frame(frame, view, 0, SEND_TIMEOUT)
+        except transport.TransportError as error:
+            self._port.discard(view)
+            raise Ended(str(error)) from error
 
     def _runner(self, binding_id: int, opnum: int) -> Callable[[Octets], Any] | None:
         binding = self._association.binding(binding_id)

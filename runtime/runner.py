@@ -22,7 +22,7 @@ def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callab
     """What runs a blocking method for one client."""
     if not is_straight(method, encoding):
         return lambda stub: answer(method, stub, encoding, contexts)
-    operation, function, octets, items = method.operation, method.function, method.octets, method.items
+    operation, function, octets, items = method.operation, in_order(method), method.octets, method.items
     request, response = operation.codecs(encoding, method.strictness)
     decode, encode = request.decoder(), response.encoder()
 
@@ -51,7 +51,7 @@ def async_runner(
     """What runs an asyncio method for one client."""
     if not is_straight(method, encoding):
         return lambda stub: answer_async(method, stub, encoding, contexts)
-    operation, function, octets, items = method.operation, method.function, method.octets, method.items
+    operation, function, octets, items = method.operation, in_order(method), method.octets, method.items
     request, response = operation.codecs(encoding, method.strictness)
     decode, encode = request.decoder(), response.encoder()
 
@@ -72,9 +72,25 @@ def async_runner(
     return run
 
 
+def in_order(method: Method) -> Callable[..., Any]:
+    """The method, as a function of all [in] values in their order: those that it takes by keyword are handed on so."""
+    function, inward = method.function, method.operation.inward
+    named = [(found.name, at) for at, found in enumerate(inward) if found.auto][::-1]
+    if not named:
+        return function
+
+    def called(*given: Any) -> Any:
+        values, counts = [*given], dict[str, Any]()
+        for name, at in named:
+            counts[name] = values.pop(at)
+        return function(*values, **counts)
+
+    return called
+
+
 def is_straight(method: Method, encoding: Encoding) -> bool:
     """Values in, one value out, and nobody asks who calls or how often."""
-    return encoding is Encoding.NDR and method.operation.plain and method.guard is None and method.quota is None
+    return encoding is Encoding.NDR and method.operation.single and method.guard is None and method.quota is None
 
 
 def failure(method: Method, given: Values, error: BaseException, contexts: ContextTable) -> Answer:
@@ -83,3 +99,5 @@ def failure(method: Method, given: Values, error: BaseException, contexts: Conte
         return failed(method, given, error, Encoding.NDR, contexts)
     except Fault as fault:
         return fault
+    finally:
+        del error  # which may be the fault

@@ -297,7 +297,7 @@ class Client(_Calls):
 
     def _general(self, operation: Operation[R], values: tuple[Any, ...]) -> R:
         """A call of any operation."""
-        if not operation.plain or not self._straight:
+        if not operation.single or not self._straight:
             sent = self._prepared(operation, values)
             parts = self._encode(operation, sent)
             if operation.maybe:
@@ -309,6 +309,8 @@ class Client(_Calls):
             return self._shaped(operation, values, self._decode(operation, sent, reply))
         # The shortest way, step for step: nothing but values in, one value out.
         encode, decode = operation.straight
+        if operation.keywords:
+            values = self._fill(operation, values)
         try:
             parts = encode(values, ())
         except Exception as failure:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from ..transports import alpc
 from ..transports import errors as transport
 from . import ncacn, ncalrpc
-from .carrier import Calling, Reply, Room
+from .call import Room
+from .carrier import Calling, Reply
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
 from .status import ConnectionLost, DeadlineExceeded, Fault, ProtocolError, Ran, RpcError, fault

@@ -51,6 +51,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         {
             "runtime.flat",
             "runtime.plain",
+            "runtime.plain_views",
             "runtime.faces",
             "runtime.rundown",
             "runtime.callbacks",

@@ -93,9 +93,8 @@ class TappedPort:
         self.traffic = port.traffic
         self.beside = port.beside
         self.handles_given = port.handles_given
-        self.allocate = port.allocate
         self.allocate_in_place = port.allocate_in_place
-        self.placed = port.placed
+        self.filled = port.filled
         self.discard = port.discard
         self.release = port.release
         self.fileno = port.fileno
@@ -163,6 +162,15 @@ class TappedPort:
         """Sends a whole frame."""
         self._framed(frame, outbound=True)
         self._port.send_frame(frame, timeout)
+
+    def lend_frame(self, frame: bytes, view: alpc.View, request_id: int, timeout: float | None) -> None:
+        """Sends a whole frame with a view."""
+        _, message_id, data, _ = unpack(frame)
+        self._passed(message_id, data, view.buffer, clock(), outbound=True)
+        self._port.lend_frame(frame, view, request_id, timeout)
+
+    def borrow(self, base: int, size: int, answered: int) -> None:
+        """None: what comes in a view is written down by `understood`."""
 
     def send_frame_now(self, frame: bytes) -> bool:
         """Sends a whole frame, if there is room."""

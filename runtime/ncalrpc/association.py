@@ -24,7 +24,6 @@ from .messages import (
     FaultFlag,
     MessageError,
     MessageType,
-    RequestFlag,
     SyntaxId,
     TransferSyntax,
 )
@@ -297,9 +296,9 @@ class ClientAssociation(_Association):
         if flow is None or flow.call_id != call_id:
             return parts
         for begin in range(0, max(len(octets), int(last)), INLINE):
-            flags = RequestFlag.PIPE_REQUEST | (RequestFlag.PART_OF_FLOW if flow.begun else RequestFlag(0))
+            flags = messages.PIPE_REQUEST | (messages.PART_OF_FLOW if flow.begun else 0)
             if last and begin + INLINE >= len(octets):
-                flags |= RequestFlag.LAST_PIPE_CHUNK
+                flags |= messages.LAST_PIPE_CHUNK
             header = messages.pack_request(call_id, flow.binding_id, flow.opnum, flow.object, flags)
             parts.append(header + octets[begin : begin + INLINE])
             flow.begun = True
@@ -379,7 +378,7 @@ class ClientAssociation(_Association):
 
 
 def _stub(flags: int, data: bytes, start: int, view: memoryview | None) -> Octets:
-    return messages.large_stub(data, start, view) if flags & RequestFlag.VIEW_PRESENT else data[start:]
+    return messages.large_stub(data, start, view) if flags & messages.VIEW_PRESENT else data[start:]
 
 
 def _outgoing(head: Callable[[int], bytes], parts: Sequence[Octets]) -> Outgoing:
@@ -387,13 +386,12 @@ def _outgoing(head: Callable[[int], bytes], parts: Sequence[Octets]) -> Outgoing
     size = sum(map(len, parts))
     if size <= INLINE:
         return Outgoing(b"".join((head(0), *parts)), None, 0)
-    flags = RequestFlag.VIEW_PRESENT | RequestFlag.VIEW_NOT_SECURE
-    return Outgoing(head(flags) + messages.pack_large(size), parts, size)
+    return Outgoing(head(messages.IN_VIEW) + messages.pack_large(size), parts, size)
 
 
 def _response(data: bytes, view: memoryview | None) -> ResponseReceived | ResponsePart:
     flags, call_id = messages.parse_response(data)
-    if flags & RequestFlag.PART_OF_FLOW:
+    if flags & messages.PART_OF_FLOW:
         return ResponsePart(call_id, data[RESPONSE_SIZE:])
     return ResponseReceived(call_id, _stub(flags, data, RESPONSE_SIZE, view))
 
@@ -445,15 +443,15 @@ class ServerAssociation(_Association):
         self, data: bytes, view: memoryview | None
     ) -> RequestReceived | RequestBegun | RequestContinued | UnboundRequest:
         flags, call_id, binding_id, opnum, uuid = messages.parse_request(data)
-        last = bool(flags & RequestFlag.LAST_PIPE_CHUNK)
-        if flags & RequestFlag.PIPE_REQUEST and flags & RequestFlag.PART_OF_FLOW:
+        last = bool(flags & messages.LAST_PIPE_CHUNK)
+        if flags & messages.PIPE_REQUEST and flags & messages.PART_OF_FLOW:
             return RequestContinued(call_id, data[REQUEST_SIZE:], last)
         binding = self._bindings.get(binding_id)
         if binding is None:
             return UnboundRequest(call_id)
-        if flags & RequestFlag.PIPE_REQUEST:
+        if flags & messages.PIPE_REQUEST:
             return RequestBegun(call_id, *binding, opnum, uuid, data[REQUEST_SIZE:], last)
-        if flags & RequestFlag.VIEW_PRESENT:
+        if flags & messages.VIEW_PRESENT:
             stub: Octets = messages.large_stub(data, REQUEST_SIZE, view)
             return RequestReceived(call_id, *binding, opnum, uuid, stub, True, messages.within_of(data))
         return RequestReceived(call_id, *binding, opnum, uuid, data[REQUEST_SIZE:], False, messages.within_of(data))
@@ -488,7 +486,7 @@ class ServerAssociation(_Association):
         parts: list[bytes] = []
         for begin in range(0, max(len(octets), int(last)), INLINE):
             end = last and begin + INLINE >= len(octets)
-            header = messages.pack_response(call_id, RequestFlag(0) if end else RequestFlag.PART_OF_FLOW)
+            header = messages.pack_response(call_id, 0 if end else messages.PART_OF_FLOW)
             parts.append(header + octets[begin : begin + INLINE])
         return parts
 

@@ -62,6 +62,15 @@ class RequestFlag(enum.IntFlag):
     VIEW_NOT_SECURE = 0x100
 
 
+# What each message is asked for, as bare numbers: an operation on flags costs ten times one on those.
+OBJECT_UUID: Final = int(RequestFlag.OBJECT_UUID)
+PART_OF_FLOW: Final = int(RequestFlag.PART_OF_FLOW)
+VIEW_PRESENT: Final = int(RequestFlag.VIEW_PRESENT)
+PIPE_REQUEST: Final = int(RequestFlag.PIPE_REQUEST)
+LAST_PIPE_CHUNK: Final = int(RequestFlag.LAST_PIPE_CHUNK)
+IN_VIEW: Final = int(RequestFlag.VIEW_PRESENT | RequestFlag.VIEW_NOT_SECURE)
+
+
 class FaultFlag(enum.IntFlag):
     """Flags of a fault. DID_NOT_EXECUTE is lrpc's own: rpcrt4 leaves the bit zero."""
 
@@ -86,12 +95,18 @@ _WITHIN: Final = 24
 """Where a request says in the middle of which callback it is made: the first word that rpcrt4 keeps to itself."""
 PLAIN_REQUEST: Final = struct.Struct("<I4xIIII40x")
 """A request whose flags ask for no object: type, flags, call id, binding id, opnum."""
+LARGE_REQUEST: Final = struct.Struct("<I4xIIIII36xI4x")
+"""One whose stub data is in a view: type, flags, call id, binding id, opnum, within; size."""
 RESPONSE: Final = struct.Struct("<I4xII8x")
 """Type, flags, call id."""
+LARGE_RESPONSE: Final = struct.Struct("<I4xII8xI4x")
+"""One whose stub data is in a view: type, flags, call id; size."""
 _FAULT: Final = struct.Struct("<I4xII")
 _CALLBACK_FAULT: Final = struct.Struct("<I4xIII4x")
 _LARGE: Final = struct.Struct("<I4x")
 _WORD: Final = struct.Struct("<I")
+
+_TYPES: Final = {int(kind): kind for kind in MessageType}
 
 REQUEST_SIZE: Final = _REQUEST.size
 RESPONSE_SIZE: Final = RESPONSE.size
@@ -146,7 +161,7 @@ def parse_request(data: bytes) -> tuple[int, int, int, int, UUID | None]:
     if len(data) < REQUEST_SIZE:
         raise MessageError(f"a Request of {len(data)} octets, {REQUEST_SIZE} needed")
     _, flags, call_id, binding_id, opnum, _, uuid = _REQUEST.unpack_from(data)
-    return flags, call_id, binding_id, opnum, UUID(bytes_le=uuid) if flags & RequestFlag.OBJECT_UUID else None
+    return flags, call_id, binding_id, opnum, UUID(bytes_le=uuid) if flags & OBJECT_UUID else None
 
 
 def within_of(data: bytes) -> int:
@@ -251,7 +266,7 @@ def message_type(data: bytes) -> MessageType:
     if len(data) < 8:
         raise MessageError(f"a message of {len(data)} octets")
     (value,) = _WORD.unpack_from(data)
-    try:
-        return MessageType(value)
-    except ValueError:
-        raise MessageError(f"unknown message type {value}") from None
+    kind = _TYPES.get(value)
+    if kind is None:
+        raise MessageError(f"unknown message type {value}")
+    return kind

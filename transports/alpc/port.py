@@ -142,7 +142,7 @@ class CommunicationPort(Views):
         """What the peer's port takes, and ours: octets, sections, handles. Before any message."""
         self.max_message = max_message
         self._max_data = max_data
-        self._sharing = Sharing(self._socket, incoming, outgoing, self.quota)
+        self._share(Sharing(self._socket, incoming, outgoing, self.quota))
         self._lent_requests = self._sharing.lent_requests
         self._releases = self._sharing.releases
         self.handles_given = given
@@ -192,7 +192,7 @@ class CommunicationPort(Views):
             if timeout != self._send_timeout:
                 self._bound_sends(timeout)
             if view is not None or self._releases or handles:
-                beside = descriptors_of(handles, self.handles_given)
+                beside = descriptors_of(handles, self.handles_given) if handles else ()
                 self._sharing.send(type, message_id, data, view, NO_SIGNAL, beside)
             else:
                 self._send(_pack(size, size + HEADER_SIZE, type, self.client_id, message_id, 0, 0) + data, NO_SIGNAL)
@@ -216,7 +216,7 @@ class CommunicationPort(Views):
             raise MessageTooLong(f"{size} octets, the peer takes {self.max_message}")
         try:
             if view is not None or self._releases or handles:
-                beside = descriptors_of(handles, self.handles_given)
+                beside = descriptors_of(handles, self.handles_given) if handles else ()
                 self._sharing.send(type, message_id, data, view, NO_WAIT, beside)
             else:
                 self._send(_pack(size, size + HEADER_SIZE, type, self.client_id, message_id, 0, 0) + data, NO_WAIT)
@@ -255,7 +255,12 @@ class CommunicationPort(Views):
 
     def receive_frame(self, timeout: float | None = None) -> bytes:
         """The next frame as it came, for those who parse and wait for nothing else; for `understood`, as above."""
-        return self._next_frame(timeout, self._wait)
+        try:
+            if timeout != self._receive_timeout:
+                self._bound_receives(timeout)
+            return self._wait(RECEIVE_SIZE)
+        except OSError as error:
+            return self._after_failure(error)
 
     def receive_frame_now(self) -> bytes | None:
         """The next frame as it came, if there is one; for `understood_now`."""
@@ -286,6 +291,14 @@ class CommunicationPort(Views):
         except OSError as error:
             raise not_sent(error) from error
         return True
+
+    def lend_frame(self, frame: bytes, view: View, request_id: int, timeout: float | None) -> None:
+        try:
+            if timeout != self._send_timeout:
+                self._bound_sends(timeout)
+            self._sharing.send_frame(frame, view, request_id, NO_SIGNAL)
+        except OSError as error:
+            raise not_sent(error) from error
 
     def understood_now(self, frame: bytes) -> PortMessage | None:
         """The message in a frame; the next one that is there, if that was for the port itself."""
@@ -482,11 +495,11 @@ class CommunicationPort(Views):
             if message is not None:
                 return message
 
-    def _next_frame(self, timeout: float | None, recv: Callable[[int], bytes] | None = None) -> bytes:
+    def _next_frame(self, timeout: float | None) -> bytes:
         try:
             if timeout != self._receive_timeout:
                 self._bound_receives(timeout)
-            return (recv or self._recv)(RECEIVE_SIZE)
+            return self._recv(RECEIVE_SIZE)
         except OSError as error:
             return self._after_failure(error)
 

@@ -8,6 +8,7 @@ that is sent meanwhile copies it.
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Sequence
 from typing import Final
 
@@ -19,15 +20,37 @@ MARGIN: Final = PAGE
 
 
 class InPlace:
-    """Octets to fill: `buffer`, writable, may hold what an earlier message left there."""
+    """Octets to fill: `buffer`, writable, may hold what an earlier message left there.
+
+    Once nobody has `buffer` any more, the room is taken back when room is next looked for; `close` does it at once.
+    """
 
     def __init__(self, section: OutgoingSection, size: int) -> None:
         """Raises what OutgoingSection.allocate does."""
+        view = section.allocate(size + 2 * MARGIN)
+        octets = (ctypes.c_char * size).from_buffer(view.buffer, MARGIN)
+        self.claim: Final = Claim(section, view, octets)
+        self.buffer = memoryview(octets).cast("B")
+
+    @property
+    def closed(self) -> bool:
+        """Is its room given back?"""
+        return self.claim.over
+
+    def close(self) -> None:
+        """Takes the room back, as soon as no message is out that has it. `buffer` cannot be used any more."""
+        self.buffer.release()
+        self.claim.give_up()
+
+
+class Claim:
+    """What a section's owner knows of such room. It does not keep the octets: who fills or sends them does."""
+
+    def __init__(self, section: OutgoingSection, view: View, octets: ctypes.Array[ctypes.c_char]) -> None:
         self._section = section
-        self._size = size
-        self._view = section.allocate(size + 2 * MARGIN)
-        self._octets = (ctypes.c_char * size).from_buffer(self._view.buffer, MARGIN)
-        self.buffer = memoryview(self._octets).cast("B")
+        self._view = view
+        self._size = len(octets)
+        self._octets = weakref.ref(octets)
 
     def around(self, parts: Sequence[Buffer], size: int) -> View | None:
         """`parts`, `size` octets together, as a view; None unless one of them is the whole buffer and the rest fits.
@@ -48,14 +71,14 @@ class InPlace:
         return view
 
     @property
-    def closed(self) -> bool:
-        """Is its room given back?"""
-        return self._view.room is None
+    def over(self) -> bool:
+        """Has nobody the octets any more?"""
+        return self._view.room is None or self._octets() is None
 
-    def close(self) -> None:
-        """Takes the room back, as soon as no message is out that has it. `buffer` cannot be used any more."""
-        self.buffer.release()
+    def give_up(self) -> None:
+        """Takes the room back, as soon as no message is out that has it. Twice is once."""
         self._section.free(self._view)
 
     def _is_whole(self, part: Buffer) -> bool:
-        return type(part) is memoryview and part.obj is self._octets and part.nbytes == self._size
+        octets = self._octets()
+        return octets is not None and type(part) is memoryview and part.obj is octets and part.nbytes == self._size

@@ -131,6 +131,8 @@ class OutgoingSection:
         self.passed = False
         self._lock = threading.Lock()
         self._free = [(0, self.size)]  # (offset, size), by offset, never adjacent
+        self._spare: Room | None = None
+        """The room that was freed last: most calls are as large as the one before."""
         self._numbers = itertools.count(1) if numbers is None else numbers
         self._cold_uses = 0
         self._closed = False
@@ -147,11 +149,15 @@ class OutgoingSection:
         """
         if size > self.size:
             raise SectionTooBig(f"{size} octets in a section of {self.size}")
-        room = max(1, -(-size // PAGE)) * PAGE
+        wanted = -(-size // PAGE) * PAGE or PAGE
         with self._lock:
-            if self._closed:
-                raise Disconnected("allocating")
-            return self._view(Room(self._first_fit(room), room), 0, size)
+            room = self._spare
+            if room is not None and room.size == wanted:
+                self._spare = None
+                room.users = 1
+            else:
+                room = self._fresh(wanted)
+            return View(self, next(self._numbers), room, room.offset, self._octets(room.offset, size))
 
     def share(self, view: View, start: int, size: int) -> View | None:
         """A part of a view as another one with a number of its own; None while there is a second one already."""
@@ -160,7 +166,8 @@ class OutgoingSection:
             if room is None or room.users > 1 or self._closed:
                 return None
             room.users += 1
-            return self._view(room, start, size)
+            begin = room.offset + start
+            return View(self, next(self._numbers), room, begin, self._octets(begin, size))
 
     def free(self, view: View) -> None:
         """Takes a view's room back; its buffer must not be used any more."""
@@ -170,14 +177,17 @@ class OutgoingSection:
                 return
             room.users -= 1
             if not room.users and not self._closed:
-                self._insert(room.offset, room.size)
-                self._cool(room)
+                if self._spare is not None:
+                    self._put_spare_back()
+                self._spare = room
+                if room.offset + room.size > WARM_SIZE:
+                    self._cool(room)
 
     @property
     def free_size(self) -> int:
         """Octets not taken by views."""
         with self._lock:
-            return sum(size for _, size in self._free)
+            return sum(size for _, size in self._free) + (0 if self._spare is None else self._spare.size)
 
     def descriptor_for_peer(self) -> int:
         """A read-only descriptor to pass on; the caller closes it."""
@@ -193,6 +203,7 @@ class OutgoingSection:
         """Unmaps as soon as nobody uses a view any more."""
         with self._lock:
             self._closed = True
+            self._spare = None
             self.forget_descriptor()
             unmap(self._map)
 
@@ -201,17 +212,26 @@ class OutgoingSection:
         self._lock = threading.Lock()
         self.close()
 
-    def _view(self, room: Room, start: int, size: int) -> View:
-        begin = room.offset + start
-        return View(self, next(self._numbers), room, begin, memoryview(self._map)[begin : begin + size])
+    def _octets(self, begin: int, size: int) -> memoryview:
+        return memoryview(self._map)[begin : begin + size]
 
     def _cool(self, room: Room) -> None:
-        """Gives pages back that are seldom used."""
-        cold = max(room.offset, WARM_SIZE)
-        cold_size = room.offset + room.size - cold
-        if cold_size > 0 and self._cold_uses < COLD_USES:
+        """Gives pages beyond WARM_SIZE back that are seldom used."""
+        if self._cold_uses < COLD_USES:
             self._cold_uses += 1
-            self._map.madvise(mmap.MADV_REMOVE, cold, cold_size)
+            cold = max(room.offset, WARM_SIZE)
+            self._map.madvise(mmap.MADV_REMOVE, cold, room.offset + room.size - cold)
+
+    def _fresh(self, size: int) -> Room:
+        if self._closed:
+            raise Disconnected("allocating")
+        self._put_spare_back()
+        return Room(self._first_fit(size), size)
+
+    def _put_spare_back(self) -> None:
+        room, self._spare = self._spare, None
+        if room is not None:
+            self._insert(room.offset, room.size)
 
     def _first_fit(self, room: int) -> int:
         for index, (offset, size) in enumerate(self._free):
@@ -247,7 +267,8 @@ class IncomingSection:
         """
         self.size = size
         self._map, self.secured = map_read_only(descriptor, size, max_size)
-        self._octets = memoryview(self._map)
+        self.octets = memoryview(self._map)
+        """All of it, read-only."""
 
     def charge(self, account: Account) -> None:
         """Has an account bear it as long as it is mapped, by views too. Raises QuotaExceeded, and then it is closed."""
@@ -266,10 +287,10 @@ class IncomingSection:
             raise BadFrame(f"a view of {size:#x} octets at {begin:#x} of a section of {self.size:#x}")
         if attribute.flags & VIEW_SECURED_ACCESS and not self.secured:
             raise BadFrame("a secure view of a section that its sender can write")
-        return self._octets[begin : begin + size]
+        return self.octets[begin : begin + size]
 
     def close(self) -> None:
         """Unmaps as soon as nobody uses a view any more."""
         with contextlib.suppress(BufferError):  # views are out: the last one frees the mapping
-            self._octets.release()
+            self.octets.release()
         unmap(self._map)

@@ -37,7 +37,7 @@ from .section import PAGE, SECTION_SPAN, IncomingSection, OutgoingSection, Secti
 from .secure import SecureSection
 
 if TYPE_CHECKING:
-    from .in_place import InPlace
+    from .in_place import Claim, InPlace
 
 LAZY_COUNT: Final = 16
 """Views that may wait for the next message to go in front of."""
@@ -86,7 +86,7 @@ class Sharing:
         self._sections: dict[int, Section] = {}  # ours, by base
         self._numbers = itertools.count(1)  # of views
         self._bases = itertools.count()
-        self._in_place: list[InPlace] = []
+        self._in_place: list[Claim] = []
         self._gone: deque[int] = deque()  # bases of sections that the peer has and need not keep
         self._announced = False
         self._granted = -1  # a descriptor of the peer's memory
@@ -122,16 +122,33 @@ class Sharing:
 
         Raises InvalidViewSize, SectionTooBig, QuotaExceeded, ResourcesExhausted, Disconnected.
         """
-        self._check_view(size)
-        return (self._usual() if section is None else section).allocate(size)
+        if size > self._max_outgoing.max_view_size:
+            self._check_view(size)
+        return (section or self._usual()).allocate(size)
+
+    def filled(self, parts: Sequence[Buffer], size: int) -> View:
+        """A view of the usual section with `parts` in it, `size` octets together. Raises what `allocate` does.
+
+        Of what `allocate_in_place` gave no copy is made.
+        """
+        view = self._placed(parts, size) if self._in_place else None
+        if view is not None:
+            return view
+        view = self.allocate(size)
+        buffer, end = view.buffer, 0
+        for part in parts:
+            begin, end = end, end + len(part)
+            buffer[begin:end] = part
+        return view
 
     def allocate_in_place(self, size: int) -> InPlace:
-        """Room in the usual section for octets that are sent from there by `placed`. Raises what `allocate` does."""
+        """Room in the usual section for octets that are sent from there by `filled`. Raises what `allocate` does."""
         from .in_place import InPlace  # and with it ctypes, which few need
 
         self._check_view(size)
+        self._sweep()
         room = InPlace(self._usual(), size)
-        self._in_place = [*(found for found in self._in_place if not found.closed), room]
+        self._in_place.append(room.claim)
         return room
 
     def create_port_view(self, size: int, flags: int) -> memoryview:
@@ -151,12 +168,19 @@ class Sharing:
         section = self.incoming.get(PORT_VIEW_BASE)
         return None if section is None else section.view(ViewAttribute(0, 0, PORT_VIEW_BASE, section.size))
 
-    def placed(self, parts: Sequence[Buffer], size: int) -> View | None:
-        """`parts`, `size` octets together, as a view, if one of them is room of `allocate_in_place`; no copy of it."""
-        for room in self._in_place:
-            if (view := room.around(parts, size)) is not None:
+    def _placed(self, parts: Sequence[Buffer], size: int) -> View | None:
+        self._sweep()
+        for claim in [*self._in_place]:
+            if (view := claim.around(parts, size)) is not None:
                 return view
         return None
+
+    def _sweep(self) -> None:
+        """Takes back the room that nobody has any more."""
+        for claim in [found for found in self._in_place if found.over]:
+            claim.give_up()
+            with contextlib.suppress(ValueError):  # another thread was quicker
+                self._in_place.remove(claim)
 
     def discard(self, view: View) -> None:
         """Takes back a view that was not sent."""
@@ -177,7 +201,8 @@ class Sharing:
     ) -> None:
         """Sends what goes in front of a plain message, and the message. Raises OSError; then the view is still ours."""
         attribute = None if view is None else view.attribute
-        frame = wire.pack(kind, message_id, bytes(data), attribute, attribute_of(descriptors))
+        handles = attribute_of(descriptors) if descriptors else None
+        frame = wire.pack(kind, message_id, bytes(data), attribute, handles)
         self.send_frame(frame, view, message_id if kind == LPC_REQUEST else 0, flags, descriptors)
 
     def send_frame(
@@ -187,14 +212,20 @@ class Sharing:
         if view is None:
             self._send_with(frame, flags, descriptors)
             return
-        self._hand_over(view, flags)
+        if self._gone or not view.section.passed:
+            self._hand_over(view, flags)
         self._quota.views.take(_lent_size(view))
         self._lent[view.number] = view  # before it is sent: the answer may be quicker than we are
         if request_id:
             view.request_id = request_id
             self.lent_requests[request_id] = view
         try:
-            self._send_with(frame, flags, descriptors)
+            if descriptors:
+                self._send_with(frame, flags, descriptors)
+            elif self.releases:
+                self._send_behind_releases(frame, flags)
+            else:
+                self._send(frame, flags)
         except BaseException:
             self._forget(view.number)
             raise
@@ -276,6 +307,19 @@ class Sharing:
             del self.incoming[base]
         return section.view(attribute), section.secured
 
+    def borrow(self, base: int, size: int, answered: int) -> memoryview | None:
+        """The same octets, if they are where they can be, and change as their sender likes; None if not.
+
+        answered: the request whose reply they came in, if that is so; else 0.
+        """
+        begin = base % SECTION_SPAN
+        section = self.incoming.get(base - begin)
+        if section is None or section.secured or size > self._max_incoming.max_view_size or begin + size > section.size:
+            return None
+        if answered:
+            self.answered(answered)
+        return section.octets[begin : begin + size]
+
     def gone(self, base: int) -> None:
         """The peer has deleted a section."""
         if (section := self.incoming.pop(base, None)) is not None:
@@ -322,15 +366,16 @@ class Sharing:
 
     def _send_behind_releases(self, frame: bytes, flags: int) -> None:
         """Sends a frame, in one packet with releases if there are any: so the peer wakes but once."""
-        numbers = [self.releases.popleft() for _ in range(min(len(self.releases), wire.MAX_RELEASES))]
-        if not numbers:
+        if not self.releases:
             self._send(frame, flags)
             return
-        front = wire.pack(wire.VIEW_RELEASE, 1, struct.pack(f"<{len(numbers)}Q", *numbers))
+        releases = self.releases
+        count = min(len(releases), wire.MAX_RELEASES)
+        numbers = [releases.popleft()] if count == 1 else [releases.popleft() for _ in range(count)]
         try:
-            self._send(front + frame, flags)
+            self._send(wire.pack_releases(numbers) + frame, flags)
         except BaseException:
-            self.releases.extendleft(reversed(numbers))
+            releases.extendleft(reversed(numbers))
             raise
         self._lazy_size = 0
 
@@ -339,8 +384,6 @@ class Sharing:
     def _hand_over(self, view: View, flags: int) -> None:
         """Does what is left to do before the peer has the section of a view. Raises OSError, ViewInUse."""
         section = view.section
-        if section.passed and not self._gone:
-            return
         with self._lock:
             while self._gone:
                 self._send(wire.pack(wire.SECTION_GONE, 1, self._gone[0].to_bytes(8, "little")), flags)

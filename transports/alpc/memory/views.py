@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import abc
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import from_os_error, not_sent
@@ -17,12 +18,33 @@ if TYPE_CHECKING:
     from .in_place import InPlace
 
 
-class Views:
+class Views(abc.ABC):
     """Sections and views of one port."""
 
-    __slots__ = ("_sharing",)
+    __slots__ = ("_sharing", "borrow", "filled", "release_view", "returned")
 
     _sharing: Sharing
+    # Of those who pack and parse frames, for whom every step counts: the same of `Sharing`.
+    filled: Callable[[Sequence[Buffer], int], View]
+    """A view with these parts in it, so many octets together; what `allocate_in_place` gave stays where it is.
+
+    Raises what `allocate` does.
+    """
+    borrow: Callable[[int, int, int], memoryview | None]
+    """The octets of a view that came in a frame, by its base and size; None for what is to be given to `understood`.
+
+    The third is the request that the frame is the reply to, whose view is ours again; 0 for none.
+    """
+    returned: Callable[[int], None]
+    """Takes a view back that the peer has done with, as it said in a frame."""
+    release_view: Callable[[int, int], None]
+    """What `release` does, by the number of the view and its size."""
+
+    def _share(self, sharing: Sharing) -> None:
+        """What this end lends and borrows from now on."""
+        self._sharing = sharing
+        self.filled, self.borrow = sharing.filled, sharing.borrow
+        self.returned, self.release_view = sharing.released, sharing.release
 
     def allocate(self, size: int, *, secure: bool = False, section: OutgoingSection | None = None) -> View:
         """Room for `size` octets of shared memory: fill `view.buffer`, then send it, or `discard` it.
@@ -34,13 +56,17 @@ class Views:
         return self._sharing.create_secure_view(size) if secure else self._sharing.allocate(size, section)
 
     def allocate_in_place(self, size: int) -> InPlace:
-        """Room for `size` octets that can be sent many times, with others around them: see `placed`. To be closed."""
+        """Room for `size` octets that can be sent many times, with others around them: see `filled`. To be closed."""
         return self._sharing.allocate_in_place(size)
 
-    def placed(self, parts: Sequence[Buffer], size: int) -> View | None:
-        """`parts`, `size` octets together, as a view, if one of them is room of `allocate_in_place`, which stays where
-        it is; None if not."""
-        return self._sharing.placed(parts, size)
+    # Frames with views, for those who pack and parse them
+
+    @abc.abstractmethod
+    def lend_frame(self, frame: bytes, view: View, request_id: int, timeout: float | None) -> None:
+        """Sends a whole frame that has `view`, the peer's from then on unless this raises what `send_message` does.
+
+        request_id: the number of the request that it is, whose reply gives the view back; 0 for what is none.
+        """
 
     def create_port_view(self, size: int) -> memoryview:
         """Shared memory of `size` octets for as long as the connection lasts, as LPC sets it up (PORT_VIEW).

@@ -18,6 +18,7 @@ The others have a CONTEXT at least; `parse` reads any.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from ...errors import BadFrame
@@ -121,6 +122,13 @@ def pack(
     size = len(data)
     head = FRAME.pack(size, size + HEADER_SIZE, kind, NO_CLIENT_ID, message_id, valid, valid)
     return head + data if view is None else head + VIEW.pack(*view) + data
+
+
+def pack_releases(numbers: Sequence[int]) -> bytes:
+    """The frame that says which views their receiver has done with; at most MAX_RELEASES."""
+    size = NUMBER.size * len(numbers)
+    head = FRAME.pack(size, size + HEADER_SIZE, VIEW_RELEASE, NO_CLIENT_ID, 1, 0, 0)
+    return head + struct.pack(f"<{len(numbers)}Q", *numbers)
 
 
 def releases_in(packet: bytes) -> tuple[bytes, list[int]]:
