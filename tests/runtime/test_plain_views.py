@@ -1,4 +1,4 @@
-"""The short way of calls in views makes the octets of the long one, and takes nothing that that would take otherwise."""
+"""A call in a view that is packed in one step has the octets that the association makes; others are not taken."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Final, cast
 
-from .. import ancillary
+from .. import ancillary, kernel
 from ..ancillary import Received
 from ..errors import BadFrame, TransportError
 from ..kernel import Credentials
@@ -81,6 +81,10 @@ class Beside:
         """Has the kernel say who sends each message that is received from now on."""
         ancillary.ask_for_credentials(self._socket)
         self.active = True
+
+    def peer_pidfd(self) -> int | None:
+        """A descriptor of the peer's process, the caller's to close."""
+        return kernel.peer_pidfd(self._socket)
 
     def send_named(self, frame: bytes) -> None:
         """Sends with the kernel's word of who the calling thread is, if that needs no waiting. Raises OSError."""

@@ -37,6 +37,7 @@ from .datagrams import DatagramPort
 from .lane import Lane
 from .message_port import MessagePort
 from .messages.attributes import ALL_ATTRIBUTES
+from .messages.batch import ServerBatch
 from .messages.port_attributes import (
     DEFAULT_ATTRIBUTES,
     HANDLES_ATTRIBUTES,
@@ -247,6 +248,11 @@ class ConnectionPort:
             return self.receive(0.0)
         except TimedOut:
             return None
+
+    def batch(self) -> ServerBatch:
+        """Answers that go together, those to each client in a packet: `with port.batch() as batch:`,
+        `message.reply(data, batch=batch)`."""
+        return ServerBatch()
 
     def queue_messages(self) -> ServerQueue:
         """Makes the port one to `receive` from."""

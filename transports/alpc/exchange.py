@@ -33,6 +33,7 @@ from ..seam import Buffer
 from .handles import Sendable
 from .memory.section import View
 from .messages.attributes import ALL_ATTRIBUTES
+from .messages.batch import Batch
 from .messages.message import ANSWERED, DATA_PULL, REQUEST_TYPES, TERMINATION_PORT
 from .messages.port_attributes import PortFlags
 from .messages.port_message import (
@@ -48,7 +49,7 @@ from .messages.port_message import (
 from .outbox import Outbox, Outgoing
 from .queue import Queue
 from .quota import MESSAGE_COST, Pool
-from .received import Arrival, Callback, Context, Message, MessageAttributes, NoOrigin, State
+from .received import Arrival, Callback, Context, Message, MessageAttributes, NoOrigin, State, message_of
 from .waiting import Waiter, Waiters
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ class Exchange(NoOrigin):
         self._posted: dict[int, Any] = {}  # what `post` was given, by number
         self._received: dict[int, weakref.ref[Message]] = {}  # what the peer waits for answers to, by its number
         self.ended = False
+        self.paused = False
+        """Its host does not read what comes."""
+        self._serves = bool(port.attributes.flags & PortFlags.ALLOW_LPC_REQUESTS)
         resume = None if host is None else partial(host.resume, port.quota)
         bounds = port.quota.pool, port.attributes.max_pool_usage, resume
         self.queued = Pool(*bounds)
@@ -93,6 +97,8 @@ class Exchange(NoOrigin):
         with self.queue.changed:
             self._check_open()
             self._waiting.add(waiter)
+            if self.paused:
+                self._look()
         try:
             self.send(outgoing, timeout, reserve)
             while (came := self._next(waiter, deadline)) is not waiter.answer:
@@ -158,9 +164,18 @@ class Exchange(NoOrigin):
     def picked_up(self, message: Message) -> None:
         """Under `changed`."""
         self.queued.give(message.cost)
-        self._look()
+        if self.paused:
+            self._look()
 
-    def reply(self, message: Message, data: Buffer, view: View | None, handles: Sequence[Sendable]) -> None:
+    def read_sender(self, timeout: float | None) -> None:
+        if self._host is None:
+            self.port.gather(timeout)
+        else:
+            self._host.read(self)
+
+    def reply(
+        self, message: Message, data: Buffer, view: View | None, handles: Sequence[Sendable], packet: Batch | None
+    ) -> None:
         self.port.check_size(data)
         self.port.check_handles(handles)
         with self.queue.changed:
@@ -169,7 +184,9 @@ class Exchange(NoOrigin):
                 raise ReplyMismatch(f"{message!r} waits for no reply")
             self._over(message)
         lost = state is State.CANCELED or self.ended
-        if not lost:
+        if not lost and packet is not None:
+            packet.send(data, message.message_id, LPC_REPLY)
+        elif not lost:
             try:
                 answer = Outgoing(LPC_REPLY, message.message_id, message.callback_id, data, view=view, handles=handles)
                 self.outbox.send(answer, None)
@@ -342,7 +359,7 @@ class Exchange(NoOrigin):
         elif arrival.type == LPC_LOST_REPLY:
             self._unwanted(arrival)
         elif arrival.type == LPC_DATAGRAM:
-            self._put(self._message(arrival, State.QUEUED if arrival.view_number else State.OVER))
+            self._put(message_of(self, arrival, State.QUEUED if arrival.view_number else State.OVER))
         elif arrival.type == TERMINATION_PORT and self._host is not None and len(arrival.data) == 4:
             self._host.watch_thread(self, int.from_bytes(arrival.data, "little"))
         else:
@@ -354,11 +371,11 @@ class Exchange(NoOrigin):
         if arrival.callback_id:
             self._called_back(arrival)
             return
-        if not self.port.attributes.flags & PortFlags.ALLOW_LPC_REQUESTS or arrival.type == DATA_PULL:
+        if not self._serves or arrival.type == DATA_PULL:
             raise BadFrame(f"a request of type {arrival.type:#x}, where none are taken")
         if len(self._received) > MAX_OUTSTANDING:
             raise BadFrame(f"more than {MAX_OUTSTANDING} requests unanswered")
-        self._put(self._remembered(self._message(arrival, State.QUEUED)))
+        self._put(self._remembered(message_of(self, arrival, State.QUEUED)))
 
     def _called_back(self, arrival: Arrival) -> None:
         stack = self._waiting.of(arrival.message_id)
@@ -367,20 +384,20 @@ class Exchange(NoOrigin):
             return
         if len(stack[-1].calls) >= MAX_CALLBACK_DEPTH:
             raise BadFrame(f"{MAX_CALLBACK_DEPTH} callbacks at one time")
-        stack[-1].calls.append(self._remembered(self._message(arrival, State.HELD)))
+        stack[-1].calls.append(self._remembered(message_of(self, arrival, State.HELD)))
 
     def _answered(self, arrival: Arrival) -> None:
         if not self._mine(arrival.number):
             raise BadFrame(f"a reply to {arrival.number:#x}")
         waiter = self._waiting.find(arrival.message_id, arrival.number)
         if waiter is not None:
-            waiter.answer = self._message(arrival, State.HELD if arrival.view_number else State.OVER)
+            waiter.answer = message_of(self, arrival, State.HELD if arrival.view_number else State.OVER)
             self._waiting.drop(waiter)
         elif arrival.number in self._posted:
-            message = self._message(arrival, State.QUEUED if arrival.view_number else State.OVER)
+            message = message_of(self, arrival, State.QUEUED if arrival.view_number else State.OVER)
             self._put(self._with_cookie(message))
         else:
-            self.port.give_back(self._message(arrival, State.OVER))
+            self.port.give_back(message_of(self, arrival, State.OVER))
             self._say(LPC_LOST_REPLY, arrival.message_id, arrival.callback_id)
 
     def _canceled(self, arrival: Arrival) -> None:
@@ -389,7 +406,7 @@ class Exchange(NoOrigin):
             if waiter is not None:
                 self._waiting.fail(waiter, Canceled("released without an answer"))
             elif arrival.number in self._posted:
-                self._put(self._with_cookie(self._message(arrival, State.OVER)))
+                self._put(self._with_cookie(message_of(self, arrival, State.OVER)))
             return
         message = self._held(arrival.number)
         if message is not None:
@@ -400,7 +417,7 @@ class Exchange(NoOrigin):
     def _unwanted(self, arrival: Arrival) -> None:
         """The peer had nobody for a callback of ours, or for a reply."""
         if not self._mine(arrival.number) and not arrival.callback_id:
-            self._put(self._message(arrival, State.OVER))
+            self._put(message_of(self, arrival, State.OVER))
         elif (waiter := self._waiting.find(arrival.message_id, arrival.number)) is not None:
             self._waiting.fail(waiter, ReplyMismatch("nobody waits in the request"))
 
@@ -433,28 +450,9 @@ class Exchange(NoOrigin):
 
     # Messages
 
-    def _message(self, arrival: Arrival, state: State) -> Message:
-        context = Context(self.port.context, None, arrival.sequence, arrival.message_id, arrival.callback_id)
-        return Message(
-            self,
-            arrival.type,
-            arrival.message_id,
-            arrival.callback_id,
-            data=arrival.data,
-            client_id=((arrival.identity.peer if arrival.identity else self.port.peer).pid or 0, arrival.thread),
-            port=self.port,
-            attributes=arrival.attributes._replace(context=context),
-            view_number=arrival.view_number,
-            entries=arrival.entries,
-            state=state,
-            identity=arrival.identity,
-            impersonable=arrival.impersonable,
-            security=arrival.security,
-        )
-
     def _notice(self, kind: int, message_id: int = 0, state: State = State.OVER, data: bytes = b"") -> Message:
         arrival = Arrival(kind, message_id, 0, 0, data, 0, MessageAttributes(ALL_ATTRIBUTES), 0)
-        return self._message(arrival, state)
+        return message_of(self, arrival, state)
 
     def _with_cookie(self, message: Message) -> Message:
         context = message.attributes.context or Context()
@@ -465,7 +463,8 @@ class Exchange(NoOrigin):
     def _put(self, message: Message) -> None:
         self.queued.add(message.cost)
         self.queue.put(message)
-        self._look()
+        if self.queued.full or len(self._received) >= MAX_OUTSTANDING:
+            self._look()
 
     def _remembered(self, message: Message) -> Message:
         self._received[message.callback_id or message.message_id] = weakref.ref(message)
@@ -479,7 +478,8 @@ class Exchange(NoOrigin):
         message.state = State.OVER
         if message.type in ANSWERED:
             self._received.pop(message.callback_id or message.message_id, None)
-        self._look()
+        if self.paused:
+            self._look()
 
     def _lose(self, message: Message, view: View | None) -> None:
         """A reply has nobody to go to."""

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import kernel, security
+from .. import security
 from ..errors import (
     BadFrame,
     Disconnected,
@@ -54,7 +54,7 @@ from .outbox import NO_ATTRIBUTES, Outgoing
 from .port import CommunicationPort
 from .queue import Queue
 from .quota import UNLIMITED, UserQuota
-from .received import Arrival, Callback, Message, MessageAttributes
+from .received import Arrival, Callback, Context, Message, MessageAttributes
 from .reserve import Reserve, more_room, room_of
 
 if TYPE_CHECKING:
@@ -311,18 +311,17 @@ class MessagePort(CommunicationPort):
                 self._direct = self._direct or DirectAccess(self)
         return self._direct
 
-    def peer_pidfd(self) -> int | None:
-        """A descriptor of the peer's process, the caller's to close."""
-        return kernel.peer_pidfd(self._socket)
-
     @property
     def exchange(self) -> Exchange:
         """The state of the exchanges on this connection."""
         if self._exchange is None:
             with self._making:
                 if self._exchange is None:
-                    self._exchange = Exchange(self, Queue(self._gather), None)
+                    self._exchange = Exchange(self, Queue(self.gather), None)
         return self._exchange
+
+    def batch(self, timeout: float | None = None) -> Batch:
+        return Batch(self, timeout, self.exchange.outbox.send_packet if self.is_server else None)
 
     def serve(self, queue: Queue, host: ServerQueue) -> Exchange:
         """Makes it a server's: what comes goes to the server's queue."""
@@ -366,6 +365,7 @@ class MessagePort(CommunicationPort):
         octets, secured = (None, False) if block.view is None else self._sharing.view(block.view)
         attributes = MessageAttributes(
             ALL_ATTRIBUTES,
+            Context(self.context, None, block.context.sequence, header.message_id, header.callback_id),
             view=octets,
             secured=secured,
             handles=self.beside.take(frame) or None,
@@ -466,7 +466,7 @@ class MessagePort(CommunicationPort):
         number, identity = message.view_number, self.beside.identity
         return Arrival(message.type, message.message_id, 0, 0, message.data, 0, attributes, number, None, identity)
 
-    def _gather(self, timeout: float | None) -> None:
+    def gather(self, timeout: float | None) -> None:
         """Reads for a client's queue."""
         exchange = self.exchange
         if exchange.ended:

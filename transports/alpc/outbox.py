@@ -56,6 +56,8 @@ class Outgoing(NamedTuple):
 
     def frame(self, sequence: int, flags: int, descriptors: Sequence[int]) -> bytes:
         """Its octets. sequence: its number among the messages of this end. flags: of its type."""
+        if self.type == wire.BATCH:
+            return wire.pack(wire.BATCH, self.message_id, bytes(self.data))
         kind = self.type | flags | (LPC_CONTINUATION_REQUIRED if self.view is not None else 0)
         sender = os.getpid(), threading.get_native_id()
         header = PortMessageHeader(0, 0, kind, self.data_info_offset, *sender, self.message_id, self.callback_id)
@@ -107,6 +109,10 @@ class Outbox:
             self._make_room(deadline)
             with self._turn:
                 sent = self._pass(outgoing, reserve)
+
+    def send_packet(self, kind: int, message_id: int, data: Buffer) -> None:
+        """`send`, for a server's batch, whose last packet needs no number."""
+        self.send(Outgoing(kind, message_id or 1, data=data), None)
 
     def flush(self) -> None:
         """Sends what waits, as far as there is room. Raises Disconnected."""

@@ -8,6 +8,7 @@ Who has to wait reads, and puts what others wait for where they find it; the res
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import threading
@@ -22,6 +23,8 @@ from .received import Message, State
 
 READ_SLICE: Final = 0.05
 """Seconds after which one that reads for others looks whether it has to."""
+TAKEN_BLINDLY: Final = 32
+"""Messages that are taken before all senders are looked at again: that costs as much as several of them."""
 
 T = TypeVar("T")
 
@@ -38,6 +41,7 @@ class Queue:
         self._gather = gather
         self._reading = False
         self._reader_takes = False
+        self._taken_blindly = 0
         self._bell = -1
         self._rung = False
         self._waitable: select.epoll | None = None
@@ -62,8 +66,8 @@ class Queue:
         allocated: attributes it is to have. size: octets of data there is room for; a larger message raises
         BufferTooSmall and stays. Raises TimedOut, and what `gather` does.
         """
-        if self._messages:  # the first may have been canceled: look before it is picked up
-            self.read_now()
+        if self._messages:
+            self._look()
         message = self.take(lambda: self._pop(size), timeout, takes=True)
         if message.attributes.allocated != allocated:
             message.attributes = message.attributes.limited(allocated)
@@ -93,11 +97,11 @@ class Queue:
             raise TimedOut("receiving")
         return found
 
-    def read_now(self) -> None:
-        """Reads what is there, unless another thread is reading anyway."""
+    def read_now(self, gather: Callable[[float | None], None] | None = None) -> None:
+        """Reads what is there, unless another thread is reading anyway. gather: reads a part of it."""
         with self.changed:
             if not self._reading:
-                self._read(0.0)
+                self._read(0.0, gather)
 
     def read_while(self, busy: Callable[[], bool]) -> None:
         """Reads for others, as far as they do not, as long as `busy`."""
@@ -143,11 +147,25 @@ class Queue:
         self._waitable = None
         self._bell = -1
 
-    def _read(self, timeout: float | None) -> None:
+    def _look(self) -> None:
+        """The first message may have been canceled: its sender is looked at before it is picked up, and now and then
+        all are, so that each has its turn."""
+        self._taken_blindly += 1
+        if self._taken_blindly >= TAKEN_BLINDLY:
+            self.read_now()
+            return
+        with contextlib.suppress(IndexError):  # another thread has taken it
+            first = self._messages[0]
+            if first.state is State.QUEUED:
+                self.read_now(first.read_sender)
+
+    def _read(self, timeout: float | None, gather: Callable[[float | None], None] | None = None) -> None:
         self._reading = True
+        if gather is None:
+            self._taken_blindly = 0
         self.changed.release()
         try:
-            self._gather(timeout)
+            (gather or self._gather)(timeout)
         finally:
             self.changed.acquire()
             self._reading = self._reader_takes = False

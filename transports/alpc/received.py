@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-from ..errors import AccessDenied, Disconnected, NoImpersonationToken, NotSupported, ReplyMismatch
+from ..errors import AccessDenied, Disconnected, InvalidParameter, NoImpersonationToken, NotSupported, ReplyMismatch
 from ..seam import Buffer
 from ..security import Identity, Impersonation, ImpersonationLevel, Sid, impersonate
 from ..security.process import SenderProcess, open_thread
@@ -24,9 +24,11 @@ from .quota import HANDLE_COST, MESSAGE_COST
 
 if TYPE_CHECKING:
     from .contexts import CapturedContext
+    from .exchange import Exchange
     from .memory.direct import Entries
     from .memory.section import View
     from .message_port import MessagePort
+    from .messages.batch import Batch, Batches
 
 
 class State(enum.Enum):
@@ -99,7 +101,11 @@ class Origin(Protocol):
 
     def picked_up(self, message: Message) -> None: ...
 
-    def reply(self, message: Message, data: Buffer, view: View | None, handles: Sequence[Sendable]) -> None: ...
+    def read_sender(self, timeout: float | None) -> None: ...
+
+    def reply(
+        self, message: Message, data: Buffer, view: View | None, handles: Sequence[Sendable], packet: Batch | None
+    ) -> None: ...
 
     def release(self, message: Message) -> None: ...
 
@@ -194,14 +200,25 @@ class Message:
         """Octets that it counts for while it waits in a queue."""
         return MESSAGE_COST + len(self.data) + HANDLE_COST * len(self.attributes.handles or ())
 
-    def reply(self, data: Buffer = b"", *, view: View | None = None, handles: Sequence[Sendable] = ()) -> None:
+    def reply(
+        self,
+        data: Buffer = b"",
+        *,
+        view: View | None = None,
+        handles: Sequence[Sendable] = (),
+        batch: Batches | None = None,
+    ) -> None:
         """Answers a request or a callback. Where nobody waits any more, LPC_LOST_REPLY comes into the queue.
 
-        view: from `port.allocate`; the receiver's from now on. handles: descriptors, which stay the caller's. Raises
+        view: from `port.allocate`; the receiver's from now on. handles: descriptors, which stay the caller's. batch: of
+        the port, or of its connection port; the answer goes with what else is in it, and is data alone. Raises
         ReplyMismatch (answered, released or canceled before, or nothing to answer), MessageTooLong, QuotaExceeded,
-        NotSupported (the peer takes no such handles).
+        NotSupported (the peer takes no such handles), InvalidParameter (more than data, or a callback's, in a batch).
         """
-        self._origin.reply(self, data, view, handles)
+        if batch is not None and (view is not None or handles or self.callback_id):
+            raise InvalidParameter("what goes in a batch is data alone, and no answer to a callback")
+        packet = None if batch is None or self.port is None else batch.of(self.port)
+        self._origin.reply(self, data, view, handles, packet)
 
     def release(self) -> None:
         """Has done with it. Who waits for an answer is told that there is none (Canceled). Twice is once."""
@@ -213,6 +230,10 @@ class Message:
         if self.state is State.QUEUED:
             self.state = State.HELD
         self._origin.picked_up(self)
+
+    def read_sender(self, timeout: float | None) -> None:
+        """Reads what its sender has said since: it may have canceled it. For the queue's one reader."""
+        self._origin.read_sender(timeout)
 
     def read(self, index: int, offset: int = 0, size: int | None = None, timeout: float | None = None) -> bytes:
         """Octets of a data entry of a request that waits for its reply, all of it unless told (NtReadRequestData).
@@ -324,6 +345,31 @@ class Arrival(NamedTuple):
         return self.callback_id or self.message_id
 
 
+def message_of(origin: Exchange, arrival: Arrival, state: State) -> Message:
+    """The message that has arrived in an exchange."""
+    port = origin.port
+    attributes, identity = arrival.attributes, arrival.identity
+    if attributes.context is None:
+        context = Context(port.context, None, arrival.sequence, arrival.message_id, arrival.callback_id)
+        attributes = attributes._replace(context=context)
+    return Message(
+        origin,
+        arrival.type,
+        arrival.message_id,
+        arrival.callback_id,
+        data=arrival.data,
+        client_id=((identity.peer if identity else port.peer).pid or 0, arrival.thread),
+        port=port,
+        attributes=attributes,
+        view_number=arrival.view_number,
+        entries=arrival.entries,
+        state=state,
+        identity=identity,
+        impersonable=arrival.impersonable,
+        security=arrival.security,
+    )
+
+
 class NoOrigin:
     """The verbs that a kind of message does not have: whoever uses them answers nothing."""
 
@@ -332,7 +378,12 @@ class NoOrigin:
     def picked_up(self, message: Message) -> None:
         """Nobody counts these."""
 
-    def reply(self, message: Message, data: Buffer, view: View | None, handles: Sequence[Sendable]) -> None:
+    def read_sender(self, timeout: float | None) -> None:
+        """These nobody cancels."""
+
+    def reply(
+        self, message: Message, data: Buffer, view: View | None, handles: Sequence[Sendable], packet: Batch | None
+    ) -> None:
         raise ReplyMismatch(f"{message!r} waits for no reply")
 
     def release(self, message: Message) -> None:

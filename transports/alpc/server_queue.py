@@ -35,11 +35,13 @@ from .information import creation_time
 from .message_port import MessagePort
 from .messages.port_message import LPC_CANCELED, LPC_CONNECTION_REQUEST
 from .queue import Queue
-from .quota import UserQuota
+from .quota import MESSAGE_COST, UserQuota
 from .received import Message, NoOrigin, State
 
 GATHERED: Final = 32
 """Messages of one client that are read before the others have their turn."""
+READ_AHEAD: Final = GATHERED * MESSAGE_COST
+"""Octets that a client's messages count for while they wait, beyond which it is read only in its turn."""
 LINGER: Final = 1.0
 """Seconds that clients have, when the port closes, to take what they were sent."""
 MAX_THREADS: Final = 64
@@ -100,7 +102,7 @@ class ServerQueue(NoOrigin):
             port.close()
             raise
         with contextlib.suppress(OSError):  # no descriptor to be had: then its socket alone tells of its end
-            pidfd = port.peer_pidfd()
+            pidfd = port.beside.peer_pidfd()
         if pidfd is not None:
             self._clients[exchange].append(pidfd)
             self._watch(pidfd, select.EPOLLIN, lambda _: self._process_ended(exchange))
@@ -108,6 +110,9 @@ class ServerQueue(NoOrigin):
 
     def refuse(self, message: Message, data: bytes, status: int) -> None:
         self._answered(message).refuse(data, status)
+
+    def read_sender(self, timeout: float | None) -> None:
+        self._gather(timeout)
 
     def release(self, message: Message) -> None:
         if message.type == LPC_CONNECTION_REQUEST:
@@ -125,6 +130,7 @@ class ServerQueue(NoOrigin):
     def look(self, exchange: Exchange) -> None:
         """What the exchange `wants` to be told of its socket may have changed."""
         incoming, room = exchange.wants
+        exchange.paused = not incoming
         mask = (select.EPOLLIN if incoming else 0) | (select.EPOLLOUT if room else 0)
         with self._turn:
             if not self._open:
@@ -136,6 +142,10 @@ class ServerQueue(NoOrigin):
             if self._masks.get(descriptor, mask) != mask:
                 self._masks[descriptor] = mask
                 self._epoll.modify(descriptor, mask)
+
+    def read(self, exchange: Exchange) -> None:
+        if exchange.queued.size < READ_AHEAD:
+            self._serve(exchange, 0)
 
     def resume(self, quota: UserQuota) -> None:
         for exchange in [*self._clients]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -15,7 +16,14 @@ import pytest
 
 from lrpc.transports import alpc, namespace
 from lrpc.transports.alpc import ConnectionRequest, server_queue
-from lrpc.transports.errors import ConnectionRefused, Disconnected, QuotaExceeded, ReplyMismatch, TimedOut
+from lrpc.transports.errors import (
+    ConnectionRefused,
+    Disconnected,
+    InvalidParameter,
+    QuotaExceeded,
+    ReplyMismatch,
+    TimedOut,
+)
 
 WATCHDOG = 20.0
 
@@ -378,3 +386,148 @@ def test_batches_reach_the_queue_whole(joined_port: Any) -> None:
         for number in range(100):
             batch.datagram(b"%d" % number)
     assert [int(joined_port.server.receive(WATCHDOG).data) for _ in range(100)] == list(range(100))
+
+
+# Reading no more than is needed
+
+
+def test_messages_that_wait_are_taken_without_asking_everybody(joined_port: Any) -> None:
+    clients = [joined_port.connect()[0] for _ in range(4)]
+    for client in clients:
+        for number in range(32):
+            client.post(b"%d" % number)
+    looks = list[float | None]()
+    poll = joined_port.server.poll
+    joined_port.server.poll = lambda timeout: (looks.append(timeout), poll(timeout))[1]
+    for _ in range(4 * 32):
+        joined_port.server.receive(WATCHDOG).reply()
+    assert len(looks) <= 1 + 4 * 32 // 32
+
+
+def test_what_is_canceled_after_it_was_read_is_not_picked_up(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    numbers = [client.post(b"%d" % number) for number in range(3)]
+    first = joined_port.server.receive(WATCHDOG)  # and the others are read
+    client.cancel(numbers[1])
+    last = joined_port.server.receive(WATCHDOG)
+    assert last.data == b"2"
+    assert joined_port.server.receive_now() is None
+    for message in (first, last):
+        message.reply()
+
+
+def test_a_client_that_goes_takes_its_requests_along(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    for _ in range(3):
+        client.post(b"")
+    first = joined_port.server.receive(WATCHDOG)
+    client.close()
+    notices = [joined_port.server.receive(WATCHDOG) for _ in range(2)]
+    assert [notice.type for notice in notices] == [alpc.LPC_CANCELED, alpc.LPC_PORT_CLOSED]
+    for message in (first, *notices):
+        message.release()
+
+
+@pytest.mark.parametrize("kind", ["post", "datagram"])
+def test_who_sends_without_end_holds_up_nobody(joined_port: Any, kind: str) -> None:
+    flood, _ = joined_port.connect(context="flood")
+    other, _ = joined_port.connect(context="other")
+    over = threading.Event()
+
+    def send_on() -> None:
+        while not over.is_set():
+            with contextlib.suppress(TimedOut):
+                getattr(flood, kind)(b"flood", timeout=0.05)
+
+    flooding = joined_port.call(send_on)
+    joined_port.server.receive(WATCHDOG).release()
+    other.datagram(b"mine")
+    before = 0
+    while (message := joined_port.server.receive(WATCHDOG)).port_context == "flood":
+        before += 1
+        message.release()
+    over.set()
+    flooding.result(WATCHDOG)
+    assert (message.data, before < 1000) == (b"mine", True)
+    while (message := joined_port.server.receive_now()) is not None:
+        message.release()
+
+
+# Answers that go together
+
+
+def test_answers_to_many_clients_go_in_a_packet_for_each(joined_port: Any) -> None:
+    clients = [joined_port.connect()[0] for _ in range(3)]
+    numbers = [[client.post(b"%d" % number, number) for number in range(50)] for client in clients]
+    with joined_port.server.batch() as batch:
+        for _ in range(150):
+            message = joined_port.server.receive(WATCHDOG)
+            message.reply(b"re " + message.data, batch=batch)
+            assert not message.needs_release
+        assert len(batch) == 150
+    for client, posted in zip(clients, numbers, strict=True):
+        replies = [client.receive(WATCHDOG) for _ in posted]
+        assert [reply.message_id for reply in replies] == posted
+        assert [reply.data for reply in replies] == [b"re %d" % number for number in range(50)]
+        assert [reply.attributes.context.message_context for reply in replies] == [*range(50)]
+        assert not client.outstanding
+
+
+def test_a_hundred_answers_take_two_sends(joined_port: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, port = joined_port.connect()
+    for _ in range(100):
+        client.post(b"")
+    messages = [joined_port.server.receive(WATCHDOG) for _ in range(100)]
+    sends = list[int]()
+    send = port._send
+    port._send = lambda frame, flags: (sends.append(len(frame)), send(frame, flags))[1]
+    with port.batch() as batch:
+        for message in messages:
+            message.reply(b"x", batch=batch)
+    assert len(sends) == 2
+    assert [client.receive(WATCHDOG).data for _ in messages] == [b"x"] * 100
+
+
+def test_an_answer_in_a_batch_does_not_overtake_what_waits(make_joined: Any) -> None:
+    joined = make_joined()
+    client, port = joined.connect()
+    client.post(b"")
+    message = joined.server.receive(WATCHDOG)
+    for _ in range(1000):  # more than the socket holds
+        port.datagram(bytes(1000))
+    assert len(port.exchange.outbox)
+    with joined.server.batch() as batch:
+        batch.reply(message, b"last")
+    reading = joined.call(joined.server.queue_messages().queue.read_while, lambda: len(port.exchange.outbox) > 0)
+    came = [client.receive(WATCHDOG) for _ in range(1001)]
+    assert came[-1].data == b"last"
+    reading.result(WATCHDOG)
+
+
+def test_what_does_not_go_in_a_batch_is_refused_and_can_be_answered_otherwise(joined_port: Any) -> None:
+    (one, port), (two, other) = joined_port.connect(), joined_port.connect()
+    one.post(b"")
+    message = joined_port.server.receive(WATCHDOG)
+    with joined_port.server.batch() as batch, other.batch() as of_other:
+        view = port.allocate(10)
+        for wrong in ({"view": view, "batch": batch}, {"handles": [0], "batch": batch}, {"batch": of_other}):
+            with pytest.raises(InvalidParameter):
+                message.reply(**wrong)
+        port.discard(view)
+        message.reply(b"first", batch=batch)
+        with pytest.raises(ReplyMismatch):
+            message.reply(b"again", batch=batch)
+    assert one.receive(WATCHDOG).data == b"first"
+    assert two.receive_now() is None
+
+
+def test_answers_to_who_has_gone_hold_up_nobody_elses(joined_port: Any) -> None:
+    (one, _), (two, _) = joined_port.connect(), joined_port.connect()
+    for client in (one, two):
+        client.post(b"")
+    messages = [joined_port.server.receive(WATCHDOG) for _ in range(2)]
+    with joined_port.server.batch() as batch:
+        for message in messages:
+            batch.reply(message, b"x")
+        one.close()
+    assert two.receive(WATCHDOG).data == b"x"

@@ -85,5 +85,5 @@ class DirectAccess:
         pid = self._port.peer.pid
         if not pid:
             return None
-        memory = ProcessMemory(pid, self._port.peer_pidfd())
+        memory = ProcessMemory(pid, self._port.beside.peer_pidfd())
         return memory if found(memory, entries.nonce_address, entries.nonce) else None

@@ -12,6 +12,7 @@ that whoever polls comes back for the messages that the packets held.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from bisect import bisect_right
 from collections import deque
@@ -19,15 +20,17 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import accumulate, repeat
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, cast
 
-from ...errors import BadFrame, MessageTooLong
+from ...errors import BadFrame, Disconnected, InvalidParameter, MessageTooLong
 from ...seam import Buffer
 from .message import BATCH, FRAME, HEADER_SIZE, NO_CLIENT_ID, PAYLOAD_TYPES, PortMessage
 from .port_message import LPC_DATAGRAM, LPC_REPLY, LPC_REQUEST
 
 if TYPE_CHECKING:
+    from ..message_port import MessagePort
     from ..port import CommunicationPort
+    from ..received import Message
 
 _SIZE: Final = struct.Struct("<H")
 _RUN: Final = struct.Struct("<HHI")
@@ -48,6 +51,8 @@ class Run(NamedTuple):
     datas: list[Buffer]
 
 
+Keep: TypeAlias = "Callable[[int, int, Buffer], None]"
+"""Sends a packet, of that type, message id and data, or keeps it until there is room."""
 Packet = tuple[int, int, Buffer]
 """Type, message id (0: any) and data of what is to be sent."""
 
@@ -58,10 +63,12 @@ class Batch:
     datagram: adds a datagram; its data must not change before it is sent.
     """
 
-    def __init__(self, port: CommunicationPort, timeout: float | None = None) -> None:
-        """timeout: seconds that each packet may wait for room when the `with` block ends."""
+    def __init__(self, port: CommunicationPort, timeout: float | None = None, keep: Keep | None = None) -> None:
+        """timeout: seconds that each packet may wait for room when the `with` block ends. keep: a server's way to send,
+        which never waits."""
         self._port = port
         self._timeout = timeout
+        self._keep = keep
         self._datagrams: list[Buffer] = []
         self._runs: list[Run] = []
         self._packets: deque[Packet] = deque()
@@ -90,9 +97,18 @@ class Batch:
             self._runs.append(Run(type, message_id, [data]))
         return message_id
 
-    def reply(self, message: PortMessage, data: Buffer) -> None:
-        """Adds the answer to a request."""
-        self.send(data, message.message_id, LPC_REPLY)
+    def reply(self, message: PortMessage | Message, data: Buffer) -> None:
+        """Adds the answer to a request. Raises what `Message.reply` does."""
+        if isinstance(message, PortMessage):
+            self.send(data, message.message_id, LPC_REPLY)
+        else:
+            message.reply(data, batch=self)
+
+    def of(self, port: CommunicationPort) -> Batch:
+        """Where messages for a port's peer go. Raises InvalidParameter for another port."""
+        if port is not self._port:
+            raise InvalidParameter(f"a batch of {self._port!r}, not of {port!r}")
+        return self
 
     def flush(self, timeout: float | None = None) -> None:
         """Sends what waits. Raises Disconnected, TimedOut (what was not sent still waits).
@@ -102,7 +118,10 @@ class Batch:
         too_long = self._pack()
         while self._packets:
             kind, message_id, data = self._packets[0]
-            self._port.send_message(data, message_id, kind, None, timeout)
+            if self._keep is None:
+                self._port.send_message(data, message_id, kind, None, timeout)
+            else:
+                self._keep(kind, message_id, data)
             self._packets.popleft()
         self._complain(too_long)
 
@@ -140,6 +159,49 @@ class Batch:
     def _complain(self, too_long: list[int]) -> None:
         if too_long:
             raise MessageTooLong(f"datagrams of {too_long} octets, the peer takes {self._port.max_message}")
+
+
+class Batches(Protocol):
+    """A batch, or one for each of many peers."""
+
+    def of(self, port: MessagePort) -> Batch:
+        """Where messages for a port's peer go."""
+        ...
+
+
+class ServerBatch:
+    """Answers to many clients; those to each go together when the `with` block ends. One thread's."""
+
+    def __init__(self) -> None:
+        self._batches: dict[MessagePort, Batch] = {}
+
+    def __enter__(self) -> ServerBatch:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.flush()
+
+    def __len__(self) -> int:
+        """Messages that wait."""
+        return sum(map(len, self._batches.values()))
+
+    def of(self, port: MessagePort) -> Batch:
+        """The batch for one client."""
+        batch = self._batches.get(port)
+        if batch is None:
+            batch = self._batches[port] = port.batch()
+        return batch
+
+    def reply(self, message: Message, data: Buffer) -> None:
+        """Adds the answer to a request. Raises what `Message.reply` does."""
+        message.reply(data, batch=self)
+
+    def flush(self) -> None:
+        """Sends what waits; a client that has gone needs none of it. Raises QuotaExceeded for who takes nothing."""
+        batches, self._batches = self._batches, {}
+        for batch in batches.values():
+            with contextlib.suppress(Disconnected):
+                batch.flush()
 
 
 class Unbatched:
