@@ -21,6 +21,7 @@ from typing import Final, Protocol
 
 from . import forking
 from .errors import Disconnected, TimedOut, from_os_error
+from .kernel import refuse_descriptors
 from .seam import Buffer
 
 RECEIVE_SIZE: Final = 131072
@@ -154,6 +155,10 @@ class Acceptor:
         self._reserve = _reserve()
         self._closed = False
         self._bell = -1
+
+    def refuse_descriptors(self) -> None:
+        """Has the kernel refuse descriptors that clients send, unless a connection takes them (`kernel.py`)."""
+        refuse_descriptors(self._socket)
 
     def accept(self, timeout: float | None) -> socket.socket:
         """The next connection. Raises TimedOut, and Disconnected when closed."""

@@ -27,6 +27,7 @@ from ..errors import (
     TimedOut,
     TransportError,
 )
+from ..kernel import refuse_descriptors
 from ..seam import Peer
 from ..sockets import NO_WAIT, RECEIVE_SIZE, Acceptor, TimedSocket, after_failed_receive
 from ..traffic import Ledger
@@ -47,6 +48,7 @@ from .messages.port_attributes import (
     accepted_terms,
     pack_terms,
     parse_terms,
+    takes_descriptors,
 )
 from .messages.port_message import LPC_CONNECTION_REQUEST
 from .port import CommunicationPort
@@ -173,6 +175,8 @@ def _verdict(
         terms = accepted_terms(answer, peer.address)
         security.check_answer(peer, delivery.credentials, security.expected_uids(server_sid))
         ask_for_credentials(timed.socket, False)
+        if not takes_descriptors(attributes, terms):
+            refuse_descriptors(timed.socket)
         return delivery.lane() if terms.features & lane_setup.LANE else timed.socket, peer, attributes, terms
 
 
@@ -204,6 +208,7 @@ class ConnectionPort:
         self._claim: Claim = namespace.current(DIRECTORY).claim(name, TYPE, str(self._security))
         access = security.socket_access(self._security)
         self._acceptor: Acceptor = self._claim.acceptor(access.mode, attributes.backlog, adopted, access.acl)
+        self._acceptor.refuse_descriptors()  # of who has not been let in
         self.address = name
         self.interfaces: inquiry.Interfaces = tuple
         """What its owner serves here, for those who ask about the port."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..ancillary import ask_for_credentials, send_named
 from ..errors import ConnectionRefused, Disconnected
+from ..kernel import refuse_descriptors
 from ..seam import Peer
 from ..sockets import NO_WAIT
 from ..traffic import Ledger
@@ -15,7 +16,7 @@ from . import lane_setup
 from .datagrams import DatagramPort
 from .lane import Lane
 from .message_port import MessagePort
-from .messages.port_attributes import PortAttributes, Terms, pack_terms
+from .messages.port_attributes import PortAttributes, Terms, pack_terms, takes_descriptors
 from .messages.port_message import LPC_CONNECTION_REPLY
 from .port import CommunicationPort
 from .quota import UNLIMITED, UserQuota
@@ -49,7 +50,7 @@ class ConnectionRequest:
 
     def accept(self, data: bytes = b"", context: Any = None) -> DatagramPort:
         """Lets the client in; `data` is its `connection_data`. Raises Disconnected when it has left meanwhile."""
-        self._ask_who()
+        self._prepare()
         port = DatagramPort(self._let_in(data), self.peer, self._own, self._theirs, self._quota)
         port.track(self._theirs.quality_of_service)
         port.context = context
@@ -58,7 +59,7 @@ class ConnectionRequest:
 
     def accept_messages(self, data: bytes) -> MessagePort:
         """`accept`, for who receives from the connection port."""
-        self._ask_who()
+        self._prepare()
         self._answer(0, data)
         port = MessagePort(self._socket, self.peer, self._own, self._theirs, self._quota)
         port.track(self._theirs.quality_of_service)
@@ -85,10 +86,13 @@ class ConnectionRequest:
         """In a child of fork."""
         self._socket.close()
 
-    def _ask_who(self) -> None:
-        """Of a client that wants each message to be tracked: before the first comes, not after it."""
+    def _prepare(self) -> None:
+        """What has to be before the first message: of a client that wants each to be tracked the kernel says who sends,
+        and to a port that takes sections or handles descriptors may come."""
         if self._theirs.quality_of_service.dynamic:
             ask_for_credentials(self._socket)
+        if takes_descriptors(self._own, self._theirs):
+            refuse_descriptors(self._socket, refuse=False)
 
     def _let_in(self, data: bytes) -> socket.socket | Lane:
         """Answers; what the port is to use."""

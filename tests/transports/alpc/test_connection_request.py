@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from lrpc.transports import alpc, kernel, namespace
 from lrpc.transports.alpc import CommunicationPort, ConnectionRequest, PortAttributes
 from lrpc.transports.alpc.memory.section import SectionLimits
 from lrpc.transports.alpc.message_port import MessagePort
@@ -14,6 +16,7 @@ from lrpc.transports.errors import Disconnected
 from lrpc.transports.seam import Peer
 from lrpc.transports.traffic import Ledger
 
+WATCHDOG = 20.0
 Asked = tuple[ConnectionRequest, socket.socket, Ledger[CommunicationPort]]
 
 
@@ -76,3 +79,51 @@ def test_dropping_it_says_nothing(asked: Asked, verb: str) -> None:
     request, client, _ = asked
     getattr(request, verb)()
     assert client.recv(1) == b""
+
+
+# Descriptors where none belong
+
+
+def refuses(connected: socket.socket) -> bool:
+    """Whether the kernel lets nobody send a descriptor there."""
+    try:
+        socket.send_fds(connected, [b"x"], [0])
+    except PermissionError:
+        return True
+    return False
+
+
+@pytest.fixture
+def refusing() -> bool:
+    """Whether this kernel can."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        return kernel.refuse_descriptors(probe)
+
+
+def test_who_is_not_let_in_sends_no_descriptors(own_namespace: object, refusing: bool) -> None:
+    with alpc.create_port("stern") as server:
+        names = namespace.current(alpc.DIRECTORY)
+        with names.connect("stern", None, WATCHDOG) as silent:
+            assert refuses(silent) == refusing  # before it is accepted
+        with names.connect("stern", None, WATCHDOG) as silent:
+            assert server.receive_now() is None
+            assert refuses(silent) == refusing  # and after
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_port_that_takes_neither_sections_nor_handles_is_sent_no_descriptors(
+    make_joined: Any, refusing: bool, wanted: bool
+) -> None:
+    attributes: dict[str, Any] = {} if wanted else {"max_section_size": 0}
+    joined = make_joined(**attributes)
+    client, port = joined.connect(attributes=alpc.PortAttributes(**attributes))
+    assert [refuses(end._socket) for end in (client, port)] == [refusing and not wanted] * 2
+
+
+def test_an_older_kernel_refuses_none_and_nothing_else_changes(
+    make_joined: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel, "SO_PASSRIGHTS", 9999)
+    joined = make_joined(max_section_size=0)
+    client, _ = joined.connect()
+    assert not refuses(client._socket)

@@ -53,7 +53,10 @@ def test_a_message_says_which_context_it_is_sent_in(joined_port: Any) -> None:
         assert not named.identity.changed
         plain = told(joined_port, client)
         assert plain.attributes.security is None
-        assert named.attributes.token.token_id != plain.attributes.token.token_id
+        tokens = named.attributes.token, plain.attributes.token
+        assert tokens[0] is not None
+        assert tokens[1] is not None
+        assert tokens[0].token_id != tokens[1].token_id
         for message in (named, plain):
             message.reply()
 

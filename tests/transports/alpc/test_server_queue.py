@@ -398,7 +398,13 @@ def test_messages_that_wait_are_taken_without_asking_everybody(joined_port: Any)
             client.post(b"%d" % number)
     looks = list[float | None]()
     poll = joined_port.server.poll
-    joined_port.server.poll = lambda timeout: (looks.append(timeout), poll(timeout))[1]
+
+    def look(timeout: float | None) -> list[tuple[int, int]]:
+        looks.append(timeout)
+        found: list[tuple[int, int]] = poll(timeout)
+        return found
+
+    joined_port.server.poll = look
     for _ in range(4 * 32):
         joined_port.server.receive(WATCHDOG).reply()
     assert len(looks) <= 1 + 4 * 32 // 32
@@ -480,7 +486,13 @@ def test_a_hundred_answers_take_two_sends(joined_port: Any, monkeypatch: pytest.
     messages = [joined_port.server.receive(WATCHDOG) for _ in range(100)]
     sends = list[int]()
     send = port._send
-    port._send = lambda frame, flags: (sends.append(len(frame)), send(frame, flags))[1]
+
+    def count(frame: bytes, flags: int) -> int:
+        sends.append(len(frame))
+        sent: int = send(frame, flags)
+        return sent
+
+    port._send = count
     with port.batch() as batch:
         for message in messages:
             message.reply(b"x", batch=batch)

@@ -191,6 +191,11 @@ class Terms(NamedTuple):
         }
 
 
+def takes_descriptors(own: PortAttributes, theirs: Terms) -> bool:
+    """Whether a peer may send descriptors to a port: of sections, or handles where both say so."""
+    return bool(own.max_total_section_size and own.max_section_size) or bool(theirs.limits(own)["taken"])
+
+
 UNKNOWN_TERMS: Final = Terms(0, wire.HEADER_SIZE, SectionLimits(0, 0, 0), 0, 0, b"")
 """Those of a server that has not spoken: it takes nothing."""
 
