@@ -272,19 +272,20 @@ class ConnectionPort:
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         """Waits until something comes, of anybody, or a silent client's time is over."""
-        deadline = None if timeout is None else time.monotonic() + timeout
         with self._changed:
             if self._closed:
                 return []
             self._waiting += 1
-            first = min((silent.until for silent in self._pending.values()), default=None)
+            if self._pending:
+                silent = max(0.0, min(silent.until for silent in self._pending.values()) - time.monotonic())
+                timeout = silent if timeout is None else min(timeout, silent)
         try:
-            ends = [max(0.0, end) for end in (_remaining(deadline), _remaining(first)) if end is not None]
-            return self._epoll.poll(math.ceil(min(ends) * 1000) / 1000 if ends else None, MAX_EVENTS)
+            return self._epoll.poll(None if timeout is None else math.ceil(timeout * 1000) / 1000, MAX_EVENTS)
         finally:
             with self._changed:
                 self._waiting -= 1
-                self._changed.notify_all()
+                if self._closed:
+                    self._changed.notify_all()
 
     def admitted_now(self) -> ConnectionRequest | None:
         """The next client that asks to be let in and has the right to, if there is one."""
