@@ -60,8 +60,7 @@ class CommunicationPort(Views):
 
     peer: who is at the other end, by the kernel's word. client_id: what this end says of itself. context: what the
     server keeps with this client. connection_data: what the other side said when the connection was made. traffic: what
-    the server's end has carried, counted by those who serve it. quota: of the peer's user, at
-    a server.
+    the server's end has carried, counted by those who serve it. quota: of the peer's user, at a server.
     """
 
     __slots__ = (
