@@ -56,17 +56,7 @@ class BlockingChannel(Sending):
         self._waiting: dict[int, Slot] = {}
         self._unheard: deque[Callable[[], None]] = deque()
         """What is to be said of calls that were given up while another one was sent."""
-        self.flats = Flats()
-        if self._single is None:
-            this = weakref.proxy(self)  # who lets go of a client ends its connection
-            turn = Turn(
-                self._reading,
-                self._waiting,
-                lambda: this._promote(),
-                timeout,
-                lambda exchange, seconds: this._rare(exchange, seconds),
-            )
-            self.flats = Flattened(wire, turn)
+        self.flats = Flats() if self._single is not None else self._flattened()
         self._broken: RpcError | None = None
         self._owner: int | None = None
         """The thread of the call with pipes that has both turns."""
@@ -107,6 +97,19 @@ class BlockingChannel(Sending):
             return settled(self._read(key, None, timeout, arrived))
         finally:
             del exchanged, arrived  # of which an error may be one: no circle
+
+    def _flattened(self) -> Flats:
+        """What makes flat calls; it does not hold the channel, which ends with whoever holds that."""
+        this = weakref.proxy(self)
+
+        def promote() -> None:
+            this._promote()
+
+        def rare(exchange: Callable[[], Exchanged | None], timeout: float) -> Reply | None:
+            reply: Reply | None = this._rare(exchange, timeout)
+            return reply
+
+        return Flattened(self._wire, Turn(self._reading, self._waiting, promote, self._timeout, rare))
 
     def _rare(self, exchange: Callable[[], Exchanged | None], timeout: float) -> Reply | None:
         """With the turn to read: what becomes of a flat call that is not answered as expected."""
