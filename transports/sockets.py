@@ -15,6 +15,7 @@ import os
 import select
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -28,6 +29,8 @@ RECEIVE_SIZE: Final = 131072
 """Octets asked of one recv: room for any message, and the most that malloc keeps warm (more costs five times)."""
 
 NO_WAIT: Final[int] = getattr(socket, "MSG_DONTWAIT", 0) | getattr(socket, "MSG_NOSIGNAL", 0)
+UNREAD: Final[int] = NO_WAIT | (socket.MSG_TRUNC if sys.platform == "linux" else 0)
+"""For octets of a stream that nobody will look at: Linux drops them without copying them first (tcp(7))."""
 NO_SIGNAL: Final[int] = getattr(socket, "MSG_NOSIGNAL", 0)
 
 CLOSED_ERRNOS: Final = frozenset({errno.EBADF, errno.ENOTCONN, errno.EPIPE, errno.ESHUTDOWN})
@@ -94,6 +97,13 @@ class TimedSocket:
             return self._recv(RECEIVE_SIZE, NO_WAIT)
         except OSError as error:
             return after_failed_receive(error, self._recv)
+
+    def discard(self) -> int:
+        """Drops what is there, of a byte stream: how many octets, at most RECEIVE_SIZE."""
+        try:
+            return len(self._recv(RECEIVE_SIZE, UNREAD))
+        except OSError:  # nothing is there, or the connection has ended
+            return 0
 
     def close(self) -> None:
         """Ends the connection and wakes whoever waits in it."""

@@ -139,7 +139,7 @@ class TcpConnection:
 
     def close(self) -> None:
         for _ in range(MAX_DRAIN):
-            if not self._timed.receive_now():
+            if not self._timed.discard():
                 break
         self._timed.close()
 

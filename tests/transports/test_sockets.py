@@ -58,6 +58,21 @@ def test_the_bound_is_set_again_only_when_it_changes(
     assert settings == [1.0, 2.0, None]
 
 
+def test_octets_that_nobody_looks_at_are_dropped_a_room_at_a_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        one, two = TimedSocket(socket.create_connection(listening.getsockname())), TimedSocket(listening.accept()[0])
+        assert two.discard() == 0
+        one.socket.sendall(bytes(1000))
+        assert two.socket.recv(1000, socket.MSG_PEEK | socket.MSG_WAITALL) == bytes(1000)
+        assert two.discard() == 1000
+        assert two.receive_now() is None
+        one.close()
+        assert two.receive(WATCHDOG) == b""
+        assert two.discard() == 0
+        two.close()
+        assert two.discard() == 0
+
+
 def test_octets_behind_a_reset_are_not_lost(ends: tuple[TimedSocket, TimedSocket]) -> None:
     ends[0].send(b"unread", None)
     ends[1].send(b"kept", None)
