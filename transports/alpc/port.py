@@ -14,7 +14,7 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, Self, cast
 
@@ -22,15 +22,15 @@ from .. import ancillary, forking
 from ..errors import BadFrame, MessageTooLong, QuotaExceeded, TimedOut, TransportError, not_sent
 from ..seam import Buffer, Peer
 from ..security import SecurityQos
-from ..sockets import NO_SIGNAL, NO_WAIT, RECEIVE_SIZE, after_failed_receive, drain, shut, timeval
+from ..sockets import NO_SIGNAL, NO_WAIT, drain, shut
 from ..traffic import Traffic
 from .beside import Beside
 from .completion import IoCompletionPort
+from .frames import UNSET, Frames
 from .handles import NO_OBJECTS, ObjectType, Sendable, descriptors_of
 from .lane import Lane
 from .memory.section import SectionLimits, View
 from .memory.sharing import Sharing
-from .memory.views import Views
 from .messages import message as wire
 from .messages.batch import Batch, Unbatched, unpack
 from .messages.message import (
@@ -48,14 +48,12 @@ from .quota import UNLIMITED, UserQuota
 
 MAX_ASIDE: Final = 64
 """Frames for the port itself that one call without waiting deals with: who sends nothing else holds up nobody."""
-_UNSET: Final = -1.0
-"""A timeout unlike any: the first call sets it."""
 
 _pack = FRAME.pack
 _unpack = FRAME.unpack_from
 
 
-class CommunicationPort(Views):
+class CommunicationPort(Frames):
     """Sends and receives messages. `MessagePort` has NT's whole model, `DatagramPort` keeps `seam.Connection`.
 
     peer: who is at the other end, by the kernel's word. client_id: what this end says of itself. context: what the
@@ -68,20 +66,11 @@ class CommunicationPort(Views):
         "_ids",
         "_lent_requests",
         "_max_data",
-        "_receive_timeout",
-        "_recv",
-        "_releases",
-        "_send",
-        "_send_timeout",
-        "_socket",
-        "_swap",
-        "_wait",
         "beside",
         "client_id",
         "connection_data",
         "context",
         "handles_given",
-        "max_message",
         "message_mode",
         "peer",
         "quota",
@@ -111,8 +100,7 @@ class CommunicationPort(Views):
         self._socket = connected
         self._send = connected.send
         self._receive_by(connected.recv)
-        self._send_timeout: float | None = _UNSET
-        self._receive_timeout: float | None = _UNSET
+        self._send_timeout = self._receive_timeout = UNSET
         self.client_id = struct.pack("<QQ", os.getpid(), 0)
         self._ids = itertools.count(1)
         self.beside: Final = Beside(connected, peer)
@@ -225,95 +213,10 @@ class CommunicationPort(Views):
             raise not_sent(error) from error
         return message_id
 
-    def send_wait_receive(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> bytes:
-        """Sends a whole frame and waits for the next one: NtAlpcSendWaitReceivePort for those who pack and parse.
-
-        The frame that came is to be given to `understood`, unless its receiver knows it for a plain message.
-        Raises what send_message and receive_message raise; an error's `sent` tells which of the two it was.
-        """
-        if (
-            self._releases
-            or len(frame) - FRAME_SIZE > self.max_message
-            or send_timeout != self._send_timeout
-            or timeout != self._receive_timeout
-        ):
-            self._prepare(frame, send_timeout, timeout)
-        try:
-            if self._swap is not None and (answer := self._swap(frame)) is not None:
-                return answer
-        except OSError as error:
-            return self._after_failure(error)
-        try:
-            self._send(frame, NO_SIGNAL)
-        except OSError as error:
-            raise not_sent(error) from error
-        try:
-            return self._wait(RECEIVE_SIZE)
-        except OSError as error:
-            return self._after_failure(error)
-
-    def receive_frame(self, timeout: float | None = None) -> bytes:
-        """The next frame as it came, for those who parse and wait for nothing else; for `understood`, as above."""
-        try:
-            if timeout != self._receive_timeout:
-                self._bound_receives(timeout)
-            return self._wait(RECEIVE_SIZE)
-        except OSError as error:
-            return self._after_failure(error)
-
-    def receive_frame_now(self) -> bytes | None:
-        """The next frame as it came, if there is one; for `understood_now`."""
-        try:
-            return self._recv(RECEIVE_SIZE, NO_WAIT)
-        except OSError as error:
-            return after_failed_receive(error, self._recv)
-
-    def send_frame(self, frame: bytes, timeout: float | None) -> None:
-        """Sends a whole frame, for those who pack."""
-        if self._releases or len(frame) - FRAME_SIZE > self.max_message or timeout != self._send_timeout:
-            self._prepare(frame, timeout, self._receive_timeout)
-        try:
-            self._send(frame, NO_SIGNAL)
-        except OSError as error:
-            raise not_sent(error) from error
-
-    def send_frame_now(self, frame: bytes) -> bool:
-        """Like send_frame; False: it would have to wait, and was not sent."""
-        if len(frame) - FRAME_SIZE > self.max_message:
-            raise MessageTooLong(f"{len(frame) - FRAME_SIZE} octets, the peer takes {self.max_message}")
-        try:
-            if self._releases:
-                self._sharing.flush_releases(NO_WAIT)
-            self._send(frame, NO_WAIT)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            raise not_sent(error) from error
-        return True
-
-    def lend_frame(self, frame: bytes, view: View, request_id: int, timeout: float | None) -> None:
-        try:
-            if timeout != self._send_timeout:
-                self._bound_sends(timeout)
-            self._sharing.send_frame(frame, view, request_id, NO_SIGNAL)
-        except OSError as error:
-            raise not_sent(error) from error
-
     def understood_now(self, frame: bytes) -> PortMessage | None:
         """The message in a frame; the next one that is there, if that was for the port itself."""
         message = self._understand(frame)
         return self.receive_message_now() if message is None else message
-
-    def _prepare(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> None:
-        if len(frame) - FRAME_SIZE > self.max_message:
-            raise MessageTooLong(f"{len(frame) - FRAME_SIZE} octets, the peer takes {self.max_message}")
-        try:
-            self._bound_sends(send_timeout)
-            if timeout != self._receive_timeout:
-                self._bound_receives(timeout)
-            self._sharing.flush_releases(NO_SIGNAL)
-        except OSError as error:
-            raise not_sent(error) from error
 
     def understood(self, frame: bytes, timeout: float | None = None) -> PortMessage:
         """The message in a frame that `send_wait_receive` gave; the next one, if that was for the port itself."""
@@ -460,16 +363,6 @@ class CommunicationPort(Views):
             self._sharing.released(number)
         return frame
 
-    def _receive_by(self, recv: Callable[..., bytes]) -> None:
-        """What gives frames from now on, to those who look first as well, if that is the socket or its lane."""
-        self._recv: Callable[..., bytes] = recv
-        at = self._socket
-        looks = isinstance(at, Lane) and recv == at.recv
-        self._wait: Callable[[int], bytes] = cast(Lane, at).wait if looks else recv
-        self._swap: Callable[[bytes], bytes | None] | None = (
-            cast(Lane, at).swap if looks and self._send == at.send else None
-        )
-
     def _receive_section(self, size: int, flags: int = 0) -> bytes:
         """Stands in for recv while sections are due, and receives the first frame that does not bring one."""
         sharing = self._sharing
@@ -493,25 +386,3 @@ class CommunicationPort(Views):
             message = self._understand(self._next_frame(remaining))
             if message is not None:
                 return message
-
-    def _next_frame(self, timeout: float | None) -> bytes:
-        try:
-            if timeout != self._receive_timeout:
-                self._bound_receives(timeout)
-            return self._recv(RECEIVE_SIZE)
-        except OSError as error:
-            return self._after_failure(error)
-
-    def _after_failure(self, error: OSError) -> bytes:
-        frame = after_failed_receive(error, self._recv)
-        if frame is None:
-            raise TimedOut("receiving")
-        return frame
-
-    def _bound_sends(self, timeout: float | None) -> None:
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(timeout))
-        self._send_timeout = timeout
-
-    def _bound_receives(self, timeout: float | None) -> None:
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(timeout))
-        self._receive_timeout = timeout

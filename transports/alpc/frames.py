@@ -1,0 +1,165 @@
+"""The half of a CommunicationPort that sends and receives whole frames, for those who pack and parse them themselves.
+
+Every step counts here: a call is one of these. Waits are bounded by the socket, which is told when they change.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Final, cast
+
+from ..errors import MessageTooLong, TimedOut, not_sent
+from ..seam import Buffer
+from ..sockets import NO_SIGNAL, NO_WAIT, RECEIVE_SIZE, after_failed_receive, timeval
+from .lane import Lane
+from .memory.section import View
+from .memory.views import Views
+from .messages.message import FRAME_SIZE
+
+UNSET: Final = -1.0
+"""A timeout unlike any: the first call sets it."""
+
+
+class Frames(Views):
+    """Whole frames of one port."""
+
+    __slots__ = (
+        "_receive_timeout",
+        "_recv",
+        "_releases",
+        "_send",
+        "_send_timeout",
+        "_socket",
+        "_swap",
+        "_wait",
+        "max_message",
+    )
+
+    _socket: socket.socket | Lane
+    _send: Callable[[Buffer, int], int]
+    _releases: deque[int]
+    """The views that we have done with: to be said before the next frame."""
+    _send_timeout: float | None
+    _receive_timeout: float | None
+    max_message: int
+    """Octets of data that the peer takes in one message."""
+
+    def send_wait_receive(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> bytes:
+        """Sends a whole frame and waits for the next one: NtAlpcSendWaitReceivePort for those who pack and parse.
+
+        The frame that came is to be given to `understood`, unless its receiver knows it for a plain message.
+        Raises what send_message and receive_message raise; an error's `sent` tells which of the two it was.
+        """
+        if (
+            self._releases
+            or len(frame) - FRAME_SIZE > self.max_message
+            or send_timeout != self._send_timeout
+            or timeout != self._receive_timeout
+        ):
+            self._prepare(frame, send_timeout, timeout)
+        try:
+            if self._swap is not None and (answer := self._swap(frame)) is not None:
+                return answer
+        except OSError as error:
+            return self._after_failure(error)
+        try:
+            self._send(frame, NO_SIGNAL)
+        except OSError as error:
+            raise not_sent(error) from error
+        try:
+            return self._wait(RECEIVE_SIZE)
+        except OSError as error:
+            return self._after_failure(error)
+
+    def receive_frame(self, timeout: float | None = None) -> bytes:
+        """The next frame as it came, for those who parse and wait for nothing else; for `understood`, as above."""
+        try:
+            if timeout != self._receive_timeout:
+                self._bound_receives(timeout)
+            return self._wait(RECEIVE_SIZE)
+        except OSError as error:
+            return self._after_failure(error)
+
+    def receive_frame_now(self) -> bytes | None:
+        """The next frame as it came, if there is one; for `understood_now`."""
+        try:
+            return self._recv(RECEIVE_SIZE, NO_WAIT)
+        except OSError as error:
+            return after_failed_receive(error, self._recv)
+
+    def send_frame(self, frame: bytes, timeout: float | None) -> None:
+        """Sends a whole frame, for those who pack."""
+        if self._releases or len(frame) - FRAME_SIZE > self.max_message or timeout != self._send_timeout:
+            self._prepare(frame, timeout, self._receive_timeout)
+        try:
+            self._send(frame, NO_SIGNAL)
+        except OSError as error:
+            raise not_sent(error) from error
+
+    def send_frame_now(self, frame: bytes) -> bool:
+        """Like send_frame; False: it would have to wait, and was not sent."""
+        if len(frame) - FRAME_SIZE > self.max_message:
+            raise MessageTooLong(f"{len(frame) - FRAME_SIZE} octets, the peer takes {self.max_message}")
+        try:
+            if self._releases:
+                self._sharing.flush_releases(NO_WAIT)
+            self._send(frame, NO_WAIT)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise not_sent(error) from error
+        return True
+
+    def lend_frame(self, frame: bytes, view: View, request_id: int, timeout: float | None) -> None:
+        """Sends a whole frame that says where `view` is, which goes with it; request_id: of a request, for `borrow`."""
+        try:
+            if timeout != self._send_timeout:
+                self._bound_sends(timeout)
+            self._sharing.send_frame(frame, view, request_id, NO_SIGNAL)
+        except OSError as error:
+            raise not_sent(error) from error
+
+    def _prepare(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> None:
+        if len(frame) - FRAME_SIZE > self.max_message:
+            raise MessageTooLong(f"{len(frame) - FRAME_SIZE} octets, the peer takes {self.max_message}")
+        try:
+            self._bound_sends(send_timeout)
+            if timeout != self._receive_timeout:
+                self._bound_receives(timeout)
+            self._sharing.flush_releases(NO_SIGNAL)
+        except OSError as error:
+            raise not_sent(error) from error
+
+    def _receive_by(self, recv: Callable[..., bytes]) -> None:
+        """What gives frames from now on, to those who look first as well, if that is the socket or its lane."""
+        self._recv: Callable[..., bytes] = recv
+        at = self._socket
+        looks = isinstance(at, Lane) and recv == at.recv
+        self._wait: Callable[[int], bytes] = cast(Lane, at).wait if looks else recv
+        self._swap: Callable[[bytes], bytes | None] | None = (
+            cast(Lane, at).swap if looks and self._send == at.send else None
+        )
+
+    def _next_frame(self, timeout: float | None) -> bytes:
+        try:
+            if timeout != self._receive_timeout:
+                self._bound_receives(timeout)
+            return self._recv(RECEIVE_SIZE)
+        except OSError as error:
+            return self._after_failure(error)
+
+    def _after_failure(self, error: OSError) -> bytes:
+        frame = after_failed_receive(error, self._recv)
+        if frame is None:
+            raise TimedOut("receiving")
+        return frame
+
+    def _bound_sends(self, timeout: float | None) -> None:
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(timeout))
+        self._send_timeout = timeout
+
+    def _bound_receives(self, timeout: float | None) -> None:
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(timeout))
+        self._receive_timeout = timeout
