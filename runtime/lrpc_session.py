@@ -437,6 +437,7 @@ class LrpcSession(PlainServing):
         """Forget which methods serve which calls."""
         self._methods.clear()
         self._runners.clear()
+        self._flats.clear()
         self._awaited.clear()
 
     def drain(self) -> None:
