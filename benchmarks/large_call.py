@@ -1,7 +1,8 @@
 """Large calls over ALPC: 64 MiB to a view, the same filled in place, and 1 MiB there and back.
 
 Against them: a copy of the same octets (memcpy), and a C program that echoes through shared memory and does nothing
-else (`large_call.c`), compiled here; without a compiler its row is left out.
+else (`large_call.c`), compiled here; without a compiler its row is left out. It makes the three copies that a call
+with bytes in and bytes out has to make, so what is above them is Python.
 """
 
 from __future__ import annotations

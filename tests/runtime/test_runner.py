@@ -78,3 +78,25 @@ def test_who_may_call_is_asked_on_every_call(calculator: ModuleType, contexts: C
     for _ in range(2):
         assert not isinstance(context.run(run, stub), lrpc.Fault)
     assert asked == [0, 0]
+
+
+def test_counts_that_arrays_determine_are_handed_on_by_their_names(contexts: ContextTable) -> None:
+    stub: Any = lrpc.load("""
+        [uuid(5f0c2a3e-93d1-4a57-8a53-0d8a4a3f7f10), version(1.0)]
+        interface Sums {
+            long Sum([in] long n, [in, size_is(n)] long a[], [in] long by, [in] long m, [in, size_is(m)] long b[]);
+        }
+    """)
+
+    class Sums(stub.Sums):  # type: ignore[misc]
+        def Sum(self, a: Any, by: int, b: Any, *, n: int, m: int) -> int:
+            return by * (sum(a[:n]) - sum(b[:m])) + 10 * n + m
+
+    registry = Registry(1 << 20)
+    registry.register(Sums())
+    interface = stub.Sums.interface
+    method = registry.find(interface.uuid, (1, 0), 0, None, HERE)
+    request = b"".join(method.operation.ndr.request.encode((2, [5, 6], 3, 1, [4])))
+    answer = runner(method, Encoding.NDR, contexts)(request)
+    assert not isinstance(answer, lrpc.Fault)
+    assert method.operation.ndr.response.decode(b"".join(answer)) == (3 * 7 + 21,)
