@@ -137,7 +137,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             self._leave(session)
         await self._quiet(grace)
         for session in list(self._sessions):
-            self._end(session)
+            self._drop(session)
         for endpoint in self._endpoints:
             await endpoint.rundown.wait(1)
         self._eager.close()
@@ -235,7 +235,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
     def _hurry(self, session: Session) -> None:
         if session in self._sessions and not session.bound:
             note_end(session.caller, too_slow(self.limits.handshake))
-            self._end(session)
+            self._drop(session)
 
     def _hurry_on(self, session: Session, client: Visitor) -> None:
         """See to it that a request that was begun is ended, or at least goes on."""
@@ -463,12 +463,9 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 if not running.one_way:
                     running.give_up()
         if not client.running:
-            self._end(session)
+            self._drop(session)
         elif session in self._sessions:
             self._pause(session, client)
-
-    def _drop(self, session: Session) -> None:
-        self._end(session)
 
     def _read_on(self, session: Session, client: Visitor) -> None:
         self._readers.add(client.descriptor, partial(self._readable, session, client))
@@ -485,7 +482,7 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             client.paused = False
             self._read_on(session, client)
 
-    def _end(self, session: Session) -> None:
+    def _drop(self, session: Session) -> None:
         client = self._clients.pop(session, None)
         if client is not None:
             self._readers.remove(client.descriptor)

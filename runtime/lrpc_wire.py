@@ -32,7 +32,7 @@ from .status import (
     ResponseTooLarge,
     fault_name,
 )
-from .stub import Interface, Octets, Operation, plain_result
+from .stub import Interface, Octets, Operation
 from .wire import Arrival, Back, Exchanged, Message, failure, lost, ready
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class LrpcWire:
 
         def rare(key: int, timeout: float, values: tuple[Any, ...], heard: bytes | BaseException) -> Any:
             reply = turn.rare(partial(self._heard, key, timeout, heard), timeout)
-            return None if reply is None else plain_result(operation, values, reply)
+            return None if reply is None else operation.plain_result(values, reply)
 
         next_call_id, swap = self._association.next_call_id, self.port.send_wait_receive
         way = Way(self._client_id, self._binding_id, next_call_id, swap, PLAIN_SEND, self._unsaid)

@@ -9,17 +9,21 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from .ndr.compiler import Codec, Decoder, Encoder, compiled
+from .ndr.errors import NdrError
 from .ndr.expression import Inverse
 from .ndr.layout import AUTO, Array, ContextHandle, Encoding, Field, Layout, Mark, Parameters, Pipe, Status
 from .ndr.layout_system import SystemHandle
 from .ndr.shape import carries, scalars_alone
 from .ndr.siblings import counts_of, items_in
 from .ndr.strictness import DEFAULT, Strictness
-from .status import StatusError, is_failure
+from .status import BadStubData, StatusError, is_failure
+
+if TYPE_CHECKING:
+    from .carrier import Reply
 
 R = TypeVar("R")
 
@@ -261,6 +265,18 @@ class Operation(Generic[R]):
             response = codec(self.response, self.request, encoding, strictness)
             found = self._others[encoding, strictness] = Codecs(request, response)
         return found
+
+    def plain_result(self, values: tuple[Any, ...], reply: Reply) -> R:
+        """The result in the reply to a call that is `plain`. BadStubData."""
+        stub, encoding, release = reply
+        try:
+            result: R = self.codecs(encoding).response.decode(stub, values)[0]
+        except NdrError as error:
+            raise BadStubData(f"{self.name}: {error}") from error
+        finally:
+            if release is not None:
+                release()
+        return result
 
     def unanswered(self) -> R:
         """The result of a call that has no answer: a status says success, for want of another word."""

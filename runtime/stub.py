@@ -147,18 +147,6 @@ InterfaceRef: TypeAlias = bytes
 """A reference to an object as it travels: an OBJREF ([MS-DCOM] 2.2.18)."""
 
 
-def plain_result(operation: Operation[Any], values: tuple[Any, ...], reply: Reply) -> Any:
-    """The result in the reply to a call that is `plain`. BadStubData."""
-    stub, encoding, release = reply
-    try:
-        return operation.codecs(encoding).response.decode(stub, values)[0]
-    except NdrError as error:
-        raise BadStubData(f"{operation.name}: {error}") from error
-    finally:
-        if release is not None:
-            release()
-
-
 class _Calls:
     """What both faces of a client share: values to a request, a response to a result."""
 
@@ -292,7 +280,7 @@ class Client(_Calls):
             result: R | None = flat(values)
         except RpcError as failure:
             reply = self._again(operation, values, self._encode(operation, values), failure)
-            result = plain_result(operation, values, reply)
+            result = operation.plain_result(values, reply)
         return self._general(operation, values) if result is None else result
 
     def _general(self, operation: Operation[R], values: tuple[Any, ...]) -> R:
@@ -321,7 +309,7 @@ class Client(_Calls):
         except RpcError as failure:
             reply = stub, encoding, release = self._again(operation, values, parts, failure)
         if release is not None or encoding is not Encoding.NDR:
-            return plain_result(operation, values, reply)  # type: ignore[no-any-return]
+            return operation.plain_result(values, reply)
         try:
             return decode(stub, bytes, MAX_ITEMS, values)[0]  # type: ignore[no-any-return]
         except Exception as failure:
