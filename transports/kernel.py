@@ -30,6 +30,14 @@ _PIDFD_GET_INFO: Final = 0xC040FF0B
 _PIDFD_INFO_CREDS: Final = 0x3
 
 
+class TakesOptions(Protocol):
+    """A socket, or what stands for one."""
+
+    def setsockopt(self, level: int, option: int, value: int, /) -> None:
+        """Set an option."""
+        ...
+
+
 class HasOptions(Protocol):
     """A socket, or what stands for one."""
 
@@ -122,10 +130,10 @@ def unsent(connected: int) -> int:
     return int(octets)
 
 
-def refuse_descriptors(sock: socket.socket, refuse: bool = True) -> bool:
+def refuse_descriptors(sock: TakesOptions, refuse: bool = True) -> bool:
     """SO_PASSRIGHTS: who sends a descriptor to this socket gets EPERM. False: this kernel cannot."""
     try:
-        sock.setsockopt(socket.SOL_SOCKET, SO_PASSRIGHTS, not refuse)
+        sock.setsockopt(socket.SOL_SOCKET, SO_PASSRIGHTS, int(not refuse))
     except OSError:  # before Linux 6.16: what comes is closed when it is received
         return False
     return True

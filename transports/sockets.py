@@ -22,7 +22,6 @@ from typing import Final, Protocol
 
 from . import forking
 from .errors import Disconnected, TimedOut, from_os_error
-from .kernel import refuse_descriptors
 from .seam import Buffer
 
 RECEIVE_SIZE: Final = 131072
@@ -166,9 +165,9 @@ class Acceptor:
         self._closed = False
         self._bell = -1
 
-    def refuse_descriptors(self) -> None:
-        """Has the kernel refuse descriptors that clients send, unless a connection takes them (`kernel.py`)."""
-        refuse_descriptors(self._socket)
+    def setsockopt(self, level: int, option: int, value: int, /) -> None:
+        """socket.setsockopt: what connections begin with."""
+        self._socket.setsockopt(level, option, value)
 
     def accept(self, timeout: float | None) -> socket.socket:
         """The next connection. Raises TimedOut, and Disconnected when closed."""

@@ -208,7 +208,7 @@ class ConnectionPort:
         self._claim: Claim = namespace.current(DIRECTORY).claim(name, TYPE, str(self._security))
         access = security.socket_access(self._security)
         self._acceptor: Acceptor = self._claim.acceptor(access.mode, attributes.backlog, adopted, access.acl)
-        self._acceptor.refuse_descriptors()  # of who has not been let in
+        refuse_descriptors(self._acceptor)  # of who has not been let in
         self.address = name
         self.interfaces: inquiry.Interfaces = tuple
         """What its owner serves here, for those who ask about the port."""
