@@ -16,7 +16,7 @@ from lrpc.runtime.status import Ran
 from lrpc.transports import alpc
 
 WATCHDOG = 20.0
-SHORT = 0.1
+SHORT = 0.5
 SUM = struct.pack("<I", 5)
 """What Add(2, 3) gives."""
 
