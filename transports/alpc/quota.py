@@ -9,6 +9,7 @@ there, over all connections; PortAttributes bounds each connection besides. Rule
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import weakref
@@ -24,6 +25,10 @@ HANDLE_COST: Final = 256 << 10
 """Octets that a descriptor counts for in a pool: a user's holds 512, half of what a process has by default."""
 SECTION_COST: Final = 16 << 20
 """Octets that a section counts for beside its own: each is a mapping, and a process has 65,530."""
+
+_lock: Final = threading.RLock()  # over all accounts; entered twice where garbage is collected within
+if hasattr(os, "register_at_fork"):  # nobody else has it in the child, where ports are abandoned
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +48,31 @@ class QuotaLimits:
 class Account:
     """So much of one thing, for any thread."""
 
-    __slots__ = ("_lock", "_most", "full", "used")
+    __slots__ = ("_most", "full", "used")
 
     def __init__(self, most: int) -> None:
         self.used = 0
         self.full = False
         """It is used up, and has been since; half of it makes it free again."""
         self._most = most
-        self._lock = threading.RLock()  # entered twice where garbage is collected within
 
     def take(self, amount: int) -> None:
         """Charges what is about to be held. Raises QuotaExceeded, and charges nothing."""
-        with self._lock:
+        with _lock:
             if self.used + amount > self._most:
                 raise QuotaExceeded(f"{amount} more than {self.used} of {self._most} for this user")
             self.used += amount
 
     def add(self, amount: int) -> None:
         """Charges what is held already."""
-        with self._lock:
+        with _lock:
             self.used += amount
             if self.used >= self._most:
                 self.full = True
 
     def give(self, amount: int) -> bool:
         """Gives back; whether it was full and is not any more."""
-        with self._lock:
+        with _lock:
             self.used -= amount
             if not self.full or self.used > self._most // 2:
                 return False

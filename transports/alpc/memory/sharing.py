@@ -11,7 +11,6 @@ The port's other half, for everything that is not a plain message. Rules of this
 
 from __future__ import annotations
 
-import array
 import contextlib
 import itertools
 import os
@@ -273,11 +272,10 @@ class Sharing:
 
     def receive(self, size: int, flags: int = 0) -> bytes | None:
         """A recv; None: it brought a section. Raises OSError, BadFrame, ResourcesExhausted."""
-        frame, beside, more, _ = self._socket.recvmsg(size, _DESCRIPTOR_SPACE, flags | socket.MSG_CMSG_CLOEXEC)
-        descriptors = _descriptors_in(beside)
-        if not descriptors and not more & socket.MSG_CTRUNC:
-            return frame
-        self.take(frame, descriptors, bool(more & socket.MSG_CTRUNC))
+        received = ancillary.receive(cast(socket.socket, self._socket), size, _DESCRIPTOR_SPACE, flags)
+        if not (received.descriptors or received.cut):
+            return received.octets
+        self.take(received.octets, received.descriptors, received.cut)
         return None
 
     def take(self, frame: bytes, descriptors: list[int], cut: bool) -> None:
@@ -292,8 +290,7 @@ class Sharing:
                 self._send(wire.pack(wire.QUOTA_NOTICE, 1, b""), NO_WAIT)
             raise
         finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
+            ancillary.close_all(descriptors)
 
     def view(self, attribute: ViewAttribute) -> tuple[memoryview, bool]:
         """The octets of a view of the peer's, and whether they never change again. Raises BadFrame."""
@@ -331,7 +328,7 @@ class Sharing:
         self._lazy_size += size
         if len(self.releases) >= LAZY_COUNT or self._lazy_size >= LAZY_SIZE:
             try:
-                self.flush_releases(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+                self.flush_releases(NO_WAIT)
             except OSError:  # full, or over: the next send tries again, or reports it
                 return
 
@@ -423,8 +420,7 @@ class Sharing:
             self._announced = True
 
     def _pass(self, frame: bytes, descriptor: int, flags: int) -> None:
-        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))
-        self._socket.sendmsg([frame], [rights], flags)
+        ancillary.send(cast(socket.socket, self._socket), frame, flags, [descriptor])
         self._announced = False
 
     def _take_section(self, frame: bytes, descriptors: list[int], cut: bool) -> None:
@@ -518,11 +514,3 @@ class Sharing:
 def _lent_size(view: View) -> int:
     """What a view counts for: the pages that it is in."""
     return max(view.size, PAGE)
-
-
-def _descriptors_in(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
-    descriptors = array.array("i")
-    for level, kind, octets in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            descriptors.frombytes(octets[: len(octets) - len(octets) % descriptors.itemsize])
-    return descriptors.tolist()
