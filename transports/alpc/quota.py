@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..errors import QuotaExceeded
+from ..kernel import unsent
 
 MESSAGE_COST: Final = 512
 """Octets that a message counts for in a pool, beside its data."""
@@ -114,6 +115,31 @@ class Pool:
         self.size -= cost
         if self._account.give(cost) and self._resume is not None:
             self._resume()
+
+
+class Flight:
+    """Descriptors that one end has sent, and that its peer is not known to have taken."""
+
+    __slots__ = ("_account", "_count")
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._count = 0
+
+    def take(self, count: int, connected: int) -> None:
+        """Charges those that the peer will have to take, and no more those that it has. Raises QuotaExceeded."""
+        with _lock:
+            if self._count and not unsent(connected):
+                self.land()
+            self._account.take(count)
+            self._count += count
+
+    def land(self, count: int | None = None) -> None:
+        """So many, or all, are on their way no more."""
+        with _lock:
+            landed = self._count if count is None else min(count, self._count)
+            self._count -= landed
+            self._account.give(landed)
 
 
 class UserQuota:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import select
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -107,6 +109,38 @@ def test_a_full_account_is_free_again_when_half_is_left() -> None:
     assert account.give(1)
     assert not account.full
     assert not account.give(5)
+
+
+class Slow(int):
+    """An amount that takes its time while it is charged."""
+
+    inside = threading.Event()
+
+    def __radd__(self, other: int) -> int:
+        self.inside.set()
+        threading.Event().wait(0.2)
+        return other
+
+
+def test_a_child_of_fork_can_let_go_whatever_threads_were_doing() -> None:
+    account = Account(1 << 40)
+    thread = threading.Thread(target=account.take, args=(Slow(1),))
+    thread.start()
+    assert Slow.inside.wait(20.0)
+    pid = os.fork()
+    if not pid:
+        account.give(0)
+        os._exit(0)
+    assert ended(pid) == 0
+    thread.join()
+
+
+def ended(pid: int) -> int:
+    """The exit status of a child; one that hangs is killed."""
+    with os.fdopen(os.pidfd_open(pid), "rb", buffering=0) as child:
+        if not select.select([child], [], [], 5.0)[0]:
+            os.kill(pid, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def test_pools_of_one_account_are_full_together_and_say_when_they_are_not() -> None:

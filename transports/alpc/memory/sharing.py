@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from ... import ancillary
 from ...errors import BadFrame, Disconnected, InvalidParameter, InvalidViewSize, QuotaExceeded, SectionTooBig
-from ...kernel import unsent
 from ...seam import Buffer
 from ...sockets import NO_WAIT
 from ..handles import attribute_of
@@ -31,7 +30,7 @@ from ..lane import Lane
 from ..messages import message as wire
 from ..messages.attributes import VIEW_AUTO_RELEASE, VIEW_FLAGS, VIEW_SECURED_ACCESS, ViewAttribute
 from ..messages.port_message import LPC_REQUEST
-from ..quota import UNLIMITED, UserQuota
+from ..quota import UNLIMITED, Flight, UserQuota
 from .section import PAGE, SECTION_SPAN, IncomingSection, OutgoingSection, Section, SectionLimits, View
 from .secure import SecureSection
 
@@ -77,7 +76,7 @@ class Sharing:
         self.releases: deque[int] = deque()
         """Numbers of the peer's views that we have done with and it does not know of."""
         self._quota = quota
-        self._flying = 0  # descriptors that were sent since the peer was known to have taken all
+        self._flight = Flight(quota.handles)
         self._socket = connected
         self._send: Callable[[Buffer, int], int] = connected.send
         self._max_incoming = incoming
@@ -249,12 +248,12 @@ class Sharing:
             self._send_behind_releases(frame, flags)
             return
         self.flush_releases(flags)
-        self._count_flying(len(descriptors))
+        self._flight.take(len(descriptors), self._socket.fileno())
         credentials = ancillary.own_credentials() if self._named else None
         try:
             ancillary.send(cast(socket.socket, self._socket), frame, flags, descriptors, credentials)
         except OSError:
-            self._land(len(descriptors))
+            self._flight.land(len(descriptors))
             raise
 
     def name_sender(self, send: Callable[[Buffer, int], int]) -> None:
@@ -352,7 +351,7 @@ class Sharing:
             self._sections.clear()
             for number in [*self._lent]:
                 self._forget(number)
-        self._land()
+        self._flight.land()
 
     def abandon(self) -> None:
         """In a child of fork: `close`, where nobody holds a lock."""
@@ -494,21 +493,6 @@ class Sharing:
             self._quota.views.give(_lent_size(view))
             self.lent_requests.pop(view.request_id, None)
         return view
-
-    def _count_flying(self, count: int) -> None:
-        """Charges descriptors that the peer will have to take, and no more those that it has. Raises QuotaExceeded."""
-        if self._flying and not unsent(self._socket.fileno()):
-            self._land()
-        with self._lock:
-            self._quota.handles.take(count)
-            self._flying += count
-
-    def _land(self, count: int | None = None) -> None:
-        """So many descriptors, or all, are on their way no more."""
-        with self._lock:
-            landed = self._flying if count is None else min(count, self._flying)
-            self._flying -= landed
-        self._quota.handles.give(landed)
 
 
 def _lent_size(view: View) -> int:
