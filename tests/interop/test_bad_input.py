@@ -35,13 +35,12 @@ def test_there_are_twelve_cases():
 
 
 def test_page_says_what_this_run_showed():
-    # How impacket is worse for it differs from run to run: whom it serves while it spins. That it is worse, does not.
+    # What else is amiss with impacket, while it spins or after, differs from run to run, and is not ours to hold.
     shown = [told(row) for row in bad_input.rows()]
     assert [told(row) for row in bad_input.written()] == shown, "run: python -m tests.interop.bad_input"
 
 
-def told(row: str) -> tuple[str, str, str, bool]:
-    """The case, what our server does, what impacket's answers, and whether anything else was amiss with it."""
+def told(row: str) -> tuple[str, str, str]:
+    """The case, what our server does, and what impacket's answers."""
     case, ours, theirs = row.strip("| ").split(" | ")
-    answer, _, amiss = theirs.partition(", ")
-    return case, ours, answer, bool(amiss)
+    return case, ours, theirs.partition(", ")[0]
