@@ -50,7 +50,7 @@ def servers(which: str) -> Iterator[dict[str, Any]]:
 @contextmanager
 def lrpc_client(address: str) -> Iterator[Work]:
     with lrpc.connect(stub.BenchClient, address) as client:
-        yield lambda: client.Add(2, 3)
+        yield partial(client.Add, 2, 3)
 
 
 def _blocking(addresses: dict[str, Any], which: str, rounds: int) -> list[Row]:

@@ -4,64 +4,109 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..transports.alpc import LPC_REPLY, LPC_REQUEST
 from .dispatch import Method, unfit
-from .flat import MIDDLE, READ_REQUEST, REQUEST, RESPONSE, RESPONSE_TYPE, sizes_of
+from .flat import MIDDLE, REQUEST, REQUEST_HEADER, RESPONSE, RESPONSE_TYPE, SHORT_RESPONSE, sizes_of
 from .plain import REQUEST_SIZE, RESPONSE_SIZE
 from .runner import Answer, failure
 
 if TYPE_CHECKING:
+    from ..transports.alpc.frames import Frames
     from ..transports.traffic import Traffic
     from .cancelling import Cancelling
     from .contexts import ContextTable
     from .operation import Flat
 
+PLAIN: Final = MIDDLE.pack(0, 0, 0, 0)
+"""The middle of a flat request."""
 
-def serving(
-    method: Method,
-    flat: Flat,
-    contexts: ContextTable,
-    client_id: bytes,
-    traffic: Traffic,
-    cancelling: Cancelling,
-    finish: Callable[[int, int, Answer], bytes],
-) -> Callable[[bytes], bytes | None]:
-    """What serves a server's calls of one binding: see `PlainServing._plain_reply`; finish: says any answer."""
-    function, misfit = method.function, struct.error
-    sizes, middle = sizes_of(REQUEST_SIZE, flat.request, LPC_REQUEST), MIDDLE.pack(0, 0, 0, 0)
-    prefix = sizes_of(RESPONSE_SIZE, flat.response, LPC_REPLY) + client_id
-    unpack, pack = struct.Struct(READ_REQUEST + flat.request).unpack, struct.Struct(RESPONSE + flat.response).pack
-    size, reply_size = struct.calcsize(REQUEST + flat.request), struct.calcsize(RESPONSE + flat.response)
+
+class Serving(NamedTuple):
+    """What the flat calls of a session have in common; finish: says any answer, gives what is left to be sent."""
+
+    port: Frames
+    client_id: bytes
+    contexts: ContextTable
+    traffic: Traffic
+    cancelling: Cancelling
+    finish: Callable[[int, int, Answer], bytes]
+
+
+class Served(NamedTuple):
+    """An operation that is served: its method, and what its frames begin with, and end in."""
+
+    method: Method
+    function: Callable[..., Any]
+    size: int
+    """Octets of a request."""
+    sizes: bytes
+    """To be unpacked before MessageId, `PLAIN`, the call id, and what is called."""
+    values: struct.Struct
+    """To be unpacked behind that."""
+    response: struct.Struct
+    prefix: bytes
+    """To be packed with MessageId, `RESPONSE_TYPE`, the call id and the result."""
+    short_response: struct.Struct
+    """Of a lane."""
+
+    def answer(self, result: object, given: tuple[Any, ...]) -> Answer:
+        """What a result is, if it fits."""
+        try:
+            return [self.response.pack(b"", 0, 0, 0, result)[RESPONSE_SIZE:]]
+        except Exception as error:
+            operation = self.method.operation
+            return unfit(operation, operation.ndr.response.explained_value((result,), given, error))
+
+
+def served(method: Method, flat: Flat, client_id: bytes) -> Served:
+    """Of an operation with such stubs."""
+    return Served(
+        method,
+        method.function,
+        struct.calcsize(REQUEST + flat.request),
+        sizes_of(REQUEST_SIZE, flat.request, LPC_REQUEST),
+        struct.Struct(f"<{flat.request}"),
+        struct.Struct(RESPONSE + flat.response),
+        sizes_of(RESPONSE_SIZE, flat.response, LPC_REPLY) + client_id,
+        struct.Struct(SHORT_RESPONSE + flat.response),
+    )
+
+
+def serving(what: Served, session: Serving) -> Callable[[bytes], bytes | None]:
+    """What serves the frames of an operation: see `PlainServing._plain_reply`."""
+    method, function, size, sizes, values, response, prefix, _ = what
+    _, _, contexts, traffic, cancelling, finish = session
+    header, unpack, pack, misfit = REQUEST_HEADER.unpack_from, values.unpack_from, response.pack, struct.error
     pending = cancelling.pending
 
     def serve(frame: bytes) -> bytes | None:
         try:
-            first, message_id, kind, call_id, *values = unpack(frame)
+            first, message_id, kind, call_id = header(frame)
+            given = unpack(frame, REQUEST_SIZE)
         except misfit:
             return None
-        if first != sizes or kind != middle or not message_id:
+        if first != sizes or kind != PLAIN or not message_id or len(frame) != size:
             return None
         cancelling.now = call_id
         traffic.calls_in += 1
         traffic.packets_in += 1
         traffic.octets_in += size
         try:
-            result = function(*values)
+            result = function(*given)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            return finish(message_id, call_id, failure(method, tuple(values), error, contexts))
+            return finish(message_id, call_id, failure(method, given, error, contexts))
         try:
             reply = pack(prefix, message_id, RESPONSE_TYPE, call_id, result)
-        except Exception as error:
-            why = method.operation.ndr.response.explained_value((result,), values, error)
-            return finish(message_id, call_id, unfit(method.operation, why))
+        except Exception:  # `answer` says what does not fit
+            return finish(message_id, call_id, what.answer(result, given))
         if pending:
-            return finish(message_id, call_id, [reply[RESPONSE_SIZE:]])
+            return finish(message_id, call_id, what.answer(result, given))
         traffic.packets_out += 1
-        traffic.octets_out += reply_size
+        traffic.octets_out += len(reply)
         return reply
 
     return serve

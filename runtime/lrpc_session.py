@@ -93,9 +93,12 @@ class LrpcSession(PlainServing):
             frame = port.receive_frame()
             while True:
                 reply = self._plain_reply(frame)
-                if reply:
+                if reply and self._turns is None:
                     frame = port.send_wait_receive(reply, SEND_TIMEOUT, None)
                     continue
+                while reply and self._turns is not None:
+                    port.send_frame(reply, SEND_TIMEOUT)
+                    reply = self._turns()
                 if reply is None:
                     if not self._serve_large(frame):
                         self._serve_message(port.understood(frame))
@@ -438,6 +441,7 @@ class LrpcSession(PlainServing):
         self._methods.clear()
         self._runners.clear()
         self._flats.clear()
+        self._turned.clear()
         self._awaited.clear()
 
     def drain(self) -> None:

@@ -17,7 +17,9 @@ from ..transports.alpc.messages.message import FRAME_SIZE
 from . import ncalrpc, plain, plain_views
 from .call import Limits, Room
 from .carrier import Calling, Reply
-from .flat import Turn, Way, calling
+from .flat import PLAIN_SEND, Turn, Way, calling, ends_of
+from .flat_lane import calling as calling_by_lane
+from .flat_lane import fits, whole_response
 from .handles import accompanied, beside
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
@@ -38,10 +40,6 @@ from .wire import Arrival, Back, Exchanged, Message, failure, lost, ready
 if TYPE_CHECKING:
     from .authentication.security import Security
     from .operation import Flat
-
-PLAIN_SEND: Final = 0.001
-"""Seconds that a plain call may wait for room before it is sent the longer way. (Constant: setting it is a call.)"""
-
 
 _SYNTAXES: Final = {Encoding.NDR: ncalrpc.TransferSyntax.NDR, Encoding.NDR64: ncalrpc.TransferSyntax.NDR64}
 MOST_GATHERED: Final = 256
@@ -69,6 +67,7 @@ class LrpcWire:
         self.numbered = False
         self.port = port
         self._client_id = port.client_id
+        port.lengthen_by(partial(whole_response, self._client_id))
         self._max_response = limits.max_response
         self._object = object
         self.handles = bool(port.handles_given)
@@ -195,9 +194,13 @@ class LrpcWire:
             reply = turn.rare(partial(self._heard, key, timeout, heard), timeout)
             return None if reply is None else operation.plain_result(values, reply)
 
-        next_call_id, swap = self._association.next_call_id, self.port.send_wait_receive
-        way = Way(self._client_id, self._binding_id, next_call_id, swap, PLAIN_SEND, self._unsaid)
-        return calling(operation.opnum, flat, way, turn, rare)
+        next_call_id = self._association.next_call_id
+        way = Way(self._client_id, self._binding_id, next_call_id, self.port, self._unsaid)
+        frames = ends_of(operation.opnum, flat, way)
+        call = calling(frames, way, turn, rare)
+        if (lane := self.port.lane) is None or not fits(frames.request.size, self.port):
+            return call
+        return calling_by_lane(flat, frames, way, turn, rare, call, lane)
 
     def tell(self, opnum: int, parts: Sequence[Octets]) -> bool:
         """Send a plain call without an answer, or have it wait for others."""

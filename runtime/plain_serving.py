@@ -9,6 +9,7 @@ from __future__ import annotations
 import abc
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,9 +22,10 @@ from .contexts import ContextTable
 from .dispatch import Method
 from .ended import Ended
 from .flat import TARGET, target
-from .flat_serving import serving
+from .flat_lane import fits, whole_request
+from .flat_serving import Served, Serving, served, serving
+from .flat_turns import Turned, turned, turns
 from .ndr.layout import Encoding
-from .operation import Flat
 from .runner import async_runner, is_straight, runner
 from .session import SEND_TIMEOUT, Answer, Call
 from .status import Fault
@@ -42,12 +44,17 @@ class PlainServing(abc.ABC):
     def __init__(self, port: alpc.CommunicationPort, limits: Limits, *, patient: bool) -> None:
         self.traffic = port.traffic
         self._port = port
+        port.lengthen_by(partial(whole_request, port.client_id))
         self._limits = limits
         self._patient = patient
         self._runners: dict[tuple[int, int], Callable[[Octets], Any]] = {}
         """What serves plain calls, by binding id and opnum: functions as those of a PduSession."""
         self._flats: dict[bytes, Callable[[bytes], bytes | None]] = {}
         """What serves those of scalars alone, by the same as it stands in their frames."""
+        self._turned: dict[bytes, Turned] = {}
+        """What serves those that come through a lane."""
+        self._turns: Callable[[], bytes] | None = None
+        """What serves all those in turn, if there are any."""
         self._awaited: dict[tuple[int, int], tuple[Method, Encoding, Callable[[Octets], Any]]] = {}
         """The same for the loop, with what there is to know of the call."""
 
@@ -83,8 +90,7 @@ class PlainServing(abc.ABC):
         if run is None:
             return None
         self.cancelling.now = call_id
-        self.traffic.calls_in += 1
-        self.traffic.received(len(frame))
+        self.traffic.called(len(frame))
         answer: Answer = run(stub)
         return self._finished(message_id, call_id, answer) if message_id else b""
 
@@ -152,13 +158,16 @@ class PlainServing(abc.ABC):
         encoding = encoding_of(binding[1])
         run = self._runners[binding_id, opnum] = made(method, encoding, self.contexts)
         if self._patient and method.operation.flat is not None and is_straight(method, encoding):
-            self._flats[target(binding_id, opnum)] = self._flat(method, method.operation.flat)
+            self._serve_flat(target(binding_id, opnum), served(method, method.operation.flat, self._port.client_id))
         return run
 
-    def _flat(self, method: Method, formats: Flat) -> Callable[[bytes], bytes | None]:
-        return serving(
-            method, formats, self.contexts, self._port.client_id, self.traffic, self.cancelling, self._finished
-        )
+    def _serve_flat(self, called: bytes, what: Served) -> None:
+        port = self._port
+        session = Serving(port, port.client_id, self.contexts, self.traffic, self.cancelling, self._finished)
+        self._flats[called] = serving(what, session)
+        if port.lane is not None and fits(max(what.size, what.response.size), port):
+            self._turned[called] = turned(what)
+            self._turns = self._turns or turns(self._turned[called], self._turned, session, port.lane)
 
     def _plain_call(self, frame: bytes) -> Call | None:
         """A plain call for the loop to run. It has no message; its context id is the id of that."""

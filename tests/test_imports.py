@@ -50,6 +50,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         {
             "runtime.flat",
+            "runtime.flat_lane",
             "runtime.plain",
             "runtime.plain_views",
             "runtime.faces",
@@ -66,6 +67,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.ended",
             "runtime.session",
             "runtime.flat_serving",
+            "runtime.flat_turns",
             "runtime.plain_serving",
             "runtime.lrpc_session",
             "runtime.pdu_answering",

@@ -36,6 +36,11 @@ class Traffic:
         self.packets_in += 1
         self.octets_in += octets
 
+    def called(self, octets: int) -> None:
+        """Count a message that came and is a call."""
+        self.calls_in += 1
+        self.received(octets)
+
     def sent(self, octets: int) -> None:
         """Count a message that goes."""
         self.packets_out += 1

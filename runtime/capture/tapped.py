@@ -8,7 +8,7 @@ Law: a tap changes nothing of what passes, nor its errors.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...transports import alpc
 from ...transports.alpc import LPC_DATAGRAM, LPC_REPLY, LPC_REQUEST, CommunicationPort, PortMessage
@@ -133,6 +133,13 @@ class TappedPort:
             if sent:
                 self._passed(sent, bytes(data), copy, now, outbound=True)
         return sent
+
+    lane: None = None
+    """Frames are looked at on their way."""
+
+    def lengthen_by(self, lengthen: Callable[[bytes], bytes | None]) -> None:
+        """Frames are seen whole."""
+        self._port.lengthen_by(lengthen)
 
     def send_wait_receive(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> bytes:
         """Sends a server's answer and waits for the next frame. A client is told to take the way of two steps."""

@@ -10,6 +10,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 import lrpc
 from lrpc.runtime import plain
-from lrpc.runtime.flat import TARGET, Turn, Way, calling, target
+from lrpc.runtime.flat import TARGET, Turn, Way, calling, ends_of, target
 from lrpc.runtime.operation import Flat
 from lrpc.transports import errors as transport
 
@@ -61,8 +62,9 @@ class End:
         self.promoted = 0
         self.unsaid: deque[Any] = deque()
         self.turn = Turn(threading.Lock(), {}, self._promote, 30.0, lambda exchange, timeout: None)
-        way = Way(CLIENT, BINDING, itertools.count(first).__next__, self._swap, 0.001, self.unsaid)
-        self.call = calling(operation.opnum, operation.flat, way, self.turn, self._rare)
+        port: Any = SimpleNamespace(send_wait_receive=self._swap)
+        way = Way(CLIENT, BINDING, itertools.count(first).__next__, port, self.unsaid)
+        self.call = calling(ends_of(operation.opnum, operation.flat, way), way, self.turn, self._rare)
 
     def _promote(self) -> None:
         self.promoted += 1

@@ -15,7 +15,7 @@ from lrpc.runtime.call import Limits
 from lrpc.runtime.cancelling import Cancelling
 from lrpc.runtime.contexts import ContextTable
 from lrpc.runtime.dispatch import Method, Registry
-from lrpc.runtime.flat_serving import serving
+from lrpc.runtime.flat_serving import Serving, served, serving
 from lrpc.runtime.status import Fault
 from lrpc.transports.traffic import Traffic
 
@@ -63,7 +63,9 @@ class End:
         self.finished: list[tuple[int, int, Any]] = []
         flat = method.operation.flat
         assert flat is not None
-        self.serve = serving(method, flat, ContextTable(uuid4, 1), CLIENT, self.traffic, self.cancelling, self._finish)
+        port: Any = None
+        session = Serving(port, CLIENT, ContextTable(uuid4, 1), self.traffic, self.cancelling, self._finish)
+        self.serve = serving(served(method, flat, CLIENT), session)
 
     def _finish(self, message_id: int, call_id: int, answer: Any) -> bytes:
         self.finished.append((message_id, call_id, answer))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final
 
 from ..errors import MessageTooLong, TimedOut, not_sent
 from ..seam import Buffer
@@ -28,19 +28,21 @@ class Frames(Views):
     __slots__ = (
         "_receive_timeout",
         "_recv",
-        "_releases",
         "_send",
         "_send_timeout",
         "_socket",
-        "_swap",
         "_wait",
+        "lane",
         "max_message",
+        "releases",
     )
 
     _socket: socket.socket | Lane
     _send: Callable[[Buffer, int], int]
-    _releases: deque[int]
+    releases: deque[int]
     """The views that we have done with: to be said before the next frame."""
+    lane: Lane | None
+    """Where frames come and go as they are; None: something is done about them on the way, or there is none."""
     _send_timeout: float | None
     _receive_timeout: float | None
     max_message: int
@@ -53,17 +55,12 @@ class Frames(Views):
         Raises what send_message and receive_message raise; an error's `sent` tells which of the two it was.
         """
         if (
-            self._releases
+            self.releases
             or len(frame) - FRAME_SIZE > self.max_message
             or send_timeout != self._send_timeout
             or timeout != self._receive_timeout
         ):
             self._prepare(frame, send_timeout, timeout)
-        try:
-            if self._swap is not None and (answer := self._swap(frame)) is not None:
-                return answer
-        except OSError as error:
-            return self._after_failure(error)
         try:
             self._send(frame, NO_SIGNAL)
         except OSError as error:
@@ -89,9 +86,14 @@ class Frames(Views):
         except OSError as error:
             return after_failed_receive(error, self._recv)
 
+    def lengthen_by(self, lengthen: Callable[[bytes], bytes | None]) -> None:
+        """From the short form of a frame to the whole, where frames come by a lane: as both ends have agreed."""
+        if isinstance(self._socket, Lane):
+            self._socket.lengthen = lengthen
+
     def send_frame(self, frame: bytes, timeout: float | None) -> None:
         """Sends a whole frame, for those who pack."""
-        if self._releases or len(frame) - FRAME_SIZE > self.max_message or timeout != self._send_timeout:
+        if self.releases or len(frame) - FRAME_SIZE > self.max_message or timeout != self._send_timeout:
             self._prepare(frame, timeout, self._receive_timeout)
         try:
             self._send(frame, NO_SIGNAL)
@@ -103,7 +105,7 @@ class Frames(Views):
         if len(frame) - FRAME_SIZE > self.max_message:
             raise MessageTooLong(f"{len(frame) - FRAME_SIZE} octets, the peer takes {self.max_message}")
         try:
-            if self._releases:
+            if self.releases:
                 self._sharing.flush_releases(NO_WAIT)
             self._send(frame, NO_WAIT)
         except BlockingIOError:
@@ -136,11 +138,9 @@ class Frames(Views):
         """What gives frames from now on, to those who look first as well, if that is the socket or its lane."""
         self._recv: Callable[..., bytes] = recv
         at = self._socket
-        looks = isinstance(at, Lane) and recv == at.recv
-        self._wait: Callable[[int], bytes] = cast(Lane, at).wait if looks else recv
-        self._swap: Callable[[bytes], bytes | None] | None = (
-            cast(Lane, at).swap if looks and self._send == at.send else None
-        )
+        lane = at if isinstance(at, Lane) and recv == at.recv else None
+        self._wait: Callable[[int], bytes] = recv if lane is None else lane.wait
+        self.lane = lane if self._send == at.send else None
 
     def _next_frame(self, timeout: float | None) -> bytes:
         try:

@@ -1,22 +1,14 @@
 """Lanes: shared memory through which small frames pass without a system call (the heir of NT's Quick LPC).
 
-A `Lane` is a connected socket with a ring of slots each way beside it; the port uses it in the socket's place. Both
-ends map the same memfd of 16 KiB, of which one half is for what the end that accepted sends, and one for the other:
-
-       0  u64 away       the receiver's word: 0, it looks here before it sleeps; else, frames come by the socket
-      64  u64 carried    the sender's word: how many frames it has put on the socket, shifted left by 16
-     128  slot 0         u64 word: 0, empty; else `carried` at that time, and in its low 16 bits the frame's length
-                         2,008 octets of frame
-    2144  slot 1 ...     four in all
-
-One end fills slots in turn: it writes the frame, then the word. The other empties them in turn: it copies the frame
-out, then writes 0. Rules of this file:
+A `Lane` is a connected socket with a ring of slots each way beside it (`slots.py`); the port uses it in the socket's
+place. One end fills slots in turn: it writes the frame, then the word. The other empties them in turn: it copies the
+frame out, then writes 0. Rules of this file:
 - a frame for which there is no slot, that is too long, or that comes with descriptors goes by the socket. Nothing
   overtakes: a slot says how many frames went by the socket before it, and is read when those have been;
 - whoever is going to sleep says so first (`away`), passes a full barrier, and looks once more; whoever has filled a
   slot passes a full barrier, then looks at `away`, and sends NUDGE by the socket if the other may have missed it. So
   the two cannot miss each other, and all sleeping, and the peer's death, is the socket's;
-- nobody looks but in `wait`, whose callers wait for nothing else; to all others a lane is a socket;
+- nobody looks but in `wait`, or in its steps, and who does waits for nothing else; to all others a lane is a socket;
 - what the peer writes is read once, then judged; what is wrong ends the connection, with BadFrame. Its `away` decides
   only which way its frames go. The memory is sealed: it can neither shrink nor grow.
 
@@ -43,19 +35,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import BadFrame
 from ..seam import Buffer
-from ..sockets import NO_SIGNAL, RECEIVE_SIZE, shut
+from ..sockets import NO_SIGNAL, shut
 from .messages import message as wire
+from .slots import CARRIED, HALF, ROOM, SHORT, SIZE, WORD, Slot, ring
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SLOTS: Final = 4
-"""Frames that may be on their way; more go by the socket."""
-ROOM: Final = 2008
-"""Octets of the longest frame that a slot takes: a page holds two slots, and longer copies hide a system call."""
-HALF: Final = 8192
-"""Octets of memory for each direction."""
-SIZE: Final = 2 * HALF
+LOOKS: Final = 64
+"""Looks without giving way, 2 us or so: what a call takes that has little to do. They keep the interpreter."""
 MAX_PATIENCE: Final = 256
 """Looks with others given way in between: 100 us or so, what it takes to wake a process on another processor twice."""
 MIN_PATIENCE: Final = 8
@@ -69,11 +57,6 @@ MAX_NEEDED: Final = 1024
 SOON: Final = 0.0002
 """Seconds: who waits less should not sleep; who looks for longer has to share the processor, and should sleep."""
 
-_WORD: Final = 8
-_CARRIED: Final = 64 // _WORD
-_FIRST: Final = 128 // _WORD
-_STEP: Final = (_WORD + ROOM) // _WORD
-_LAST: Final = (SLOTS - 1) * _STEP
 _ONE: Final = 1 << 16
 """A frame on the socket, as it is counted in words."""
 _LENGTH: Final = _ONE - 1
@@ -92,6 +75,9 @@ _NO_WORDS: Final = memoryview(bytearray(struct.pack(f"<Q{HALF - 8}x", 1) * 2)).c
 """What a closed lane has: everybody is away, so everything goes by the socket, which knows that it is closed."""
 _NO_MEMORY: Final = mmap.mmap(-1, SIZE)
 
+_LOOKS: Final = range(LOOKS)
+_NO_LOOKS: Final = range(0)
+
 _looking = False
 """Somebody in this process looks and gives way. A second one would only take the interpreter from those who work."""
 
@@ -99,61 +85,70 @@ _looking = False
 class Lane:
     """A connected SEQPACKET socket, and the memory through which small frames pass it by.
 
-    Keeps the part of socket.socket that a port uses, and has `wait` besides. One thread at a time receives.
+    Keeps the part of socket.socket that a port uses, and has `wait` besides. One thread at a time receives. What is
+    public is for those who take the steps of `send` and `wait` themselves, and by the rules above.
     """
 
     __slots__ = (
         "__weakref__",
         "_acquire",
-        "_away",
         "_away_at",
-        "_carried",
         "_carried_at",
         "_drained",
-        "_heard",
         "_heard_at",
-        "_in",
-        "_in_last",
-        "_lock",
         "_looked_since",
-        "_memory",
         "_needed",
-        "_out",
-        "_out_last",
         "_patience",
-        "_peer_away_at",
         "_release",
         "_signs",
         "_socket",
         "_socket_recv",
         "_socket_send",
         "_trust",
-        "_words",
+        "_unlooked",
+        "away",
+        "carried",
+        "heard",
+        "into",
+        "lengthen",
+        "lock",
+        "looks",
+        "memory",
+        "out",
+        "peer_away_at",
+        "vain",
+        "words",
     )
 
     def __init__(self, connected: socket.socket, memory: mmap.mmap, *, accepted: bool) -> None:
         """memory: from `lane_setup`; accepted: this is the end that accepted the connection."""
-        out, into = (0, HALF // _WORD) if accepted else (HALF // _WORD, 0)
+        out, into = (0, HALF // WORD) if accepted else (HALF // WORD, 0)
         self._socket = connected
-        self._memory = memory
-        self._words = memoryview(memory).cast("Q")
-        self._lock = threading.Lock()  # over everything that is sent, and over nothing that waits
-        self._acquire, self._release = self._lock.acquire, self._lock.release
+        self.memory = memory
+        self.words = memoryview(memory).cast("Q")
+        self.lock = threading.Lock()
+        """Over everything that is sent, and over nothing that waits."""
+        self._acquire, self._release = self.lock.acquire, self.lock.release
         self._socket_send, self._socket_recv = connected.send, connected.recv
-        self._out = out + _FIRST
-        self._out_last = self._out + _LAST
-        self._in = into + _FIRST
-        self._in_last = self._in + _LAST
-        self._peer_away_at, self._carried_at = out, out + _CARRIED
-        self._away_at, self._heard_at = into, into + _CARRIED
-        self._carried = self._heard = 0
+        self.out, self.into = ring(out), ring(into)
+        """The slots that are next."""
+        self.peer_away_at, self._carried_at = out, out + CARRIED
+        self._away_at, self._heard_at = into, into + CARRIED
+        self.carried = self.heard = 0
+        """Frames that went by the socket, and that came by it, as they are counted in words."""
+        self.lengthen: Callable[[bytes], bytes | None] = lambda _: None
+        """From the short form of a frame to the whole; None: it is none."""
+        self.looks = _LOOKS
+        self.vain = self._unlooked = 1
+        """Frames that are waited for without such looks, the next time that they are in vain."""
         self._patience = MAX_PATIENCE
-        self._trust = self._signs = 0
+        self._trust: int = 0
+        self._signs = 0
         self._needed = 1
         self._looked_since = 0.0
         """When the wait began that is now to be slept out, if it began with looking."""
         self._drained = False
-        self._away = True
+        self.away = True
         """There is nothing in the slots, and there will not be without a nudge."""
 
     # Sending
@@ -161,45 +156,23 @@ class Lane:
     def send(self, octets: Buffer, flags: int = 0, /) -> int:
         """socket.send for one frame, through the lane if it may."""
         size = len(octets)
-        memory, words = self._memory, self._words  # in this order: `close` has the other one
-        if size > ROOM or words[self._peer_away_at]:
+        memory, words = self.memory, self.words  # in this order: `close` has the other one
+        if size > ROOM or words[self.peer_away_at]:
             return self._post(octets, flags)
         self._acquire()  # with `with` it takes twice as long
         try:
-            out = self._out
-            if filled := not words[out]:  # no calls in here: then no signal handler raises in the middle
-                start = out * 8 + 8
-                memory[start : start + size] = octets
-                words[out] = self._carried | size
-                self._out = out + _STEP if out < self._out_last else self._out_last - _LAST
+            slot = self.out
+            if filled := not words[slot.word]:  # no calls in here: then no signal handler raises in the middle
+                memory[slot.start : slot.start + size] = octets
+                words[slot.word] = self.carried | size
+                self.out = slot.next
         finally:
             self._release()  # a full barrier: the store above comes before the load below
         if not filled:
             return self._post(octets, flags)
-        if words[self._peer_away_at]:
-            self._nudge()
+        if words[self.peer_away_at]:
+            self.nudge()
         return size
-
-    def swap(self, octets: bytes, /) -> bytes | None:
-        """`send`, then `wait`, at their fastest. None: that is not the way for it, and nothing is sent."""
-        size = len(octets)
-        memory, words = self._memory, self._words  # in this order: `close` has the other one
-        if self._away or size > ROOM or words[self._peer_away_at]:
-            return None
-        self._acquire()
-        try:
-            out = self._out
-            if words[out]:
-                return None
-            start = out * 8 + 8
-            memory[start : start + size] = octets
-            words[out] = self._carried | size
-            self._out = out + _STEP if out < self._out_last else self._out_last - _LAST
-        finally:
-            self._release()
-        if words[self._peer_away_at]:
-            self._nudge()
-        return self.wait(RECEIVE_SIZE)
 
     def sendmsg(self, buffers: Iterable[Buffer], ancillary: Iterable[Any] = (), flags: int = 0, /) -> int:
         """socket.sendmsg, by the socket."""
@@ -224,7 +197,7 @@ class Lane:
         """The same for any way of sending, as soon as there is room."""
         until = 0.0
         while True:
-            with self._lock:
+            with self.lock:
                 try:
                     sent = send(flags | DONT_WAIT)
                 except BlockingIOError:
@@ -237,8 +210,8 @@ class Lane:
             self._await_room(until)
 
     def _count_sent(self) -> None:
-        self._carried += _ONE
-        self._words[self._carried_at] = self._carried
+        self.carried += _ONE
+        self.words[self._carried_at] = self.carried
 
     def _send_timeout(self) -> float:
         seconds, microseconds = _TIMEVAL.unpack(
@@ -255,7 +228,7 @@ class Lane:
         poll.register(self._socket, select.POLLOUT)
         poll.poll(None if left == math.inf else math.ceil(left * 1000))
 
-    def _nudge(self) -> None:
+    def nudge(self) -> None:
         try:
             self._post(NUDGE, DONT_WAIT | NO_SIGNAL)
         except OSError:  # full: what is in it does as well; or over: the frame may have been read, so it counts as sent
@@ -265,34 +238,32 @@ class Lane:
 
     def wait(self, size: int, /) -> bytes:
         """recv for those who wait for the next frame and nothing else: it looks, as long as that pays, then sleeps."""
-        if self._away:
+        if self.away:
             return self._sleep(size)
-        memory, words, at = self._memory, self._words, self._in
-        if not (word := words[at]):
-            trust = self._trust
-            while trust and not word:
-                trust -= 1
-                _yield()
-                word = words[at]
-            self._trust = trust
-            word = word or self._watch(words, at)
-        length = word - self._heard
-        if not 0 < length <= ROOM:
-            return self._sleep(size)
-        start = at * 8 + 8
-        frame = memory[start : start + length]
-        words[at] = 0
-        self._in = at + _STEP if at < self._in_last else self._in_last - _LAST
-        return frame
+        memory, words, slot = self.memory, self.words, self.into
+        at = slot.word
+        for _ in self.looks:
+            if word := words[at]:
+                self.vain = 1
+                break
+        else:
+            word = words[at] or self._watch(words, at)
+        length = word - self.heard
+        if 0 < length <= ROOM:
+            frame = memory[slot.start : slot.start + length]
+            words[at] = 0
+            self.into = slot.next
+            return frame
+        return self._emptied(slot, length) if 0 < length <= _LENGTH else self._sleep(size)
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """socket.recv for the next frame, whichever way it comes."""
-        if not self._away and (frame := self._retire()) is not None:
+        if not self.away and (frame := self._retire()) is not None:
             return frame
         try:
-            octets = self._socket_recv(size, flags if self._away else flags | DONT_WAIT)
+            octets = self._socket_recv(size, flags if self.away else flags | DONT_WAIT)
         except BlockingIOError:
-            if self._away:
+            if self.away:
                 raise
             return self._resume()
         if octets:
@@ -302,7 +273,7 @@ class Lane:
 
     def recvmsg(self, size: int, room: int = 0, flags: int = 0, /) -> tuple[bytes, list[Any], int, Any]:
         """socket.recvmsg for the next frame, whichever way it comes."""
-        if not self._away and (frame := self._retire()) is not None:
+        if not self.away and (frame := self._retire()) is not None:
             return frame, [], 0, None
         received = self._socket.recvmsg(size, room, flags)
         if received[0]:
@@ -311,10 +282,35 @@ class Lane:
 
     def _watch(self, words: memoryview, at: int) -> int:
         """Looks, giving way in between, for as long as that has paid; the word of the slot, 0 for none."""
+        self._look_later()
+        trust = self._trust
+        while trust:
+            trust -= 1
+            _yield()
+            if word := words[at]:
+                self._trust = trust
+                return word
+        self._trust = 0
+        return self._watch_by_the_clock(words, at)
+
+    def _look_later(self) -> None:
+        """Looks without giving way were in vain: no more of them for some frames, for twice as many each time."""
+        if self.looks:
+            if self.vain == 1:  # they have paid since they were last in vain
+                self._needed = 1
+            self.looks = _NO_LOOKS
+            self.vain = self._unlooked = min(2 * self.vain, MAX_NEEDED)
+        else:
+            self._unlooked -= 1
+            if not self._unlooked:
+                self.looks = _LOOKS
+
+    def _watch_by_the_clock(self, words: memoryview, at: int) -> int:
+        """The same, judging whether it pays."""
         global _looking
         if _looking or not self._patience:
             return 0
-        heard_at, heard, began = self._heard_at, self._heard, _clock()
+        heard_at, heard, began = self._heard_at, self.heard, _clock()
         word = looks = 0
         _looking = True
         try:
@@ -356,23 +352,23 @@ class Lane:
             if self._signs >= self._needed:
                 self._patience = MAX_PATIENCE
         if self._patience:
-            self._away = False
-            self._words[self._away_at] = 0
+            self.away = False
+            self.words[self._away_at] = 0
         return octets
 
     def _retire(self) -> bytes | None:
         """Says that frames are to come by the socket from now on; one that has come through the lane before."""
-        self._words[self._away_at] = 1
+        self.words[self._away_at] = 1
         self._acquire()
         self._release()  # a full barrier: the store above comes before the load below
         frame = self._take()
-        self._away = frame is None and not self._words[self._in]
+        self.away = frame is None and not self.words[self.into.word]
         return frame
 
     def _resume(self) -> bytes:
         """The frame in a slot that waits for one by the socket where there is none: a signal's handler that raised just
         after that was received has lost it, and the count."""
-        self._heard = self._words[self._in] & ~_LENGTH
+        self.heard = self.words[self.into.word] & ~_LENGTH
         if (frame := self._take()) is None:
             shut(self)
             raise BadFrame("a slot that changes")
@@ -380,24 +376,28 @@ class Lane:
 
     def _take(self) -> bytes | None:
         """The frame in the next slot, if it is its turn."""
-        memory, words, at = self._memory, self._words, self._in
-        word = words[at]
-        if not word or word - self._heard > _LENGTH:
-            return None
-        length = word & _LENGTH
-        if not 0 < length <= ROOM:
+        slot = self.into
+        word = self.words[slot.word]
+        return self._emptied(slot, word & _LENGTH) if word and word - self.heard <= _LENGTH else None
+
+    def _emptied(self, slot: Slot, length: int) -> bytes:
+        """The frame in a slot, if it can be one."""
+        size = length & ~SHORT
+        frame = self.memory[slot.start : slot.start + size] if 0 < size <= ROOM else None
+        self.words[slot.word] = 0
+        self.into = slot.next
+        if length & SHORT and frame is not None:
+            frame = self.lengthen(frame)
+        if frame is None:
             shut(self)
-            raise BadFrame(f"a slot of {length} octets")
-        start = at * 8 + 8
-        frame = memory[start : start + length]
-        words[at] = 0
-        self._in = at + _STEP if at < self._in_last else self._in_last - _LAST
+            raise BadFrame(f"a slot of {length:#x} octets")
         return frame
 
     def _count_heard(self) -> None:
-        self._heard += _ONE
-        if self._words[self._in]:  # a nudge says so, if there was room for it; else the last frame that took the room
-            self._away = False
+        self.heard += _ONE
+        # What is in the slot, a nudge has told of, if there was room for it; else the last frame that took the room.
+        if self.words[self.into.word]:
+            self.away = False
 
     # The rest of a socket
 
@@ -419,13 +419,13 @@ class Lane:
         if how != socket.SHUT_WR:
             self._drained = True
             self._patience = 0
-            self._words[self._away_at] = 1
+            self.words[self._away_at] = 1
         self._socket.shutdown(how)
 
     def close(self) -> None:
         """Lets go, and says nothing to the peer: a child of fork may do it."""
         global _looking
         _looking = False  # in the child, of whoever did in the parent
-        self._words = _NO_WORDS
-        self._memory = _NO_MEMORY
+        self.words = _NO_WORDS
+        self.memory = _NO_MEMORY
         self._socket.close()

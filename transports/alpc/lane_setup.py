@@ -16,8 +16,9 @@ from .. import ancillary
 from ..errors import BadFrame
 from ..kernel import Credentials
 from ..seam import Peer
-from .lane import HALF, SIZE, Lane
+from .lane import Lane
 from .memory import memfd
+from .slots import HALF, SIZE
 
 LANE: Final = 1
 """A feature: the client would have a lane; the server sends one with these terms."""

@@ -425,7 +425,7 @@ class MessagePort(CommunicationPort):
         try:
             if outgoing.type == wire.SECURITY_CONTEXT:
                 self.beside.send_named(frame)
-            elif outgoing.view is None and not self._releases and not descriptors:
+            elif outgoing.view is None and not self.releases and not descriptors:
                 self._send(frame, NO_WAIT)
             else:
                 request_id = outgoing.number if outgoing.type in REQUEST_TYPES else 0

@@ -131,7 +131,7 @@ class CommunicationPort(Frames):
         self._max_data = max_data
         self._share(Sharing(self._socket, incoming, outgoing, self.quota))
         self._lent_requests = self._sharing.lent_requests
-        self._releases = self._sharing.releases
+        self.releases = self._sharing.releases
         self.handles_given = given
         if taken:
             self.beside.take_kinds(taken)
@@ -178,7 +178,7 @@ class CommunicationPort(Frames):
         try:
             if timeout != self._send_timeout:
                 self._bound_sends(timeout)
-            if view is not None or self._releases or handles:
+            if view is not None or self.releases or handles:
                 beside = descriptors_of(handles, self.handles_given) if handles else ()
                 self._sharing.send(type, message_id, data, view, NO_SIGNAL, beside)
             else:
@@ -202,7 +202,7 @@ class CommunicationPort(Frames):
         if size > self.max_message:
             raise MessageTooLong(f"{size} octets, the peer takes {self.max_message}")
         try:
-            if view is not None or self._releases or handles:
+            if view is not None or self.releases or handles:
                 beside = descriptors_of(handles, self.handles_given) if handles else ()
                 self._sharing.send(type, message_id, data, view, NO_WAIT, beside)
             else:

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrpc.transports.alpc import CommunicationPort, lane
-from lrpc.transports.alpc.lane import HALF, MAX_NEEDED, MAX_PATIENCE, NUDGE, ROOM, SIZE, SLOTS, Lane
+from lrpc.transports.alpc.lane import MAX_NEEDED, MAX_PATIENCE, NUDGE, Lane
+from lrpc.transports.alpc.slots import HALF, ROOM, SHORT, SIZE, SLOTS
 from lrpc.transports.errors import BadFrame, Disconnected
 from lrpc.transports.seam import Peer
 from lrpc.transports.sockets import NO_SIGNAL, NO_WAIT, drain, shut, timeval
@@ -191,8 +192,7 @@ def test_what_a_killed_sender_left_in_the_lane_arrives_though_it_told_nobody(bot
     with pytest.raises(BlockingIOError):
         both.two.recv(1000, NO_WAIT)  # away, and sure that nothing is there
     both.memory[0] = 0  # which the other end has not seen
-    both.memory[136 : 136 + len(FRAME)] = FRAME
-    slot = 128 + 8 * (both.two._in - 16)  # pyright: ignore[reportPrivateUsage]
+    slot = 8 * both.two.into.word
     both.memory[slot + 8 : slot + 8 + len(FRAME)] = FRAME
     both.word(slot, (1 << 16) | len(FRAME))
     both.sockets[0].shutdown(socket.SHUT_RDWR)
@@ -248,7 +248,57 @@ def test_a_child_of_fork_lets_go_and_changes_nothing(both: Two) -> None:
     assert both.two.wait(1 << 17) == FRAME
 
 
+# Short forms
+
+
+def put(both: Two, octets: bytes) -> None:
+    """What an end that knows a short form does."""
+    slot = both.one.out
+    both.memory[slot.start : slot.start + len(octets)] = octets
+    both.word(8 * slot.word, (1 << 16) | SHORT | len(octets))
+    both.one.out = slot.next
+
+
+def test_who_knows_no_short_form_is_given_the_whole_frame(both: Two) -> None:
+    both.two.lengthen = lambda octets: b"<" + octets + b">"
+    for _ in range(2 * SLOTS):
+        put(both, b"short")
+        both.one.send(FRAME, NO_SIGNAL)
+        assert [both.two.wait(1 << 17) for _ in range(2)] == [b"<short>", FRAME]
+    put(both, b"short")
+    assert both.two.recv(1 << 17) == b"<short>"
+
+
+def test_a_short_form_that_is_none_ends_the_connection(both: Two) -> None:
+    port = CommunicationPort(both.two, Peer())
+    port.lengthen_by(lambda octets: octets if octets != b"none" else None)
+    put(both, b"some")
+    assert port.receive_frame(WATCHDOG) == b"some"
+    put(both, b"none")
+    with pytest.raises(BadFrame):
+        port.receive_frame(WATCHDOG)
+    assert port.fileno() == -1
+
+
 # Looking, and when not to
+
+
+def test_looking_without_giving_way_stops_where_it_is_in_vain_and_is_tried_again(
+    both: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "_yield", lambda: both.one.send(FRAME, NO_SIGNAL))
+    looked: list[bool] = []
+    for _ in range(300):
+        looked.append(bool(both.two.looks))
+        assert both.two.wait(1 << 17) == FRAME
+    assert 3 < sum(looked) < 20
+    assert not any(looked[-30:])
+    while not both.two.looks:
+        assert both.two.wait(1 << 17) == FRAME
+    for _ in range(10):
+        both.one.send(FRAME, NO_SIGNAL)
+        assert both.two.wait(1 << 17) == FRAME
+        assert len(both.two.looks) == lane.LOOKS
 
 
 def test_looking_that_does_not_pay_is_given_up(both: Two, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,10 +327,10 @@ def test_looking_is_taken_up_again_where_frames_come_soon(both: Two, monkeypatch
 # Hostile peers
 
 
-@pytest.mark.parametrize("length", [ROOM + 1, 0xFFFF])
+@pytest.mark.parametrize("length", [ROOM + 1, SHORT - 1, SHORT, SHORT | 4, SHORT | ROOM, SHORT | ROOM + 1, 0xFFFF])
 def test_a_slot_that_says_more_than_it_holds_ends_the_connection(both: Two, length: int) -> None:
     port = CommunicationPort(both.two, Peer())
-    both.word(128 + 8 * (both.two._in - 16), (1 << 16) | length)  # pyright: ignore[reportPrivateUsage]
+    both.word(8 * both.two.into.word, (1 << 16) | length)
     with pytest.raises(BadFrame):
         port.receive_frame(WATCHDOG)
     assert port.fileno() == -1
@@ -291,7 +341,7 @@ def test_a_slot_that_says_more_than_it_holds_ends_the_connection(both: Two, leng
 
 @pytest.mark.parametrize("how", ["wait", "recv"])
 def test_a_slot_does_not_wait_for_a_frame_that_never_comes(both: Two, how: str) -> None:
-    both.word(128 + 8 * (both.two._in - 16), (9 << 16) | 20)  # pyright: ignore[reportPrivateUsage]
+    both.word(8 * both.two.into.word, (9 << 16) | 20)
     assert len(getattr(both.two, how)(1 << 17)) == 20
 
 
@@ -314,6 +364,7 @@ def test_whatever_is_written_into_the_memory_gives_frames_or_ends_the_connection
     words: list[tuple[int, int]], steps: list[str]
 ) -> None:
     found = made()
+    found.one.lengthen = lambda octets: octets if len(octets) > 9 else None
     found.two.send(FRAME, NO_SIGNAL)
     found.one.wait(1 << 17)
     found.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(1e-6))

@@ -13,9 +13,10 @@ import pytest
 
 from lrpc.transports import alpc
 from lrpc.transports.alpc import lane_setup
-from lrpc.transports.alpc.lane import SIZE, Lane
+from lrpc.transports.alpc.lane import Lane
 from lrpc.transports.alpc.memory import memfd
 from lrpc.transports.alpc.messages.port_attributes import DEFAULT_ATTRIBUTES, pack_terms
+from lrpc.transports.alpc.slots import SIZE
 from lrpc.transports.errors import BadFrame
 from lrpc.transports.seam import Peer
 from lrpc.transports.sockets import NO_SIGNAL, NO_WAIT

@@ -134,7 +134,7 @@ def test_releasing_twice_or_after_a_reply_takes_nothing_from_others(ports: Ports
 
 def test_messages_without_a_view_need_no_release(ports: Ports) -> None:
     ports[0].release(PortMessage(LPC_REQUEST, 1, b""))
-    assert not ports[0]._releases
+    assert not ports[0].releases
 
 
 def test_a_view_that_was_not_sent_can_be_discarded(ports: Ports) -> None:
@@ -178,7 +178,7 @@ def test_releases_wait_for_room(ports: Ports) -> None:
     while ports[1].send_message_now(b"", type=LPC_DATAGRAM):
         pass
     ports[1].release(message)
-    assert list(ports[1]._releases) == [message.view_number]
+    assert list(ports[1].releases) == [message.view_number]
     while ports[0].receive_message_now() is not None:
         pass
     ports[1].send_message(b"now")
