@@ -59,6 +59,24 @@ def peer_of(connected: socket.socket, address: str) -> Peer:
     return Peer(*Credentials.parse(octets), _groups_of(connected), address)
 
 
+def groups_of_maker(descriptor: int, maker: Credentials) -> tuple[int, ...] | None:
+    """The supplementary groups that a process had when it made a pair of sockets, of which `descriptor` is one.
+
+    None: the kernel does not tell. Raises BadFrame where it is none of that process and user.
+    """
+    try:
+        made = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise BadFrame("a descriptor that is no socket") from error
+    try:
+        peer = peer_of(made, "")
+    finally:
+        made.detach()
+    if (peer.pid, peer.uid, peer.gid) != maker:
+        raise BadFrame(f"a socket of {peer}, sent by {maker}")
+    return peer.groups
+
+
 def user_of(connected: socket.socket) -> int:
     """The user of who connected."""
     return Credentials.parse(connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED_SIZE)).uid

@@ -2,17 +2,19 @@
 
 A port looks for it only where both ends have agreed to descriptors, or the client to dynamic tracking: it costs.
 Rules of this file:
-- descriptors in a frame that has no HANDLE attribute, or another number of them, end the connection;
+- descriptors in a frame that has no HANDLE attribute, or another number of them, end the connection; but one may come
+  with a security context, to say which groups its sender has;
 - what nobody has taken by the time the next frame comes is closed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from typing import TYPE_CHECKING, Final, cast
 
-from .. import ancillary, kernel
+from .. import ancillary, kernel, unix
 from ..ancillary import Received
 from ..errors import BadFrame, TransportError
 from ..kernel import Credentials
@@ -25,7 +27,7 @@ from .contexts import SecurityContexts
 from .handles import NO_OBJECTS, Handle, ObjectType
 from .lane import Lane
 from .messages.attributes import HANDLE_ATTRIBUTE
-from .messages.message import FRAME_SIZE, MEMORY, SECTION, parse
+from .messages.message import FRAME_SIZE, MEMORY, SECTION, SECURITY_CONTEXT, parse
 
 if TYPE_CHECKING:
     from .memory.sharing import Sharing
@@ -48,13 +50,13 @@ class Beside:
         "active",
         "contexts",
         "credentials",
-        "possible",
+        "has_lane",
     )
 
     def __init__(self, connected: socket.socket | Lane, peer: Peer) -> None:
         self.active = False
         """Whether messages have to be received by `receive`."""
-        self.possible: Final = not isinstance(connected, Lane)
+        self.has_lane: Final = isinstance(connected, Lane)
         self.contexts: Final = SecurityContexts()
         self.credentials: Credentials | None = None
         """The kernel's word of who sent the last message, where it is asked for."""
@@ -86,9 +88,29 @@ class Beside:
         """A descriptor of the peer's process, the caller's to close."""
         return kernel.peer_pidfd(self._socket)
 
-    def send_named(self, frame: bytes) -> None:
-        """Sends with the kernel's word of who the calling thread is, if that needs no waiting. Raises OSError."""
-        ancillary.send(self._socket, frame, NO_WAIT, (), ancillary.own_credentials())
+    def send_named(self, frame: bytes, groups: bool) -> None:
+        """Sends with the kernel's word of who the calling thread is, if that needs no waiting. Raises OSError.
+
+        groups: also of its supplementary groups, unless the peer's kernel is told to take no descriptors.
+        """
+        who = ancillary.own_credentials()
+        if groups:
+            made, other = socket.socketpair()
+            with made, other, contextlib.suppress(PermissionError):
+                ancillary.send(self._socket, frame, NO_WAIT, [made.fileno()], who)
+                return
+        ancillary.send(self._socket, frame, NO_WAIT, (), who)
+
+    def sender(self) -> Peer:
+        """Who sent the last message, with the groups that came with it. Raises BadFrame if the kernel does not say."""
+        descriptors, self._descriptors = self._descriptors, []
+        try:
+            if self.credentials is None or not self.credentials.pid:
+                raise BadFrame("a message that the kernel tells no sender of")
+            groups = unix.groups_of_maker(descriptors[0], self.credentials) if descriptors else None
+            return Peer(*self.credentials, groups, self._peer.address)
+        finally:
+            ancillary.close_all(descriptors)
 
     @property
     def quality_of_service(self) -> SecurityQos:
@@ -140,7 +162,7 @@ class Beside:
         self.close()
         self._descriptors = received.descriptors
         self.credentials = received.credentials
-        if received.cut or (received.descriptors and not _has_handles(received.octets)):
+        if received.cut or not _may_bring(received.octets, len(received.descriptors)):
             self.close()
             raise BadFrame(f"descriptors where none belong, or more than {handles.MAX_HANDLES}")
         if self._tracker is not None and received.octets:
@@ -150,6 +172,11 @@ class Beside:
 
 def _is_section(frame: bytes) -> bool:
     return len(frame) >= FRAME_SIZE and _TYPE.unpack_from(frame)[0] in (SECTION, MEMORY)
+
+
+def _may_bring(frame: bytes, descriptors: int) -> bool:
+    alone = descriptors == 1 and len(frame) >= FRAME_SIZE and _TYPE.unpack_from(frame)[0] == SECURITY_CONTEXT
+    return not descriptors or alone or _has_handles(frame)
 
 
 def _has_handles(frame: bytes) -> bool:

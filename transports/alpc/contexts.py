@@ -1,6 +1,7 @@
 """Security contexts: for which of its users a client sends a message (ALPC_SECURITY_ATTR).
 
-A thread of the client's creates one, and with it goes the kernel's word of who that thread is (SCM_CREDENTIALS); the
+A thread of the client's creates one, and with it goes the kernel's word of who that thread is (SCM_CREDENTIALS), and
+which groups it has: a socket that it has just made, since a message does not tell those and SO_PEERGROUPS does. The
 messages that name it are that user's, whoever sends them, to the level that it grants. So a server that acts for its
 own client may ask another one in that client's name. What travels is a frame of type SECURITY_CONTEXT with a SECURITY
 attribute: CREATE_HANDLE and a quality of service as data creates, RELEASE_HANDLE deletes, neither revokes; one without
@@ -16,8 +17,6 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 from ..errors import BadFrame, Disconnected, InvalidParameter, NotSupported, QuotaExceeded
-from ..kernel import Credentials
-from ..seam import Peer
 from ..security import DEFAULT_QOS, Identity, SecurityQos, Tracker
 from .messages.attributes import (
     SECURITY_CREATE_HANDLE,
@@ -38,11 +37,11 @@ MAX_CONTEXTS: Final = 64
 def create_security_context(port: MessagePort, qos: SecurityQos = DEFAULT_QOS) -> SecurityContext:
     """Captures who the calling thread is now, for messages of `port` that name it (NtAlpcCreateSecurityContext).
 
-    qos: how far the server may go in this name. Raises NotSupported (a server's port, or one with a lane),
-    QuotaExceeded (64 of them), Disconnected.
+    qos: how far the server may go in this name. Raises NotSupported (a server's port, or one with a lane: its server
+    accepts connections and does not receive messages), QuotaExceeded (64 of them), Disconnected, ResourcesExhausted.
     """
-    if port.is_server or not port.beside.possible:
-        raise NotSupported(f"{port!r}: security contexts are a client's, by the socket")
+    if port.is_server or port.beside.has_lane:
+        raise NotSupported(f"{port!r}: security contexts are a client's, for servers that receive messages")
     if len(port.beside.contexts.own) >= MAX_CONTEXTS:
         raise QuotaExceeded(f"{MAX_CONTEXTS} security contexts of {port!r}")
     context = SecurityContext(port, port.exchange.number())
@@ -142,20 +141,12 @@ class SecurityContexts:
         return captured
 
     def _create(self, port: MessagePort, handle: int, data: bytes) -> None:
-        credentials = port.beside.credentials
-        if credentials is None or not credentials.pid:
-            raise BadFrame("a security context that the kernel tells no user of")
+        sender = port.beside.sender()
         if handle in self._captured or len(self._captured) >= MAX_CONTEXTS:
             raise BadFrame(f"security context {handle:#x}, the number {len(self._captured) + 1}")
         try:
             qos = SecurityQos.parse(data)
         except ValueError as error:
             raise BadFrame(str(error)) from error
-        self._captured[handle] = CapturedContext(_identity(credentials, port.peer), qos)
-
-
-def _identity(credentials: Credentials, connected: Peer) -> Identity:
-    """The groups of who connected are those of nobody else."""
-    same_user = credentials[1:] == (connected.uid, connected.gid)
-    peer = Peer(*credentials, connected.groups if same_user else (), connected.address)
-    return Tracker(peer).last._replace(changed=not same_user or credentials.pid != connected.pid)
+        changed = (sender.pid, sender.uid, sender.gid) != (port.peer.pid, port.peer.uid, port.peer.gid)
+        self._captured[handle] = CapturedContext(Tracker(sender).last._replace(changed=changed), qos)

@@ -424,7 +424,7 @@ class MessagePort(CommunicationPort):
     def _passed(self, frame: bytes, outgoing: Outgoing, descriptors: Sequence[int]) -> bool:
         try:
             if outgoing.type == wire.SECURITY_CONTEXT:
-                self.beside.send_named(frame)
+                self.beside.send_named(frame, groups=len(outgoing.data) > 0)
             elif outgoing.view is None and not self.releases and not descriptors:
                 self._send(frame, NO_WAIT)
             else:

@@ -144,7 +144,7 @@ class CommunicationPort(Frames):
             self._receive_by(partial(self.beside.receive, self._sharing))
 
     def ask_who(self) -> None:
-        """Has the kernel say who sends each message that is received from now on; not with a lane."""
+        """Has the kernel say who sends each message that is received from now on."""
         self.beside.ask_who()
         self._receive_by(partial(self.beside.receive, self._sharing))
 

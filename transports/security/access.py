@@ -1,7 +1,8 @@
 """The access check: a token against a descriptor, in NT's order ([MS-DTYP] 2.5.3.2).
 
 ACEs are read in the order they stand in; a denial counts for what is not yet granted, a grant for what is not
-yet denied. No DACL at all lets everybody in; a DACL without ACEs nobody.
+yet denied. No DACL at all lets everybody in; a DACL without ACEs nobody. Where the kernel has not told all groups of
+somebody, a grant to a group is not theirs, and a denial of one is.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .sddl import (
     Ace,
     SecurityDescriptor,
 )
-from .sid import OWNER_RIGHTS, Sid
+from .sid import OWNER_RIGHTS
 from .token import Token
 
 MAXIMUM_ALLOWED: Final = 0x02000000
@@ -69,7 +70,7 @@ def granted_access(descriptor: SecurityDescriptor, token: Token, wanted: int, ma
     granted = _owner_rights(descriptor, token)
     denied = 0
     for ace in descriptor.dacl:
-        if ace.flags & INHERIT_ONLY or not _applies(ace.sid, descriptor, token):
+        if ace.flags & INHERIT_ONLY or not _applies(ace, descriptor, token):
             continue
         mask = mapping.specific(ace.mask)
         if ace.type == ACCESS_ALLOWED:
@@ -88,7 +89,8 @@ def _owner_rights(descriptor: SecurityDescriptor, token: Token) -> int:
     return 0 if spoken_of else READ_CONTROL | WRITE_DAC
 
 
-def _applies(identity: Sid, descriptor: SecurityDescriptor, token: Token) -> bool:
-    if identity == OWNER_RIGHTS:
-        return descriptor.owner is not None and token.holds(descriptor.owner)
-    return token.holds(identity)
+def _applies(ace: Ace, descriptor: SecurityDescriptor, token: Token) -> bool:
+    holds = token.holds if ace.type == ACCESS_ALLOWED else token.may_hold
+    if ace.sid == OWNER_RIGHTS:
+        return descriptor.owner is not None and holds(descriptor.owner)
+    return holds(ace.sid)

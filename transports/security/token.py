@@ -20,6 +20,8 @@ class Token:
 
     user: Sid
     groups: frozenset[Sid]
+    complete: bool = True
+    """These are all its groups: for a denial it counts as a member of any, if not."""
 
     @classmethod
     def of(cls, peer: Peer) -> Token:
@@ -31,8 +33,12 @@ class Token:
         groups |= {sid.EVERYONE, sid.AUTHENTICATED_USERS, sid.USERS}
         if peer.uid == 0:
             groups |= {sid.LOCAL_SYSTEM, sid.ADMINISTRATORS}
-        return cls(Sid.of_user(peer.uid), frozenset(groups))
+        return cls(Sid.of_user(peer.uid), frozenset(groups), peer.groups is not None)
 
     def holds(self, identity: Sid) -> bool:
         """Whether `identity` is this user or one of its groups."""
         return identity == self.user or identity in self.groups
+
+    def may_hold(self, identity: Sid) -> bool:
+        """Whether it does, or may, since the kernel has not told every group."""
+        return self.holds(identity) or (not self.complete and identity.gid is not None)

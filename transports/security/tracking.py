@@ -77,12 +77,12 @@ class Tracker:
         return self._identity
 
     def _next(self, credentials: Credentials) -> Identity:
-        """The groups of who connected are those of nobody else."""
+        """The groups of who connected are those of nobody else, whose the kernel does not tell with a message."""
         connected, ids = self._connected, self._identity.ids
-        same_user = credentials[1:] == (connected.uid, connected.gid)
-        peer = Peer(*credentials, connected.groups if same_user else (), connected.address)
+        changed = credentials != (connected.pid, connected.uid, connected.gid)
+        peer = Peer(*credentials, None if changed else connected.groups, connected.address)
         token_ids = TokenIds(ids.token_id, _authentication_id(peer), ids.modified_id + 1)
-        return Identity(peer, token_ids, credentials != (connected.pid, connected.uid, connected.gid))
+        return Identity(peer, token_ids, changed)
 
 
 def _authentication_id(peer: Peer) -> int:

@@ -19,7 +19,7 @@ from lrpc.transports import alpc, ancillary
 from lrpc.transports.alpc import LPC_CONNECTION_REQUEST, LPC_PORT_CLOSED, Message, MessagePort, PortAttributes
 from lrpc.transports.alpc.beside import Beside
 from lrpc.transports.alpc.handles import ALL_OBJECTS, ObjectType
-from lrpc.transports.alpc.messages.message import FRAME_SIZE, pack
+from lrpc.transports.alpc.messages.message import FRAME_SIZE, SECURITY_CONTEXT, pack
 from lrpc.transports.alpc.messages.port_attributes import PortFlags
 from lrpc.transports.errors import (
     AccessDenied,
@@ -258,7 +258,7 @@ def receive(beside: Beside) -> bytes:
     return beside.receive(nowhere, 1000)
 
 
-@pytest.mark.parametrize("frame", [b"x", bytes(FRAME_SIZE), pack(1, 1, b"")])
+@pytest.mark.parametrize("frame", [b"x", bytes(FRAME_SIZE), pack(1, 1, b""), pack(SECURITY_CONTEXT, 1, b"")])
 def test_descriptors_without_an_attribute_are_closed_and_refused(
     frame: bytes, pair: tuple[Beside, socket.socket], open_descriptors: Callable[[], int]
 ) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from lrpc.transports import alpc
+from lrpc.transports import alpc, kernel
 from lrpc.transports.alpc import contexts
 from lrpc.transports.alpc.messages.attributes import (
     SECURITY_ATTRIBUTE,
@@ -29,7 +30,16 @@ from lrpc.transports.errors import (
     QuotaExceeded,
 )
 from lrpc.transports.seam import Peer
-from lrpc.transports.security import ImpersonationLevel, SecurityQos, impersonate
+from lrpc.transports.security import (
+    PORT_CONNECT,
+    PORT_RIGHTS,
+    ImpersonationLevel,
+    SecurityDescriptor,
+    SecurityQos,
+    Token,
+    access_check,
+    impersonate,
+)
 
 WATCHDOG = 20.0
 IDENTIFICATION = SecurityQos(ImpersonationLevel.IDENTIFICATION)
@@ -106,6 +116,46 @@ def test_a_thread_that_acts_for_another_user_captures_that_user(joined_port: Any
     usual.reply()
 
 
+def test_a_context_has_the_groups_of_the_thread_that_made_it(joined_port: Any, as_other: Callable[..., Any]) -> None:
+    client, _ = joined_port.connect()
+
+    def capture() -> alpc.SecurityContext:
+        with impersonate(Peer(os.getpid(), 1000, 1000, (27, 4321))):
+            return alpc.create_security_context(client)
+
+    message = told(joined_port, client, security=joined_port.call(capture).result(WATCHDOG))
+    with message.impersonate() as impersonation:
+        assert sorted(os.getgroups()) == [27, 4321]
+        for descriptor, admitted in (
+            ("D:(A;;CC;;;S-1-22-2-4321)", True),
+            ("D:(D;;CC;;;S-1-22-2-4321)(A;;CC;;;WD)", False),
+        ):
+            assert impersonation.admits(SecurityDescriptor.parse(descriptor), PORT_CONNECT, PORT_RIGHTS) is admitted
+    message.reply()
+
+
+def test_a_port_that_takes_no_descriptors_is_not_told_groups_and_denials_count(make_joined: Any) -> None:
+    joined = make_joined(max_section_size=0)
+    client, _ = joined.connect()
+    with alpc.create_security_context(client) as context:
+        message = told(joined, client, security=context)
+        assert message.identity.peer.groups is None or not kernel.refuse_descriptors(socket.socket())
+        token = Token.of(message.identity.peer)
+        denying = SecurityDescriptor.parse("D:(D;;CC;;;S-1-22-2-4321)(A;;CC;;;WD)")
+        assert not access_check(denying, token, PORT_CONNECT, PORT_RIGHTS)
+        message.reply()
+
+
+def test_creating_contexts_leaves_no_descriptors(joined_port: Any, open_descriptors: Callable[[], int]) -> None:
+    client, _ = joined_port.connect()
+    told(joined_port, client).reply()
+    before = open_descriptors()
+    for _ in range(3 * contexts.MAX_CONTEXTS):
+        with alpc.create_security_context(client) as context:
+            told(joined_port, client, security=context).reply()
+    assert open_descriptors() == before
+
+
 def test_a_deleted_context_is_kept_by_messages_and_named_by_no_other(joined_port: Any) -> None:
     client, _ = joined_port.connect()
     context = alpc.create_security_context(client)
@@ -173,7 +223,7 @@ def test_servers_and_lanes_have_none(joined_port: Any) -> None:
     thread.start()
     with alpc.connect("with-a-lane", WATCHDOG, attributes=alpc.PortAttributes(lane=True)) as client:
         thread.join()
-        if not client.beside.possible:
+        if client.beside.has_lane:
             with pytest.raises(NotSupported):
                 alpc.create_security_context(client)
         accepted[0].close()
@@ -222,6 +272,42 @@ def test_a_context_without_credentials_ends_the_connection(joined_port: Any) -> 
     client, _ = joined_port.connect()
     say(client, SecurityAttribute(SECURITY_CREATE_HANDLE, 0, 1), QOS)  # without having said that it comes
     assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
+
+
+def made_by_a_child() -> socket.socket:
+    """A socket that another process made, which has ended."""
+    ours, theirs = socket.socketpair()
+    child = os.fork()
+    if not child:
+        made, _ = socket.socketpair()
+        socket.send_fds(theirs, [b"x"], [made.fileno()])
+        os._exit(0)
+    with ours, theirs:
+        _, [descriptor], _, _ = socket.recv_fds(ours, 1, 1)
+    os.waitpid(child, 0)
+    return socket.socket(fileno=descriptor)
+
+
+def no_socket() -> Any:
+    return os.fdopen(os.memfd_create("none"), "rb")
+
+
+@pytest.mark.parametrize("proof", [made_by_a_child, no_socket, socket.socket])
+def test_a_descriptor_that_proves_nothing_ends_the_connection(
+    joined_port: Any,
+    proof: Callable[[], Any],
+    open_descriptors: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else whoever was given a socket by root would have root's groups."""
+    client, _ = joined_port.connect()
+    told(joined_port, client).reply()
+    before = open_descriptors()
+    pair = proof(), proof()
+    monkeypatch.setattr(socket, "socketpair", lambda: pair)
+    with alpc.create_security_context(client):
+        assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
+    assert open_descriptors() < before
 
 
 def test_a_message_that_names_no_context_ends_the_connection(joined_port: Any) -> None:

@@ -51,6 +51,14 @@ def test_aces_are_read_in_their_order(sddl: str, admitted: set[str]) -> None:
     assert {name for name, token in tokens.items() if may_connect(sddl, token)} == admitted
 
 
+def test_groups_that_are_not_told_grant_nothing_and_deny() -> None:
+    untold = Token.of(Peer(1, 1000, 1000, None))
+    assert not may_connect("D:(A;;CC;;;S-1-22-2-27)", untold)
+    assert not may_connect("D:(D;;CC;;;S-1-22-2-27)(A;;CC;;;WD)", untold)
+    assert may_connect("D:(D;;CC;;;S-1-22-1-1001)(A;;CC;;;WD)", untold)
+    assert may_connect("D:(A;;CC;;;WD)(D;;CC;;;S-1-22-2-27)", untold)
+
+
 def test_rights_may_come_from_several_aces() -> None:
     descriptor = SecurityDescriptor.parse("D:(A;;CC;;;S-1-22-1-1000)(A;;DC;;;S-1-22-2-27)")
     assert access_check(descriptor, USER, PIPE_CONNECT, PIPE_RIGHTS)

@@ -32,3 +32,11 @@ def test_whom_the_kernel_does_not_know_is_anonymous_and_not_everyone(peer: Peer)
 def test_groups_that_the_kernel_does_not_tell_are_not_held() -> None:
     assert not Token.of(Peer(1, 1000, 100, None)).holds(Sid.of_group(4))
     assert not Token.of(Peer(1, 1000, None, None)).holds(Sid.of_group(100))
+
+
+def test_whose_groups_the_kernel_does_not_tell_may_be_in_any() -> None:
+    untold, told = Token.of(Peer(1, 1000, 100, None)), Token.of(Peer(1, 1000, 100, ()))
+    assert untold.may_hold(Sid.of_group(4))
+    assert not told.may_hold(Sid.of_group(4))
+    assert all(token.may_hold(Sid.of_group(100)) for token in (untold, told))
+    assert not any(token.may_hold(sid) for token in (untold, told) for sid in (Sid.of_user(4), LOCAL_SYSTEM))
