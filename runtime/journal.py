@@ -8,6 +8,8 @@ Rule: no value of a call and no credential is a field, nor in the words; a reaso
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import logging
 import time
 from collections.abc import Callable
@@ -16,6 +18,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from .intercept import AsyncInterceptor, AsyncProceed, Interceptor, Invocation, Proceed
+
+
+_SUSPENDS: Final = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+"""Code whose frames may go on although an error has been in them."""
 
 
 class Event(NamedTuple):
@@ -69,12 +75,38 @@ EVENTS: Final = {
 
 
 def note(name: str, *, failure: BaseException | None = None, **fields: Any) -> None:
-    """Log an event; `failure` adds its traceback."""
+    """Log an event; `failure` adds its traceback, whose frames are emptied once it is logged."""
     event = EVENTS[name]
     logger = logging.getLogger(event.logger)
     if logger.isEnabledFor(event.level):
         words = event.words.format_map(fields)
         logger.log(event.level, "%s", words, exc_info=failure, stacklevel=2, extra={"event": name, **fields})
+        if failure is not None:
+            _let_go(failure)
+
+
+def _let_go(failure: BaseException) -> None:
+    """Empty the frames in which an error was raised: a handler that keeps the record would keep what a method had
+    there, such as memory that its caller shares.
+
+    Of coroutines only the outermost, where it is still at the place of the error: others may have caught it, and go on.
+    """
+    seen: set[int] = set()
+    errors: list[BaseException | None] = [failure]
+    while errors:
+        error = errors.pop()
+        if error is None or id(error) in seen:
+            continue
+        seen.add(id(error))
+        errors += [error.__cause__, error.__context__]
+        trace, outermost = error.__traceback__, error is failure
+        while trace is not None:
+            frame = trace.tb_frame
+            if not frame.f_code.co_flags & _SUSPENDS or (outermost and frame.f_lasti == trace.tb_lasti):
+                with contextlib.suppress(RuntimeError):  # it runs
+                    frame.clear()
+                    outermost = False
+            trace = trace.tb_next
 
 
 # Calls

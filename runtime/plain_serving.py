@@ -91,8 +91,10 @@ class PlainServing(abc.ABC):
             return None
         self.cancelling.now = call_id
         self.traffic.called(len(frame))
-        answer: Answer = run(stub)
-        return self._finished(message_id, call_id, answer) if message_id else b""
+        if not message_id:
+            run(stub)
+            return b""
+        return self._finished(message_id, call_id, run(stub))  # a name here would keep a fault in a circle: see below
 
     def _finished(self, message_id: int, call_id: int, answer: Answer) -> bytes:
         """The frame that answers a plain call; it may be on its way already, and then is empty."""

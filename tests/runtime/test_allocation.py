@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +18,7 @@ SIZE = 300_000
 SHELF: Any = lrpc.load("""
 [uuid(0b6d6a4e-6a3e-4f0b-8f5c-4a7f5f9d2c11), version(1.0)]
 interface Shelf {
-    void Load([in] long n, [in] byte octet, [in] boolean fails, [out, size_is(n)] byte back[]);
+    void Load([in] long n, [in] byte octet, [in] short fails, [out, size_is(n)] byte back[]);
 }
 """)
 
@@ -25,7 +27,7 @@ def loaded(n: int, octet: int, fails: int) -> memoryview:
     buffer = lrpc.allocate(n).buffer
     buffer[:] = bytes([octet]) * n
     if fails:
-        raise lrpc.Fault(5)  # which is not logged: a record with its traceback would keep the buffer
+        raise lrpc.Fault(5) if fails > 0 else KeyError(octet)
     return buffer
 
 
@@ -36,7 +38,11 @@ class Shelf(SHELF.Shelf):  # type: ignore[misc]
 
 class AsyncShelf(SHELF.AsyncShelf):  # type: ignore[misc]
     async def Load(self, n: int, octet: int, fails: int) -> memoryview:
-        return loaded(n, octet, fails)
+        buffer = loaded(n, octet, 0)
+        if fails:
+            await asyncio.sleep(0)
+            loaded(1, octet, fails)
+        return buffer
 
 
 def allocated(client: Any, size: int = SIZE) -> lrpc.Allocation:
@@ -183,6 +189,20 @@ def test_room_of_results_comes_back_sent_or_not(shelf: Any) -> None:
                 shelf.Load(large, octet, 1)
         else:
             assert shelf.Load(large, octet, 0)[-1] == octet
+
+
+@pytest.mark.parametrize("transport", ["ncalrpc"], indirect=True)
+@pytest.mark.parametrize("fails", [1, -1])
+def test_failures_do_not_keep_the_room_nor_do_their_records(
+    shelf: Any, fails: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    for octet in range(24):
+        with pytest.raises(lrpc.Fault):
+            shelf.Load(8 << 20, octet, fails)
+    kept = [record.exc_info for record in caplog.records if record.exc_info]
+    assert len(kept) == (0 if fails == 1 else 24)
+    assert all("in loaded" in "".join(traceback.format_exception(*one)) for one in kept)
+    assert not any("QuotaExceeded" in "".join(traceback.format_exception(*one)) for one in kept)
 
 
 def test_there_is_no_room_for_results_outside_of_a_call() -> None:

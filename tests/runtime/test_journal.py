@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import logging
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +11,9 @@ import pytest
 import lrpc
 from lrpc.runtime import journal
 from lrpc.runtime.journal import EVENTS, note
+
+
+WATCHDOG = 20.0
 
 
 def events(caplog: pytest.LogCaptureFixture, name: str) -> list[Any]:
@@ -48,6 +53,56 @@ def test_a_failure_has_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     except KeyError as error:
         note("failed", operation="Add", peer="", failure=error)
     assert "KeyError: 'gone'" in caplog.text
+
+
+def test_a_failure_that_was_logged_keeps_nothing_but_its_lines(caplog: pytest.LogCaptureFixture) -> None:
+    class Held:
+        pass
+
+    def inner(held: list[Held]) -> None:
+        mine = held.pop()
+        references.append(weakref.ref(mine))
+        raise KeyError("gone")
+
+    def outer(held: list[Held]) -> None:
+        mine = Held()
+        references.append(weakref.ref(mine))
+        try:
+            inner(held)
+        except KeyError:
+            raise ValueError("lost") from None
+
+    references: list[weakref.ref[Held]] = []
+    try:
+        outer([Held()])
+    except ValueError as error:
+        note("failed", operation="Add", peer="", failure=error)
+    assert [reference() for reference in references] == [None, None]
+    [record] = caplog.records
+    assert record.exc_info
+    assert "in outer" in logging.Formatter().formatException(record.exc_info)
+
+
+def test_a_coroutine_that_caught_what_failed_elsewhere_goes_on() -> None:
+    async def reading(caught: asyncio.Future[int], more: asyncio.Event) -> str:
+        try:
+            raise KeyError("gone")
+        except KeyError as error:
+            caught.set_exception(error)
+        await more.wait()
+        return "read on"
+
+    async def scenario() -> str:
+        caught, more = asyncio.get_running_loop().create_future(), asyncio.Event()
+        reader = asyncio.create_task(reading(caught, more))
+        try:
+            await caught
+        except KeyError as error:
+            note("failed", operation="Add", peer="", failure=error)
+        more.set()
+        return await asyncio.wait_for(reader, WATCHDOG)
+
+    assert asyncio.run(scenario()) == "read on"
 
 
 def test_no_field_is_one_of_logging_itself() -> None:

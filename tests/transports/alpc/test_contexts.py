@@ -139,6 +139,7 @@ def test_a_port_that_takes_no_descriptors_is_not_told_groups_and_denials_count(m
     client, _ = joined.connect()
     with alpc.create_security_context(client) as context:
         message = told(joined, client, security=context)
+        assert message.identity is not None
         assert message.identity.peer.groups is None or not kernel.refuse_descriptors(socket.socket())
         token = Token.of(message.identity.peer)
         denying = SecurityDescriptor.parse("D:(D;;CC;;;S-1-22-2-4321)(A;;CC;;;WD)")
