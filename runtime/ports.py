@@ -38,9 +38,10 @@ class Port:
         """A row under HEADINGS."""
         entry, said = self.entry, self.information
         name = entry.full_name if not entry.target else f"{entry.full_name} -> {entry.target}"
-        counts = (
-            ("", "", "") if said is None else (str(said.connections), _both(said, "packets"), _both(said, "octets"))
-        )
+        counts = ("", "", "")
+        if said is not None:
+            connections = f"{said.connections} at a worker" if said.worker else str(said.connections)
+            counts = (connections, _both(said, "packets"), _both(said, "octets"))
         if entry.type == alpc.TYPE and said is None:
             counts = (self.silence, "", "")
         process = f"{entry.pid} {program(entry.pid)}".rstrip() if entry.pid else ""
@@ -61,6 +62,7 @@ class Port:
         yield from _line("messages up to", f"{said.max_message_length} octets")
         yield from _line("sections up to", f"{said.max_section_size} octets")
         yield from _line("may wait", f"{said.backlog} to be seen, {said.max_pending} to be heard")
+        yield from _line("counted", "by the worker that was asked, for itself alone" if said.worker else "")
         yield from _line("connections", f"{said.connections} now, {said.accepted} in all")
         yield from _line("messages", f"{said.packets_in} in, {said.packets_out} out")
         yield from _line("octets", f"{said.octets_in} in, {said.octets_out} out")

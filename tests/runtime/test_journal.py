@@ -12,7 +12,6 @@ import lrpc
 from lrpc.runtime import journal
 from lrpc.runtime.journal import EVENTS, note
 
-
 WATCHDOG = 20.0
 
 

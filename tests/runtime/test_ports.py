@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import lrpc
 from lrpc.runtime import ports
 from lrpc.transports import alpc, pipe
 from lrpc.transports.errors import Disconnected, NameInvalid, NameNotFound
@@ -86,6 +87,23 @@ def test_one_port_is_shown_with_its_clients(served: alpc.ConnectionPort) -> None
     assert "connections     1 now, 1 in all" in text
     told = json.loads(json.dumps(shown.as_json()))
     assert (told["name"], told["connections"], told["clients"][0]["pid"]) == ("\\RPC Control\\Calc", 1, os.getpid())
+
+
+def test_counts_of_one_worker_say_so() -> None:
+    with lrpc.Server(workers=2) as server:
+        server.listen("ncalrpc:[shared]")
+        server.start()
+        shown = ports.shown_one("shared", WATCHDOG)
+        [listed] = [one for one in ports.listed("\\", WATCHDOG) if one.entry.type == alpc.TYPE]
+    assert "counted         by the worker that was asked, for itself alone" in shown.lines()
+    assert listed.cells()[4] == "0 at a worker"
+    assert shown.as_json()["worker"] == 1
+
+
+def test_counts_of_the_only_process_say_nothing_of_it(served: alpc.ConnectionPort) -> None:
+    shown = ports.shown_one("calc", WATCHDOG)
+    assert not any(line.startswith("counted") for line in shown.lines())
+    assert shown.as_json()["worker"] == 0
 
 
 def test_a_port_whose_process_hangs_is_listed() -> None:

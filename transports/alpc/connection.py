@@ -213,6 +213,7 @@ class ConnectionPort:
         self.interfaces: inquiry.Interfaces = tuple
         """What its owner serves here, for those who ask about the port."""
         self._closed = False
+        self._shared = False
         self._messages: ServerQueue | None = None
         self._quotas = Quotas(attributes.user_quota)
         self._begin()
@@ -342,6 +343,7 @@ class ConnectionPort:
         return inquiry.Information(
             pid=os.getpid(),
             uid=os.geteuid(),
+            worker=int(self._shared),
             max_message_length=attributes.max_message_length,
             max_section_size=attributes.max_section_size,
             backlog=attributes.backlog,
@@ -388,6 +390,7 @@ class ConnectionPort:
     def inherit(self) -> None:
         self._claim.abandon()
         self._acceptor.inherit()
+        self._shared = True
         self._let_go()
         self._begin()
 

@@ -54,9 +54,12 @@ class Information:
     """What a port does. Counts are the server's: in is what came from clients."""
 
     pid: int = 0
-    """The process that answers: with several workers, the one that was asked by chance; the counts are its own."""
+    """The process that answers."""
     uid: int = 0
     """Its user. Both by the kernel's word: of who listens."""
+    worker: int = 0
+    """1: several processes take clients of this port, and this one was asked by chance: clients and counts are its own.
+    `pid` is then who made the port."""
     max_message_length: int = 0
     max_section_size: int = 0
     backlog: int = 0
