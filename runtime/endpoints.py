@@ -17,7 +17,7 @@ from ..transports import activation, alpc, memory, namespace, pipe, security, tc
 from ..transports import errors as transport
 from ..transports.alpc.messages.port_attributes import DEFAULT_ATTRIBUTES, HANDLES_ATTRIBUTES
 from ..transports.seam import Connection, Listener
-from ..transports.security import ImpersonationLevel, SecurityQos
+from ..transports.security import ImpersonationLevel, SecurityQos, SidError
 from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding, pipe_name
 from .call import Limits
 from .contexts import AssociationGroups, ContextTable
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 LOCALHOST = "localhost"
 """What this machine's services are called in tickets."""
+SERVER_SID = "server_sid"
+"""A binding's option: the user that must hold the port or pipe (ALPC's RequiredServerSid)."""
 CAPTURE = "LRPC_CAPTURE"
 """Looked for before the module that captures is loaded, which nearly nobody needs."""
 
@@ -68,6 +70,8 @@ def open_wire(
     calls may have system handles, which not every connection carries.
     """
     security = _security_for(binding, security)
+    if SERVER_SID in binding.options and binding.protocol not in (NCALRPC, NCACN_NP):
+        raise InvalidBinding(f"{binding}: nobody tells by {binding.protocol} which user serves")
     try:
         if binding.protocol == NCALRPC:
             connect = partial(alpc.connect, attributes=_attributes(handles, security))
@@ -113,7 +117,10 @@ def _connected(binding: StringBinding, timeout: float, limits: Limits) -> Connec
 def _local(binding: StringBinding, connect: Any, name: str, timeout: float) -> Any:
     if binding.address.strip("\\") not in ("", "."):
         raise InvalidBinding(f"{binding}: {binding.protocol} reaches this machine only")
-    return connect(name, timeout)
+    try:
+        return connect(name, timeout, server_sid=binding.options.get(SERVER_SID))
+    except SidError as error:
+        raise InvalidBinding(f"{binding}: {error}") from error
 
 
 def _unreached(binding: StringBinding, error: transport.TransportError) -> RpcError:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+import lrpc
 from lrpc.runtime import endpoints
 from lrpc.runtime.binding import StringBinding
 from lrpc.runtime.call import Limits
@@ -18,7 +25,9 @@ from lrpc.runtime.lrpc_wire import LrpcWire
 from lrpc.runtime.pdu_session import PduSession
 from lrpc.runtime.pdu_wire import PduWire
 from lrpc.runtime.status import AccessDenied, InvalidBinding, ListenError, Ran, ServerUnavailable
+from lrpc.runtime.wire import Wire
 from lrpc.transports import errors as transport
+from lrpc.transports.namespace import current
 
 WATCHDOG = 20.0
 
@@ -131,6 +140,64 @@ def test_a_dot_is_this_machine(listen: Callable[..., Endpoint], binding_for: Cal
     endpoint = listen(binding_for("ncacn_np"))
     for address in (".", r"\\."):
         open_wire(StringBinding("ncacn_np", address, endpoint.binding.endpoint), WATCHDOG, Limits()).close()
+
+
+@pytest.mark.parametrize("transport", ["ncalrpc", "ncacn_np"], indirect=True)
+def test_a_client_says_which_user_must_serve(
+    listen: Callable[..., Endpoint], binding_for: Callable[[str], str], transport: str, threads: ThreadPoolExecutor
+) -> None:
+    endpoint = listen(binding_for(transport))
+
+    def opening(sid: str) -> Wire:
+        binding = replace(endpoint.binding, options={"server_sid": sid})
+        return open_wire(StringBinding.parse(str(binding)), WATCHDOG, Limits())
+
+    for sid in (f"S-1-22-1-{os.geteuid()}", "S-1-1-0"):
+        wire = threads.submit(opening, sid)
+        connection = endpoint.listener.accept(WATCHDOG)
+        wire.result(WATCHDOG).close()
+        connection.close()
+    with pytest.raises(ServerUnavailable, match="is held by user") as caught:
+        opening("S-1-22-1-4321")
+    assert caught.value.ran is Ran.NO
+    assert endpoint.listener.accept_now() is None
+    for nobody in ("somebody", "S-1-22-2-4321"):
+        with pytest.raises(InvalidBinding):
+            opening(nobody)
+
+
+@pytest.mark.parametrize("binding", ["ncacn_ip_tcp:[4242,server_sid=S-1-1-0]", "memory:[x,server_sid=S-1-1-0]"])
+def test_where_nobody_tells_which_user_serves_none_can_be_asked_for(binding: str) -> None:
+    with pytest.raises(InvalidBinding, match="which user"):
+        open_wire(StringBinding.parse(binding), WATCHDOG, Limits())
+
+
+def test_a_service_of_another_user_is_reached_by_its_sid(as_other: Callable[..., Any], public_names: Path) -> None:
+    names = current("\\")
+    names.create_directory("\\Calc")
+    names.give("\\Calc", 1001)
+
+    def serve() -> int:
+        with lrpc.Server() as server:
+            server.listen(r"ncalrpc:[\Calc\port]", security="D:(A;;GA;;;WD)")
+            server.start()
+            served.send(b"ready")
+            return len(served.recv(1))
+
+    ours, served = socket.socketpair()
+    serving = threading.Thread(target=lambda: as_other(1001, serve))
+    serving.start()
+    try:
+        assert ours.recv(5) == b"ready"
+        for sid in ("", ",server_sid=S-1-22-1-1000"):
+            with pytest.raises(lrpc.RpcError):
+                open_wire(StringBinding.parse(rf"ncalrpc:[\Calc\port{sid}]"), WATCHDOG, Limits())
+        open_wire(StringBinding.parse(r"ncalrpc:[\Calc\port,server_sid=S-1-22-1-1001]"), WATCHDOG, Limits()).close()
+    finally:
+        ours.send(b"x")
+        serving.join(WATCHDOG)
+        ours.close()
+        served.close()
 
 
 @pytest.mark.parametrize(
