@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from ..transports.alpc.handles import Handle, HasFileno
+from ..transports.alpc.handles import Handle, HasFileno, ObjectType, object_type
 from .ndr.budget import MAX_ITEMS
 from .ndr.compiler import Codec, Octets
 from .ndr.errors import NdrError
@@ -79,8 +79,18 @@ def _number(field: Field, value: Any, found: list[Descriptor]) -> Any:
         return 0
     if isinstance(value, bool) or not (isinstance(value, int) or hasattr(value, "fileno")):
         raise NdrError(f"{value!r} is no descriptor, and has none", path=field.name)
+    try:
+        kind = object_type(value if isinstance(value, int) else value.fileno())
+    except (OSError, ValueError, TypeError, OverflowError) as error:  # the port would end the connection for it
+        raise NdrError(f"{value!r}: {error}", path=field.name) from error
+    _check_kind(field, field.layout, kind)
     found.append(value)
     return len(found)
+
+
+def _check_kind(field: Field, layout: SystemHandle, kind: ObjectType) -> None:
+    if not kind & layout.object_types:
+        raise NdrError(f"{kind.name}, where {layout!r} belongs", path=field.name)
 
 
 def _handle(field: Field, value: Any, handles: list[Handle | None]) -> Any:
@@ -90,7 +100,6 @@ def _handle(field: Field, value: Any, handles: list[Handle | None]) -> Any:
     handle = handles[place] if place < len(handles) else None
     if handle is None:
         raise NdrError(f"handle {value}, where {len(handles)} came", path=field.name)
-    if not handle.type & field.layout.object_types:
-        raise NdrError(f"{handle.type.name}, where {field.layout!r} belongs", path=field.name)
+    _check_kind(field, field.layout, handle.type)
     handles[place] = None
     return handle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import lrpc
+from lrpc.runtime import handles
 from lrpc.runtime.handles import Handled, HandledCodec, HandledParts, accompanied, beside
 from lrpc.runtime.ndr.errors import NdrError
 from lrpc.runtime.ndr.layout import Encoding
@@ -142,16 +144,30 @@ def test_nothing_stays_open(client: Any, tmp_path: Path) -> None:
     assert count() == count()
 
 
-@pytest.mark.parametrize("wrong", [99999, -1, "file", True])
-def test_what_is_no_descriptor_is_an_error_before_anything_is_sent(wrong: Any, client: Any) -> None:
-    with pytest.raises(lrpc.RpcError) as caught:
+def closed_handle() -> Handle:
+    with Handle(os.eventfd(0)) as handle:
+        return handle
+
+
+def closed_file() -> Any:
+    with open(os.devnull, "rb") as file:
+        return file
+
+
+@pytest.mark.parametrize("wrong", [99999, -1, 1 << 80, "file", True, closed_handle(), closed_file(), os.eventfd(0)])
+def test_what_is_no_such_descriptor_is_an_error_before_anything_is_sent(
+    wrong: Any, client: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO), pytest.raises(lrpc.ArgumentError) as caught:
         client.Size(wrong)
     assert caught.value.ran is lrpc.Ran.NO
     assert client.Plain(1) == 2
+    assert not caplog.records  # of a server that refuses, or of another connection
 
 
-def test_the_wrong_kind_is_refused_by_the_server(client: Any) -> None:
+def test_the_wrong_kind_is_refused_by_the_server(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     event = os.eventfd(0)
+    monkeypatch.setattr(handles, "object_type", lambda descriptor: ObjectType.FILE)  # a client that does not look
     with pytest.raises(lrpc.RefusedStubData) as caught:
         client.Size(event)
     assert caught.value.ran is lrpc.Ran.NO
@@ -159,9 +175,10 @@ def test_the_wrong_kind_is_refused_by_the_server(client: Any) -> None:
     assert client.Plain(1) == 2
 
 
-def test_a_method_that_gives_what_is_no_handle_fails(stub: Any) -> None:
+@pytest.mark.parametrize("given", ["no descriptor", closed_handle(), os.eventfd(0)])
+def test_a_method_that_gives_what_is_no_handle_fails(given: Any, stub: Any) -> None:
     opener = implementation(stub)
-    opener.Open = lambda path: "no descriptor"
+    opener.Open = lambda path: given
     with lrpc.Server() as server:
         server.register(opener)
         server.listen("ncalrpc:[opener]")
@@ -213,12 +230,13 @@ def codec(stub: Any) -> HandledCodec:
 
 
 def test_numbers_stand_for_descriptors(codec: HandledCodec) -> None:
-    parts = codec.encode((4, 5))
+    event, file = Handle(os.eventfd(0)), Handle(os.open(os.devnull, os.O_RDONLY))
+    parts = codec.encode((event, file))
     assert isinstance(parts, HandledParts)
     assert b"".join(parts) == bytes.fromhex("0100000002000000")
-    assert beside(parts) == [4, 5]
-    parts = codec.encode((None, 5))
-    assert (b"".join(parts), beside(parts)) == (bytes.fromhex("0000000001000000"), [5])
+    assert beside(parts) == [event, file]
+    parts = codec.encode((None, file.fileno()))
+    assert (b"".join(parts), beside(parts)) == (bytes.fromhex("0000000001000000"), [file.fileno()])
     assert beside(codec.encode((None, None))) == ()
 
 
