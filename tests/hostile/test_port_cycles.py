@@ -5,6 +5,7 @@ LRPC_KILLS: how many are killed, 200 unless it says more (`make soak`: 10,000).
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import random
@@ -23,7 +24,9 @@ import pytest
 from lrpc.transports import alpc
 from lrpc.transports.alpc import CommunicationPort
 from lrpc.transports.alpc.memory import memfd
-from lrpc.transports.errors import Disconnected, ResourcesExhausted, TimedOut, TransportError
+from lrpc.transports.alpc.messages.port_attributes import HANDLES_ATTRIBUTES
+from lrpc.transports.alpc.quota import UNLIMITED, UserQuota
+from lrpc.transports.errors import Canceled, Disconnected, ReplyLost, ResourcesExhausted, TimedOut, TransportError
 
 WATCHDOG = 20.0
 KILLS = int(os.environ.get("LRPC_KILLS", "200"))
@@ -134,6 +137,68 @@ def test_x2_clients_killed_before_they_are_let_in_leave_nothing() -> None:
             while True:  # the others, if they got so far
                 server.listen(0.0).close()
     before.holds()
+    server.close()
+
+
+def converse() -> None:
+    """A client that uses whatever a port has, for ever."""
+    client = alpc.connect(NAME, WATCHDOG, attributes=HANDLES_ATTRIBUTES)
+    client.register_termination()
+    event, answer = os.eventfd(0), bytearray(100)
+    while True:
+        with alpc.create_security_context(client) as context:
+            client.post(b"posted", view=client.allocate(VIEW), handles=[event, event], security=context)
+        client.post(b"", view=client.allocate(VIEW, secure=True))
+        client.datagram(b"told", handles=[event])
+        with contextlib.suppress(Canceled):
+            client.request(b"directly", entries=[b"octets", answer], on_callback=lambda message: b"back")
+        with contextlib.suppress(TimedOut):
+            while True:
+                client.receive(0).release()
+
+
+def deal_with(message: alpc.Message, dice: random.Random) -> None:
+    """What a server may do with a message, its sender being killed at any moment."""
+    if message.type != alpc.LPC_REQUEST:
+        message.release()
+        return
+    with contextlib.suppress(Disconnected, ReplyLost, Canceled):
+        if message.entries is not None:
+            message.write(1, message.read(0))
+            assert message.call_back(b"which?", WATCHDOG).data == b"back"
+        with message.open_sender_process() as process:
+            assert process.pid == message.client_id[0]
+        port, view = message.port, dice.random() < 0.5
+        assert port is not None
+        message.reply(view=port.allocate(VIEW) if view else None, handles=[0] * dice.randrange(3))
+
+
+def conversation(server: alpc.ConnectionPort, dice: random.Random) -> UserQuota:
+    """Everything from a client's beginning to its end; what the user's quota is."""
+    child, held, left, quota = forked(converse), list[alpc.Message](), dice.randrange(1, 40), UNLIMITED
+    while (message := server.receive(WATCHDOG)).type != alpc.LPC_PORT_CLOSED:
+        if message.type == alpc.LPC_CONNECTION_REQUEST:
+            quota = message.accept().quota
+        elif message.data == b"posted" and dice.random() < 0.3:
+            held.append(message)
+        else:
+            deal_with(message, dice)
+        left -= 1
+        if not left:
+            assert killed(child)
+    for message in held:
+        message.release()
+    return quota
+
+
+def test_x2_clients_in_conversation_killed_at_any_moment_leave_nothing() -> None:
+    server, dice = alpc.create_port(NAME, attributes=HANDLES_ATTRIBUTES), random.Random(5)
+    for cycle in range(KILLS + 5):
+        if cycle == 5:
+            before = Baseline()
+        quota = conversation(server, dice)
+    before.holds()
+    assert [quota.pool.used, quota.sections.used, quota.views.used, quota.handles.used] == [0, 0, 0, 0]
     server.close()
 
 

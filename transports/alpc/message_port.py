@@ -290,9 +290,7 @@ class MessagePort(CommunicationPort):
             self._exchange.end(closed)
             if self._host is None:
                 self._exchange.queue.close(closed)
-        if self._direct is not None:
-            self._direct.close()
-        super().close()
+        self._leave()
 
     def abandon(self) -> None:
         if self._exchange is not None and self._host is None:
@@ -417,9 +415,14 @@ class MessagePort(CommunicationPort):
         """The exchange has ended: a server's socket is of no use to anybody any more."""
         if self._host is not None and self._exchange is not None:
             self._host.forget(self._exchange)
-            super().close()
+            self._leave()
 
     # Inside
+
+    def _leave(self) -> None:
+        if self._direct is not None:
+            self._direct.close()
+        super().close()
 
     def _passed(self, frame: bytes, outgoing: Outgoing, descriptors: Sequence[int]) -> bool:
         try:
