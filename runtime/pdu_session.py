@@ -441,6 +441,8 @@ class PduSession(PduAnswering):
         """Leave the association group."""
         self._piped.lose("the connection has ended")
         self.close()
+        self.cancelling.tell = None
+        self.caller = replace(self.caller, process=None)  # a method that still runs has the descriptor
         group, self._group = self._group, None
         if group is not None:
             self._groups.leave(group)

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 import random
 import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 import pytest
 
+import lrpc
 from lrpc.transports import alpc
 from lrpc.transports.alpc import CommunicationPort
 from lrpc.transports.alpc.memory import memfd
@@ -200,6 +204,66 @@ def test_x2_clients_in_conversation_killed_at_any_moment_leave_nothing() -> None
     before.holds()
     assert [quota.pool.used, quota.sections.used, quota.views.used, quota.handles.used] == [0, 0, 0, 0]
     server.close()
+
+
+CALLS: Any = lrpc.load("""
+[uuid(1d0f8f0a-3f0c-4f3b-9a55-0f6d1c7e9b21), version(1.0)]
+interface Calls {
+    void Fill([in] long n, [out, size_is(n)] byte back[]);
+}
+""")
+
+
+def filled(begun: threading.Semaphore, n: int) -> memoryview:
+    """What a method takes of its caller: a descriptor of the process, and room in the memory that it shares."""
+    assert lrpc.caller().pidfd > 2
+    begun.release()
+    return lrpc.allocate(n).buffer
+
+
+def call(binding: str) -> None:
+    """Calls for ever."""
+    with lrpc.connect(CALLS.CallsClient, binding) as calls:
+        while True:
+            calls.Fill(VIEW * 10)
+
+
+@pytest.fixture
+def calls(hosts: Any, face: str, binding_for: Any) -> tuple[Any, str, threading.Semaphore]:
+    """A server, where it listens, and what is released by each call."""
+    begun = threading.Semaphore(0)
+
+    class Calls(CALLS.Calls):  # type: ignore[misc]
+        def Fill(self, n: int) -> memoryview:
+            return filled(begun, n)
+
+    class AsyncCalls(CALLS.AsyncCalls):  # type: ignore[misc]
+        async def Fill(self, n: int) -> memoryview:
+            return filled(begun, n)
+
+    host = hosts(face)
+    host.server.register(AsyncCalls() if face == "asyncio" else Calls())
+    return host.server, str(host.listen(binding_for("ncalrpc"))), begun
+
+
+@pytest.mark.parametrize("face", ["blocking", "asyncio"], indirect=True)  # a follower keeps the last it has served
+def test_x2_callers_killed_at_any_moment_leave_nothing(calls: tuple[Any, str, threading.Semaphore], until: Any) -> None:
+    server, binding, begun = calls
+    dice = random.Random(6)
+    gc.disable()  # whatever is left in a circle is left
+    try:
+        for cycle in range(KILLS // 4 + 5):
+            if cycle == 5:
+                before = Baseline()
+            child = forked(partial(call, binding))
+            for _ in range(dice.randrange(1, 20)):
+                assert begun.acquire(timeout=WATCHDOG)
+            assert killed(child)
+            until(lambda: not server._sessions)
+        until(lambda: len(os.listdir("/proc/self/fd")) <= before.descriptors)
+        before.holds()
+    finally:
+        gc.enable()
 
 
 def serve() -> None:

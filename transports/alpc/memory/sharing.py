@@ -340,9 +340,9 @@ class Sharing:
         """Lets go of both sections; each goes when the last user of a view of it does."""
         with self._lock:
             self._closed = True
-            if self._granted >= 0:
-                os.close(self._granted)
-            self._granted = -1
+            granted, self._granted = self._granted, -1
+            ancillary.close_all([granted] if granted >= 0 else ())
+            self._in_place.clear()  # what somebody still has keeps its section
             for theirs in self.incoming.values():
                 theirs.close()
             for section in self._sections.values():
