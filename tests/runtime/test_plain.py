@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import struct
-from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrpc.runtime import ncalrpc, plain
+from lrpc.runtime import plain
 from lrpc.transports import alpc
 from lrpc.transports.alpc.messages import message
+from tests.runtime.associations import joined
 
 CLIENT = struct.pack("<QQ", 4711, 0)
 FRAMES = st.binary(max_size=64)
@@ -20,15 +20,6 @@ FRAMES = st.binary(max_size=64)
 def framed(kind: int, message_id: int, data: bytes) -> bytes:
     """A frame as CommunicationPort.send_message makes it."""
     return message.FRAME.pack(len(data), len(data) + 40, kind, CLIENT, message_id, 0, 0) + data
-
-
-def joined() -> tuple[ncalrpc.ClientAssociation, ncalrpc.ServerAssociation, int]:
-    client, server = ncalrpc.ClientAssociation(), ncalrpc.ServerAssociation()
-    asked = server.receive(client.bind(ncalrpc.SyntaxId(uuid4(), 1, 0)))
-    assert isinstance(asked, ncalrpc.BindRequested)
-    bound = client.receive(server.accept(asked))
-    assert isinstance(bound, ncalrpc.Bound)
-    return client, server, bound.binding_id
 
 
 @given(st.integers(1, 2**32 - 1), st.integers(0, 2**16 - 1), FRAMES)

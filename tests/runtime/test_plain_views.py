@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -14,6 +13,7 @@ from lrpc.runtime import ncalrpc, plain_views
 from lrpc.transports import alpc
 from lrpc.transports.alpc.memory.section import SECTION_SPAN, OutgoingSection, View
 from lrpc.transports.alpc.messages import message
+from tests.runtime.associations import joined
 
 CLIENT = struct.pack("<QQ", 4711, 0)
 LARGE = ncalrpc.INLINE + 1
@@ -37,15 +37,6 @@ def framed(kind: int, message_id: int, data: bytes, view: View) -> bytes:
 
 def released(*numbers: int) -> bytes:
     return message.pack(message.VIEW_RELEASE, 1, struct.pack(f"<{len(numbers)}Q", *numbers))
-
-
-def joined() -> tuple[ncalrpc.ClientAssociation, ncalrpc.ServerAssociation, int]:
-    client, server = ncalrpc.ClientAssociation(), ncalrpc.ServerAssociation()
-    asked = server.receive(client.bind(ncalrpc.SyntaxId(uuid4(), 1, 0)))
-    assert isinstance(asked, ncalrpc.BindRequested)
-    bound = client.receive(server.accept(asked))
-    assert isinstance(bound, ncalrpc.Bound)
-    return client, server, bound.binding_id
 
 
 @given(call_id=CALL_IDS, opnum=st.integers(0, 2**16 - 1))

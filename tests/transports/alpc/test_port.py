@@ -44,19 +44,6 @@ def test_a_message_arrives_with_its_type_and_number(ports: Ports, kind: int) -> 
     assert ports[1].receive_message_now() == PortMessage(kind, 8, b"")
 
 
-def test_frames_may_be_packed_and_parsed_by_others(ports: Ports) -> None:
-    assert ports[1].receive_frame_now() is None
-    ports[0].send_frame(wire.pack(LPC_REQUEST, 7, b"data"), WATCHDOG)
-    frame = ports[1].receive_frame_now()
-    assert frame is not None
-    assert ports[1].understood_now(frame) == PortMessage(LPC_REQUEST, 7, b"data")
-    with pytest.raises(MessageTooLong):
-        ports[0].send_frame(bytes(100_000), WATCHDOG)
-    ports[1].close()
-    with pytest.raises(Disconnected):
-        ports[0].send_frame(wire.pack(LPC_REQUEST, 8, b""), WATCHDOG)
-
-
 def test_what_is_sent_plainly_is_what_the_codec_says(raw: Raw) -> None:
     raw[0].send_message(b"data", 7, LPC_REPLY)
     frame = raw[1].recv(1000)

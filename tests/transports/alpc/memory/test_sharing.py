@@ -21,19 +21,16 @@ from lrpc.transports.alpc import (
     LPC_REPLY,
     LPC_REQUEST,
     CommunicationPort,
-    PortMessage,
     View,
 )
 from lrpc.transports.alpc.memory import memfd as memfd_module
 from lrpc.transports.alpc.memory import sharing
-from lrpc.transports.alpc.memory.section import SECTION_SPAN, OutgoingSection, SectionLimits
+from lrpc.transports.alpc.memory.section import SECTION_SPAN, SectionLimits
 from lrpc.transports.alpc.messages import message as wire
 from lrpc.transports.alpc.messages.attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS
 from lrpc.transports.errors import (
     BadFrame,
     Disconnected,
-    InvalidParameter,
-    InvalidViewSize,
     MessageTooLong,
     QuotaExceeded,
     ResourcesExhausted,
@@ -41,21 +38,11 @@ from lrpc.transports.errors import (
     TimedOut,
     ViewInUse,
 )
+from tests.transports.alpc.memory.lending import filled, taken
 
 WATCHDOG = 20.0
 Ports = tuple[CommunicationPort, CommunicationPort]
 Raw = tuple[CommunicationPort, socket.socket]
-
-
-def filled(port: CommunicationPort, octets: bytes) -> View:
-    view = port.allocate(len(octets))
-    view.buffer[:] = octets
-    return view
-
-
-def free_size(port: CommunicationPort) -> int:
-    section = port._sharing._sections.get(0)
-    return section.size - section.free_size if isinstance(section, OutgoingSection) else 0
 
 
 def wait_for(descriptor: int) -> None:
@@ -77,10 +64,10 @@ def test_a_view_arrives_as_octets_that_cannot_be_written(ports: Ports) -> None:
 def test_a_reply_gives_the_view_of_its_request_back(ports: Ports) -> None:
     number = ports[0].send_message(b"", view=filled(ports[0], b"x"))
     ports[1].receive_message(WATCHDOG)
-    assert free_size(ports[0]) > 0
+    assert taken(ports[0]) > 0
     ports[1].send_message(b"", number, LPC_REPLY)
     ports[0].receive_message(WATCHDOG)
-    assert free_size(ports[0]) == 0
+    assert taken(ports[0]) == 0
 
 
 def test_a_reply_with_a_view_does_so_too(ports: Ports) -> None:
@@ -88,17 +75,17 @@ def test_a_reply_with_a_view_does_so_too(ports: Ports) -> None:
     ports[1].receive_message(WATCHDOG)
     ports[1].send_message(b"", number, LPC_REPLY, view=filled(ports[1], b"answer"))
     assert ports[0].receive_message(WATCHDOG).view == b"answer"
-    assert free_size(ports[0]) == 0
+    assert taken(ports[0]) == 0
 
 
 def test_a_release_goes_in_front_of_the_next_message(ports: Ports) -> None:
     ports[0].send_message(b"", 1, LPC_REPLY, view=filled(ports[0], b"x"))
     ports[1].release(ports[1].receive_message(WATCHDOG))
     assert ports[0].receive_message_now() is None
-    assert free_size(ports[0]) > 0
+    assert taken(ports[0]) > 0
     ports[1].send_message(b"next")
     assert ports[0].receive_message(WATCHDOG).data == b"next"
-    assert free_size(ports[0]) == 0
+    assert taken(ports[0]) == 0
 
 
 def test_many_releases_do_not_wait(ports: Ports) -> None:
@@ -107,7 +94,7 @@ def test_many_releases_do_not_wait(ports: Ports) -> None:
         ports[1].release(ports[1].receive_message(WATCHDOG))
     wait_for(ports[0].fileno())
     assert ports[0].receive_message_now() is None
-    assert free_size(ports[0]) == 0
+    assert taken(ports[0]) == 0
 
 
 def test_a_large_release_does_not_wait(ports: Ports) -> None:
@@ -115,31 +102,7 @@ def test_a_large_release_does_not_wait(ports: Ports) -> None:
     ports[1].release(ports[1].receive_message(WATCHDOG))
     wait_for(ports[0].fileno())
     assert ports[0].receive_message_now() is None
-    assert free_size(ports[0]) == 0
-
-
-def test_releasing_twice_or_after_a_reply_takes_nothing_from_others(ports: Ports) -> None:
-    number = ports[0].send_message(b"", view=filled(ports[0], b"first"))
-    message = ports[1].receive_message(WATCHDOG)
-    ports[1].send_message(b"", number, LPC_REPLY)
-    ports[0].receive_message(WATCHDOG)
-    ports[0].send_message(b"", view=filled(ports[0], b"second"))
-    ports[1].release(message)
-    ports[1].release(message)
-    ports[1].send_message(b"flush")
-    ports[0].receive_message(WATCHDOG)
-    assert free_size(ports[0]) > 0
-    assert ports[1].receive_message(WATCHDOG).view == b"second"
-
-
-def test_messages_without_a_view_need_no_release(ports: Ports) -> None:
-    ports[0].release(PortMessage(LPC_REQUEST, 1, b""))
-    assert not ports[0].releases
-
-
-def test_a_view_that_was_not_sent_can_be_discarded(ports: Ports) -> None:
-    ports[0].discard(ports[0].allocate(100))
-    assert free_size(ports[0]) == 0
+    assert taken(ports[0]) == 0
 
 
 def test_a_view_that_could_not_be_sent_is_still_ours(ports: Ports) -> None:
@@ -183,7 +146,7 @@ def test_releases_wait_for_room(ports: Ports) -> None:
         pass
     ports[1].send_message(b"now")
     assert ports[0].receive_message(WATCHDOG).data == b"now"
-    assert free_size(ports[0]) == 0
+    assert taken(ports[0]) == 0
 
 
 def test_a_peer_that_gives_nothing_back_hurts_only_itself(make_ports: Callable[..., Ports]) -> None:
@@ -219,7 +182,7 @@ def test_ten_thousand_views_leave_descriptors_and_memory_flat(
     assert resident() - memory < 4 << 20
     ports[0].send_message(b"flush")
     ports[1].receive_message(WATCHDOG)
-    assert (free_size(ports[0]), free_size(ports[1])) == (0, 0)
+    assert (taken(ports[0]), taken(ports[1])) == (0, 0)
 
 
 def resident() -> int:
@@ -382,32 +345,10 @@ def test_releases_of_what_was_never_lent_are_harmless(raw: Raw) -> None:
     raw[1].send(wire.pack(wire.VIEW_RELEASE, 1, b"\xff" * 8 + view.number.to_bytes(8, "little")))
     raw[1].send(wire.pack(LPC_REPLY, 99, b"never asked"))
     assert raw[0].receive_message(WATCHDOG).data == b"never asked"
-    assert free_size(raw[0]) > 0
+    assert taken(raw[0]) > 0
 
 
 # Several sections, and secure ones
-
-
-def test_a_view_of_another_section_arrives_too(ports: Ports) -> None:
-    ports[0].send_message(b"", view=filled(ports[0], b"usual"))
-    section = ports[0].create_section(100_000)
-    view = ports[0].allocate(5, section=section)
-    view.buffer[:] = b"other"
-    ports[0].send_message(b"", view=view)
-    assert [ports[1].receive_message(WATCHDOG).view for _ in range(2)] == [b"usual", b"other"]
-
-
-def test_a_section_that_was_deleted_goes_at_both_ends(ports: Ports) -> None:
-    section = ports[0].create_section(100_000)
-    ports[0].send_message(b"", view=ports[0].allocate(5, section=section))
-    message = ports[1].receive_message(WATCHDOG)
-    ports[0].delete_section(section)
-    ports[0].send_message(b"", view=filled(ports[0], b"next"))
-    assert ports[1].receive_message(WATCHDOG).view == b"next"
-    assert list(ports[1]._sharing.incoming) == [0]
-    assert message.view == bytes(5)
-    with pytest.raises(Disconnected):
-        ports[0].allocate(1, section=section)
 
 
 def test_a_secure_view_arrives_and_is_known_for_one(ports: Ports) -> None:
@@ -463,22 +404,6 @@ def mappings() -> int:
         return sum("memfd" in line for line in maps)
 
 
-def test_a_secure_view_in_a_reply_is_given_back_by_release(ports: Ports) -> None:
-    ports[0].send_message(b"", 1, LPC_REPLY, view=ports[0].allocate(5, secure=True))
-    ports[1].release(ports[1].receive_message(WATCHDOG))
-    assert ports[0]._sharing._sections
-    ports[1].send_message(b"next")
-    ports[0].receive_message(WATCHDOG)
-    assert not ports[0]._sharing._sections
-
-
-def test_a_secure_view_that_was_not_sent_can_be_discarded(ports: Ports, open_descriptors: Callable[[], int]) -> None:
-    before = open_descriptors()
-    ports[0].discard(ports[0].allocate(5, secure=True))
-    assert open_descriptors() == before
-    assert not ports[0]._sharing._sections
-
-
 def test_a_secure_view_that_found_no_room_is_sent_later_or_discarded(ports: Ports) -> None:
     views = [ports[0].allocate(5, secure=True) for _ in range(2)]
     while ports[0].send_message_now(bytes(60_000), type=LPC_DATAGRAM):
@@ -523,22 +448,6 @@ def test_what_is_received_unsecured_may_change_but_a_copy_does_not(ports: Ports)
     copy = bytes(message.view)
     view.buffer[0] = ord("b")
     assert (copy, message.view) == (b"a", b"b")
-
-
-@pytest.mark.parametrize(
-    ("limits", "wrong"),
-    [
-        (SectionLimits(1 << 20, 4 << 20, 3 << 20), SectionTooBig),
-        (SectionLimits(4 << 20, 1 << 20, 8 << 20), InvalidViewSize),
-        (SectionLimits(4 << 20, 4 << 20, 1 << 20), SectionTooBig),
-    ],
-)
-def test_more_than_the_limits_is_refused_by_name(
-    make_ports: Callable[..., Ports], limits: SectionLimits, wrong: type[MessageTooLong]
-) -> None:
-    port, _ = make_ports(outgoing=limits)
-    with pytest.raises(wrong):
-        port.allocate(2 << 20, secure=True)
 
 
 def test_sections_together_keep_within_the_total(make_ports: Callable[..., Ports]) -> None:
@@ -618,73 +527,6 @@ def test_a_section_that_nobody_has_can_go(raw: Raw) -> None:
     raw[1].send(wire.pack(wire.SECTION_GONE, 1, bytes(8)))
     raw[1].send(wire.pack(LPC_REQUEST, 1, b"still here"))
     assert raw[0].receive_message(WATCHDOG).data == b"still here"
-
-
-# Filled in place
-
-
-def test_room_that_is_filled_in_place_is_sent_from_there_many_times(ports: Ports) -> None:
-    room = ports[0].allocate_in_place(1 << 20)
-    for octet in b"abc":
-        room.buffer[:] = bytes([octet]) * (1 << 20)
-        parts = [b"head", room.buffer]
-        view = ports[0].filled(parts, 4 + (1 << 20))
-        number = ports[0].send_message(b"", view=view)
-        message = ports[1].receive_message(WATCHDOG)
-        assert message.view == b"head" + bytes([octet]) * (1 << 20)
-        ports[1].send_message(b"", number, LPC_REPLY)
-        ports[0].receive_message(WATCHDOG)
-    room.close()
-    assert free_size(ports[0]) == 0
-
-
-def test_room_of_another_port_is_copied(ports: Ports, make_ports: Callable[..., Ports]) -> None:
-    room = make_ports()[0].allocate_in_place(100_000)
-    own = ports[0].allocate_in_place(100)
-    room.buffer[0] = 1
-    view = ports[0].filled([room.buffer], 100_000)
-    room.buffer[0] = 2
-    assert view.buffer[0] == 1
-    room.close()
-    own.close()
-
-
-# Port views
-
-
-def test_each_end_reads_what_the_other_writes_in_its_port_view(ports: Ports) -> None:
-    views = [port.create_port_view(100_000) for port in ports]
-    assert ports[0].remote_port_view is None
-    for view, text in zip(views, (b"client", b"server"), strict=True):
-        view[: len(text)] = text
-    ports[0].send_message(b"look")
-    assert ports[1].receive_message(WATCHDOG).data == b"look"
-    ports[1].send_message(b"look too")
-    assert ports[0].receive_message(WATCHDOG).data == b"look too"
-    remote = [port.remote_port_view for port in ports]
-    assert remote[1] is not None
-    assert remote[0] is not None
-    assert (remote[1][:6], remote[0][:6]) == (b"client", b"server")
-    views[0][-1] = 7
-    assert remote[1][99_999] == 7
-    with pytest.raises(TypeError):
-        remote[1][0] = 1
-
-
-def test_there_is_one_port_view(ports: Ports) -> None:
-    ports[0].create_port_view(1)
-    with pytest.raises(InvalidParameter):
-        ports[0].create_port_view(1)
-    with pytest.raises(SectionTooBig):
-        ports[1].create_port_view(1 << 30)
-
-
-def test_a_port_view_and_views_go_together(ports: Ports) -> None:
-    ports[0].create_port_view(10)[:] = b"port view."
-    ports[0].send_message(b"", view=filled(ports[0], b"view"))
-    assert ports[1].receive_message(WATCHDOG).view == b"view"
-    assert ports[1].remote_port_view is not None
-    assert ports[1].remote_port_view[:10] == b"port view."
 
 
 # A machine that has no more
@@ -779,7 +621,7 @@ def test_a_message_comes_with_the_releases_in_front_of_it_in_one_packet(raw: Raw
         bare.recv(1000)
     bare.send(releases(1) + wire.pack(LPC_REQUEST, 1, b"behind"))
     assert raw[0].receive_message(WATCHDOG).data == b"behind"
-    assert free_size(raw[0]) == 0
+    assert taken(raw[0]) == 0
 
 
 def test_releases_and_the_message_behind_them_are_one_send(ports: Ports) -> None:
