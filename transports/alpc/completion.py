@@ -37,6 +37,10 @@ _FEW: Final = 64
 """Associations that are kept before anybody looks which of their ports are closed."""
 
 
+_ports: Final[weakref.WeakKeyDictionary[Waitable, weakref.ref[IoCompletionPort]]] = weakref.WeakKeyDictionary()
+"""Where each port is associated: one has but one completion port."""
+
+
 class Waitable(Protocol):
     """What can be associated."""
 
@@ -143,12 +147,17 @@ class IoCompletionPort:
             self._check()
             if association.descriptor < 0:
                 raise Disconnected("the port is closed")
-            known = self._associations.get(association.descriptor)
-            if known is not None and known.port is port:
+            if (known := _ports.get(port)) is not None and (other := known()) is not None and other.has(port):
                 raise PortAlreadySet("the port has a completion port")
             if len(self._associations) >= self._many:
                 self._forget_closed()
             self._register(association)
+            _ports[port] = weakref.ref(self)
+
+    def has(self, port: Waitable) -> bool:
+        """Whether the port's messages come here."""
+        association = self._associations.get(port.fileno())
+        return association is not None and association.port is port
 
     def post(self, key: Any, what: Any = None) -> None:
         """Puts a packet of one's own behind those that wait (NtSetIoCompletion). Raises Disconnected."""

@@ -295,6 +295,12 @@ class ConnectionPort:
                 return request
         return None
 
+    def expire(self) -> None:
+        """Drops clients that have been silent for too long."""
+        with self._changed:
+            if not self._closed:
+                self._expire()
+
     def listen(self, timeout: float | None = None) -> ConnectionRequest:
         """The next client that asks to be let in. Raises TimedOut, and Disconnected once the port is closed."""
         deadline = None if timeout is None else time.monotonic() + timeout

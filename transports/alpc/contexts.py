@@ -28,6 +28,7 @@ from .messages.message import SECURITY_CONTEXT
 from .outbox import Outgoing
 
 if TYPE_CHECKING:
+    from .arrivals import Arrivals
     from .message_port import MessagePort
 
 MAX_CONTEXTS: Final = 64
@@ -116,7 +117,7 @@ class SecurityContexts:
         self._captured: dict[int, CapturedContext] = {}
 
     def arrived(
-        self, port: MessagePort, kind: int, attribute: SecurityAttribute | None, data: bytes
+        self, port: Arrivals, kind: int, attribute: SecurityAttribute | None, data: bytes
     ) -> CapturedContext | None:
         """The context that a message names; None: it told of one, or that one comes. Raises BadFrame."""
         if not port.is_server:
@@ -140,7 +141,7 @@ class SecurityContexts:
             del self._captured[attribute.context_handle]
         return captured
 
-    def _create(self, port: MessagePort, handle: int, data: bytes) -> None:
+    def _create(self, port: Arrivals, handle: int, data: bytes) -> None:
         sender = port.beside.sender()
         if handle in self._captured or len(self._captured) >= MAX_CONTEXTS:
             raise BadFrame(f"security context {handle:#x}, the number {len(self._captured) + 1}")

@@ -30,7 +30,7 @@ from ..errors import (
     TransportError,
 )
 from ..seam import Buffer
-from .handles import Sendable
+from .handles import Handle, Sendable
 from .memory.section import View
 from .messages.attributes import ALL_ATTRIBUTES
 from .messages.batch import Batch
@@ -50,7 +50,7 @@ from .outbox import Outbox, Outgoing
 from .queue import Queue
 from .quota import MESSAGE_COST, Pool
 from .received import Arrival, Callback, Context, Message, MessageAttributes, NoOrigin, State, message_of
-from .waiting import Waiter, Waiters
+from .waiting import Posted, Waiter, Waiters
 
 if TYPE_CHECKING:
     from .memory.direct import Entries
@@ -75,7 +75,7 @@ class Exchange(NoOrigin):
         self._host = host
         self._side = 0 if host is None else SERVERS
         self._waiting = Waiters(self._look)
-        self._posted: dict[int, Any] = {}  # what `post` was given, by number
+        self._posted = Posted()
         self._received: dict[int, weakref.ref[Message]] = {}  # what the peer waits for answers to, by its number
         self.ended = False
         self.paused = False
@@ -108,14 +108,16 @@ class Exchange(NoOrigin):
             raise
         return came
 
-    def post(self, outgoing: Outgoing, cookie: Any, timeout: float | None, reserve: int = 0) -> int:
+    def post(
+        self, outgoing: Outgoing, cookie: Any, timeout: float | None, reserve: int = 0, event: Handle | None = None
+    ) -> int:
         """Sends a request whose answer comes into the queue, with `cookie` as its message context."""
-        self.expect(outgoing.message_id, cookie)
+        self.expect(outgoing.message_id, cookie, event)
         try:
             self.send(outgoing, timeout, reserve)
         except BaseException:
             with self.queue.changed:
-                self._posted.pop(outgoing.message_id, None)
+                self._posted.over(outgoing.message_id)
             raise
         return outgoing.message_id
 
@@ -130,11 +132,11 @@ class Exchange(NoOrigin):
                 raise self.queue.over from None
             raise
 
-    def expect(self, number: int, cookie: Any) -> None:
-        """Has the answer to a request come into the queue."""
+    def expect(self, number: int, cookie: Any, event: Handle | None = None) -> None:
+        """Has the answer to a request come into the queue. event: is signaled then, or when there will be none."""
         with self.queue.changed:
             self._check_open()
-            self._posted[number] = cookie
+            self._posted.add(number, cookie, event)
 
     def cancel(self, number: int) -> None:
         """Withdraws a request. Raises ReplyMismatch when it waits for no answer."""
@@ -142,7 +144,7 @@ class Exchange(NoOrigin):
             waiter = self._waiting.find(number, number)
             if waiter is None and number not in self._posted:
                 raise ReplyMismatch(f"request {number:#x} waits for no answer")
-            self._posted.pop(number, None)
+            self._posted.over(number)
             if waiter is not None:
                 self._waiting.fail(waiter, Canceled(f"request {number:#x}"))
                 self.queue.changed.notify_all()
@@ -176,8 +178,8 @@ class Exchange(NoOrigin):
     def reply(
         self, message: Message, data: Buffer, view: View | None, handles: Sequence[Sendable], packet: Batch | None
     ) -> None:
-        self.port.check_size(data)
-        self.port.check_handles(handles)
+        answer = Outgoing(LPC_REPLY, message.message_id, message.callback_id, data, view=view, handles=handles)
+        self.port.check(answer)
         with self.queue.changed:
             state = message.state
             if message.type not in ANSWERED or state not in (State.HELD, State.CANCELED):
@@ -188,7 +190,6 @@ class Exchange(NoOrigin):
             packet.send(data, message.message_id, LPC_REPLY)
         elif not lost:
             try:
-                answer = Outgoing(LPC_REPLY, message.message_id, message.callback_id, data, view=view, handles=handles)
                 self.outbox.send(answer, None)
             except Disconnected:
                 lost = True
@@ -236,8 +237,8 @@ class Exchange(NoOrigin):
             self._check_held(message)
             if len(self._waiting.of(message.message_id)) >= MAX_CALLBACK_DEPTH:
                 raise QuotaExceeded(f"{MAX_CALLBACK_DEPTH} callbacks within each other")
-        self.port.check_size(data)
         outgoing = Outgoing(kind, message.message_id, self.number(), data)
+        self.port.check(outgoing)
         return self.request(outgoing, timeout, on_callback)
 
     # What the socket brings
@@ -441,7 +442,7 @@ class Exchange(NoOrigin):
         unsent = self.outbox.clear()
         if not tell:
             return
-        for number in [*self._posted]:
+        for number in self._posted:
             self._put(self._with_cookie(self._notice(LPC_CANCELED, number)))
         for outgoing in unsent:
             if outgoing.type == LPC_REPLY and not outgoing.callback_id:
@@ -456,7 +457,7 @@ class Exchange(NoOrigin):
 
     def _with_cookie(self, message: Message) -> Message:
         context = message.attributes.context or Context()
-        cookie = self._posted.pop(message.message_id)
+        cookie = self._posted.over(message.message_id)
         message.attributes = message.attributes._replace(context=context._replace(message_context=cookie))
         return message
 

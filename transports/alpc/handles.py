@@ -173,6 +173,14 @@ def accept(attribute: HandleAttribute | None, descriptors: list[int], allowed: O
     return [Handle(descriptor) for descriptor in descriptors]
 
 
+def event_of(event: Sendable) -> Handle:
+    """A descriptor of our own for the event that somebody else's stands for. Raises InvalidParameter."""
+    [descriptor] = descriptors_of([event])
+    if object_type(descriptor) is not ObjectType.EVENT:
+        raise InvalidParameter(f"{descriptor} is no event")
+    return Handle(os.dup(descriptor))
+
+
 def reduced(handle: Sendable, access: int) -> Handle:
     """The same object opened anew for less: GENERIC_READ, or GENERIC_WRITE. Raises AccessDenied, NotSupported.
 

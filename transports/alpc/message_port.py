@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .. import security
 from ..errors import (
-    BadFrame,
     Disconnected,
     InvalidParameter,
     MessageTooLong,
+    NotSupported,
     RequestsNotAllowed,
     TimedOut,
     TransportError,
@@ -27,61 +27,42 @@ from ..errors import (
 )
 from ..seam import Buffer, Peer
 from ..sockets import NO_WAIT
+from .arrivals import Arrivals
 from .completion import IoCompletionPort
 from .contexts import SecurityContext
 from .exchange import Exchange
-from .handles import MAX_HANDLES, Sendable, descriptors_of
+from .handles import MAX_HANDLES, Handle, Sendable, descriptors_of, event_of
 from .information import BasicInformation, ServerSession, blocked_on, session_of, ticket_of_thread
 from .lane import Lane
-from .memory.direct import split
 from .memory.section import View
 from .messages import message as wire
-from .messages.attributes import ALL_ATTRIBUTES, AttributeBlock, TokenAttribute
+from .messages.attributes import ALL_ATTRIBUTES, AttributeBlock, DirectAttribute
 from .messages.batch import Batch
-from .messages.message import ANSWERED, REQUEST_TYPES
+from .messages.message import REQUEST_TYPES
 from .messages.port_attributes import UNKNOWN_TERMS, PortAttributes, PortFlags, Terms, accepted_terms
 from .messages.port_message import (
-    LPC_CANCELED,
-    LPC_CONTINUATION_REQUIRED,
     LPC_DATAGRAM,
-    LPC_LOST_REPLY,
     LPC_NO_IMPERSONATE,
-    LPC_REPLY,
     LPC_REQUEST,
-    TYPE_MASK,
 )
 from .outbox import NO_ATTRIBUTES, Outgoing
-from .port import CommunicationPort
 from .queue import Queue
 from .quota import UNLIMITED, UserQuota
-from .received import Arrival, Callback, Context, Message, MessageAttributes
+from .received import Callback, Message
 from .reserve import Reserve, more_room, room_of
 
 if TYPE_CHECKING:
     from .memory.direct_access import DirectAccess
     from .server_queue import ServerQueue
 
-TYPES: Final = ANSWERED | {
-    LPC_REPLY,
-    LPC_DATAGRAM,
-    LPC_LOST_REPLY,
-    LPC_CANCELED,
-    wire.TERMINATION_PORT,
-    wire.SECURITY_CONTEXT,
-}
-"""What an end may send once it is connected."""
-FLAGS: Final = LPC_CONTINUATION_REQUIRED | LPC_NO_IMPERSONATE
 READ_SLICE: Final = 0.2
 """Seconds after which a client's reader looks whether another thread has canceled what it waits for."""
 
 
-class MessagePort(CommunicationPort):
-    """One end of a connection, a client's or a server's.
+class MessagePort(Arrivals):
+    """One end of a connection, a client's or a server's."""
 
-    attributes: of this end. peer_flags: PortFlags of the other.
-    """
-
-    __slots__ = ("_connected", "_direct", "_exchange", "_host", "_making", "attributes", "created", "peer_flags")
+    __slots__ = ("_connected", "_direct", "_exchange", "_making", "created")
 
     def __init__(
         self,
@@ -93,7 +74,7 @@ class MessagePort(CommunicationPort):
     ) -> None:
         self._exchange: Exchange | None = None
         self._direct: DirectAccess | None = None
-        self._host: ServerQueue | None = None
+        self._host = None
         self._making = threading.Lock()
         self.attributes = attributes
         self.peer_flags = PortFlags(terms.flags)
@@ -122,7 +103,11 @@ class MessagePort(CommunicationPort):
             return None
 
     def associate(self, completion_port: IoCompletionPort, key: Any) -> None:
-        """Leaves receiving to `completion_port`: packets with `key`. Raises PortAlreadySet, Disconnected."""
+        """Leaves receiving to `completion_port`: packets with `key`.
+
+        Raises PortAlreadySet, Disconnected, InvalidParameter (a port of LPC).
+        """
+        self._check_alpc("completion ports")
         _ = self.exchange
         completion_port.associate(self, key, self.receive_now)
 
@@ -149,17 +134,19 @@ class MessagePort(CommunicationPort):
         callback is released. work_on_behalf: names this thread as the one that the work is done for. security: in whose
         name it is asked, from `create_security_context`.
         Raises TimedOut (the server is told), ReplyLost, Canceled, Disconnected, MessageTooLong, RequestsNotAllowed,
-        QuotaExceeded (messages wait that nobody receives), InvalidParameter (a timeout, on a port of LPC).
+        QuotaExceeded (messages wait that nobody receives), InvalidParameter (a timeout, or an attribute, on a port of
+        LPC).
         """
-        if self.lpc_mode and timeout is not None:
-            raise InvalidParameter("requests of an LPC port have no time limit")
+        if timeout is not None:
+            self._check_alpc("time limits")
         block = self._block(security, work_on_behalf)
         outgoing = self._asked(Outgoing(type, 0, 0, data, block, view, handles=handles))
+        room = room_of(reserve, data)
         if entries:
             with self.direct.offering(outgoing, entries, patient=timeout is None) as offering, blocked_on(self):
-                return self.exchange.request(offering, timeout, on_callback, room_of(reserve))
+                return self.exchange.request(offering, timeout, on_callback, room)
         with blocked_on(self):
-            return self.exchange.request(outgoing, timeout, on_callback, room_of(reserve))
+            return self.exchange.request(outgoing, timeout, on_callback, room)
 
     def post(
         self,
@@ -173,24 +160,27 @@ class MessagePort(CommunicationPort):
         reserve: Reserve | None = None,
         work_on_behalf: bool = False,
         security: SecurityContext | None = None,
+        direct: Sendable | None = None,
         batch: Batch | None = None,
     ) -> int:
         """Sends a request whose reply `receive` will bring, with `context` as its message context; its message id.
 
-        Should the server release it, or end, then LPC_CANCELED comes instead. batch: of this port; the request is
-        sent with what else is in it, and takes nothing but data. Raises TimedOut (the peer takes nothing), and what
-        `request` does; InvalidParameter on a port of LPC.
+        Should the server release it, or end, then LPC_CANCELED comes instead. direct: an eventfd, which stays the
+        caller's, and is signaled once whoever receives has read the one or the other, or this end is closed
+        (NotSupported, if the peer takes no direct messages). batch: of this port; the request is sent with what else is
+        in it, and takes nothing but data. Raises TimedOut (the peer takes nothing), and what `request` does;
+        InvalidParameter on a port of LPC.
         """
-        if self.lpc_mode:
-            raise InvalidParameter("ports of LPC wait for the answers to their requests")
-        if batch is not None and (view is not None or handles or reserve or work_on_behalf or security):
-            raise InvalidParameter("what goes in a batch is data alone")
-        block = self._block(security, work_on_behalf)
+        self._check_alpc("requests that are not waited for")
+        event = None if direct is None else event_of(direct)
+        block = self._block(security, work_on_behalf, event)
         outgoing = self._asked(Outgoing(type, 0, 0, data, block, view, handles=handles))
-        if batch is not None:
-            self.exchange.expect(outgoing.message_id, context)
-            return batch.send(data, outgoing.message_id, type)
-        return self.exchange.post(outgoing, context, timeout, room_of(reserve))
+        if batch is None:
+            return self.exchange.post(outgoing, context, timeout, room_of(reserve, data), event)
+        if view is not None or handles or reserve or block is not NO_ATTRIBUTES:
+            raise InvalidParameter("what goes in a batch is data alone")
+        self.exchange.expect(outgoing.message_id, context)
+        return batch.send(data, outgoing.message_id, type)
 
     def datagram(
         self,
@@ -203,11 +193,10 @@ class MessagePort(CommunicationPort):
         security: SecurityContext | None = None,
     ) -> None:
         """Sends a message that nobody answers. Raises Disconnected, MessageTooLong, TimedOut, QuotaExceeded."""
-        self.check_size(data)
         exchange = self.exchange
-        self.check_handles(handles)
         outgoing = Outgoing(LPC_DATAGRAM, exchange.number(), 0, data, self._block(security), view, handles=handles)
-        exchange.send(outgoing, timeout, room_of(reserve))
+        self.check(outgoing)
+        exchange.send(outgoing, timeout, room_of(reserve, data))
 
     def cancel(self, number: int) -> None:
         """Withdraws a request of this end (NtAlpcCancelMessage): its reply will not come.
@@ -228,7 +217,13 @@ class MessagePort(CommunicationPort):
         return self.exchange.queue.next(timeout, allocated, size)
 
     def reserve(self, size: int) -> Reserve:
-        """Room for a message of `size` octets (NtAlpcCreateResourceReserve). Raises MessageTooLong."""
+        """Room for a message of `size` octets (NtAlpcCreateResourceReserve).
+
+        Raises MessageTooLong; InvalidParameter (no size, or a port of LPC).
+        """
+        self._check_alpc("reserves")
+        if size < 0:
+            raise InvalidParameter(f"a reserve of {size} octets")
         if size > self.max_message:
             raise MessageTooLong(f"{size} octets, the peer takes {self.max_message}")
         return Reserve(size)
@@ -244,11 +239,6 @@ class MessagePort(CommunicationPort):
         self.exchange.outbox.flush()
         super().close()
         self.exchange.end()
-
-    @property
-    def is_server(self) -> bool:
-        """Whether it is a server's end."""
-        return self._host is not None
 
     @property
     def lpc_mode(self) -> bool:
@@ -319,6 +309,7 @@ class MessagePort(CommunicationPort):
         return self._exchange
 
     def batch(self, timeout: float | None = None) -> Batch:
+        self._check_alpc("batches")
         return Batch(self, timeout, self.exchange.outbox.send_packet if self.is_server else None)
 
     def serve(self, queue: Queue, host: ServerQueue) -> Exchange:
@@ -342,68 +333,24 @@ class MessagePort(CommunicationPort):
             self.traffic.sent(len(frame) + (0 if outgoing.view is None else outgoing.view.size))
         return sent
 
-    def arrival(self, frame: bytes) -> Arrival | None:
-        """What is in a frame; None for one that was for the port itself. Raises BadFrame."""
-        if frame[wire.TYPE_PLACE] == wire.RELEASE_TYPE and not (frame := self.without_releases(frame)):
-            return None
-        header, block, data = wire.parse(frame)
-        kind = header.type & TYPE_MASK
-        if block.context is None and not header.data_info_offset:
-            return self._plain_arrival(frame)
-        known = kind in TYPES and not header.type & ~(TYPE_MASK | FLAGS)
-        if len(data) > self._max_data or not known or block.context is None:
-            raise BadFrame(f"{len(data)} octets in a message of type {header.type:#x}")
-        captured = None
-        if block.security is not None or kind == wire.SECURITY_CONTEXT:
-            captured = self.beside.contexts.arrived(self, kind, block.security, data)
-            if captured is None:
-                return None
-        identity = self.beside.identity if captured is None else captured.identity
-        data, entries = split(header, data)
-        octets, secured = (None, False) if block.view is None else self._sharing.view(block.view)
-        attributes = MessageAttributes(
-            ALL_ATTRIBUTES,
-            Context(self.context, None, block.context.sequence, header.message_id, header.callback_id),
-            view=octets,
-            secured=secured,
-            handles=self.beside.take(frame) or None,
-            token=None if self._host is None else TokenAttribute(*identity.ids),
-            security=block.security,
-            work_on_behalf=block.work_on_behalf,
-        )
-        number = header.callback_id or header.message_id
-        if kind in (LPC_REPLY, LPC_CANCELED):
-            self._sharing.answered(number)
-        self.traffic.received(len(frame) + (0 if octets is None else len(octets)))
-        return Arrival(
-            kind,
-            header.message_id,
-            header.callback_id,
-            header.unique_thread,
-            data,
-            block.context.sequence,
-            attributes,
-            0 if block.view is None else block.view.section_handle,
-            entries,
-            identity,
-            not header.type & LPC_NO_IMPERSONATE,
-            captured,
-        )
-
-    def give_back(self, message: Message) -> None:
-        """Gives the view of a message back to its sender."""
-        if message.attributes.view is not None:
-            self._sharing.release(message.view_number, len(message.attributes.view))
-
     def check_size(self, data: Buffer) -> None:
         """Raises MessageTooLong for more than the peer's port takes."""
         if len(data) > self.max_message:
             raise MessageTooLong(f"{len(data)} octets, the peer takes {self.max_message}")
 
-    def check_handles(self, handles: Sequence[Sendable]) -> None:
-        """Raises NotSupported for kinds that the peer's port does not take, MessageTooLong, InvalidParameter."""
+    def check(self, outgoing: Outgoing) -> None:
+        """Raises MessageTooLong, and NotSupported, for what the peer's port does not take; InvalidParameter for what
+        none does, or none of LPC; TypeError for what is no run of octets."""
+        if memoryview(outgoing.data).itemsize != 1:
+            raise TypeError("data whose items are longer than an octet")
+        self.check_size(outgoing.data)
+        block = outgoing.block
+        if block is not NO_ATTRIBUTES or outgoing.view is not None or outgoing.handles:
+            self._check_alpc("attributes of messages")
+        if block.direct is not None and not self.peer_flags & PortFlags.DIRECT_MESSAGE:
+            raise NotSupported("the peer takes no direct messages")
         most = MAX_HANDLES if self.peer_flags & PortFlags.ALLOW_MULTIHANDLE else 1
-        descriptors_of(handles, self.handles_given, most)
+        descriptors_of(outgoing.handles, self.handles_given, most)
 
     def wait_for_room(self, timeout: float, *, or_input: bool) -> None:
         """Waits until something may be sent, or has come."""
@@ -447,27 +394,22 @@ class MessagePort(CommunicationPort):
             raise InvalidParameter(f"nobody answers messages of type {asked.type}")
         if not self.peer_flags & PortFlags.ALLOW_LPC_REQUESTS:
             raise RequestsNotAllowed(f"{self!r}")
-        self.check_size(asked.data)
-        self.check_handles(asked.handles)
+        self.check(asked)
         return asked._replace(message_id=self.exchange.number())
 
-    def _block(self, security: SecurityContext | None, work_on_behalf: bool = False) -> AttributeBlock:
-        if security is None and not work_on_behalf:
+    def _check_alpc(self, what: str) -> None:
+        if self.lpc_mode:
+            raise InvalidParameter(f"ports of LPC know no {what}")
+
+    def _block(
+        self, security: SecurityContext | None, work_on_behalf: bool = False, event: Handle | None = None
+    ) -> AttributeBlock:
+        if security is None and event is None and not work_on_behalf:
             return NO_ATTRIBUTES
         named = None if security is None else security.attribute(self)
+        direct = None if event is None else DirectAttribute(event.fileno())
         ticket = ticket_of_thread() if work_on_behalf else None
-        return AttributeBlock(security=named, work_on_behalf=ticket)
-
-    def _plain_arrival(self, frame: bytes) -> Arrival | None:
-        """What is in a frame of a peer that knows no more than plain messages."""
-        message = self._understand(frame)
-        if message is None:
-            return None
-        attributes = MessageAttributes(
-            ALL_ATTRIBUTES, view=message.view, secured=message.secured, handles=message.handles or None
-        )
-        number, identity = message.view_number, self.beside.identity
-        return Arrival(message.type, message.message_id, 0, 0, message.data, 0, attributes, number, None, identity)
+        return AttributeBlock(security=named, direct=direct, work_on_behalf=ticket)
 
     def gather(self, timeout: float | None) -> None:
         """Reads for a client's queue."""

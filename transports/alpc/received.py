@@ -73,6 +73,8 @@ class MessageAttributes(NamedTuple):
     """The descriptors that came; each closes itself when it is dropped."""
     security: wire.SecurityAttribute | None = None
     """The security context that it is sent in the name of: `identity` is that one's."""
+    direct: wire.DirectAttribute | None = None
+    """Its sender waits for an event, not at its port; which one is the sender's business."""
     token: wire.TokenAttribute | None = None
     """At a server: who sent it, by three numbers. Another `modified_id` than the message before: somebody else."""
 

@@ -10,13 +10,15 @@ import contextlib
 import socket
 from collections.abc import Generator
 
+from ..errors import MessageTooLong
 from ..kernel import unsent
+from ..seam import Buffer
 from .lane import Lane
 from .quota import MESSAGE_COST
 
 
 class Reserve:
-    """Room for one message at a time; `MessagePort.reserve` makes it. size: octets of data."""
+    """Room for a message that waits for none; `MessagePort.reserve` makes it. size: octets of data."""
 
     __slots__ = ("size",)
 
@@ -24,9 +26,13 @@ class Reserve:
         self.size = size
 
 
-def room_of(reserve: Reserve | None) -> int:
-    """Octets of a socket's buffer that a reserve is; 0 for none."""
-    return 0 if reserve is None else reserve.size + MESSAGE_COST
+def room_of(reserve: Reserve | None, data: Buffer) -> int:
+    """Octets of a socket's buffer that a reserve is for `data`; 0 for none. Raises MessageTooLong."""
+    if reserve is None:
+        return 0
+    if len(data) > reserve.size:
+        raise MessageTooLong(f"{len(data)} octets in a reserve of {reserve.size}")
+    return reserve.size + MESSAGE_COST
 
 
 @contextlib.contextmanager

@@ -60,6 +60,10 @@ class Listening(Protocol):
         """The next client that may connect, if there is one."""
         ...
 
+    def expire(self) -> None:
+        """Drops clients that have been silent for too long."""
+        ...
+
 
 class ServerQueue(NoOrigin):
     """What `ConnectionPort.receive` takes from."""
@@ -212,8 +216,10 @@ class ServerQueue(NoOrigin):
         for descriptor, what in events:
             if (action := self._actions.get(descriptor)) is not None:
                 action(what)
-        if not events or any(descriptor not in self._masks for descriptor, _ in events):
+        if any(descriptor not in self._masks for descriptor, _ in events):
             self._admit()
+        elif not events:
+            self._port.expire()
 
     def _pump(self) -> None:
         """Runs in a thread of its own while clients have not taken all they were sent: perhaps nobody receives."""

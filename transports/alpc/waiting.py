@@ -1,12 +1,48 @@
-"""Threads that wait for answers, and what serves or fails them. Everything here happens under the queue's `changed`."""
+"""What waits for answers: threads, and posted requests. Everything here happens under the queue's `changed`."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ..errors import TransportError
+from .handles import Handle
 from .received import Message
+
+
+class Posted:
+    """Requests whose answers come into the queue, by number."""
+
+    def __init__(self) -> None:
+        self._expected: dict[int, tuple[Any, Handle | None]] = {}
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._expected
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([*self._expected])
+
+    def __len__(self) -> int:
+        return len(self._expected)
+
+    def add(self, number: int, cookie: Any, event: Handle | None = None) -> None:
+        """Expects an answer. cookie: what its poster knows it by. event: ours, to be signaled once it is over."""
+        self._expected[number] = cookie, event
+
+    def over(self, number: int) -> Any:
+        """The cookie of one that is answered, or never will be; its event is signaled. None: it is not expected."""
+        cookie, event = self._expected.pop(number, (None, None))
+        if event is not None:
+            with event:
+                os.eventfd_write(event.fileno(), 1)
+        return cookie
+
+    def clear(self) -> None:
+        """None will be answered."""
+        for number in self:
+            self.over(number)
 
 
 class Waiter:

@@ -6,6 +6,7 @@ import pytest
 
 from lrpc.transports.alpc.quota import MESSAGE_COST
 from lrpc.transports.alpc.reserve import Reserve, more_room, room_of
+from lrpc.transports.errors import MessageTooLong
 from lrpc.transports.sockets import NO_WAIT
 
 
@@ -26,5 +27,7 @@ def test_a_full_socket_takes_one_more_while_it_has_more_room() -> None:
 
 
 def test_a_reserve_is_its_data_and_what_goes_with_it() -> None:
-    assert room_of(Reserve(100)) == 100 + MESSAGE_COST
-    assert room_of(None) == 0
+    assert room_of(Reserve(100), bytes(100)) == 100 + MESSAGE_COST
+    assert room_of(None, bytes(101)) == 0
+    with pytest.raises(MessageTooLong):
+        room_of(Reserve(100), bytes(101))
