@@ -24,6 +24,7 @@ from ..errors import (
     AccessDenied,
     ConnectionRefused,
     Disconnected,
+    InvalidParameter,
     TimedOut,
     TransportError,
 )
@@ -96,25 +97,31 @@ def connect(
     server_sid: str | security.Sid | None = None,
     attributes: PortAttributes = DEFAULT_ATTRIBUTES,
     wait: bool = True,
+    view_size: int = 0,
 ) -> MessagePort:
     """Connects to a port and waits for the server's verdict; what the server said is `connection_data`.
 
     server_sid: the user that must hold the port; None is ourselves or root, S-1-1-0 anybody. wait: False returns at
     once; LPC_CONNECTION_REPLY is then the first message received, or what else is raised here is raised by `receive`.
-    Raises NameNotFound, ConnectionRefused (`data`: what the server said), AccessDenied, ServerSidMismatch,
-    TypeMismatch, NameInvalid, TimedOut.
+    view_size: octets of memory that the server reads as long as the connection lasts (PORT_VIEW): `port_view`, there
+    `remote_port_view`. Raises NameNotFound, ConnectionRefused (`data`: what the server said), AccessDenied,
+    ServerSidMismatch, TypeMismatch, NameInvalid, TimedOut, SectionTooBig.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     features = lane_setup.offer(attributes.lane) if wait and not attributes.by_socket else 0
-    timed, peer = _asked(address, data, server_sid, attributes, deadline, features)
+    if view_size < 0 or (view_size and not wait):
+        raise InvalidParameter(f"a port view of {view_size} octets" + ", not waited for" * (not wait))
+    timed, peer = _asked(address, data, server_sid, attributes, deadline, features, view_size)
     try:
         if not wait:
             ask_for_credentials(timed.socket, False)
             return MessagePort.connecting(timed.socket, peer, attributes)
-        return MessagePort(*_verdict(timed, peer, server_sid, attributes, deadline))
+        port = MessagePort(*_verdict(timed, peer, server_sid, attributes, deadline))
     except BaseException:
         timed.close()
         raise
+    port.begin(view_size)
+    return port
 
 
 def dial(address: str, timeout: float | None = 30.0) -> DatagramPort:
@@ -140,6 +147,7 @@ def _asked(
     attributes: PortAttributes,
     deadline: float | None,
     features: int,
+    view_size: int = 0,
 ) -> tuple[TimedSocket, Peer]:
     """A socket on which the server has been asked for its verdict."""
     owners = security.expected_uids(server_sid)
@@ -150,7 +158,8 @@ def _asked(
         security.check_activator(peer, owners)
         timed = TimedSocket(connected)
         ask_for_credentials(connected)  # of who gives the verdict
-        timed.send(pack_terms(LPC_CONNECTION_REQUEST, 0, attributes, data, features), _remaining(deadline))
+        terms = pack_terms(LPC_CONNECTION_REQUEST, 0, attributes, data, features, view_size)
+        timed.send(terms, _remaining(deadline))
     except OSError as error:
         connected.close()
         raise ConnectionRefused(f"{address}: {error.strerror}") from error
@@ -298,8 +307,10 @@ class ConnectionPort:
     def expire(self) -> None:
         """Drops clients that have been silent for too long."""
         with self._changed:
-            if not self._closed:
-                self._expire()
+            now = time.monotonic()
+            silent = () if self._closed else [*self._pending.items()]
+            for descriptor in [descriptor for descriptor, one in silent if one.until <= now]:
+                self._drop(descriptor)
 
     def listen(self, timeout: float | None = None) -> ConnectionRequest:
         """The next client that asks to be let in. Raises TimedOut, and Disconnected once the port is closed."""
@@ -313,7 +324,7 @@ class ConnectionPort:
         with self._changed:
             if self._closed:
                 raise Disconnected("the port is closed")
-            self._expire()
+            self.expire()
             return self._step() or self._step()
 
     def accept(self, timeout: float | None = None) -> DatagramPort:
@@ -333,8 +344,10 @@ class ConnectionPort:
     def associate(self, completion_port: IoCompletionPort, key: Any) -> None:
         """Every message that `receive` would give becomes a packet of `completion_port`, with `key`.
 
-        Nobody else may receive from now on. Raises PortAlreadySet, Disconnected.
+        Nobody else may receive from now on. Raises PortAlreadySet, Disconnected, InvalidParameter (a port of LPC).
         """
+        if self.attributes.lpc_mode:
+            raise InvalidParameter("ports of LPC know no completion ports")
         self.queue_messages()
         completion_port.associate(self, key, self.receive_now)
 
@@ -468,11 +481,6 @@ class ConnectionPort:
             connected.close()
             return None
         return ConnectionRequest(connected, peer, self.attributes, theirs, self._ledger, self._quotas.of(peer.uid))
-
-    def _expire(self) -> None:
-        now = time.monotonic()
-        for descriptor in [descriptor for descriptor, silent in self._pending.items() if silent.until <= now]:
-            self._drop(descriptor)
 
     def _drop(self, descriptor: int) -> None:
         self._forget(descriptor).close()

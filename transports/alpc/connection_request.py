@@ -16,7 +16,7 @@ from . import lane_setup
 from .datagrams import DatagramPort
 from .lane import Lane
 from .message_port import MessagePort
-from .messages.port_attributes import PortAttributes, Terms, pack_terms, takes_descriptors
+from .messages.port_attributes import PortAttributes, Terms, pack_terms, refusal, takes_descriptors
 from .messages.port_message import LPC_CONNECTION_REPLY
 from .port import CommunicationPort
 from .quota import UNLIMITED, UserQuota
@@ -25,7 +25,7 @@ from .quota import UNLIMITED, UserQuota
 class ConnectionRequest:
     """A client that waits for a verdict: `accept` or `refuse`, once.
 
-    peer: who it is, by the kernel's word. data: what it said.
+    peer: who it is, by the kernel's word. data: what it said. view_size: octets of the section that it sets up.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class ConnectionRequest:
     ) -> None:
         self.peer = peer
         self.data = theirs.data
+        self.view_size = theirs.view_size
         self._socket = connected
         self._own = own
         self._theirs = theirs
@@ -47,6 +48,10 @@ class ConnectionRequest:
 
     def __repr__(self) -> str:
         return f"<ConnectionRequest of pid {self.peer.pid} uid {self.peer.uid} to {self.peer.address}>"
+
+    def check(self, data: bytes) -> None:
+        """Raises MessageTooLong for more than may be said with a verdict."""
+        self._own.told(data)
 
     def accept(self, data: bytes = b"", context: Any = None) -> DatagramPort:
         """Lets the client in; `data` is its `connection_data`. Raises Disconnected when it has left meanwhile."""
@@ -71,9 +76,9 @@ class ConnectionRequest:
         return self._socket.fileno()
 
     def refuse(self, data: bytes = b"", status: int = ConnectionRefused.status) -> None:
-        """Sends the client away, with an NT status and `data` as the reason."""
+        """Sends the client away, with an NT status and `data` as the reason. Raises InvalidParameter for status 0."""
         try:
-            self._answer(status, data)
+            self._answer(refusal(status), data)
         except Disconnected:  # it did not wait to hear it
             return
         self._socket.close()

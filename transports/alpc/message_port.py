@@ -93,6 +93,15 @@ class MessagePort(Arrivals):
         port._connected = False
         return port
 
+    def begin(self, view_size: int) -> None:
+        """Sets up the port view that this end is to have from the first; the port is closed if that fails."""
+        try:
+            if view_size:
+                self.create_port_view(view_size)
+        except BaseException:
+            self.close()
+            raise
+
     # What may be said
 
     def receive_now(self) -> Message | None:
@@ -107,7 +116,7 @@ class MessagePort(Arrivals):
 
         Raises PortAlreadySet, Disconnected, InvalidParameter (a port of LPC).
         """
-        self._check_alpc("completion ports")
+        self.check_alpc("completion ports")
         _ = self.exchange
         completion_port.associate(self, key, self.receive_now)
 
@@ -138,7 +147,7 @@ class MessagePort(Arrivals):
         LPC).
         """
         if timeout is not None:
-            self._check_alpc("time limits")
+            self.check_alpc("time limits")
         block = self._block(security, work_on_behalf)
         outgoing = self._asked(Outgoing(type, 0, 0, data, block, view, handles=handles))
         room = room_of(reserve, data)
@@ -171,7 +180,7 @@ class MessagePort(Arrivals):
         in it, and takes nothing but data. Raises TimedOut (the peer takes nothing), and what `request` does;
         InvalidParameter on a port of LPC.
         """
-        self._check_alpc("requests that are not waited for")
+        self.check_alpc("requests that are not waited for")
         event = None if direct is None else event_of(direct)
         block = self._block(security, work_on_behalf, event)
         outgoing = self._asked(Outgoing(type, 0, 0, data, block, view, handles=handles))
@@ -221,7 +230,7 @@ class MessagePort(Arrivals):
 
         Raises MessageTooLong; InvalidParameter (no size, or a port of LPC).
         """
-        self._check_alpc("reserves")
+        self.check_alpc("reserves")
         if size < 0:
             raise InvalidParameter(f"a reserve of {size} octets")
         if size > self.max_message:
@@ -309,7 +318,7 @@ class MessagePort(Arrivals):
         return self._exchange
 
     def batch(self, timeout: float | None = None) -> Batch:
-        self._check_alpc("batches")
+        self.check_alpc("batches")
         return Batch(self, timeout, self.exchange.outbox.send_packet if self.is_server else None)
 
     def serve(self, queue: Queue, host: ServerQueue) -> Exchange:
@@ -338,6 +347,11 @@ class MessagePort(Arrivals):
         if len(data) > self.max_message:
             raise MessageTooLong(f"{len(data)} octets, the peer takes {self.max_message}")
 
+    def check_alpc(self, what: str) -> None:
+        """Raises InvalidParameter at a port of LPC, which has no such thing."""
+        if self.lpc_mode:
+            raise InvalidParameter(f"ports of LPC know no {what}")
+
     def check(self, outgoing: Outgoing) -> None:
         """Raises MessageTooLong, and NotSupported, for what the peer's port does not take; InvalidParameter for what
         none does, or none of LPC; TypeError for what is no run of octets."""
@@ -346,7 +360,7 @@ class MessagePort(Arrivals):
         self.check_size(outgoing.data)
         block = outgoing.block
         if block is not NO_ATTRIBUTES or outgoing.view is not None or outgoing.handles:
-            self._check_alpc("attributes of messages")
+            self.check_alpc("attributes of messages")
         if block.direct is not None and not self.peer_flags & PortFlags.DIRECT_MESSAGE:
             raise NotSupported("the peer takes no direct messages")
         most = MAX_HANDLES if self.peer_flags & PortFlags.ALLOW_MULTIHANDLE else 1
@@ -396,10 +410,6 @@ class MessagePort(Arrivals):
             raise RequestsNotAllowed(f"{self!r}")
         self.check(asked)
         return asked._replace(message_id=self.exchange.number())
-
-    def _check_alpc(self, what: str) -> None:
-        if self.lpc_mode:
-            raise InvalidParameter(f"ports of LPC know no {what}")
 
     def _block(
         self, security: SecurityContext | None, work_on_behalf: bool = False, event: Handle | None = None

@@ -13,13 +13,22 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
-from ..errors import AccessDenied, Disconnected, InvalidParameter, NoImpersonationToken, NotSupported, ReplyMismatch
+from ..errors import (
+    AccessDenied,
+    ConnectionRefused,
+    Disconnected,
+    InvalidParameter,
+    NoImpersonationToken,
+    NotSupported,
+    ReplyMismatch,
+)
 from ..seam import Buffer
 from ..security import Identity, Impersonation, ImpersonationLevel, Sid, impersonate
 from ..security.process import SenderProcess, open_thread
 from .handles import Handle, Sendable
 from .messages import attributes as wire
-from .messages.port_message import TYPE_NAMES
+from .messages.port_attributes import refusal
+from .messages.port_message import LPC_CONNECTION_REQUEST, TYPE_NAMES
 from .quota import HANDLE_COST, MESSAGE_COST
 
 if TYPE_CHECKING:
@@ -119,7 +128,7 @@ class Origin(Protocol):
 
     def pull(self, message: Message, timeout: float | None, asked: bytes) -> bytes: ...
 
-    def accept(self, message: Message, data: bytes, context: Any) -> MessagePort: ...
+    def accept(self, message: Message, data: bytes, context: Any, view_size: int) -> MessagePort: ...
 
     def refuse(self, message: Message, data: bytes, status: int) -> None: ...
 
@@ -189,13 +198,19 @@ class Message:
 
     def __repr__(self) -> str:
         name = TYPE_NAMES.get(self.type, f"type {self.type}")
-        number = f"{self.message_id:#x}" + (f".{self.callback_id:#x}" if self.callback_id else "")
+        callback = 0 if self.client_view_size else self.callback_id
+        number = f"{self.message_id:#x}" + (f".{callback:#x}" if callback else "")
         return f"<{name} {number} of {self.client_id[0]}: {len(self.data)} octets, {self.state.value}>"
 
     @property
     def needs_release(self) -> bool:
         """LPC_CONTINUATION_REQUIRED: reply to it or release it. Ports of LPC do not know it."""
         return self.state is State.HELD and self._origin.continuation
+
+    @property
+    def client_view_size(self) -> int:
+        """Of a request to connect: octets of the memory that the client sets up (ClientViewSize)."""
+        return self.callback_id if self.type == LPC_CONNECTION_REQUEST else 0
 
     @property
     def cost(self) -> int:
@@ -305,16 +320,21 @@ class Message:
         with self.open_sender_process() as process:
             return open_thread(process, self.client_id[1])
 
-    def accept(self, data: bytes = b"", context: Any = None) -> MessagePort:
+    def accept(self, data: bytes = b"", context: Any = None, *, view_size: int = 0) -> MessagePort:
         """Lets the client in that asks to be connected; `context` comes with each of its messages.
 
-        Raises ReplyMismatch (a verdict was given, or this asks nothing), Disconnected (it has left).
+        view_size: octets of memory of ours that the client reads, see `connect`. Raises ReplyMismatch (a verdict was
+        given, or this asks nothing), Disconnected (it has left), MessageTooLong (and the client still waits);
+        SectionTooBig, and the connection is closed.
         """
-        return self._origin.accept(self, data, context)
+        return self._origin.accept(self, data, context, view_size)
 
-    def refuse(self, data: bytes = b"", status: int = 0xC0000041) -> None:
-        """Sends the client away that asks to be connected. Raises ReplyMismatch."""
-        self._origin.refuse(self, data, status)
+    def refuse(self, data: bytes = b"", status: int = ConnectionRefused.status) -> None:
+        """Sends the client away that asks to be connected, with `data` and an NT status that is an error.
+
+        Raises ReplyMismatch; MessageTooLong, InvalidParameter, and the client still waits.
+        """
+        self._origin.refuse(self, data, refusal(status))
 
     def __del__(self) -> None:
         if self.needs_release:
@@ -400,7 +420,7 @@ class NoOrigin:
     def pull(self, message: Message, timeout: float | None, asked: bytes) -> bytes:
         raise ReplyMismatch(f"{message!r} waits for no reply")
 
-    def accept(self, message: Message, data: bytes, context: Any) -> MessagePort:
+    def accept(self, message: Message, data: bytes, context: Any, view_size: int) -> MessagePort:
         raise ReplyMismatch(f"{message!r} asks for no connection")
 
     def refuse(self, message: Message, data: bytes, status: int) -> None:

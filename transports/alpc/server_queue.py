@@ -92,12 +92,13 @@ class ServerQueue(NoOrigin):
 
     # What a receiver does with a request to connect (`received.Origin`)
 
-    def accept(self, message: Message, data: bytes, context: Any) -> MessagePort:
-        port = self._answered(message).accept_messages(data)
+    def accept(self, message: Message, data: bytes, context: Any, view_size: int) -> MessagePort:
+        port = self._answered(message, data).accept_messages(data)
         port.context = context
         if port.peer.pid is not None:
             port.created = creation_time(port.peer.pid)
         exchange = port.serve(self.queue, self)
+        port.begin(view_size)
         self._clients[exchange] = []
         pidfd: int | None = None
         try:
@@ -113,7 +114,7 @@ class ServerQueue(NoOrigin):
         return port
 
     def refuse(self, message: Message, data: bytes, status: int) -> None:
-        self._answered(message).refuse(data, status)
+        self._answered(message, data).refuse(data, status)
 
     def read_sender(self, timeout: float | None) -> None:
         self._gather(timeout)
@@ -251,8 +252,10 @@ class ServerQueue(NoOrigin):
             return
         number = next(self._numbers) & 0xFFFFFFFF or next(self._numbers)
         client_id = (request.peer.pid or 0, 0)
-        data = request.data
-        message = Message(self, LPC_CONNECTION_REQUEST, number, data=data, client_id=client_id, state=State.QUEUED)
+        data, size = request.data, request.view_size
+        message = Message(
+            self, LPC_CONNECTION_REQUEST, number, size, data=data, client_id=client_id, state=State.QUEUED
+        )
         with self.queue.changed:
             self._asking[number] = weakref.ref(message), request
             self.queue.put(message)
@@ -279,14 +282,16 @@ class ServerQueue(NoOrigin):
                 notice = Message(self, LPC_CANCELED, number, client_id=message.client_id, state=State.QUEUED)
                 self.queue.put(notice)
 
-    def _answered(self, message: Message) -> ConnectionRequest:
-        """The client that a message asks for. Raises ReplyMismatch, Disconnected."""
+    def _answered(self, message: Message, data: bytes) -> ConnectionRequest:
+        """The client that a message asks for. Raises ReplyMismatch, Disconnected; MessageTooLong, and it waits on."""
         with self.queue.changed:
-            _, request = self._asking.pop(message.message_id, (None, None))
+            _, request = self._asking.get(message.message_id, (None, None))
             if message.type != LPC_CONNECTION_REQUEST or (request is None and message.state is not State.CANCELED):
                 raise ReplyMismatch(f"{message!r} waits for no verdict")
             if request is None:
                 raise Disconnected(f"{message!r}")
+            request.check(data)
+            del self._asking[message.message_id]
             message.state = State.OVER
             self._unwatch(request.fileno())
         return request

@@ -152,8 +152,13 @@ def test_a_port_that_breaks_the_rules_ends_alone(iocp: IoCompletionPort, make_po
 
 def test_a_port_has_one_completion_port(iocp: IoCompletionPort, ports: Ports) -> None:
     ports[0].associate(iocp, 1)
-    with pytest.raises(PortAlreadySet):
-        ports[0].associate(iocp, 2)
+    other = IoCompletionPort(1)
+    for again in (iocp, other):
+        with pytest.raises(PortAlreadySet):
+            ports[0].associate(again, 2)
+    iocp.close()
+    ports[0].associate(other, 3)
+    other.close()
 
 
 def test_a_closed_port_has_none(iocp: IoCompletionPort, ports: Ports) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import select
 import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,16 +16,20 @@ from lrpc.transports import alpc
 from lrpc.transports.alpc.messages.attributes import (
     ALL_ATTRIBUTES,
     CONTEXT_ATTRIBUTE,
+    DIRECT_ATTRIBUTE,
     TOKEN_ATTRIBUTE,
     VIEW_ATTRIBUTE,
     WORK_ON_BEHALF_ATTRIBUTE,
 )
+from lrpc.transports.alpc.messages.port_attributes import HANDLES_ATTRIBUTES
 from lrpc.transports.errors import (
     BufferTooSmall,
     Disconnected,
     InvalidParameter,
     MessageTooLong,
+    NotSupported,
     QuotaExceeded,
+    SectionTooBig,
     TimedOut,
 )
 
@@ -290,6 +297,84 @@ def test_a_port_of_lpc_has_its_limits(make_joined: Any, width: int, limit: int, 
     assert long.value.status == 0xC000002F
 
 
+def test_a_port_of_lpc_keeps_its_limits_towards_any_peer(make_joined: Any) -> None:
+    client, port = make_joined(lpc_mode=64).connect()
+    for end in (client, port):
+        with pytest.raises(MessageTooLong):
+            end.datagram(bytes(513))
+        end.datagram(bytes(512))
+
+
+def test_a_port_of_lpc_knows_nothing_that_came_with_alpc(make_joined: Any) -> None:
+    joined = make_joined(lpc_mode=64, flags=HANDLES_ATTRIBUTES.flags)
+    client, _ = joined.connect(attributes=HANDLES_ATTRIBUTES)
+    view = client.allocate(10)
+    iocp = alpc.IoCompletionPort(1)
+    asking = joined.call(client.request, b"")
+    message = joined.server.receive(WATCHDOG)
+    for verb in (
+        lambda: client.datagram(view=view),
+        lambda: client.request(view=view),
+        lambda: client.request(work_on_behalf=True),
+        lambda: client.datagram(handles=[0]),
+        lambda: message.reply(handles=[0]),
+        lambda: message.reply(view=message.port.allocate(1)),
+        lambda: client.reserve(1),
+        client.batch,
+        lambda: message.reply(batch=joined.server.batch()),
+        lambda: alpc.create_security_context(client),
+        lambda: client.associate(iocp, 1),
+        lambda: joined.server.associate(iocp, 1),
+    ):
+        with pytest.raises(InvalidParameter):
+            verb()
+    message.reply(b"still waited for")
+    assert asking.result(WATCHDOG).data == b"still waited for"
+    iocp.close()
+
+
+@pytest.mark.parametrize("mode", [0, 32, 64])
+def test_sections_are_set_up_while_two_ends_connect(make_joined: Any, mode: int) -> None:
+    joined = make_joined(lpc_mode=mode)
+    attributes = alpc.PortAttributes(lpc_mode=mode)
+    connecting = joined.call(alpc.connect, joined.name, WATCHDOG, attributes=attributes, view_size=100_000)
+    request = joined.server.receive(WATCHDOG)
+    assert request.client_view_size == 100_000
+    assert "0x1 of" in repr(request)
+    port = request.accept(view_size=50_000)
+    with connecting.result(WATCHDOG) as client:
+        assert (len(client.port_view), len(port.port_view)) == (100_000, 50_000)
+        client.port_view[:8] = b"question"
+        asking = joined.call(client.request, b"look")
+        message = joined.server.receive(WATCHDOG)
+        assert (message.data, message.client_view_size) == (b"look", 0)
+        assert port.remote_port_view[:8] == b"question"
+        port.port_view[:6] = b"answer"
+        message.reply()
+        asking.result(WATCHDOG)
+        assert client.remote_port_view[:6] == b"answer"
+
+
+def test_a_section_that_cannot_be_set_up_ends_the_connection(
+    joined_port: Any, open_descriptors: Callable[[], int]
+) -> None:
+    before = open_descriptors()
+    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG, view_size=1 << 40)
+    joined_port.server.receive(WATCHDOG).accept()
+    with pytest.raises(SectionTooBig):
+        connecting.result(WATCHDOG)
+    assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
+    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG)
+    with pytest.raises(SectionTooBig):
+        joined_port.server.receive(WATCHDOG).accept(view_size=1 << 40)
+    with connecting.result(WATCHDOG) as client:
+        assert client.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
+    for options in ({"view_size": -1}, {"view_size": 1, "wait": False}):
+        with pytest.raises(InvalidParameter):
+            alpc.connect(joined_port.name, WATCHDOG, **options)
+    assert open_descriptors() == before
+
+
 def test_a_port_of_lpc_waits_for_its_answers_and_knows_no_continuation(make_joined: Any) -> None:
     joined = make_joined(lpc_mode=64)
     client, _ = joined.connect()
@@ -362,3 +447,104 @@ def test_a_waiting_client_uses_no_processor(joined_port: Any) -> None:
     assert time.process_time() - before < 0.2
     message.reply()
     asking.result(WATCHDOG)
+
+
+# Direct messages
+
+
+DIRECT = alpc.PortAttributes(flags=alpc.PortAttributes().flags | alpc.PortFlags.DIRECT_MESSAGE)
+
+
+def signaled(event: int) -> int:
+    """How often an event was signaled; it is not any more."""
+    try:
+        return os.eventfd_read(event)
+    except BlockingIOError:
+        return 0
+
+
+@pytest.fixture
+def event() -> Iterator[int]:
+    descriptor = os.eventfd(0, os.EFD_NONBLOCK)
+    yield descriptor
+    os.close(descriptor)
+
+
+def test_the_event_of_a_direct_message_is_signaled_when_it_is_over(make_joined: Any, event: int) -> None:
+    joined = make_joined(flags=DIRECT.flags)
+    client, _ = joined.connect()
+    client.post(b"answered", direct=event)
+    message = joined.server.receive(WATCHDOG)
+    assert message.attributes.direct is not None
+    assert message.attributes.valid & DIRECT_ATTRIBUTE
+    assert not message.attributes.limited(0).direct
+    message.reply(b"yes")
+    assert not signaled(event)
+    assert client.receive(WATCHDOG).data == b"yes"
+    assert signaled(event) == 1
+    client.post(b"released", direct=event)
+    joined.server.receive(WATCHDOG).release()
+    assert client.receive(WATCHDOG).type == alpc.LPC_CANCELED
+    assert signaled(event) == 1
+    client.cancel(client.post(b"canceled", direct=event))
+    assert signaled(event) == 1
+    client.post(b"without")
+    joined.server.receive(WATCHDOG).reply(b"")
+    assert client.receive(WATCHDOG).attributes.direct is None
+    assert not signaled(event)
+
+
+@pytest.mark.parametrize("end", ["client", "server"])
+def test_the_events_of_direct_messages_are_signaled_when_the_connection_ends(
+    make_joined: Any, event: int, open_descriptors: Callable[[], int], end: str
+) -> None:
+    joined = make_joined(flags=DIRECT.flags)
+    client, port = joined.connect()
+    before = open_descriptors()
+    for _ in range(3):
+        client.post(b"", direct=event)
+    assert open_descriptors() == before + 3  # the caller may close its own
+    if end == "client":
+        client.close()
+    else:
+        port.close()
+        assert client.receive(WATCHDOG).type == alpc.LPC_CANCELED
+    assert signaled(event) == 3
+    assert open_descriptors() <= before
+
+
+def test_what_is_no_direct_message_is_refused(make_joined: Any, event: int) -> None:
+    client, _ = make_joined().connect()
+    with pytest.raises(NotSupported):
+        client.post(b"", direct=event)
+    client, port = make_joined(flags=DIRECT.flags).connect()
+    for no_event in (0, 99_999, os.open("/dev/null", os.O_RDONLY)):
+        with pytest.raises(InvalidParameter):
+            client.post(b"", direct=no_event)
+    with pytest.raises(InvalidParameter):
+        client.post(b"", direct=event, batch=client.batch())
+    with pytest.raises(NotSupported):  # the client has not said that it takes them
+        port.post(b"", direct=event)
+    assert not client.outstanding
+
+
+def test_a_direct_message_where_none_are_taken_ends_the_connection(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    client.peer_flags |= alpc.PortFlags.DIRECT_MESSAGE
+    with contextlib.closing(client), os.fdopen(os.eventfd(0)) as event:
+        client.post(b"", direct=event)
+        assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
+
+
+def test_data_of_long_items_is_refused(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    wide = memoryview(bytes(8)).cast("I")
+    for verb in (client.request, client.post, client.datagram):
+        with pytest.raises(TypeError):
+            verb(wide)
+    client.post(wide.cast("B"))
+    message = joined_port.server.receive(WATCHDOG)
+    assert message.data == bytes(8)
+    with pytest.raises(TypeError):
+        message.reply(wide)
+    message.reply(b"well")

@@ -20,6 +20,7 @@ from lrpc.transports.errors import (
     ConnectionRefused,
     Disconnected,
     InvalidParameter,
+    MessageTooLong,
     QuotaExceeded,
     ReplyMismatch,
     TimedOut,
@@ -76,6 +77,23 @@ def test_a_verdict_is_given_once(joined_port: Any) -> None:
             verdict()
     message.release()
     client.close()
+
+
+def test_a_verdict_that_cannot_be_given_leaves_the_client_waiting(joined_port: Any) -> None:
+    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG)
+    request = joined_port.server.receive(WATCHDOG)
+    for verdict in (request.accept, request.refuse):
+        with pytest.raises(MessageTooLong):
+            verdict(bytes(5000))
+        with pytest.raises(TypeError):
+            verdict("text")
+    for status in (0, -1, 1 << 32):  # 0 would let it in
+        with pytest.raises(InvalidParameter):
+            request.refuse(status=status)
+    assert request.needs_release
+    request.accept(b"at last")
+    with connecting.result(WATCHDOG) as client:
+        assert client.connection_data == b"at last"
 
 
 def test_a_released_request_to_connect_is_a_refusal(joined_port: Any) -> None:

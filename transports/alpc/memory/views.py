@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Views(abc.ABC):
     """Sections and views of one port."""
 
-    __slots__ = ("_sharing", "borrow", "filled", "release_view", "returned")
+    __slots__ = ("_sharing", "borrow", "filled", "port_view", "release_view", "returned")
 
     _sharing: Sharing
     # Of those who pack and parse frames, for whom every step counts: the same of `Sharing`.
@@ -40,8 +40,12 @@ class Views(abc.ABC):
     release_view: Callable[[int, int], None]
     """What `release` does, by the number of the view and its size."""
 
+    port_view: memoryview | None
+    """The memory that this end has given the other by `create_port_view`, to be written to."""
+
     def _share(self, sharing: Sharing) -> None:
         """What this end lends and borrows from now on."""
+        self.port_view = None
         self._sharing = sharing
         self.filled, self.borrow = sharing.filled, sharing.borrow
         self.returned, self.release_view = sharing.released, sharing.release
@@ -69,13 +73,14 @@ class Views(abc.ABC):
         """
 
     def create_port_view(self, size: int) -> memoryview:
-        """Shared memory of `size` octets for as long as the connection lasts, as LPC sets it up (PORT_VIEW).
+        """Shared memory of `size` octets for as long as the connection lasts, as LPC sets it up: `port_view`.
 
         To be called once, before the first message: whoever receives one sees what was written here before, in its
         `remote_port_view`. Raises InvalidParameter for a second one, and what `create_section` does.
         """
         try:
-            return self._sharing.create_port_view(size, NO_SIGNAL)
+            self.port_view = view = self._sharing.create_port_view(size, NO_SIGNAL)
+            return view
         except OSError as error:
             raise not_sent(error) from error
 

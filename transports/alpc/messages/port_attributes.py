@@ -10,7 +10,9 @@ The data of a CONNECTION_REQUEST and of a CONNECTION_REPLY begins with the terms
      36  u32 features               ours, not NT's: what it offers; both have what both offer
      40  u32 DupObjectTypes         kinds of handles that it takes
      44  12 octets SecurityQos      of a client: how far the server may go in its name
-and ends with what the caller has to say. An attribute is honoured or refused, never passed over in silence.
+and ends with what the caller has to say. The header of a request has ClientViewSize where others have CallbackId:
+octets of the section that its sender sets up at once.
+An attribute is honoured or refused, never passed over in silence.
 """
 
 from __future__ import annotations
@@ -20,13 +22,22 @@ import struct
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypedDict
 
-from ...errors import STATUS_NAMES, AccessDenied, BadFrame, ConnectionRefused, InvalidPortAttributes, MessageTooLong
+from ...errors import (
+    STATUS_NAMES,
+    AccessDenied,
+    BadFrame,
+    ConnectionRefused,
+    InvalidParameter,
+    InvalidPortAttributes,
+    MessageTooLong,
+)
 from ...security import DEFAULT_QOS, SecurityQos
 from ..handles import ALL_OBJECTS, NO_OBJECTS, ObjectType
 from ..memory.section import MAX_SECTION_SIZE, MAX_TOTAL_SECTION_SIZE, SectionLimits
 from ..quota import DEFAULT_LIMITS, QuotaLimits
 from . import message as wire
-from .port_message import LPC_CONNECTION_REPLY
+from .attributes import NO_ATTRIBUTES
+from .port_message import LPC_CONNECTION_REPLY, PortMessageHeader
 
 MAX_CONNECTION_DATA: Final = 4096
 """Octets that either side may say while connecting."""
@@ -34,6 +45,8 @@ LPC_MAX_DATA: Final = {32: 256, 64: 512}
 """Octets of a message of an LPC port (PORT_MAXIMUM_MESSAGE_LENGTH), by the width of the machine."""
 LPC_MAX_CONNECTION_DATA: Final = {32: 64, 64: 128}
 """Octets that either side may say while connecting to an LPC port: 16 pointers; the rest is cut off, as NT does."""
+MAX_LIMIT: Final = (1 << 63) - 1
+"""Octets that any limit may be; NT's -1, for none, is no number here: memory that a peer decides on has a bound."""
 _TERMS: Final = struct.Struct("<IIQQQIII12s")
 
 
@@ -117,6 +130,8 @@ class PortAttributes:
             raise InvalidPortAttributes(f"memory_bandwidth {self.memory_bandwidth}, lpc_mode {self.lpc_mode}")
         if not wire.HEADER_SIZE < self.max_message_length <= wire.MAX_TOTAL:
             raise InvalidPortAttributes(f"messages of {self.max_message_length} octets")
+        if not all(0 <= limit <= MAX_LIMIT for limit in (*self.sections, self.max_pool_usage)):
+            raise InvalidPortAttributes(f"{self.sections}, {self.max_pool_usage} octets of messages")
 
     @property
     def max_data(self) -> int:
@@ -136,6 +151,7 @@ class PortAttributes:
 
     def told(self, data: bytes) -> bytes:
         """What of `data` may be said while connecting. Raises MessageTooLong; an LPC port cuts off instead."""
+        data = bytes(memoryview(data))
         if self.lpc_mode:
             return data[: LPC_MAX_CONNECTION_DATA[self.lpc_mode]]
         if len(data) > MAX_CONNECTION_DATA:
@@ -172,6 +188,8 @@ class Terms(NamedTuple):
     data: bytes
     dup_object_types: ObjectType = NO_OBJECTS
     quality_of_service: SecurityQos = DEFAULT_QOS
+    view_size: int = 0
+    """Octets of the section that a client sets up."""
 
     @property
     def max_data(self) -> int:
@@ -182,7 +200,7 @@ class Terms(NamedTuple):
         """What binds the two ends, as a CommunicationPort of this side's is told."""
         both = self.flags & own.flags & PortFlags.ALLOW_DUP_OBJECT
         return {
-            "max_message": self.max_data,
+            "max_message": min(self.max_data, own.max_data) if own.lpc_mode else self.max_data,
             "max_data": own.max_data,
             "incoming": own.sections,
             "outgoing": own.sections.within(self.sections),
@@ -200,20 +218,31 @@ UNKNOWN_TERMS: Final = Terms(0, wire.HEADER_SIZE, SectionLimits(0, 0, 0), 0, 0, 
 """Those of a server that has not spoken: it takes nothing."""
 
 
-def pack_terms(kind: int, status: int, attributes: PortAttributes, data: bytes, features: int = 0) -> bytes:
+def refusal(status: int) -> int:
+    """The status of a refusal. Raises InvalidParameter for one that tells of success, or is none."""
+    if not 0 < status <= 0xFFFFFFFF:
+        raise InvalidParameter(f"a refusal with status {status:#x}")
+    return status
+
+
+def pack_terms(
+    kind: int, status: int, attributes: PortAttributes, data: bytes, features: int = 0, view_size: int = 0
+) -> bytes:
     """The frame that states them. Raises MessageTooLong."""
     flags = attributes.flags | (PortFlags.LPC_MODE if attributes.lpc_mode else 0)
     length = attributes.max_data + wire.HEADER_SIZE
     beside = attributes.dup_object_types, bytes(attributes.quality_of_service)
     terms = _TERMS.pack(status, length, *attributes.sections, flags, features, *beside)
-    return wire.pack(kind, 1, terms + attributes.told(data))
+    header = PortMessageHeader(0, 0, kind, message_id=1, callback_id=view_size)
+    return wire.compose(header, NO_ATTRIBUTES, terms + attributes.told(data))
 
 
 def parse_terms(frame: bytes, expected: int) -> Terms:
     """The terms in a frame of the type that is expected. Raises BadFrame, and nothing else, for any octets."""
-    kind, _, data, view = wire.unpack(frame)
-    if kind != expected or view is not None or not 0 <= len(data) - _TERMS.size <= MAX_CONNECTION_DATA:
-        raise BadFrame(f"a message of type {kind:#x} while connecting")
+    header, attributes, data = wire.parse(frame)
+    beside = attributes != NO_ATTRIBUTES or header.data_info_offset
+    if header.type != expected or beside or not 0 <= len(data) - _TERMS.size <= MAX_CONNECTION_DATA:
+        raise BadFrame(f"a message of type {header.type:#x} while connecting")
     status, length, section, view_size, total, flags, features, types, quality = _TERMS.unpack_from(data)
     try:
         qos = SecurityQos.parse(quality)
@@ -221,7 +250,7 @@ def parse_terms(frame: bytes, expected: int) -> Terms:
         raise BadFrame(str(error)) from error
     limits = SectionLimits(section, view_size, total)
     types = ObjectType(types & ALL_OBJECTS)
-    terms = Terms(status, length, limits, flags, features, data[_TERMS.size :], types, qos)
+    terms = Terms(status, length, limits, flags, features, data[_TERMS.size :], types, qos, header.callback_id)
     if not wire.HEADER_SIZE < terms.max_message_length <= wire.MAX_TOTAL:
         raise BadFrame(f"a port that takes messages of {terms.max_message_length} octets")
     return terms

@@ -10,8 +10,9 @@ from lrpc.transports import alpc
 from lrpc.transports.alpc import PortAttributes, PortFlags
 from lrpc.transports.alpc.handles import ALL_OBJECTS
 from lrpc.transports.alpc.messages import message as wire
-from lrpc.transports.alpc.messages.port_attributes import GRANTED, MAX_CONNECTION_DATA, pack_terms, parse_terms
-from lrpc.transports.errors import BadFrame, InvalidPortAttributes, MessageTooLong
+from lrpc.transports.alpc.messages.attributes import ContextAttribute
+from lrpc.transports.alpc.messages.port_attributes import GRANTED, MAX_CONNECTION_DATA, pack_terms, parse_terms, refusal
+from lrpc.transports.errors import BadFrame, InvalidParameter, InvalidPortAttributes, MessageTooLong
 from lrpc.transports.security import SecurityQos
 
 FLAGS = {
@@ -51,6 +52,10 @@ def test_every_flag_is_granted_or_refused(flag: PortFlags) -> None:
         {"lpc_mode": 16},
         {"max_message_length": 40},
         {"max_message_length": 65536},
+        {"max_section_size": -1},
+        {"max_view_size": -1},
+        {"max_total_section_size": 1 << 63},
+        {"max_pool_usage": -1},
     ],
     ids=str,
 )
@@ -69,18 +74,45 @@ def test_an_lpc_port_has_the_limits_of_its_machine(mode: int, data: int, said: i
     assert bool(terms.flags & PortFlags.LPC_MODE) == bool(mode)
 
 
+def test_an_lpc_port_sends_no_more_than_it_takes() -> None:
+    frame = pack_terms(alpc.LPC_CONNECTION_REPLY, 0, PortAttributes(), b"")
+    theirs = parse_terms(frame, alpc.LPC_CONNECTION_REPLY)
+    assert theirs.limits(PortAttributes(lpc_mode=64))["max_message"] == 512
+    assert theirs.limits(PortAttributes(max_message_length=140))["max_message"] == 65495
+
+
+def test_a_refusal_has_a_status_that_is_none_of_success() -> None:
+    assert refusal(0xC0000041) == 0xC0000041
+    for status in (0, -1, 1 << 32):
+        with pytest.raises(InvalidParameter):
+            refusal(status)
+
+
+def test_terms_with_anything_beside_them_are_a_bad_frame() -> None:
+    frame = pack_terms(alpc.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b"")
+    header, attributes, data = wire.parse(frame)
+    for other in (
+        wire.compose(header, attributes._replace(context=ContextAttribute()), data),
+        wire.compose(header._replace(data_info_offset=40), attributes, data),
+        wire.compose(header._replace(type=header.type | 0x2000), attributes, data),
+    ):
+        with pytest.raises(BadFrame):
+            parse_terms(other, alpc.LPC_CONNECTION_REQUEST)
+
+
 def test_a_smaller_port_of_lpc_stays_smaller() -> None:
     assert PortAttributes(lpc_mode=64, max_message_length=140).max_data == 100
 
 
 def test_terms_have_their_octets() -> None:
     attributes = PortAttributes(4096, 1 << 20, 2 << 20, 3 << 20, flags=PortFlags.WAITABLE_PORT)
-    frame = pack_terms(alpc.LPC_CONNECTION_REQUEST, 7, attributes, b"hello", features=3)
+    frame = pack_terms(alpc.LPC_CONNECTION_REQUEST, 7, attributes, b"hello", features=3, view_size=65536)
+    assert frame[32:40] == struct.pack("<Q", 65536)
     numbers = struct.pack("<IIQQQII", 7, 4096, 1 << 20, 2 << 20, 3 << 20, 0x40000, 3)
     assert frame[wire.FRAME_SIZE :] == numbers + struct.pack("<IIII", 0xFFD, 12, 2, 0) + b"hello"
     terms = parse_terms(frame, alpc.LPC_CONNECTION_REQUEST)
     assert terms[:6] == (7, 4096, (1 << 20, 2 << 20, 3 << 20), 0x40000, 3, b"hello")
-    assert terms[6:] == (ALL_OBJECTS, SecurityQos())
+    assert terms[6:] == (ALL_OBJECTS, SecurityQos(), 65536)
 
 
 def test_too_much_to_say_is_refused_on_either_side() -> None:
