@@ -25,6 +25,8 @@ ROOT: Final = Path(__file__).parents[2]
 ROW: Final = re.compile(r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) (?:[\d ]{9}) (\w+)$", re.M)
 WATCHDOG: Final = 120
 BATCHES: Final = 50
+UNREAD_BATCHES: Final = 20
+"""For which there is room in a socket, though nobody has read them yet."""
 CALLS: Final = 20_000
 ROUNDS: Final = 5
 """Of which one has to do: others may need the processors meanwhile, and who waits for those sleeps."""
@@ -53,6 +55,27 @@ for number in range(1, int(sys.argv[1]) + 1):
             batch.datagram(bytes(64))
     if not number % 10:  # as many as there is surely room for
         assert port.receive_message().data == b"go on"
+"""
+QUEUE_RECEIVER: Final = """
+import sys
+from lrpc.transports import alpc
+server = alpc.create_port("counted")
+print(flush=True)
+server.receive().accept()
+for _ in range(100 * int(sys.argv[1])):
+    assert server.receive().type == alpc.LPC_DATAGRAM
+server.close()
+sys.stdin.read()
+"""
+QUEUE_SENDER: Final = """
+import select, sys
+from lrpc.transports import alpc
+port = alpc.connect("counted")
+for _ in range(int(sys.argv[1])):
+    with port.batch() as batch:
+        for _ in range(100):
+            batch.datagram(bytes(64))
+select.select([port], [], [])  # until all have been received
 """
 IDL: Final = "[uuid(6f1c8a52-3f0e-4e1d-9b7a-2f6d5c0b9e12), version(1.0)] interface Calc { long Add(long a, long b); }"
 SERVER: Final = f"""
@@ -105,10 +128,11 @@ class Counted:
             process.communicate(timeout=WATCHDOG)
         assert process.returncode == 0
 
-    def run(self, program: str, *words: object, into: str, lane: bool = True, but: str = "") -> None:
-        """One that ends by itself. but: system calls that are neither counted nor slowed."""
+    def run(self, program: str, *words: object, into: str = "", lane: bool = True, but: str = "") -> None:
+        """One that ends by itself. into, but: it is counted, in a file, except for these, which are not slowed either."""
+        traced = self._strace(into, but) if into else []
         subprocess.run(
-            [*self._strace(into, but), sys.executable, "-c", program, *map(str, words)],
+            [*traced, sys.executable, "-c", program, *map(str, words)],
             env=self._environment | {"LRPC_LANE": str(int(lane))},
             check=True,
             timeout=WATCHDOG,
@@ -143,6 +167,17 @@ def test_a_batch_of_a_hundred_messages_takes_three_system_calls_at_most_at_eithe
         taken = counted.counts(f"{end}-{BATCHES}").total() - counted.counts(f"{end}-0").total()
         assert BATCHES <= taken <= 3 * BATCHES, end
     shown("strace", "observer", "ncalrpc", "none", "a batch of 100 messages: at most 3 system calls at either end")
+
+
+def test_a_batch_takes_no_more_where_messages_of_all_clients_are_received_one_by_one(counted: Counted) -> None:
+    for count in (1, UNREAD_BATCHES + 1, 1):  # one end at a time: strace would hold up the packets of the other
+        with counted.started(QUEUE_RECEIVER, count, into=f"receiver-{count}"):
+            counted.run(QUEUE_SENDER, count)
+        with counted.started(QUEUE_RECEIVER, count):
+            counted.run(QUEUE_SENDER, count, into=f"sender-{count}")
+    for end in ("sender", "receiver"):
+        taken = counted.counts(f"{end}-{UNREAD_BATCHES + 1}").total() - counted.counts(f"{end}-1").total()
+        assert UNREAD_BATCHES <= taken <= 3 * UNREAD_BATCHES, end
 
 
 def test_a_call_by_a_lane_leaves_the_kernel_alone(counted: Counted, shown: Show) -> None:

@@ -380,7 +380,7 @@ class ConnectionPort:
     def fileno(self) -> int:
         """A descriptor that is readable when there is something to receive, or to accept."""
         if self._messages is not None and self.attributes.flags & PortFlags.WAITABLE_PORT:
-            return self._messages.queue.fileno()
+            return self._messages.queue.fileno(-1 if self._closed else self._epoll.fileno())
         return -1 if self._closed else self._epoll.fileno()
 
     def close(self) -> None:

@@ -279,9 +279,7 @@ class MessagePort(Arrivals):
         exchange = self._exchange
         if exchange is None or self._host is not None or not self.attributes.flags & PortFlags.WAITABLE_PORT:
             return super().fileno()
-        if exchange.queue.fileno() < 0 <= super().fileno():
-            exchange.queue.watch(super().fileno())
-        return exchange.queue.fileno()
+        return exchange.queue.fileno(super().fileno())
 
     def close(self) -> None:
         if self._exchange is not None:

@@ -45,6 +45,7 @@ class Queue:
         self._bell = -1
         self._rung = False
         self._waitable: select.epoll | None = None
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -112,18 +113,19 @@ class Queue:
                 else:
                     self._read(READ_SLICE)
 
-    def fileno(self) -> int:
-        """A descriptor that is readable whenever `next(0)` would not raise TimedOut; see `watch`."""
-        return -1 if self._waitable is None else self._waitable.fileno()
+    def fileno(self, source: int) -> int:
+        """A descriptor that is readable whenever `next(0)` would not raise TimedOut; -1 once this is closed.
 
-    def watch(self, source: int) -> None:
-        """Makes `fileno`, of a bell and the descriptor that is read from."""
-        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._waitable = select.epoll()
-        for descriptor in (self._bell, source):
-            self._waitable.register(descriptor, select.EPOLLIN)
+        source: what is read from; -1: it is not there any more. Who never asks for it has no bell to be rung.
+        """
         with self.changed:
-            self._ring(bool(self._messages))
+            if self._waitable is None and source >= 0 and not self._closed:
+                self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+                self._waitable = select.epoll()
+                for descriptor in (self._bell, source):
+                    self._waitable.register(descriptor, select.EPOLLIN)
+                self._ring(bool(self._messages))
+            return -1 if self._waitable is None else self._waitable.fileno()
 
     def close(self, reason: TransportError) -> None:
         """Lets go of its descriptors and of what nobody has picked up; `reason` is what `next` raises."""
@@ -141,6 +143,7 @@ class Queue:
         self._let_go()
 
     def _let_go(self) -> None:
+        self._closed = True
         if self._waitable is not None:
             self._waitable.close()
             os.close(self._bell)

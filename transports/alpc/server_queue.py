@@ -33,6 +33,7 @@ from .connection_request import ConnectionRequest
 from .exchange import Exchange
 from .information import creation_time
 from .message_port import MessagePort
+from .messages.batch import is_last
 from .messages.port_message import LPC_CANCELED, LPC_CONNECTION_REQUEST
 from .queue import Queue
 from .quota import MESSAGE_COST, UserQuota
@@ -88,7 +89,6 @@ class ServerQueue(NoOrigin):
         self._asking: dict[int, tuple[weakref.ref[Message], ConnectionRequest]] = {}  # by message id
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._watch(self._bell, select.EPOLLIN, self._hear_bell)
-        self.queue.watch(epoll.fileno())
 
     # What a receiver does with a request to connect (`received.Origin`)
 
@@ -303,22 +303,25 @@ class ServerQueue(NoOrigin):
                 with contextlib.suppress(Disconnected):  # what it sent before is still to be read
                     exchange.outbox.flush()
                 self.look(exchange)
-            count = 0
-            while exchange.port.holds_more or (count < GATHERED and (exchange.wants[0] or events & _GONE)):
-                count += 1
-                if not self._read_one(exchange):
+            port, left = exchange.port, GATHERED
+            while port.holds_more or (left and (exchange.wants[0] or events & _GONE)):
+                left -= not port.holds_more
+                frame = self._read_one(exchange)
+                if not frame or is_last(frame):  # behind a batch there seldom is more: the next look will tell
                     return
+                if port.holds_more:  # its packet counts for all that are read at a time, but for the end behind it
+                    left = min(left, 1)
             if not exchange.wants[0]:  # another connection may have filled the pool of its user
                 self.look(exchange)
         except TransportError:  # it sends what no client may, or there is nothing to serve it with
             exchange.end()
             exchange.port.close()
 
-    def _read_one(self, exchange: Exchange) -> bool:
+    def _read_one(self, exchange: Exchange) -> bytes | None:
         frame = exchange.port.receive_frame_now()
         if frame is not None:
             exchange.arrived(frame)
-        return bool(frame)
+        return frame
 
     def _process_ended(self, exchange: Exchange) -> None:
         """A client's process is gone, though another may hold its socket: what it had sent counts, and no more."""

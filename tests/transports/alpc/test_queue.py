@@ -99,8 +99,8 @@ def test_the_bell_is_heard_while_messages_wait() -> None:
     queue = source.queue
     poll = select.poll()
     pair = select.epoll()
-    queue.watch(pair.fileno())
-    poll.register(queue.fileno(), select.POLLIN)
+    assert queue.fileno(-1) == -1
+    poll.register(queue.fileno(pair.fileno()), select.POLLIN)
     assert not poll.poll(0)
     with queue.changed:
         queue.put(message(b"one"))
@@ -111,8 +111,8 @@ def test_the_bell_is_heard_while_messages_wait() -> None:
     queue.next(WATCHDOG)
     assert not poll.poll(0)
     queue.close(Disconnected("closed"))
+    assert queue.fileno(pair.fileno()) == -1
     pair.close()
-    assert queue.fileno() == -1
 
 
 def test_a_closed_queue_has_nothing_and_says_why() -> None:

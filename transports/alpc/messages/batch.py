@@ -24,7 +24,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, cast
 
 from ...errors import BadFrame, Disconnected, InvalidParameter, MessageTooLong
 from ...seam import Buffer
-from .message import BATCH, FRAME, HEADER_SIZE, NO_CLIENT_ID, PAYLOAD_TYPES, PortMessage
+from .message import (
+    BATCH,
+    FRAME,
+    FRAME_SIZE,
+    HEADER_SIZE,
+    NO_CLIENT_ID,
+    PAYLOAD_TYPES,
+    TYPE_PLACE,
+    PortMessage,
+)
 from .port_message import LPC_DATAGRAM, LPC_REPLY, LPC_REQUEST
 
 if TYPE_CHECKING:
@@ -36,6 +45,7 @@ _SIZE: Final = struct.Struct("<H")
 _RUN: Final = struct.Struct("<HHI")
 _ENTRY_SIZE: Final = _SIZE.size
 """Octets in front of the messages of a run, for each of them."""
+_BATCH_TYPE: Final = BATCH.to_bytes(2, "little")
 _LAST_ID: Final = 0xFFFFFFFF
 _SHAPES: Final = 32
 """Sequences of sizes that the receiver remembers how to cut: who sends batches sends the like again."""
@@ -202,6 +212,11 @@ class ServerBatch:
         for batch in batches.values():
             with contextlib.suppress(Disconnected):
                 batch.flush()
+
+
+def is_last(frame: bytes) -> bool:
+    """Whether a frame is what comes behind the last packet of a batch."""
+    return len(frame) == FRAME_SIZE and frame[TYPE_PLACE] == _BATCH_TYPE
 
 
 class Unbatched:

@@ -25,7 +25,7 @@ from lrpc.transports.alpc import (
 from lrpc.transports.alpc.asynchronous import AsyncPort
 from lrpc.transports.alpc.messages import batch as batch_module
 from lrpc.transports.alpc.messages import message as wire
-from lrpc.transports.alpc.messages.batch import Run, packets, unpack
+from lrpc.transports.alpc.messages.batch import Run, is_last, packets, unpack
 from lrpc.transports.errors import BadFrame, Disconnected, InvalidParameter, MessageTooLong, TimedOut
 
 WATCHDOG = 20.0
@@ -373,6 +373,15 @@ def test_the_messages_before_a_batch_that_lies_have_come(raw: Raw) -> None:
     assert received(raw[0], 2) == [b"one", b"two"]
     with pytest.raises(BadFrame):
         raw[0].receive_message(WATCHDOG)
+
+
+def test_the_end_of_a_batch_is_known(raw: Raw) -> None:
+    with raw[0].batch() as batch:
+        batch.datagram(b"one")
+        batch.datagram(b"two")
+    packet, end = raw[1].recv(1000), raw[1].recv(1000)
+    assert [is_last(frame) for frame in (packet, end)] == [False, True]
+    assert not any(is_last(frame) for frame in (b"", end[:-1], wire.pack(alpc.LPC_DATAGRAM, 1, b"")))
 
 
 def test_ends_of_no_batch_are_harmless(raw: Raw) -> None:
