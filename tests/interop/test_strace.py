@@ -129,7 +129,7 @@ class Counted:
         assert process.returncode == 0
 
     def run(self, program: str, *words: object, into: str = "", lane: bool = True, but: str = "") -> None:
-        """One that ends by itself. into, but: it is counted, in a file, except for these, which are not slowed either."""
+        """One that ends by itself. into: it is counted, in a file. but: system calls neither counted nor slowed."""
         traced = self._strace(into, but) if into else []
         subprocess.run(
             [*traced, sys.executable, "-c", program, *map(str, words)],

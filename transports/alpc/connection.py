@@ -43,13 +43,12 @@ from .messages.batch import ServerBatch
 from .messages.port_attributes import (
     DEFAULT_ATTRIBUTES,
     HANDLES_ATTRIBUTES,
+    Agreement,
     PortAttributes,
     PortFlags,
-    Terms,
     accepted_terms,
     pack_terms,
     parse_terms,
-    takes_descriptors,
 )
 from .messages.port_message import LPC_CONNECTION_REQUEST
 from .port import CommunicationPort
@@ -175,18 +174,18 @@ def _verdict(
     server_sid: str | security.Sid | None,
     attributes: PortAttributes,
     deadline: float | None,
-) -> tuple[socket.socket | Lane, Peer, PortAttributes, Terms]:
+) -> tuple[socket.socket | Lane, Agreement]:
     """What a port is made with, once the server has let us in."""
     with lane_setup.Delivery(timed.socket) as delivery:
         answer = timed.receive(_remaining(deadline), delivery.recv)
         if not answer:
             raise ConnectionRefused(f"{peer.address} went away")
-        terms = accepted_terms(answer, peer.address)
+        agreed = Agreement(peer, attributes, accepted_terms(answer, peer.address))
         security.check_answer(peer, delivery.credentials, security.expected_uids(server_sid))
         ask_for_credentials(timed.socket, False)
-        if not takes_descriptors(attributes, terms):
+        if not agreed.takes_descriptors:
             refuse_descriptors(timed.socket)
-        return delivery.lane() if terms.features & lane_setup.LANE else timed.socket, peer, attributes, terms
+        return delivery.lane() if agreed.theirs.features & lane_setup.LANE else timed.socket, agreed
 
 
 class Silent(NamedTuple):
@@ -480,7 +479,8 @@ class ConnectionPort:
         except TransportError:
             connected.close()
             return None
-        return ConnectionRequest(connected, peer, self.attributes, theirs, self._ledger, self._quotas.of(peer.uid))
+        agreed = Agreement(peer, self.attributes, theirs, self._quotas.of(peer.uid))
+        return ConnectionRequest(connected, agreed, self._ledger)
 
     def _drop(self, descriptor: int) -> None:
         self._forget(descriptor).close()

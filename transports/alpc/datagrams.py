@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import socket
 
-from ..seam import Buffer, Peer
+from ..seam import Buffer
 from .lane import Lane
 from .messages.message import PortMessage
-from .messages.port_attributes import PortAttributes, Terms
+from .messages.port_attributes import Agreement
 from .messages.port_message import LPC_DATAGRAM, LPC_PORT_CLOSED
 from .port import CommunicationPort
-from .quota import UNLIMITED, UserQuota
 
 
 class DatagramPort(CommunicationPort):
@@ -18,16 +17,9 @@ class DatagramPort(CommunicationPort):
 
     __slots__ = ()
 
-    def __init__(
-        self,
-        connected: socket.socket | Lane,
-        peer: Peer,
-        attributes: PortAttributes,
-        terms: Terms,
-        quota: UserQuota = UNLIMITED,
-    ) -> None:
-        super().__init__(connected, peer, quota=quota, **terms.limits(attributes))
-        self.connection_data = terms.data
+    def __init__(self, connected: socket.socket | Lane, agreed: Agreement) -> None:
+        super().__init__(connected, agreed.peer, quota=agreed.quota, **agreed.limits)
+        self.connection_data = agreed.theirs.data
 
     def send(self, data: Buffer, timeout: float | None = None) -> None:
         """Sends a datagram."""

@@ -39,7 +39,7 @@ from .messages import message as wire
 from .messages.attributes import ALL_ATTRIBUTES, AttributeBlock, DirectAttribute
 from .messages.batch import Batch
 from .messages.message import REQUEST_TYPES
-from .messages.port_attributes import UNKNOWN_TERMS, PortAttributes, PortFlags, Terms, accepted_terms
+from .messages.port_attributes import UNKNOWN_TERMS, Agreement, PortAttributes, PortFlags, accepted_terms
 from .messages.port_message import (
     LPC_DATAGRAM,
     LPC_NO_IMPERSONATE,
@@ -47,7 +47,6 @@ from .messages.port_message import (
 )
 from .outbox import NO_ATTRIBUTES, Outgoing
 from .queue import Queue
-from .quota import UNLIMITED, UserQuota
 from .received import Callback, Message
 from .reserve import Reserve, more_room, room_of
 
@@ -64,32 +63,25 @@ class MessagePort(Arrivals):
 
     __slots__ = ("_connected", "_direct", "_exchange", "_making", "created")
 
-    def __init__(
-        self,
-        connected: socket.socket | Lane,
-        peer: Peer,
-        attributes: PortAttributes,
-        terms: Terms,
-        quota: UserQuota = UNLIMITED,
-    ) -> None:
+    def __init__(self, connected: socket.socket | Lane, agreed: Agreement) -> None:
         self._exchange: Exchange | None = None
         self._direct: DirectAccess | None = None
         self._host = None
         self._making = threading.Lock()
-        self.attributes = attributes
-        self.peer_flags = PortFlags(terms.flags)
+        self.attributes = agreed.own
+        self.peer_flags = PortFlags(agreed.theirs.flags)
         self._connected = True
         self.created = b""
         """Of a server's port: when its client's process began, u64 in clock ticks since the machine did."""
-        super().__init__(connected, peer, quota=quota, **terms.limits(attributes))
-        self.connection_data = terms.data
-        if attributes.quality_of_service.dynamic:
+        super().__init__(connected, agreed.peer, quota=agreed.quota, **agreed.limits)
+        self.connection_data = agreed.theirs.data
+        if agreed.own.quality_of_service.dynamic:
             self.name_sender()
 
     @classmethod
     def connecting(cls, connected: socket.socket, peer: Peer, attributes: PortAttributes) -> MessagePort:
         """A client's port whose server has been asked, and has not answered yet."""
-        port = cls(connected, peer, attributes, UNKNOWN_TERMS)
+        port = cls(connected, Agreement(peer, attributes, UNKNOWN_TERMS))
         port._connected = False
         return port
 

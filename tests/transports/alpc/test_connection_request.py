@@ -10,7 +10,7 @@ from lrpc.transports import alpc, kernel, namespace
 from lrpc.transports.alpc import CommunicationPort, ConnectionRequest, PortAttributes
 from lrpc.transports.alpc.memory.section import SectionLimits
 from lrpc.transports.alpc.message_port import MessagePort
-from lrpc.transports.alpc.messages.port_attributes import Terms, parse_terms
+from lrpc.transports.alpc.messages.port_attributes import Agreement, Terms, parse_terms
 from lrpc.transports.alpc.messages.port_message import LPC_CONNECTION_REPLY
 from lrpc.transports.errors import Disconnected
 from lrpc.transports.seam import Peer
@@ -26,7 +26,8 @@ def asked() -> Iterator[Asked]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ledger = Ledger[CommunicationPort]()
     terms = Terms(0, 1040, SectionLimits(), 0x20000, 0, b"hello")
-    yield ConnectionRequest(ours, Peer(1, 2, 3, None, "port"), PortAttributes(), terms, ledger), theirs, ledger
+    agreed = Agreement(Peer(1, 2, 3, None, "port"), PortAttributes(), terms)
+    yield ConnectionRequest(ours, agreed, ledger), theirs, ledger
     ours.close()
     theirs.close()
 

@@ -8,17 +8,17 @@ import pytest
 from lrpc.transports.alpc import PortAttributes
 from lrpc.transports.alpc.datagrams import DatagramPort
 from lrpc.transports.alpc.memory.section import SectionLimits
-from lrpc.transports.alpc.messages.port_attributes import Terms
+from lrpc.transports.alpc.messages.port_attributes import Agreement, Terms
 from lrpc.transports.seam import Peer
 
 WATCHDOG = 20.0
-TERMS = Terms(0, 65535, SectionLimits(), 0, 0, b"")
+AGREED = Agreement(Peer(), PortAttributes(), Terms(0, 65535, SectionLimits(), 0, 0, b""))
 
 
 @pytest.fixture
 def ports() -> Iterator[tuple[DatagramPort, DatagramPort]]:
     one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    made = DatagramPort(one, Peer(), PortAttributes(), TERMS), DatagramPort(two, Peer(), PortAttributes(), TERMS)
+    made = DatagramPort(one, AGREED), DatagramPort(two, AGREED)
     yield made
     for port in made:
         port.close()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lrpc.transports import alpc, unix
-from lrpc.transports.alpc.messages.port_attributes import parse_terms
+from lrpc.transports.alpc.messages.port_attributes import Agreement, parse_terms
 from lrpc.transports.errors import ServerSidMismatch
 from lrpc.transports.security import descriptor_of
 
@@ -32,7 +32,7 @@ def serve_as(uid: int, port: alpc.ConnectionPort, listening: int) -> int:
         accepted = socket.socket(fileno=listening).accept()[0]
         theirs = parse_terms(accepted.recv(100_000), alpc.LPC_CONNECTION_REQUEST)
         peer = unix.peer_of(accepted, "x")
-        alpc.ConnectionRequest(accepted, peer, alpc.PortAttributes(), theirs, LEDGER).accept()
+        alpc.ConnectionRequest(accepted, Agreement(peer, alpc.PortAttributes(), theirs), LEDGER).accept()
     finally:
         os._exit(0)
 

@@ -31,10 +31,11 @@ from ...errors import (
     InvalidPortAttributes,
     MessageTooLong,
 )
+from ...seam import Peer
 from ...security import DEFAULT_QOS, SecurityQos
 from ..handles import ALL_OBJECTS, NO_OBJECTS, ObjectType
 from ..memory.section import MAX_SECTION_SIZE, MAX_TOTAL_SECTION_SIZE, SectionLimits
-from ..quota import DEFAULT_LIMITS, QuotaLimits
+from ..quota import DEFAULT_LIMITS, UNLIMITED, QuotaLimits, UserQuota
 from . import message as wire
 from .attributes import NO_ATTRIBUTES
 from .port_message import LPC_CONNECTION_REPLY, PortMessageHeader
@@ -209,9 +210,23 @@ class Terms(NamedTuple):
         }
 
 
-def takes_descriptors(own: PortAttributes, theirs: Terms) -> bool:
-    """Whether a peer may send descriptors to a port: of sections, or handles where both say so."""
-    return bool(own.max_total_section_size and own.max_section_size) or bool(theirs.limits(own)["taken"])
+class Agreement(NamedTuple):
+    """What a port is made with. peer: who is at the other end. quota: of its user, at a server."""
+
+    peer: Peer
+    own: PortAttributes
+    theirs: Terms
+    quota: UserQuota = UNLIMITED
+
+    @property
+    def limits(self) -> Limits:
+        """What binds the two ends."""
+        return self.theirs.limits(self.own)
+
+    @property
+    def takes_descriptors(self) -> bool:
+        """Whether the peer may send descriptors: of sections, or handles where both say so."""
+        return bool(self.own.max_total_section_size and self.own.max_section_size) or bool(self.limits["taken"])
 
 
 UNKNOWN_TERMS: Final = Terms(0, wire.HEADER_SIZE, SectionLimits(0, 0, 0), 0, 0, b"")
