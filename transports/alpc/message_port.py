@@ -305,6 +305,8 @@ class MessagePort(Arrivals):
             with self._making:
                 if self._exchange is None:
                     self._exchange = Exchange(self, Queue(self.gather), None)
+                    if super().fileno() < 0:
+                        self._exchange.end(Disconnected("the port is closed"))
         return self._exchange
 
     def batch(self, timeout: float | None = None) -> Batch:

@@ -22,6 +22,8 @@ from lrpc.transports.errors import (
     Canceled,
     Disconnected,
     InvalidParameter,
+    MessageTooLong,
+    NotSupported,
     QuotaExceeded,
     ReplyLost,
     ReplyMismatch,
@@ -633,3 +635,114 @@ def test_nothing_is_left_of_an_exchange(joined_port: Any) -> None:
         assert not exchange._waiting
         assert exchange.queued.size == 0
     assert isinstance(client._socket, socket.socket)
+
+
+# At the edges
+
+
+def test_a_callback_is_answered_though_no_more_is_read_from_its_client(make_joined: Any) -> None:
+    joined = make_joined(max_pool_usage=100_000)
+    client, port = joined.connect()
+    asking = joined.call(client.request, b"first", timeout=WATCHDOG, on_callback=lambda _: b"answered")
+    message = joined.server.receive(WATCHDOG)
+    for _ in range(2):
+        client.datagram(bytes(60_000))
+    joined.server.queue_messages().queue.read_now()
+    assert port.exchange.paused
+    assert message.call_back(b"", WATCHDOG).data == b"answered"
+    message.reply(b"done")
+    assert asking.result(WATCHDOG).data == b"done"
+
+
+def test_what_could_not_be_posted_is_not_waited_for(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    with pytest.raises(TimedOut):
+        while True:
+            client.datagram(bytes(60_000), timeout=0.01)
+    with pytest.raises(TimedOut):
+        client.post(bytes(60_000), timeout=0.01)
+    assert client.outstanding == ()
+    client.close()
+    with pytest.raises(Disconnected):
+        client.post(b"")
+    assert client.outstanding == ()
+
+
+def test_nothing_is_posted_in_a_batch_of_a_port_that_is_closed(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    batch = client.batch()
+    client.close()
+    with pytest.raises(Disconnected):
+        client.post(b"", batch=batch)
+    assert not len(batch)
+
+
+def test_a_client_does_not_see_what_its_server_canceled_before(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    port.cancel(port.post(b"withdrawn"))
+    port.datagram(b"next")
+    client.exchange.queue.read_now()  # the first of the three; the rest is there to be read
+    assert client.receive(WATCHDOG).data == b"next"
+
+
+def test_notices_are_not_answered(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    number = client.post(b"")
+    message = joined_port.server.receive(WATCHDOG)
+    client.cancel(number)
+    notice = joined_port.server.receive(WATCHDOG)
+    assert notice.type == alpc.LPC_CANCELED
+    assert notice.needs_release
+    with pytest.raises(ReplyMismatch):
+        notice.reply(b"")
+    notice.release()
+    message.release()
+
+
+def test_an_answer_in_a_batch_to_who_has_canceled_is_lost(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    number = client.post(b"")
+    message = joined_port.server.receive(WATCHDOG)
+    client.cancel(number)
+    joined_port.server.receive(WATCHDOG).release()
+    with port.batch() as batch:
+        message.reply(b"late", batch=batch)
+        assert not len(batch)
+    lost = joined_port.server.receive(WATCHDOG)
+    assert (lost.type, lost.message_id) == (alpc.LPC_LOST_REPLY, number)
+
+
+def test_an_answer_that_its_asker_does_not_take_leaves_it_waiting(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    asking = joined_port.call(client.request, b"", timeout=WATCHDOG)
+    message = joined_port.server.receive(WATCHDOG)
+    with pytest.raises(NotSupported):
+        message.reply(b"", handles=[0])
+    with pytest.raises(MessageTooLong):
+        message.reply(bytes(65_496))
+    assert message.needs_release
+    message.reply(b"in time")
+    assert asking.result(WATCHDOG).data == b"in time"
+
+
+def test_the_registration_of_a_thread_that_is_no_number_ends_the_connection(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    client._socket.send(wire.compose(_header(wire.TERMINATION_PORT, 5), _BLOCK, b"12345678"))
+    assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
+
+
+def test_data_entries_are_reached_only_as_long_as_the_request_waits(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    number = client.post(b"")
+    posted = joined_port.server.receive(WATCHDOG)
+    with pytest.raises(InvalidParameter):
+        posted.read(0)
+    client.cancel(number)
+    joined_port.server.receive(WATCHDOG).release()
+    with pytest.raises(Canceled):
+        posted.read(0)
+    client.post(b"")
+    released = joined_port.server.receive(WATCHDOG)
+    released.release()
+    with pytest.raises(ReplyMismatch):
+        released.read(0)
