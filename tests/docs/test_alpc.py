@@ -45,5 +45,14 @@ def test_errors_have_the_statuses_of_the_table() -> None:
         assert [getattr(errors, name).name for name in names] == statuses
 
 
+def test_every_error_of_ports_has_a_row() -> None:
+    rows = set(re.findall(r"`(\w+)`", PAGE[PAGE.index("| error | status |") :]))
+    found = {name: value for name, value in vars(errors).items() if isinstance(value, type)}
+    with_status = {
+        name for name, value in found.items() if "status" in vars(value) and value.__module__ == errors.__name__
+    }
+    assert with_status - rows == {"TransportError", "HostUnreachable"}
+
+
 def test_every_flag_that_may_be_asked_for_is_told_of() -> None:
     assert [flag.name for flag in GRANTED if f"`{flag.name}`" not in PAGE] == []

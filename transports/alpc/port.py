@@ -115,7 +115,7 @@ class CommunicationPort(Frames):
 
     def __repr__(self) -> str:
         state = "closed" if self._socket.fileno() < 0 else "open"
-        return f"<CommunicationPort {self.peer.address} pid {self.peer.pid} {state}>"
+        return f"<{type(self).__name__} {self.peer.address} pid {self.peer.pid} {state}>"
 
     def bind(
         self,

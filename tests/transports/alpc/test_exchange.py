@@ -746,3 +746,30 @@ def test_data_entries_are_reached_only_as_long_as_the_request_waits(joined_port:
     released.release()
     with pytest.raises(ReplyMismatch):
         released.read(0)
+
+
+def test_answers_that_waited_for_a_client_that_goes_are_lost(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    numbers = [client.post(b"") for _ in range(10)]
+    for message in [joined_port.server.receive(WATCHDOG) for _ in numbers]:
+        message.reply(bytes(60_000))
+    port.datagram(b"waits too, and is nobody's loss")
+    waiting = [outgoing.message_id for outgoing in port.exchange.outbox._waiting][:-1]
+    assert waiting
+    client.close()
+    came = [joined_port.server.receive(WATCHDOG) for _ in range(len(waiting) + 1)]
+    assert [(notice.type, notice.message_id) for notice in came[:-1]] == [
+        (alpc.LPC_LOST_REPLY, number) for number in waiting
+    ]
+    assert came[-1].type == alpc.LPC_PORT_CLOSED
+
+
+def test_what_is_withdrawn_before_it_is_picked_up_counts_no_more(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    for number in [client.post(bytes(1000)) for _ in range(5)]:
+        client.cancel(number)
+    joined_port.server.queue_messages().queue.read_now()
+    assert port.exchange.queued.size == 0
+    with pytest.raises(TimedOut):
+        joined_port.server.receive(0)
+    assert not port.exchange._received
