@@ -39,7 +39,8 @@ def create_security_context(port: MessagePort, qos: SecurityQos = DEFAULT_QOS) -
     """Captures who the calling thread is now, for messages of `port` that name it (NtAlpcCreateSecurityContext).
 
     qos: how far the server may go in this name. Raises NotSupported (a server's port, or one with a lane: its server
-    accepts connections and does not receive messages), QuotaExceeded (64 of them), InvalidParameter (a port of LPC), Disconnected, ResourcesExhausted.
+    accepts connections and does not receive messages), QuotaExceeded (64 of them), InvalidParameter (a port of LPC),
+    Disconnected, ResourcesExhausted.
     """
     port.check_alpc("security contexts")
     if port.is_server or port.beside.has_lane:
