@@ -64,7 +64,7 @@ class BlockingChannel(Sending):
 
     def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """Send a request and wait for its response."""
-        timeout = remaining(self._timeout)
+        timeout = self._timeout if ends() is None else remaining(self._timeout)
         if self._waiting or not self._reading.acquire(False):
             return self._together(opnum, parts, timeout)
         try:  # nobody else is here: no slot and no clock

@@ -16,7 +16,7 @@ from ..transports import errors as transport
 from ..transports.alpc.messages.message import FRAME_SIZE
 from . import ncalrpc, plain, plain_views
 from .call import Limits, Room
-from .carrier import Calling, Reply
+from .carrier import Calling
 from .flat import PLAIN_SEND, Turn, Way, calling, ends_of
 from .flat_lane import calling as calling_by_lane
 from .flat_lane import fits, whole_response
@@ -223,50 +223,40 @@ class LrpcWire:
 
     def _exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """The same for a call that is not plain, such as one in a view."""
+        port, size = self.port, sum(map(len, parts))
         try:
-            key = self._send(opnum, parts)
+            if size <= ncalrpc.INLINE or within.get() is not None:
+                key = self._send(opnum, parts)
+            else:
+                view = port.filled(parts, size)
+                key = self._association.next_call_id()
+                frame = plain_views.request(self._client_id, key, self._binding_id, opnum, view)
+                port.lend_frame(frame, view, key, PLAIN_SEND)
         except transport.TimedOut:
             return None
         except transport.TransportError as error:
             raise lost(error, sent=False) from error
         try:
-            frame = self.port.receive_frame(timeout)
+            frame = port.receive_frame(timeout)
         except BaseException as error:
             return self._heard(key, timeout, error)
-        reply = self._in_view(frame, key)
-        return self._heard(key, timeout, frame) if reply is None else (key, reply)
+        found = plain_views.read_response(frame, key)
+        if found is not None and found[2] <= self._max_response:
+            number, base, size = found
+            stub = port.borrow(base, size, key)
+            if stub is not None:
+                return key, (stub, self.encoding, partial(port.release_view, number, size))
+        return self._heard(key, timeout, frame)
 
     def _send(self, opnum: int, parts: Sequence[Octets]) -> int:
-        """Send a call that is not plain: its key."""
-        size = sum(map(len, parts))
-        if size <= ncalrpc.INLINE or within.get() is not None:
-            message = self.compose(opnum, parts)
-            try:
-                self.port.send_message(message.pieces[0], message.key, message.kind, message.view, PLAIN_SEND)
-            except transport.TransportError:
-                self._unsent(message)
-                raise
-            return message.key
-        view = self.port.filled(parts, size)
-        key = self._association.next_call_id()
-        frame = plain_views.request(self._client_id, key, self._binding_id, opnum, view)
+        """Send a call as `compose` makes it: its key."""
+        message = self.compose(opnum, parts)
         try:
-            self.port.lend_frame(frame, view, key, PLAIN_SEND)
+            self.port.send_message(message.pieces[0], message.key, message.kind, message.view, PLAIN_SEND)
         except transport.TransportError:
-            self.port.discard(view)
+            self._unsent(message)
             raise
-        return key
-
-    def _in_view(self, frame: bytes, key: int) -> Reply | None:
-        """The answer to `key` that is in a view; None for any other frame."""
-        found = plain_views.read_response(frame, key)
-        if found is None:
-            return None
-        number, base, size = found
-        stub = self.port.borrow(base, size, key) if size <= self._max_response else None
-        if stub is None:
-            return None
-        return stub, self.encoding, partial(self.port.release_view, number, size)
+        return message.key
 
     def transmitting(self, message: Message) -> Generator[int]:
         """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""

@@ -18,7 +18,7 @@ from .ndr.expression import Inverse
 from .ndr.layout import AUTO, Array, ContextHandle, Encoding, Field, Layout, Mark, Parameters, Pipe, Status
 from .ndr.layout_system import SystemHandle
 from .ndr.shape import carries, scalars_alone
-from .ndr.siblings import counts_of, items_in
+from .ndr.siblings import Level, counts_of, items_in
 from .ndr.strictness import DEFAULT, Strictness
 from .status import BadStubData, StatusError, is_failure
 
@@ -216,22 +216,28 @@ class Operation(Generic[R]):
         return tuple(parameter.name for parameter in self.inward if parameter.auto)
 
     @cached_property
-    def _determined(self) -> list[tuple[int, int, Array, Inverse]]:
-        """Which count is determined by which array: their places among the [in] values, the array, and how."""
+    def _determined(self) -> list[tuple[int, int, Array, Inverse, bool]]:
+        """Which count is determined by which array: their places among the [in] values, the array, and how.
+
+        And whether it is just the number of octets of a value that is bytes.
+        """
         places = {parameter.name: index for index, parameter in enumerate(self.inward) if parameter.auto}
-        found: list[tuple[int, int, Array, Inverse]] = []
+        found: list[tuple[int, int, Array, Inverse, bool]] = []
         for index, parameter in enumerate(self.inward):
             for array, inverse in counts_of(parameter.layout):
                 if inverse.name in places:
-                    found.append((places[inverse.name], index, array, inverse))
+                    same = inverse == Inverse(inverse.name) and type(array) is not Level
+                    found.append((places[inverse.name], index, array, inverse, same))
         return found
 
     def filled(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """The [in] values with the counts that were left out. NdrError when no count fits."""
         known = list(values)
-        for count, place, array, inverse in self._determined:
+        for count, place, array, inverse, same in self._determined:
             if known[count] is AUTO:
-                known[count] = inverse.value(items_in(values[place], array))
+                value = values[place]
+                octets = same and type(value) is bytes
+                known[count] = len(value) if octets else inverse.value(items_in(value, array))
         return tuple(known)
 
     @cached_property

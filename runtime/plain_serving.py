@@ -142,7 +142,6 @@ class PlainServing(abc.ABC):
         try:
             self._port.lend_frame(frame, view, 0, SEND_TIMEOUT)
         except transport.TransportError as error:
-            self._port.discard(view)
             raise Ended(str(error)) from error
 
     def _runner(self, binding_id: int, opnum: int) -> Callable[[Octets], Any] | None:

@@ -308,13 +308,16 @@ class Client(_Calls):
             reply = stub, encoding, release = self._channel.call(operation.opnum, parts)
         except RpcError as failure:
             reply = stub, encoding, release = self._again(operation, values, parts, failure)
-        if release is not None or encoding is not Encoding.NDR:
+        if encoding is not Encoding.NDR:
             return operation.plain_result(values, reply)
         try:
             return decode(stub, bytes, MAX_ITEMS, values)[0]  # type: ignore[no-any-return]
         except Exception as failure:
             error = operation.ndr.response.explained_stub(stub, values, failure)
             raise BadStubData(f"{operation.name}: {error}") from error
+        finally:
+            if release is not None:
+                release()
 
     def _tell(self, operation: Operation[R], values: tuple[Any, ...], parts: list[Octets]) -> R:
         """A call that nobody answers."""

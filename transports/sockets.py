@@ -27,10 +27,11 @@ from .seam import Buffer
 RECEIVE_SIZE: Final = 131072
 """Octets asked of one recv: room for any message, and the most that malloc keeps warm (more costs five times)."""
 
-NO_WAIT: Final[int] = getattr(socket, "MSG_DONTWAIT", 0) | getattr(socket, "MSG_NOSIGNAL", 0)
-UNREAD: Final[int] = NO_WAIT | (socket.MSG_TRUNC if sys.platform == "linux" else 0)
+# Plain numbers: to join members of an enumeration takes a microsecond.
+NO_WAIT: Final = int(getattr(socket, "MSG_DONTWAIT", 0) | getattr(socket, "MSG_NOSIGNAL", 0))
+UNREAD: Final = int(NO_WAIT | (socket.MSG_TRUNC if sys.platform == "linux" else 0))
 """For octets of a stream that nobody will look at: Linux drops them without copying them first (tcp(7))."""
-NO_SIGNAL: Final[int] = getattr(socket, "MSG_NOSIGNAL", 0)
+NO_SIGNAL: Final = int(getattr(socket, "MSG_NOSIGNAL", 0))
 
 CLOSED_ERRNOS: Final = frozenset({errno.EBADF, errno.ENOTCONN, errno.EPIPE, errno.ESHUTDOWN})
 """What receiving on a connection that has ended answers."""

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from ..errors import MessageTooLong, TimedOut, not_sent
+from ..errors import MessageTooLong, TimedOut, TransportError, not_sent
 from ..seam import Buffer
 from ..sockets import NO_SIGNAL, NO_WAIT, RECEIVE_SIZE, after_failed_receive, timeval
 from .lane import Lane
@@ -121,7 +121,11 @@ class Frames(Views):
                 self._bound_sends(timeout)
             self._sharing.send_frame(frame, view, request_id, NO_SIGNAL)
         except OSError as error:
+            self._sharing.discard(view)
             raise not_sent(error) from error
+        except TransportError:
+            self._sharing.discard(view)
+            raise
 
     def _prepare(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> None:
         if len(frame) - FRAME_SIZE > self.max_message:

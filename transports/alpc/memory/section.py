@@ -141,6 +141,7 @@ class OutgoingSection:
             self._map = mmap.mmap(self._descriptor, self.size)
         except OSError as error:
             raise from_os_error(error, "making a section") from error
+        self._octets = memoryview(self._map)
 
     def allocate(self, size: int) -> View:
         """Room for `size` octets (at least one).
@@ -157,7 +158,8 @@ class OutgoingSection:
                 room.users = 1
             else:
                 room = self._fresh(wanted)
-            return View(self, next(self._numbers), room, room.offset, self._octets(room.offset, size))
+            begin = room.offset
+            return View(self, next(self._numbers), room, begin, self._octets[begin : begin + size])
 
     def share(self, view: View, start: int, size: int) -> View | None:
         """A part of a view as another one with a number of its own; None while there is a second one already."""
@@ -167,7 +169,7 @@ class OutgoingSection:
                 return None
             room.users += 1
             begin = room.offset + start
-            return View(self, next(self._numbers), room, begin, self._octets(begin, size))
+            return View(self, next(self._numbers), room, begin, self._octets[begin : begin + size])
 
     def free(self, view: View) -> None:
         """Takes a view's room back; its buffer must not be used any more."""
@@ -205,15 +207,13 @@ class OutgoingSection:
             self._closed = True
             self._spare = None
             self.forget_descriptor()
+            self._octets.release()
             unmap(self._map)
 
     def abandon(self) -> None:
         """In a child of fork: `close`, where nobody holds the lock."""
         self._lock = threading.Lock()
         self.close()
-
-    def _octets(self, begin: int, size: int) -> memoryview:
-        return memoryview(self._map)[begin : begin + size]
 
     def _cool(self, room: Room) -> None:
         """Gives pages beyond WARM_SIZE back that are seldom used."""

@@ -30,7 +30,7 @@ from ..lane import Lane
 from ..messages import message as wire
 from ..messages.attributes import VIEW_AUTO_RELEASE, VIEW_FLAGS, VIEW_SECURED_ACCESS, ViewAttribute
 from ..messages.port_message import LPC_REQUEST
-from ..quota import UNLIMITED, Flight, UserQuota
+from ..quota import UNLIMITED, Account, Flight, UserQuota
 from .section import PAGE, SECTION_SPAN, IncomingSection, OutgoingSection, Section, SectionLimits, View
 from .secure import SecureSection
 
@@ -76,12 +76,14 @@ class Sharing:
         self.releases: deque[int] = deque()
         """Numbers of the peer's views that we have done with and it does not know of."""
         self._quota = quota
+        self._charged: Account | None = None if quota is UNLIMITED else quota.views
         self._flight = Flight(quota.handles)
         self._socket = connected
         self._send: Callable[[Buffer, int], int] = connected.send
         self._max_incoming = incoming
         self._max_outgoing = outgoing
         self._sections: dict[int, Section] = {}  # ours, by base
+        self._first: OutgoingSection | None = None  # the usual one
         self._numbers = itertools.count(1)  # of views
         self._bases = itertools.count()
         self._in_place: list[Claim] = []
@@ -113,6 +115,8 @@ class Sharing:
         with self._lock:
             if self._sections.pop(section.base, None) is not None and section.passed:
                 self._gone.append(section.base)
+            if section is self._first:
+                self._first = None
         section.close()
 
     def allocate(self, size: int, section: OutgoingSection | None = None) -> View:
@@ -120,9 +124,8 @@ class Sharing:
 
         Raises InvalidViewSize, SectionTooBig, QuotaExceeded, ResourcesExhausted, Disconnected.
         """
-        if size > self._max_outgoing.max_view_size:
-            self._check_view(size)
-        return (section or self._usual()).allocate(size)
+        self._check_view(size)
+        return (section or self._first or self._usual()).allocate(size)
 
     def filled(self, parts: Sequence[Buffer], size: int) -> View:
         """A view of the usual section with `parts` in it, `size` octets together. Raises what `allocate` does.
@@ -132,7 +135,9 @@ class Sharing:
         view = self._placed(parts, size) if self._in_place else None
         if view is not None:
             return view
-        view = self.allocate(size)
+        if size > self._max_outgoing.max_view_size:
+            self._check_view(size)
+        view = (self._first or self._usual()).allocate(size)
         buffer, end = view.buffer, 0
         for part in parts:
             begin, end = end, end + len(part)
@@ -145,7 +150,7 @@ class Sharing:
 
         self._check_view(size)
         self._sweep()
-        room = InPlace(self._usual(), size)
+        room = InPlace(self._first or self._usual(), size)
         self._in_place.append(room.claim)
         return room
 
@@ -157,7 +162,6 @@ class Sharing:
             section = self._made(OutgoingSection, self._checked(size), PORT_VIEW_BASE)
             self._announce(flags)
             self._pass_on(section, flags)
-            section.passed = True
         return section.allocate(size).buffer
 
     @property
@@ -212,7 +216,8 @@ class Sharing:
             return
         if self._gone or not view.section.passed:
             self._hand_over(view, flags)
-        self._quota.views.take(_lent_size(view))
+        if self._charged is not None:
+            self._charged.take(max(view.size, PAGE))
         self._lent[view.number] = view  # before it is sent: the answer may be quicker than we are
         if request_id:
             view.request_id = request_id
@@ -312,8 +317,8 @@ class Sharing:
         section = self.incoming.get(base - begin)
         if section is None or section.secured or size > self._max_incoming.max_view_size or begin + size > section.size:
             return None
-        if answered:
-            self.answered(answered)
+        if answered and (view := self.lent_requests.get(answered)) is not None:
+            self.released(view.number)
         return section.octets[begin : begin + size]
 
     def gone(self, base: int) -> None:
@@ -349,6 +354,7 @@ class Sharing:
                 section.close()
             self.incoming.clear()
             self._sections.clear()
+            self._first = None
             for number in [*self._lent]:
                 self._forget(number)
         self._flight.land()
@@ -362,10 +368,10 @@ class Sharing:
 
     def _send_behind_releases(self, frame: bytes, flags: int) -> None:
         """Sends a frame, in one packet with releases if there are any: so the peer wakes but once."""
-        if not self.releases:
+        releases = self.releases
+        if not releases:
             self._send(frame, flags)
             return
-        releases = self.releases
         count = min(len(releases), wire.MAX_RELEASES)
         numbers = [releases.popleft()] if count == 1 else [releases.popleft() for _ in range(count)]
         try:
@@ -390,7 +396,6 @@ class Sharing:
                 section.seal(view)
             self._announce(flags)
             self._pass_on(section, flags)
-            section.passed = True
 
     def _pass_on(self, section: Section, flags: int) -> None:
         frame = wire.pack(wire.SECTION, 1, _SECTION.pack(section.size, section.base))
@@ -400,6 +405,7 @@ class Sharing:
         finally:
             os.close(descriptor)
         section.forget_descriptor()
+        section.passed = True
 
     def pass_memory(self, descriptor: int, flags: int) -> None:
         """Gives the peer a descriptor of our memory. Raises OSError."""
@@ -453,12 +459,10 @@ class Sharing:
     # Making sections
 
     def _usual(self) -> OutgoingSection:
-        section = self._sections.get(0)
-        if section is None:
-            with self._lock:
-                section = self._sections.get(0) or self._made(OutgoingSection, self._max_outgoing.max_section_size, 0)
-        assert isinstance(section, OutgoingSection)
-        return section
+        with self._lock:
+            if self._first is None:
+                self._first = self._made(OutgoingSection, self._max_outgoing.max_section_size, 0)
+            return self._first
 
     def _made(self, kind: type[S], size: int, base: int) -> S:
         """A new section; with the lock in hand."""
@@ -490,11 +494,7 @@ class Sharing:
     def _forget(self, number: int) -> View | None:
         view = self._lent.pop(number, None)
         if view is not None:
-            self._quota.views.give(_lent_size(view))
+            if self._charged is not None:
+                self._charged.give(max(view.size, PAGE))
             self.lent_requests.pop(view.request_id, None)
         return view
-
-
-def _lent_size(view: View) -> int:
-    """What a view counts for: the pages that it is in."""
-    return max(view.size, PAGE)

@@ -67,9 +67,10 @@ class Views(abc.ABC):
 
     @abc.abstractmethod
     def lend_frame(self, frame: bytes, view: View, request_id: int, timeout: float | None) -> None:
-        """Sends a whole frame that has `view`, the peer's from then on unless this raises what `send_message` does.
+        """Sends a whole frame that has `view`, the peer's from then on.
 
-        request_id: the number of the request that it is, whose reply gives the view back; 0 for what is none.
+        The view is discarded if this raises, which it does as `send_message`. request_id: the number of the request
+        that it is, whose reply gives the view back; 0 for what is none.
         """
 
     def create_port_view(self, size: int) -> memoryview:
