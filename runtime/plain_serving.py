@@ -82,6 +82,8 @@ class PlainServing(abc.ABC):
         flat = self._flats.get(frame[TARGET])
         if flat is not None and (reply := flat(frame)) is not None:
             return reply
+        if len(frame) in plain_views.SIZES and self._serve_large(frame):
+            return b""
         call = plain.read_request(frame)
         if call is None:
             return None
@@ -128,19 +130,21 @@ class PlainServing(abc.ABC):
 
     def _reply_large(self, message_id: int, call_id: int, answer: Answer) -> None:
         """Reply to it, with a view if the answer is large."""
-        size = 0 if isinstance(answer, Fault) or type(answer) is not list else sum(map(len, answer))
-        if isinstance(answer, Fault) or size <= ncalrpc.INLINE:
+        port, view = self._port, None
+        if type(answer) is list and (size := sum(map(len, answer))) > ncalrpc.INLINE:
+            try:
+                view = port.filled(answer, size)
+            except transport.TransportError:  # as it does when it is composed, which tells of it
+                view = None
+        if view is None:
             self._send(message_id, *self._composed(call_id, answer))
             return
+        frame = plain_views.response(port.client_id, message_id, call_id, view)
+        traffic = self.traffic
+        traffic.packets_out += 1
+        traffic.octets_out += len(frame) + view.size
         try:
-            view = self._port.filled(answer, size)
-        except transport.TransportError:  # as it does when it is composed, which tells of it
-            self._send(message_id, *self._composed(call_id, answer))
-            return
-        frame = plain_views.response(self._port.client_id, message_id, call_id, view)
-        self.traffic.sent(len(frame) + view.size)
-        try:
-            self._port.lend_frame(frame, view, 0, SEND_TIMEOUT)
+            port.lend_frame(frame, view, 0, SEND_TIMEOUT)
         except transport.TransportError as error:
             raise Ended(str(error)) from error
 

@@ -13,31 +13,38 @@ from typing import Final
 
 from ..transports.alpc import LPC_REPLY, LPC_REQUEST, View
 from ..transports.alpc.messages.attributes import VIEW_ATTRIBUTE
-from ..transports.alpc.messages.message import FRAME, FRAME_SIZE, HEADER_SIZE, NUMBER, VIEW, VIEW_RELEASE
+from ..transports.alpc.messages.message import FRAME_SIZE, HEADER_SIZE, NUMBER, RELEASE_HEAD, VIEW
 from .ncalrpc import messages
 
-_REQUEST: Final = struct.Struct(FRAME.format + VIEW.format[1:] + messages.LARGE_REQUEST.format[1:])
-_RESPONSE: Final = struct.Struct(FRAME.format + VIEW.format[1:] + messages.LARGE_RESPONSE.format[1:])
-# What is read leaves out who the sender says it is, and the attributes it had room for.
-_READ: Final = (FRAME.format + VIEW.format[1:]).replace("16s", "16x").replace("II", "4xI", 1)
-_read_request = struct.Struct(_READ + messages.LARGE_REQUEST.format[1:]).unpack_from
-_read_response = struct.Struct(_READ + messages.LARGE_RESPONSE.format[1:]).unpack
-_read_release = struct.Struct(FRAME.format + NUMBER.format[1:]).unpack_from
+# What is always the same is one piece, wherever it stands together: the sizes and the type, the attributes with the
+# view's flags, LRPC's type with its flags. What is read leaves out what nobody asks for.
+_REQUEST: Final = struct.Struct("<8s16sI12x12s4xQQQ12sIIII36xI4x")
+_RESPONSE: Final = struct.Struct("<8s16sI12x12s4xQQQ12sI8xI4x")
+_read_request = struct.Struct("<8s16xI16x8s12xQQ12sIIII36xI4x").unpack_from
+_read_response = struct.Struct("<8s16xI16x8s4xQQQ12sI8xI4x").unpack
 
 REQUEST_SIZE: Final = _REQUEST.size
 RESPONSE_SIZE: Final = _RESPONSE.size
 RELEASE_SIZE: Final = FRAME_SIZE + NUMBER.size
-_REQUEST_DATA: Final = messages.LARGE_REQUEST.size
-_RESPONSE_DATA: Final = messages.LARGE_RESPONSE.size
-_RESPONSE_TYPE: Final = int(messages.MessageType.RESPONSE)
+SIZES: Final = frozenset({REQUEST_SIZE, RELEASE_SIZE + REQUEST_SIZE})
+"""Of packets with such a call."""
+_IN_FRONT: Final = FRAME_SIZE + VIEW.size
+_sizes = struct.Struct("<HHH2x").pack
+_REQUEST_SIZES: Final = _sizes(REQUEST_SIZE - _IN_FRONT, REQUEST_SIZE - _IN_FRONT + HEADER_SIZE, LPC_REQUEST)
+_RESPONSE_SIZES: Final = _sizes(RESPONSE_SIZE - _IN_FRONT, RESPONSE_SIZE - _IN_FRONT + HEADER_SIZE, LPC_REPLY)
+_VALID: Final = struct.pack("<II", VIEW_ATTRIBUTE, 0)
+"""ValidAttributes; no flags of the view."""
+_ATTRIBUTES: Final = struct.pack("<I", VIEW_ATTRIBUTE) + _VALID
+_ASKS: Final = struct.pack("<I4xI", messages.MessageType.REQUEST, messages.IN_VIEW)
+_ANSWERS: Final = struct.pack("<I4xI", messages.MessageType.RESPONSE, messages.IN_VIEW)
 
 
 def request(client_id: bytes, call_id: int, binding_id: int, opnum: int, view: View) -> bytes:
     """The frame of a call whose stub is all of `view`; its message id is the call id."""
     size = view.size
     return _REQUEST.pack(
-        _REQUEST_DATA, _REQUEST_DATA + HEADER_SIZE, LPC_REQUEST, client_id, call_id, VIEW_ATTRIBUTE, VIEW_ATTRIBUTE,
-        0, view.number, view.section.base + view.offset, size, 0, messages.IN_VIEW, call_id, binding_id, opnum, 0, size,
+        _REQUEST_SIZES, client_id, call_id, _ATTRIBUTES, view.number, view.section.base + view.offset, size,
+        _ASKS, call_id, binding_id, opnum, 0, size,
     )  # fmt: skip
 
 
@@ -45,8 +52,8 @@ def response(client_id: bytes, message_id: int, call_id: int, view: View) -> byt
     """The frame that answers a call with all of `view`."""
     size = view.size
     return _RESPONSE.pack(
-        _RESPONSE_DATA, _RESPONSE_DATA + HEADER_SIZE, LPC_REPLY, client_id, message_id, VIEW_ATTRIBUTE, VIEW_ATTRIBUTE,
-        0, view.number, view.section.base + view.offset, size, _RESPONSE_TYPE, messages.IN_VIEW, call_id, size,
+        _RESPONSE_SIZES, client_id, message_id, _ATTRIBUTES, view.number, view.section.base + view.offset, size,
+        _ANSWERS, call_id, size,
     )  # fmt: skip
 
 
@@ -57,24 +64,18 @@ def read_request(packet: bytes) -> tuple[int, int, int, int, int, int, int] | No
     """
     released, start = 0, len(packet) - REQUEST_SIZE
     if start:
-        if start != RELEASE_SIZE:
+        if start != RELEASE_SIZE or not packet.startswith(RELEASE_HEAD):
             return None
-        octets, total, kind, _, number, _, valid, released = _read_release(packet)
-        if kind != VIEW_RELEASE or octets != NUMBER.size or total != octets + HEADER_SIZE or valid or not number:
-            return None
-    (
-        octets, total, kind, message_id, valid, secured, _, base, room, type_, flags, call_id, binding_id, opnum,
-        within, size,
-    ) = _read_request(packet, start)  # fmt: skip
+        (released,) = NUMBER.unpack_from(packet, FRAME_SIZE)
+    sizes, message_id, valid, base, room, kind, call_id, binding_id, opnum, within, size = _read_request(packet, start)
     if (
-        kind == LPC_REQUEST
-        and valid == VIEW_ATTRIBUTE
-        and flags == messages.IN_VIEW
-        and message_id
-        and not (secured or type_ or within)
+        sizes == _REQUEST_SIZES
+        and valid == _VALID
+        and kind == _ASKS
         and size == room
-        and octets == _REQUEST_DATA
-        and total == octets + HEADER_SIZE
+        and message_id
+        and not within
+        and (released or not start)
     ):
         return released, message_id, call_id, binding_id, opnum, base, size
     return None
@@ -84,19 +85,13 @@ def read_response(frame: bytes, call_id: int) -> tuple[int, int, int] | None:
     """(number, base, size) of the view in the frame that answers `call_id`; None when the frame is anything else."""
     if len(frame) != RESPONSE_SIZE:
         return None
-    octets, total, kind, message_id, valid, secured, number, base, room, type_, flags, answered, size = _read_response(
-        frame
-    )
+    sizes, message_id, valid, number, base, room, kind, answered, size = _read_response(frame)
     if (
         message_id == call_id == answered
-        and kind == LPC_REPLY
-        and valid == VIEW_ATTRIBUTE
-        and flags == messages.IN_VIEW
-        and type_ == _RESPONSE_TYPE
-        and not secured
+        and sizes == _RESPONSE_SIZES
+        and valid == _VALID
+        and kind == _ANSWERS
         and size == room
-        and octets == _RESPONSE_DATA
-        and total == octets + HEADER_SIZE
     ):
         return number, base, size
     return None

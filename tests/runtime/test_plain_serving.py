@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lrpc.runtime import ncalrpc, plain
+from lrpc.runtime import ncalrpc, plain, plain_views
 from lrpc.runtime.call import Limits
 from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.lrpc_session import LrpcSession
@@ -104,6 +104,23 @@ def test_a_call_that_wants_no_answer_runs_and_gets_none(joined: Callable[..., Jo
     it.session.serve_now()
     assert len(it.world.data) == 1
     assert it.client.receive_frame_now() is None
+
+
+def test_a_call_in_a_view_is_served_in_one_step_once_the_section_has_come(
+    joined: Callable[..., Joined], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    it, data = joined(), bytes(range(256)) * 256
+    stub = struct.pack("<II", len(data), len(data)) + data
+    for number in (7, 8, 9):
+        view = it.client.filled([stub], len(stub))
+        it.client.lend_frame(plain_views.request(CLIENT, number, it.binding, 5, view), view, number, 0)
+        it.session.serve_now()
+        answer = it.client.receive_message(5)
+        assert (answer.message_id, answer.view) == (number, stub[4:])
+        assert view.room is None  # it is given back
+        it.client.release(answer)
+        monkeypatch.setattr(it.session, "_serve_message", None)
+    assert it.session.traffic.calls_in == 3
 
 
 def test_a_fault_is_no_plain_reply(joined: Callable[..., Joined]) -> None:

@@ -132,9 +132,8 @@ class Sharing:
 
         Of what `allocate_in_place` gave no copy is made.
         """
-        view = self._placed(parts, size) if self._in_place else None
-        if view is not None:
-            return view
+        if self._in_place and (placed := self._placed(parts, size)) is not None:
+            return placed
         if size > self._max_outgoing.max_view_size:
             self._check_view(size)
         view = (self._first or self._usual()).allocate(size)
@@ -230,7 +229,7 @@ class Sharing:
             else:
                 self._send(frame, flags)
         except BaseException:
-            self._forget(view.number)
+            self.released(view.number, unsent=True)
             raise
         if view.flags & VIEW_AUTO_RELEASE:
             with contextlib.suppress(BufferError):  # whoever still uses a part of it writes to what the peer has
@@ -241,9 +240,16 @@ class Sharing:
         if (view := self.lent_requests.get(message_id)) is not None:
             self.released(view.number)
 
-    def released(self, number: int) -> None:
-        """The peer has done with a view; one that it does not have is nobody's loss."""
-        if (view := self._forget(number)) is not None:
+    def released(self, number: int, *, unsent: bool = False) -> None:
+        """The peer has done with a view; one that it does not have is nobody's loss. unsent: it never came to it."""
+        view = self._lent.pop(number, None)
+        if view is None:
+            return
+        if view.request_id:
+            self.lent_requests.pop(view.request_id, None)
+        if self._charged is not None:
+            self._charged.give(max(view.size, PAGE))
+        if not unsent:
             view.section.free(view)
             if view.flags & VIEW_SECURED_ACCESS:
                 self._sections.pop(view.section.base, None)
@@ -356,7 +362,7 @@ class Sharing:
             self._sections.clear()
             self._first = None
             for number in [*self._lent]:
-                self._forget(number)
+                self.released(number)
         self._flight.land()
 
     def abandon(self) -> None:
@@ -368,14 +374,11 @@ class Sharing:
 
     def _send_behind_releases(self, frame: bytes, flags: int) -> None:
         """Sends a frame, in one packet with releases if there are any: so the peer wakes but once."""
-        releases = self.releases
-        if not releases:
-            self._send(frame, flags)
-            return
-        count = min(len(releases), wire.MAX_RELEASES)
-        numbers = [releases.popleft()] if count == 1 else [releases.popleft() for _ in range(count)]
+        releases, numbers = self.releases, list[int]()
+        while len(numbers) < wire.MAX_RELEASES and releases:  # another thread may take some
+            numbers.append(releases.popleft())
         try:
-            self._send(wire.pack_releases(numbers) + frame, flags)
+            self._send(wire.pack_releases(numbers) + frame if numbers else frame, flags)
         except BaseException:
             releases.extendleft(reversed(numbers))
             raise
@@ -490,11 +493,3 @@ class Sharing:
     def _next_base(self) -> int:
         bases = ((number % _BASES + 1) * SECTION_SPAN for number in self._bases)
         return next(base for base in bases if base not in self._sections)
-
-    def _forget(self, number: int) -> View | None:
-        view = self._lent.pop(number, None)
-        if view is not None:
-            if self._charged is not None:
-                self._charged.give(max(view.size, PAGE))
-            self.lent_requests.pop(view.request_id, None)
-        return view

@@ -82,6 +82,8 @@ RELEASE_TYPE: Final = VIEW_RELEASE.to_bytes(2, "little")
 VIEW: Final = struct.Struct("<I4xQQQ")
 """Flags, SectionHandle, ViewBase, ViewSize."""
 NO_CLIENT_ID: Final = bytes(16)
+RELEASE_HEAD: Final = FRAME.pack(8, 8 + HEADER_SIZE, VIEW_RELEASE, NO_CLIENT_ID, 1, 0, 0)
+"""What is in front of the number where one view is released."""
 MAX_RELEASES: Final = 500
 """Views released by one frame: it fits in the smallest port that is of any use (a message of 4,096 octets)."""
 
@@ -126,6 +128,8 @@ def pack(
 
 def pack_releases(numbers: Sequence[int]) -> bytes:
     """The frame that says which views their receiver has done with; at most MAX_RELEASES."""
+    if len(numbers) == 1:
+        return RELEASE_HEAD + numbers[0].to_bytes(8, "little")
     size = NUMBER.size * len(numbers)
     head = FRAME.pack(size, size + HEADER_SIZE, VIEW_RELEASE, NO_CLIENT_ID, 1, 0, 0)
     return head + struct.pack(f"<{len(numbers)}Q", *numbers)
