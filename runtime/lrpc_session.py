@@ -100,8 +100,7 @@ class LrpcSession(PlainServing):
                     port.send_frame(reply, SEND_TIMEOUT)
                     reply = self._turns()
                 if reply is None:
-                    if not self._serve_large(frame):
-                        self._serve_message(port.understood(frame))
+                    self._serve_message(port.understood(frame))
                 else:
                     self._serve_pending()
                 frame = port.receive_frame()

@@ -29,6 +29,7 @@ class WaxPort:
     """Gives the messages that the test has put there; keeps what it is sent, if there is room."""
 
     peer = Peer(1, 2, 3, (), "wax")
+    client_id = bytes(16)
     beside = SimpleNamespace(quality_of_service=SecurityQos())
 
     def __init__(self) -> None:
@@ -36,6 +37,9 @@ class WaxPort:
         self.sent: list[tuple[int, bytes]] = []
         self.full = 0
         self.traffic = Traffic()
+
+    def lengthen_by(self, lengthen: object) -> None:
+        """It has no lane."""
 
     def ask(self, data: bytes, number: int) -> None:
         self.arriving.append(alpc.PortMessage(alpc.LPC_REQUEST, number, data))
