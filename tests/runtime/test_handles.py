@@ -249,6 +249,19 @@ def test_numbers_that_nothing_came_with_are_refused(octets: str, codec: HandledC
         codec.decode(accompanied(bytes.fromhex(octets), came))
 
 
+def test_a_handle_is_one_parameters_and_no_others() -> None:
+    two = lrpc.load("""
+    [uuid(5b8e4e63-0a2f-4d2c-9c0e-3b1f6c6e4a13), version(1.0)]
+    interface Two {
+        typedef void *HANDLE;
+        void Two([in, system_handle(sh_event)] HANDLE a, [in, system_handle(sh_event)] HANDLE b);
+    }
+    """)
+    codec = two.Two.interface.operation("Two").codecs(Encoding.NDR).request
+    with pytest.raises(NdrError):
+        codec.decode(accompanied(bytes.fromhex("0100000001000000"), [Handle(os.eventfd(0))]))
+
+
 def test_octets_without_handles_are_what_they_are() -> None:
     octets = b"x"
     assert accompanied(octets, ()) is octets

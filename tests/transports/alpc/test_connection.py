@@ -29,7 +29,7 @@ from lrpc.transports.errors import (
 )
 from lrpc.transports.namespace import current
 from lrpc.transports.seam import Peer
-from lrpc.transports.security import SddlError, SidError
+from lrpc.transports.security import SddlError, SidError, impersonate
 
 WATCHDOG = 20.0
 NAME = "\\RPC Control\\calc"
@@ -351,6 +351,25 @@ def test_a_server_that_is_not_who_made_the_socket_is_refused_before_anything_is_
     with pytest.raises(ServerSidMismatch):
         alpc.connect("calc", WATCHDOG)
     assert port.listen_now() is None
+
+
+def test_behind_a_socket_of_roots_it_is_the_service_that_has_to_be_the_user(
+    port: ConnectionPort, threads: ThreadPoolExecutor, as_other: object, own_namespace: Path
+) -> None:
+    def accept() -> CommunicationPort:
+        with impersonate(Peer(os.getpid(), 1001, 1001)):  # as a service that was given the socket
+            return port.accept(WATCHDOG)
+
+    connecting = asking(threads)
+    threads.submit(accept).result(WATCHDOG).close()
+    with pytest.raises(ServerSidMismatch):
+        connecting.result(WATCHDOG)
+    [made] = own_namespace.rglob("*.socket")
+    os.chown(made, 1001, 1001)  # what SocketUser= of systemd does
+    connecting = asking(threads, server_sid="S-1-22-1-1001")
+    accepted = threads.submit(accept).result(WATCHDOG)
+    connecting.result(WATCHDOG).close()
+    accepted.close()
 
 
 def test_security_that_is_not_understood_creates_no_port() -> None:

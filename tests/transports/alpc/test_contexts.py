@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -267,6 +268,15 @@ def test_what_cannot_be_done_with_a_context_ends_the_connection(
     say(client, attribute, data)
     assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
     assert not exchange.outstanding
+
+
+def test_a_client_that_creates_contexts_without_end_is_cut_off(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    say(client, None, b"")
+    with contextlib.suppress(Disconnected):
+        for handle in range(1, contexts.MAX_CONTEXTS + 2):
+            say(client, SecurityAttribute(SECURITY_CREATE_HANDLE, 0, handle), QOS)
+    assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
 
 
 def test_a_context_without_credentials_ends_the_connection(joined_port: Any) -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -278,6 +279,32 @@ def test_entries_where_none_belong_end_the_connection(
     assert server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
     with pytest.raises(Disconnected):
         client.request(b"after", timeout=WATCHDOG)
+
+
+@pytest.mark.parametrize("way", ["asking"], indirect=True)
+@pytest.mark.parametrize("lent", ["file", "pipe", "memory of another"])
+def test_a_descriptor_that_is_not_its_memory_is_never_read(
+    server: Any, client: Any, asking: Asking, lent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"forged" * 100_000)
+    reading, writing = os.pipe()
+    descriptor = {
+        "file": lambda: os.open(tmp_path / "file", os.O_RDWR),
+        "pipe": lambda: os.dup(reading),
+        "memory of another": lambda: os.open(f"/proc/{os.getppid()}/mem", os.O_RDONLY),
+    }[lent]()
+    monkeypatch.setattr(process_memory, "open_own_memory", lambda: descriptor)
+    client.grant_memory()
+    looked: list[int] = []
+    monkeypatch.setattr(process_memory.GrantedMemory, "read", lambda self, address, into: looked.append(address))
+    pending = asking(client, entries=[b"octets"])
+    message = server.receive(WATCHDOG)
+    assert message.read(0) == b"octets"
+    assert not looked
+    message.reply()
+    pending.result(WATCHDOG)
+    os.close(reading)
+    os.close(writing)
 
 
 def test_nothing_is_left_open(
