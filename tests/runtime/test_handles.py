@@ -167,7 +167,11 @@ def test_what_is_no_such_descriptor_is_an_error_before_anything_is_sent(
 
 def test_the_wrong_kind_is_refused_by_the_server(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     event = os.eventfd(0)
-    monkeypatch.setattr(handles, "object_type", lambda descriptor: ObjectType.FILE)  # a client that does not look
+
+    def file(descriptor: int) -> ObjectType:
+        return ObjectType.FILE
+
+    monkeypatch.setattr(handles, "object_type", file)  # a client that does not look
     with pytest.raises(lrpc.RefusedStubData) as caught:
         client.Size(event)
     assert caught.value.ran is lrpc.Ran.NO
