@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from . import directories, unix
-from .claim import Claim
+from .claim import Claim, description
 from .directories import NOBODY_ELSE, SYSTEM_ROOT, Owners, Reparse
 from .errors import (
     LinkUnresolved,
@@ -111,20 +111,21 @@ class Namespace:
 
     # Looking up
 
-    def open(self, name: str, owners: Owners) -> int:
+    def open(self, name: str, owners: Owners, object_type: str = "") -> int:
         """An O_PATH descriptor of the socket that `name` stands for, if one of `owners` (None: anybody) made it.
 
-        Raises NameNotFound, ServerSidMismatch, TypeMismatch, NameInvalid, AccessDenied, LinkUnresolved.
+        object_type: what its holder has to call it, if it says anything. Raises NameNotFound, ServerSidMismatch,
+        TypeMismatch, NameInvalid, AccessDenied, LinkUnresolved.
         """
 
         def look(root: str, parts: tuple[str, ...]) -> int:
-            return _open_socket(root, parts, owners)
+            return _open_socket(root, parts, owners, object_type)
 
         return self._found(components_of(name, self.directory), look)
 
-    def connect(self, name: str, owners: Owners, timeout: float | None) -> socket.socket:
+    def connect(self, name: str, owners: Owners, timeout: float | None, object_type: str = "") -> socket.socket:
         """A SEQPACKET socket connected to the holder of `name`; raises what `open` does, and TimedOut."""
-        inode = self.open(name, owners)
+        inode = self.open(name, owners, object_type)
         try:
             return unix.connect_inode(inode, name, timeout)
         finally:
@@ -213,12 +214,17 @@ def current(directory: str) -> Namespace:
     return Namespace(directory, roots())
 
 
-def _open_socket(root: str, parts: tuple[str, ...], owners: Owners) -> int:
+def _open_socket(root: str, parts: tuple[str, ...], owners: Owners, object_type: str) -> int:
     if not parts:
         raise TypeMismatch("the root is a directory")
     directory, key = directories.enter(root, parts[:-1], owners), file_key(parts[-1])
     try:
-        return _socket_at(directory, key, parts, owners)
+        inode = _socket_at(directory, key, parts, owners)
+        said = description(directory, key) if object_type else None
+        if said is None or said.object_type in ("", object_type):
+            return inode
+        os.close(inode)
+        raise TypeMismatch(f"{parts[-1]} is a {said.object_type}")
     finally:
         os.close(directory)
 

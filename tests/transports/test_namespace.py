@@ -190,6 +190,31 @@ def test_a_socket_of_another_kind_is_a_type_mismatch(names: Namespace, own_names
             names.connect("calc", OWN, 5.0)
 
 
+@pytest.mark.parametrize(("wanted", "fits"), [("ALPC Port", True), ("NamedPipe", False), ("", True)])
+def test_an_object_of_another_type_is_a_type_mismatch(
+    names: Namespace, open_descriptors: Callable[[], int], wanted: str, fits: bool
+) -> None:
+    claim = names.claim("calc", "ALPC Port")
+    with claim.listen(0o600, 1):
+        before = open_descriptors()
+        if fits:
+            os.close(names.open("calc", OWN, wanted))
+        else:
+            with pytest.raises(TypeMismatch):
+                names.connect("calc", OWN, 5.0, wanted)
+        assert open_descriptors() == before
+    claim.close()
+
+
+def test_who_says_nothing_of_its_object_is_taken_for_what_is_wanted(names: Namespace, own_namespace: Path) -> None:
+    claim = names.claim("calc")
+    with claim.listen(0o600, 1):
+        os.close(names.open("calc", OWN, "ALPC Port"))
+        (own_namespace / file_key("RPC Control") / "calc.lock").unlink()
+        os.close(names.open("calc", OWN, "ALPC Port"))
+    claim.close()
+
+
 # Listing
 
 

@@ -20,14 +20,7 @@ from typing import Any, Final, NamedTuple, Self
 from .. import forking, namespace, security, unix
 from ..ancillary import ask_for_credentials
 from ..claim import Claim
-from ..errors import (
-    AccessDenied,
-    ConnectionRefused,
-    Disconnected,
-    InvalidParameter,
-    TimedOut,
-    TransportError,
-)
+from ..errors import AccessDenied, ConnectionRefused, Disconnected, InvalidParameter, TimedOut, TransportError
 from ..kernel import refuse_descriptors
 from ..seam import Peer
 from ..sockets import NO_WAIT, RECEIVE_SIZE, Acceptor, TimedSocket, after_failed_receive
@@ -151,7 +144,7 @@ def _asked(
     """A socket on which the server has been asked for its verdict."""
     owners = security.expected_uids(server_sid)
     names = namespace.current(DIRECTORY)
-    connected = names.connect(address, owners, _remaining(deadline))
+    connected = names.connect(address, owners, _remaining(deadline), TYPE)
     try:
         peer = unix.peer_of(connected, names.full_name(address))
         security.check_activator(peer, owners)

@@ -44,7 +44,7 @@ def connect(
     """
     name = pipe_name(address)
     owners = security.expected_uids(server_sid)
-    connected = namespace.current(DIRECTORY).connect(name, owners, timeout)
+    connected = namespace.current(DIRECTORY).connect(name, owners, timeout, TYPE)
     peer = unix.peer_of(connected, f"{DIRECTORY}\\{name}")
     try:
         security.check_server(peer, owners)

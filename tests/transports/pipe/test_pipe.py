@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lrpc.transports import pipe, unix
+from lrpc.transports import alpc, pipe, unix
 from lrpc.transports.errors import (
     AccessDenied,
     Disconnected,
@@ -16,6 +17,7 @@ from lrpc.transports.errors import (
     NameNotFound,
     ServerSidMismatch,
     TimedOut,
+    TypeMismatch,
 )
 from lrpc.transports.pipe import PipeListener, pipe_name
 from lrpc.transports.seam import Peer
@@ -162,3 +164,10 @@ def test_a_closed_listener_says_so(listener: PipeListener) -> None:
     listener.close()
     with pytest.raises(Disconnected):
         listener.accept(WATCHDOG)
+
+
+def test_a_port_is_no_pipe_and_a_pipe_no_port() -> None:
+    with alpc.create_port(r"\Device\NamedPipe\port"), pytest.raises(TypeMismatch):
+        pipe.connect("port", WATCHDOG)
+    with contextlib.closing(pipe.listen("pipe")), pytest.raises(TypeMismatch):
+        alpc.connect(r"\Device\NamedPipe\pipe", WATCHDOG)
