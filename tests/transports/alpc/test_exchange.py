@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from lrpc.transports import alpc
+from lrpc.transports.alpc import exchange as exchange_module
 from lrpc.transports.alpc.exchange import MAX_CALLBACK_DEPTH, SERVERS
 from lrpc.transports.alpc.messages import message as wire
 from lrpc.transports.alpc.messages.attributes import AttributeBlock, ContextAttribute
@@ -30,6 +31,7 @@ from lrpc.transports.errors import (
     RequestsNotAllowed,
     TimedOut,
 )
+from tests.transports.alpc.memory.lending import taken
 
 WATCHDOG = 20.0
 
@@ -773,3 +775,29 @@ def test_what_is_withdrawn_before_it_is_picked_up_counts_no_more(joined_port: An
     with pytest.raises(TimedOut):
         joined_port.server.receive(0)
     assert not port.exchange._received
+
+
+def test_requests_that_nobody_has_answered_stop_the_reading(joined_port: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange_module, "MAX_OUTSTANDING", 3)
+    client, _ = joined_port.connect()
+    numbers = [client.post(b"") for _ in range(6)]
+    held = [joined_port.server.receive(WATCHDOG) for _ in range(3)]
+    with pytest.raises(TimedOut):
+        joined_port.server.receive(0.02)
+    for number in numbers[3:]:
+        held.pop(0).reply()
+        held.append(joined_port.server.receive(WATCHDOG))
+        assert held[-1].message_id == number
+    for message in held:
+        message.release()
+
+
+def test_the_view_of_a_lost_answer_is_room_again(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    number = client.post(b"")
+    message = joined_port.server.receive(WATCHDOG)
+    client.cancel(number)
+    joined_port.server.receive(WATCHDOG).release()
+    message.reply(view=port.allocate(100_000))
+    assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_LOST_REPLY
+    assert taken(port) == 0
