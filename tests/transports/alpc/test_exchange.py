@@ -801,3 +801,30 @@ def test_the_view_of_a_lost_answer_is_room_again(joined_port: Any) -> None:
     message.reply(view=port.allocate(100_000))
     assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_LOST_REPLY
     assert taken(port) == 0
+
+
+def test_what_was_read_while_the_request_ended_is_not_given(joined_port: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, _ = joined_port.connect()
+    asking = joined_port.call(client.request, entries=[b"what stood there"])
+    message = joined_port.server.receive(WATCHDOG)
+
+    def read_late(*_: object) -> bytes:
+        message.reply()
+        return b"what came to stand there since"
+
+    monkeypatch.setattr(type(message.entries), "read", read_late)
+    with pytest.raises(ReplyMismatch):
+        message.read(0)
+    asking.result(WATCHDOG)
+
+
+def test_who_has_withdrawn_its_request_is_not_acted_for(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    number = client.post(b"")
+    message = joined_port.server.receive(WATCHDOG)
+    client.cancel(number)
+    joined_port.server.receive(WATCHDOG).release()
+    with pytest.raises(Disconnected):
+        message.impersonate()
+    with pytest.raises(Canceled):
+        message.call_back(b"")

@@ -561,3 +561,25 @@ def test_answers_to_who_has_gone_hold_up_nobody_elses(joined_port: Any) -> None:
             batch.reply(message, b"x")
         one.close()
     assert two.receive(WATCHDOG).data == b"x"
+
+
+def test_of_a_batch_in_many_packets_two_are_read_before_the_others_have_their_turn(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    with client.batch() as batch:
+        for _ in range(300):
+            batch.datagram(bytes(600))
+    queue = joined_port.server.queue_messages().queue
+    queue.read_now()
+    assert 100 < len(queue) < 300
+    for _ in range(300):
+        assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_DATAGRAM
+
+
+def test_who_is_silent_is_dropped_though_nothing_else_comes(make_joined: Any) -> None:
+    joined = make_joined(handshake_timeout=0.05)
+    with namespace.current(alpc.DIRECTORY).connect(joined.name, None, WATCHDOG) as silent:
+        silent.settimeout(WATCHDOG)
+        assert joined.server.receive_now() is None
+        with pytest.raises(TimedOut):
+            joined.server.receive(0.2)
+        assert silent.recv(1) == b""
