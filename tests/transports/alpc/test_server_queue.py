@@ -583,3 +583,16 @@ def test_who_is_silent_is_dropped_though_nothing_else_comes(make_joined: Any) ->
         with pytest.raises(TimedOut):
             joined.server.receive(0.2)
         assert silent.recv(1) == b""
+
+
+def test_a_notice_that_nobody_sent_wakes_who_reads(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    number = client.post(b"")
+    message = joined_port.server.receive(WATCHDOG)
+    client.cancel(number)
+    joined_port.server.receive(WATCHDOG).release()
+    receiving = joined_port.call(joined_port.server.receive)
+    while not joined_port.server.queue_messages().queue._reading:
+        pass
+    message.reply(b"late")
+    assert receiving.result(WATCHDOG).type == alpc.LPC_LOST_REPLY
