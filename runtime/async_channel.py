@@ -9,17 +9,19 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ..transports import forking
 from .call import Room, ends, remaining
-from .carrier import Reply
+from .carrier import Flats, Reply
+from .flat import Flattened
+from .flat_prompt import Hands
 from .ndr.layout import Encoding
 from .outcomes import FORKED, dismissal, dropped, ended, late, over, settled
 from .pipes.async_pipe_call import AsyncioPipeCall
 from .pipes.piped_reply import PipeCall
 from .pipes.piping import Pieces
-from .prompt import Places, fulfil
+from .prompt import Places, Prompt, fulfil
 from .prompt_calls import MAX_CALLS, PromptCalls
 from .status import ConnectionLost, DeadlineExceeded, PipeOrderError, Ran, RpcError
 from .stub import Octets
@@ -42,6 +44,8 @@ class AsyncioChannel(PromptCalls):
         self._burst = BURST if wire.message_mode else 1
         self._sending = Places(1)
         self._places: AbstractAsyncContextManager[object] = self._room
+        self._in_turn = cancel_timeout > 0
+        """More becomes of calls than that they are sent and answered."""
         self._unsaid = False
         """Something may be left to be said when a call has been sent."""
         self._broken: RpcError | None = None
@@ -51,6 +55,7 @@ class AsyncioChannel(PromptCalls):
         """The call with pipes that has the connection to itself."""
         self._owner: asyncio.Task[object] | None = None
         self._is_read = True
+        self.flats = Flats() if self._in_turn else self._flattened()
         forking.watch(self)
         self._loop.add_reader(self._descriptor, self._readable)
 
@@ -59,8 +64,7 @@ class AsyncioChannel(PromptCalls):
         if (
             self._rest is not None
             or self._broken is not None
-            or self._cancel_timeout
-            or self._places is not self._room
+            or self._in_turn
             or self._room.free <= 0
             or not self._sending.free
             or ends() is not None
@@ -73,6 +77,27 @@ class AsyncioChannel(PromptCalls):
         if alone and self._rest is None and (outcome := self._look(key)) is not None:
             return outcome if type(outcome) is tuple else settled(outcome)  # type: ignore[return-value]
         return await self._prompt(key)  # type: ignore[no-any-return]
+
+    def _flattened(self) -> Flats:
+        look = self._looking.look
+        hands = Hands(self._prompts, self._waiting, self._sending, look, self._unseen, self._heard)
+        return Flattened(lambda operation, flat: self._wire.flat_now(hands, operation, flat))
+
+    def _unseen(self, key: int) -> Prompt[Any]:
+        """What a flat call is waited for by."""
+        self._looked = True
+        return self._prompt(key)
+
+    def _heard(self, key: int, arrivals: Callable[[], list[Arrival]]) -> Prompt[Any]:
+        """The same, once something else than its answer, as expected, has come."""
+        prompt = self._prompt(key)
+        try:
+            self._deliver(arrivals())
+            if self._wire.dismissed:
+                self._break(dismissal())
+        except RpcError as error:
+            self._break(error)
+        return prompt
 
     async def _call_in_turn(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """A call that may have to wait before it is sent, or for no longer than a deadline."""
@@ -140,6 +165,7 @@ class AsyncioChannel(PromptCalls):
         """In a child of fork: the connection and the loop are its parent's."""
         self._broken, self._rest, self._piped, self._owner = FORKED, None, None, None
         self._waiting, self._prompts, self._corked = {}, {}, {}
+        self.flats.end()
         self._sending, self._room = Places(1), Places(MAX_CALLS if self._wire.multiplex else 1)
 
     # Calls with pipes
@@ -341,6 +367,7 @@ class AsyncioChannel(PromptCalls):
     def _break(self, error: RpcError) -> None:
         if self._broken is None:
             self._broken = error
+            self.flats.end()
             if self._timer is not None:
                 self._timer.cancel()
             self._loop.remove_reader(self._descriptor)

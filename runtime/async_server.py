@@ -20,6 +20,7 @@ from .dispatch import Method
 from .eager import Begun, Eager
 from .ended import note_end, paused, too_slow
 from .endpoints import Endpoint
+from .flat_straight import FLAT, FlatTurns
 from .journal import note
 from .pipes import piped_method
 from .pipes.feed import Feed
@@ -229,6 +230,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         client = self._clients[session] = Visitor(contextvars.copy_context(), session.fileno())
         client.context.run(set_caller, session.caller)
         session.cancelling.tell = client.give_up
+        later = partial(self._send_later, session, client, FLAT)
+        session.turns = FlatTurns(self._eager, self._readers, client, later)
         self._read_on(session, client)
         client.hurry = loop.call_later(self.limits.handshake, self._hurry, session)
 
@@ -271,8 +274,10 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 read += 1
                 if len(calls) == 1:
                     self._begin(session, client, calls[0])
-                else:
+                elif calls:
                     self._begin_all(session, client, calls)
+                elif self._stopped.is_set():
+                    self._go_on(session, client)
             if session.burst > 1 and read:
                 client.has_read(read, session.burst)
         except Exception as end:  # whatever it is, it ends this connection alone
@@ -289,8 +294,12 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         finally:
             sending = session.let_go()
         if sending is not None and (client.unread or client.sending.locked() or next(sending, None) is not None):
-            client.running += 1
-            self._keep(self._eager.run(self._run(session, client, calls[-1], sending=sending), client.context))
+            self._send_later(session, client, calls[-1], sending)
+
+    def _send_later(self, session: Session, client: Visitor, call: Call, sending: Iterator[bool]) -> None:
+        """There is no room for an answer."""
+        client.running += 1
+        self._keep(self._eager.run(self._run(session, client, call, sending=sending), client.context))
 
     def _begin(self, session: Session, client: Visitor, call: Call) -> None:
         if call.run is not None and not client.running and session in self._sessions:
@@ -319,9 +328,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
     def _attempt(self, session: Session, client: Visitor, call: Call, method: Coroutine[Any, Any, Answer]) -> None:
         """Serve the only call that runs: at once, if it waits for nothing."""
         client.running = 1
-        run = partial(self._run, session, client, call)
         try:
-            done = self._eager.attempt(method, client.context, run)
+            done = self._eager.attempt(method, client.context, partial(self._run, session, client, call))
         except asyncio.CancelledError:  # let out by the method, and not its task's
             done = (CallCancelled(NCA_CANCEL, ran=Ran.YES),)
         if not isinstance(done, tuple):
@@ -329,9 +337,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             return
         try:
             sending = session.answering(call, done[0]) if client.unread else session.answer_now(call, done[0])
-            if sending is not None:  # there is no room for it
-                client.running += 1
-                self._keep(self._eager.run(run(sending=sending), client.context))
+            if sending is not None:
+                self._send_later(session, client, call, sending)
         except Exception as end:  # whatever it is, it ends this connection alone
             note_end(session.caller, end)
             client.over = True
@@ -342,13 +349,11 @@ class AsyncServer(Serving["AsyncInterceptor"]):
 
     def _has_room(self, client: Visitor) -> bool:
         """May another call of this client begin?"""
-        limits = self.limits
-        return client.running - client.one_way < limits.max_calls and client.unsent <= limits.max_unsent
+        return client.running - client.one_way < self.limits.max_calls and client.unsent <= self.limits.max_unsent
 
     def _begin_next(self, session: Session, client: Visitor) -> None:
         """Begin the calls that have waited for longest, if there is room for them now."""
-        pending = session.cancelling.pending
-        while pending and not client.over and self._has_room(client):
+        while (pending := session.cancelling.pending) and not client.over and self._has_room(client):
             self._begin(session, client, pending.popleft())
 
     def _make_way(self, session: Session, client: Visitor) -> None:
@@ -432,7 +437,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         except Fault as fault:
             await self._send(session, client, call, fault)
         except asyncio.CancelledError:
-            if _is_cancelled():
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # it is the task, and not something that it waited for
                 raise
             await self._send(session, client, call, CallCancelled(NCA_CANCEL, ran=Ran.YES))
         finally:
@@ -492,9 +498,3 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             session.end()
             if not self._clients:
                 self._alone.set()
-
-
-def _is_cancelled() -> bool:
-    """Is it the task that is cancelled, and not something that it waited for?"""
-    task = asyncio.current_task()
-    return task is not None and bool(task.cancelling())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from .call import Room
 from .ndr.compiler import Octets
@@ -20,7 +20,13 @@ Reply: TypeAlias = tuple[Octets, Encoding, Callable[[], None] | None]
 """The stub of a response, what it is written in, and what gives back the shared memory that it is in, if it is."""
 
 Calling: TypeAlias = Callable[[tuple[Any, ...]], Any]
-"""From values to the result, or to None: nothing has happened."""
+"""From values to the result, or to None: nothing has happened. For asyncio, also to an Awaited."""
+
+
+class Awaited(NamedTuple):
+    """What a call comes to that has been sent, and has no answer yet."""
+
+    reply: Awaitable[Reply]
 
 
 class Under(int):
@@ -95,6 +101,8 @@ class AsyncChannel(Protocol):
     """The same for asyncio."""
 
     encoding: Encoding
+    flats: Flats
+    """How calls are made at their fastest."""
 
     async def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:
         """Send a request and wait for its response."""

@@ -109,7 +109,8 @@ class BlockingChannel(Sending):
             reply: Reply | None = this._rare(exchange, timeout)
             return reply
 
-        return Flattened(self._wire, Turn(self._reading, self._waiting, promote, self._timeout, rare))
+        turn, wire = Turn(self._reading, self._waiting, promote, self._timeout, rare), self._wire
+        return Flattened(lambda operation, flat: wire.flat(turn, operation, flat))
 
     def _rare(self, exchange: Callable[[], Exchanged | None], timeout: float) -> Reply | None:
         """With the turn to read: what becomes of a flat call that is not answered as expected."""

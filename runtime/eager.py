@@ -12,9 +12,12 @@ from asyncio.tasks import (  # of asyncio's chapter "Extending"
     _enter_task,  # pyright: ignore[reportPrivateUsage]
     _leave_task,  # pyright: ignore[reportPrivateUsage]
 )
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
+from inspect import iscoroutinefunction
 from typing import Any, Generic, TypeAlias, TypeVar
+
+from .status import NCA_CANCEL, CallCancelled, Ran
 
 T = TypeVar("T")
 
@@ -86,12 +89,59 @@ class _Shell(Coroutine[Any, Any, None]):
 _Spare: TypeAlias = tuple[asyncio.Task[None], _Shell]
 
 
+class Waits(BaseException):
+    """A coroutine has begun, and has to wait. Not for its own handlers, nor for those of its caller's errors."""
+
+    def __init__(self, begun: Begun[Any]) -> None:
+        self.begun = begun
+
+
+def _awaiting(function: Callable[..., Awaitable[T]]) -> Callable[..., Coroutine[Any, Any, T]]:
+    async def wait(*values: Any) -> T:
+        return await function(*values)
+
+    return wait
+
+
 class Eager:
     """Runs coroutines of one loop; to be used where no task is current, as in the callback of a reader."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._spare: _Spare | None = None
+        self._cancelled = False
+        """It is that of a coroutine that has begun and was cancelled, for what goes on with it."""
+
+    def stepped(self, function: Callable[..., Awaitable[T]]) -> Callable[..., T]:
+        """Runs it as far as it goes without waiting, to its result. Raises what it does, CallCancelled for what it lets
+        out of a cancellation, and Waits: then the next `attempt` has to be of what awaits that."""
+        loop = self._loop
+        function = function if iscoroutinefunction(function) else _awaiting(function)
+
+        def step(*values: Any) -> T:
+            coroutine = function(*values)
+            spare, self._spare = self._spare, None
+            if spare is None or spare[0].cancelling():
+                spare = self._taken()
+            task = spare[0]
+            _enter_task(loop, task)
+            try:
+                awaited = coroutine.send(None)
+            except StopIteration as end:
+                self._spare = spare
+                return end.value  # type: ignore[no-any-return]
+            except BaseException as error:
+                self._spare = spare
+                if isinstance(error, asyncio.CancelledError):  # not its task's
+                    raise CallCancelled(NCA_CANCEL, ran=Ran.YES) from None
+                raise
+            finally:
+                _leave_task(loop, task)
+            self._spare = spare
+            self._cancelled = bool(task.cancelling())
+            raise Waits(Begun(coroutine, awaited))
+
+        return step
 
     def run(self, coroutine: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None] | None:
         """Run it up to where it waits; the task that goes on with it, or None when it has ended."""
@@ -120,9 +170,10 @@ class Eager:
 
     def _taken(self) -> _Spare:
         spare, self._spare = self._spare, None
-        if spare is None or spare[0].cancelling():
+        if spare is None or (spare[0].cancelling() and not self._cancelled):
             shell = _Shell(self._loop.create_future())
             return self._loop.create_task(shell), shell
+        self._cancelled = False
         return spare
 
     def _go_on(

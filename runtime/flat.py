@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..transports.alpc.frames import Frames
     from .carrier import Reply
     from .operation import Flat, Operation
-    from .wire import Exchanged, Wire
+    from .wire import Exchanged
 
 # What changes in the frame of a request: all up to the client id, MessageId, the call id, binding id and opnum; in that
 # of a response: the same up to the call id, and LRPC's type. No object, and the stub behind.
@@ -63,19 +63,18 @@ class Turn(NamedTuple):
 class Flattened(Flats):
     """What a wire knows to make, from the first call on."""
 
-    def __init__(self, wire: Wire, turn: Turn) -> None:
+    def __init__(self, make: Callable[[Operation[Any], Flat], Calling | None]) -> None:
         super().__init__()
-        self._wire: Wire | None = wire
-        self._turn = turn
+        self._make: Callable[[Operation[Any], Flat], Calling | None] | None = make
 
     def __missing__(self, operation: Operation[Any]) -> Calling | None:
-        flat, wire = operation.flat, self._wire
-        made = self[operation] = None if flat is None or wire is None else wire.flat(operation, flat, self._turn)
+        flat, make = operation.flat, self._make
+        made = self[operation] = None if flat is None or make is None else make(operation, flat)
         return made
 
     def end(self) -> None:
         """From now on `call` makes them all."""
-        self._wire = None
+        self._make = None
         self.clear()
 
 

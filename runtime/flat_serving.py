@@ -74,8 +74,13 @@ def served(method: Method, flat: Flat, client_id: bytes) -> Served:
     )
 
 
-def serving(what: Served, session: Serving) -> Callable[[bytes], bytes | None]:
-    """What serves the frames of an operation: see `PlainServing._plain_reply`."""
+def serving(
+    what: Served, session: Serving, let_out: tuple[type[BaseException], ...] = (KeyboardInterrupt,)
+) -> Callable[[bytes], bytes | None]:
+    """What serves the frames of an operation: see `PlainServing._plain_reply`.
+
+    let_out: what a method raises that is no answer.
+    """
     method, function, size, sizes, values, response, prefix, _ = what
     _, _, contexts, traffic, cancelling, finish = session
     header, unpack, pack, misfit = REQUEST_HEADER.unpack_from, values.unpack_from, response.pack, struct.error
@@ -95,7 +100,7 @@ def serving(what: Served, session: Serving) -> Callable[[bytes], bytes | None]:
         traffic.octets_in += size
         try:
             result = function(*given)
-        except KeyboardInterrupt:
+        except let_out:
             raise
         except BaseException as error:
             return finish(message_id, call_id, failure(method, given, error, contexts))
@@ -110,3 +115,10 @@ def serving(what: Served, session: Serving) -> Callable[[bytes], bytes | None]:
         return reply
 
     return serve
+
+
+def uncount(traffic: Traffic, frame: bytes) -> None:
+    """A call that was counted is going to be counted again."""
+    traffic.calls_in -= 1
+    traffic.packets_in -= 1
+    traffic.octets_in -= len(frame)

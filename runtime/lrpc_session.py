@@ -155,6 +155,8 @@ class LrpcSession(PlainServing):
             frame = self._port.receive_frame_now()
             if frame is None:
                 return None
+            if self.turns is not None and (frame := self.turns.serve(frame, self._flats, self._port)) is None:
+                return []
             call = None if self._patient else self._plain_call(frame)
             if call is not None:
                 return [call]

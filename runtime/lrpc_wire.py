@@ -20,6 +20,7 @@ from .carrier import Calling
 from .flat import PLAIN_SEND, Turn, Way, calling, ends_of
 from .flat_lane import calling as calling_by_lane
 from .flat_lane import fits, whole_response
+from .flat_prompt import Hands, calling_now
 from .handles import accompanied, beside
 from .ndr.layout import Encoding
 from .pipes.piping import Part, Piece
@@ -40,6 +41,7 @@ from .wire import Arrival, Back, Exchanged, Message, failure, lost, ready
 if TYPE_CHECKING:
     from .authentication.security import Security
     from .operation import Flat
+    from .prompt import Prompt
 
 _SYNTAXES: Final = {Encoding.NDR: ncalrpc.TransferSyntax.NDR, Encoding.NDR64: ncalrpc.TransferSyntax.NDR64}
 MOST_GATHERED: Final = 256
@@ -185,7 +187,7 @@ class LrpcWire:
         finally:
             del heard  # an error, perhaps, that has this frame
 
-    def flat(self, operation: Operation[Any], flat: Flat, turn: Turn) -> Calling | None:
+    def flat(self, turn: Turn, operation: Operation[Any], flat: Flat) -> Calling | None:
         """What makes calls of an operation of scalars alone; None if they say more than that."""
         if self._special or self.encoding is not Encoding.NDR:
             return None
@@ -201,6 +203,33 @@ class LrpcWire:
         if (lane := self.port.lane) is None or not fits(frames.request.size, self.port):
             return call
         return calling_by_lane(flat, frames, way, turn, rare, call, lane)
+
+    def flat_now(self, hands: Hands, operation: Operation[Any], flat: Flat) -> Calling | None:
+        """The same for a channel of asyncio."""
+        if self._special or self.encoding is not Encoding.NDR:
+            return None
+
+        def waits(key: int) -> Prompt[Any]:
+            self._plain.add(key)
+            return hands.waits(key)
+
+        def heard(key: int, what: bytes | transport.TransportError) -> Prompt[Any]:
+            return hands.heard(key, partial(self._understood, what))
+
+        way = Way(self._client_id, self._binding_id, self._association.next_call_id, self.port, self._unsaid)
+        return calling_now(ends_of(operation.opnum, flat, way), way, hands._replace(waits=waits), heard)
+
+    def _understood(self, heard: bytes | transport.TransportError) -> list[Arrival]:
+        """What has arrived with a frame that is no answer as expected."""
+        try:
+            if not isinstance(heard, bytes):
+                raise heard
+            message = self.port.understood_now(heard)
+            return [] if message is None else self._arrived(message)
+        except transport.TransportError as error:
+            raise lost(error) from error
+        finally:
+            del heard  # an error, perhaps, that has this frame
 
     def tell(self, opnum: int, parts: Sequence[Octets]) -> bool:
         """Send a plain call without an answer, or have it wait for others."""

@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 from ..transports import errors as transport
@@ -36,6 +36,9 @@ from .runner import async_runner, runner
 from .session import BURST, SEND_TIMEOUT, Answer, Call, caller_of, offers
 from .status import Fault, Ran
 from .stub import Octets
+
+if TYPE_CHECKING:
+    from .flat_straight import FlatTurns
 
 PlainRequest: TypeAlias = tuple[int, int, int, bytes]
 """Call id, context id, opnum, stub."""
@@ -69,6 +72,7 @@ class PduSession(PduAnswering):
         self._runners: dict[tuple[int, int], Callable[[Octets], Any]] = {}
         """What serves plain calls, by the same: functions that give an Answer or, to asyncio, a coroutine of one."""
         self._pending = self._piped.pending
+        self.turns: FlatTurns | None = None
         self.cancelling = Cancelling(self, self._pending, limits.max_calls, limits.max_cancels)
         self.bound = False
         self._endpoint = endpoint

@@ -32,6 +32,7 @@ from .stub import Interface, Octets
 if TYPE_CHECKING:
     from .authentication.security import Security
     from .flat import Turn
+    from .flat_prompt import Hands
     from .operation import Flat, Operation
 from .wire import Arrival, Exchanged, Message, failure, lost, ready
 
@@ -238,8 +239,11 @@ class PduWire:
             return ConnectionLost(str(error), ran=Ran.NO)
         return ServerTooBusy(0x1C010014, str(error), ran=Ran.NO)
 
-    def flat(self, operation: Operation[Any], flat: Flat, turn: Turn) -> None:
+    def flat(self, turn: Turn, operation: Operation[Any], flat: Flat) -> None:
         """There is no faster way: what a PDU says of a call is not of fixed size."""
+
+    def flat_now(self, hands: Hands, operation: Operation[Any], flat: Flat) -> None:
+        """Nor here."""
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a plain call and receive what arrives next. Only while the server has no other: so it reads, and there

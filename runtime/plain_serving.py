@@ -10,7 +10,7 @@ import abc
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ..transports import alpc
@@ -23,13 +23,17 @@ from .dispatch import Method
 from .ended import Ended
 from .flat import TARGET, target
 from .flat_lane import fits, whole_request
-from .flat_serving import Served, Serving, served, serving
+from .flat_serving import Serving, served, serving
 from .flat_turns import Turned, turned, turns
 from .ndr.layout import Encoding
+from .operation import Flat
 from .runner import async_runner, is_straight, runner
 from .session import SEND_TIMEOUT, Answer, Call
 from .status import Fault
 from .stub import Octets
+
+if TYPE_CHECKING:
+    from .flat_straight import FlatTurns
 
 
 class PlainServing(abc.ABC):
@@ -55,6 +59,8 @@ class PlainServing(abc.ABC):
         """What serves those that come through a lane."""
         self._turns: Callable[[], bytes] | None = None
         """What serves all those in turn, if there are any."""
+        self.turns: FlatTurns | None = None
+        """How an asyncio server has them served."""
         self._awaited: dict[tuple[int, int], tuple[Method, Encoding, Callable[[Octets], Any]]] = {}
         """The same for the loop, with what there is to know of the call."""
 
@@ -65,6 +71,12 @@ class PlainServing(abc.ABC):
     @abc.abstractmethod
     def _send(self, message_id: int, data: bytes, view: alpc.View | None, kind: int = alpc.LPC_REPLY) -> None:
         """Send a message."""
+
+    @abc.abstractmethod
+    def _sending(
+        self, message_id: int, data: bytes, view: alpc.View | None, kind: int = alpc.LPC_REPLY
+    ) -> Iterator[bool]:
+        """The same without waiting; yields whenever there is no room."""
 
     @abc.abstractmethod
     def answering(self, call: Call, answer: Answer) -> Iterator[bool]:
@@ -104,8 +116,12 @@ class PlainServing(abc.ABC):
             reply = plain.response(self._port.client_id, message_id, call_id, answer[0])
             self.traffic.sent(len(reply))
             return reply
-        self._send(message_id, *self._composed(call_id, answer))
+        composed = self._composed(call_id, answer)
         del answer  # or a fault's traceback would hold the fault, and what its method allocated, in a circle
+        if self.turns is None:
+            self._send(message_id, *composed)
+        else:
+            self.turns.sending = self._sending(message_id, *composed)
         return b""
 
     def _serve_large(self, packet: bytes) -> bool:
@@ -159,20 +175,27 @@ class PlainServing(abc.ABC):
             or self._limits.max_local_request < ncalrpc.INLINE
         ):
             return None
+        encoding, flat = encoding_of(binding[1]), method.operation.flat
+        if flat is not None and is_straight(method, encoding) and (self._patient or self.turns is not None):
+            method = self._serve_flat(target(binding_id, opnum), method, flat)
         made = runner if self._patient else async_runner
-        encoding = encoding_of(binding[1])
         run = self._runners[binding_id, opnum] = made(method, encoding, self.contexts)
-        if self._patient and method.operation.flat is not None and is_straight(method, encoding):
-            self._serve_flat(target(binding_id, opnum), served(method, method.operation.flat, self._port.client_id))
         return run
 
-    def _serve_flat(self, called: bytes, what: Served) -> None:
+    def _serve_flat(self, called: bytes, method: Method, flat: Flat) -> Method:
+        """Have the calls of a method served as flat ones; what serves those that are not."""
         port = self._port
         session = Serving(port, port.client_id, self.contexts, self.traffic, self.cancelling, self._finished)
+        if self.turns is not None:
+            stepped, general, let_out = self.turns.split(method)
+            self._flats[called] = serving(served(stepped, flat, port.client_id), session, let_out)
+            return general
+        what = served(method, flat, port.client_id)
         self._flats[called] = serving(what, session)
         if port.lane is not None and fits(max(what.size, what.response.size), port):
             self._turned[called] = turned(what)
             self._turns = self._turns or turns(self._turned[called], self._turned, session, port.lane)
+        return method
 
     def _plain_call(self, frame: bytes) -> Call | None:
         """A plain call for the loop to run. It has no message; its context id is the id of that."""

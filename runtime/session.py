@@ -10,7 +10,7 @@ Rule: the end of a connection, whatever its reason, is `Ended`.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from ..transports import alpc
 from ..transports.seam import Connection
@@ -29,6 +29,9 @@ from .pipes.feed import Feed
 from .pipes.piping import Piece
 from .status import Fault
 from .stub import Octets
+
+if TYPE_CHECKING:
+    from .flat_straight import FlatTurns
 
 SEND_TIMEOUT = 10.0
 """Seconds that a client may leave its answers unread."""
@@ -77,6 +80,8 @@ class Session(Protocol):
     """How often to receive before other connections have their turn; once is all there is of a byte stream."""
     cancelling: Cancelling
     """The calls that its client gives up."""
+    turns: FlatTurns | None
+    """How an asyncio server has flat calls served, where there are any."""
 
     def serve_next(self, timeout: float | None) -> None:
         """Wait for what comes next and serve it: blocking methods only."""

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypeVar
 from uuid import UUID
 
-from .carrier import AsyncChannel, Channel, Flats, Reply
+from .carrier import AsyncChannel, Awaited, Channel, Flats, Reply
 from .classes import NamedTuple, dataclass
 from .handle import Handle, wire_of
 from .ndr import layout_samba as samba
@@ -151,11 +151,24 @@ class _Calls:
     """What both faces of a client share: values to a request, a response to a result."""
 
     interface: ClassVar[Interface]
-    _encoding: Encoding
-    _strictness: Strictness
-    _channel: Any
     _renewal: Renewal | None
     """What is done about connections that end; None: nothing."""
+
+    def __init__(
+        self, channel: Any, connection: Any = None, strictness: Strictness = DEFAULT, recovery: Any = None
+    ) -> None:
+        self._channel = channel
+        self._encoding: Encoding = channel.encoding
+        self._strictness = strictness
+        self._straight = self._encoding is Encoding.NDR and strictness is DEFAULT
+        self._flats: Flats = channel.flats if self._straight else Flats()
+        self._recovery = self._renewal = recovery
+        self.connection = connection
+
+    def _go_on(self, recovery: Any) -> None:
+        """With the connection that there is now."""
+        self._channel, self.connection = recovery.channel, recovery.connection
+        self._flats = self._channel.flats if self._straight else self._flats
 
     def _encode(self, operation: Operation[Any], values: tuple[Any, ...]) -> list[Octets]:
         try:
@@ -256,21 +269,7 @@ class Client(_Calls):
     """
 
     _channel: Channel
-
-    def __init__(
-        self,
-        channel: Channel,
-        connection: Any = None,
-        strictness: Strictness = DEFAULT,
-        recovery: Recovery | None = None,
-    ) -> None:
-        self._channel = channel
-        self._encoding = channel.encoding
-        self._strictness = strictness
-        self._straight: bool = self._encoding is Encoding.NDR and strictness is DEFAULT
-        self._flats = channel.flats if self._straight else Flats()
-        self._recovery = self._renewal = recovery
-        self.connection = connection
+    _recovery: Recovery | None
 
     def _call(self, operation: Operation[R], *values: Any) -> R:
         flat = self._flats[operation]
@@ -349,11 +348,6 @@ class Client(_Calls):
             self._go_on(recovery)
         return self._channel
 
-    def _go_on(self, recovery: Recovery) -> None:
-        """With the connection that there is now."""
-        self._channel, self.connection = recovery.channel, recovery.connection
-        self._flats = self._channel.flats if self._straight else self._flats
-
     def _piped(self, operation: Operation[R], *values: Any) -> R:
         """A call with [in] pipes only."""
         return at_once(self._reply(operation, self._live().open, values).whole())  # type: ignore[no-any-return]
@@ -388,22 +382,12 @@ class AsyncClient(_Calls):
     """Base of generated asyncio clients."""
 
     _channel: AsyncChannel
-
-    def __init__(
-        self,
-        channel: AsyncChannel,
-        connection: Any = None,
-        strictness: Strictness = DEFAULT,
-        recovery: AsyncRecovery | None = None,
-    ) -> None:
-        self._channel = channel
-        self._encoding = channel.encoding
-        self._strictness = strictness
-        self._straight: bool = self._encoding is Encoding.NDR and strictness is DEFAULT
-        self._recovery = self._renewal = recovery
-        self.connection = connection
+    _recovery: AsyncRecovery | None
 
     async def _call(self, operation: Operation[R], *values: Any) -> R:
+        flat = self._flats[operation]
+        if flat is not None and (result := flat(values)) is not None:
+            return await self._awaited(operation, values, result) if type(result) is Awaited else result
         if not operation.plain or not self._straight:
             sent = self._prepared(operation, values)
             parts = self._encode(operation, sent)
@@ -433,6 +417,14 @@ class AsyncClient(_Calls):
             error = operation.ndr.response.explained_stub(stub, values, failure)
             raise BadStubData(f"{operation.name}: {error}") from error
 
+    async def _awaited(self, operation: Operation[R], values: tuple[Any, ...], sent: Awaited) -> R:
+        """The rest of a flat call that was not answered at once."""
+        try:
+            reply = await sent.reply
+        except RpcError as failure:
+            reply = await self._again(operation, values, self._encode(operation, values), failure)
+        return operation.plain_result(values, reply)
+
     async def _tell(self, operation: Operation[R], values: tuple[Any, ...], parts: list[Octets]) -> R:
         """A call that nobody answers."""
         try:
@@ -450,7 +442,7 @@ class AsyncClient(_Calls):
             raise failure
 
         async def call() -> Reply | None:
-            self._channel, self.connection = recovery.channel, recovery.connection
+            self._go_on(recovery)
             if operation.handles:
                 self._given(operation, values)
             return await (self._channel.tell if operation.maybe else self._channel.call)(operation.opnum, parts)
@@ -462,7 +454,7 @@ class AsyncClient(_Calls):
         recovery = self._recovery
         if recovery is not None and self._channel.has_ended():
             await recovery.renew()
-            self._channel, self.connection = recovery.channel, recovery.connection
+            self._go_on(recovery)
         return self._channel
 
     async def _piped(self, operation: Operation[R], *values: Any) -> R:

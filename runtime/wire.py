@@ -29,6 +29,7 @@ from .stub import Interface, Octets, Operation
 if TYPE_CHECKING:
     from .authentication.security import Security
     from .flat import Turn
+    from .flat_prompt import Hands
     from .operation import Flat
 
 
@@ -195,8 +196,12 @@ class Wire(PipeWire, Protocol):
         """
         ...
 
-    def flat(self, operation: Operation[Any], flat: Flat, turn: Turn) -> Calling | None:
+    def flat(self, turn: Turn, operation: Operation[Any], flat: Flat) -> Calling | None:
         """What makes calls of such an operation; None where there is no faster way than `exchange`."""
+        ...
+
+    def flat_now(self, hands: Hands, operation: Operation[Any], flat: Flat) -> Calling | None:
+        """The same for a channel of asyncio: see `flat_prompt.py`."""
         ...
 
     def allocate(self, size: int) -> Room | None:

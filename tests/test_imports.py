@@ -51,6 +51,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         {
             "runtime.flat",
             "runtime.flat_lane",
+            "runtime.flat_prompt",
             "runtime.plain",
             "runtime.plain_views",
             "runtime.faces",
@@ -68,6 +69,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.session",
             "runtime.flat_serving",
             "runtime.flat_turns",
+            "runtime.flat_straight",
             "runtime.plain_serving",
             "runtime.lrpc_session",
             "runtime.pdu_answering",

@@ -47,6 +47,8 @@ class AsyncCallbackChannel(AsyncioChannel):
         self._lrpc = wire
         self._served = served
         self._places = _Room(self._room)
+        self._in_turn = True
+        self.flats.end()
         self._calls: WeakKeyDictionary[asyncio.Future[Outcome], tuple[contextvars.Context, float]]
         self._calls = WeakKeyDictionary()
         """The context of a call, and when it has to be over."""

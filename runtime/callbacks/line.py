@@ -59,7 +59,7 @@ def callback(client: type[T]) -> T:
         raise TypeError(f"{client.__name__} is not of the face of the method that it is called in")
     if not any(found is client.interface for found in _bases(line.callbacks)):
         raise TypeError(f"{client.__name__} is not for the callbacks of the interface that is being called")
-    return client(line)  # type: ignore[arg-type]
+    return client(line)
 
 
 def _bases(interface: Interface | None) -> Iterator[Interface]:
@@ -137,6 +137,7 @@ class _Line:
 
     def __init__(self, session: Session, message_id: int, encoding: Encoding, callbacks: Interface) -> None:
         self.encoding = encoding
+        self.flats = Flats()
         self.callbacks = callbacks
         self._session = session
         self._message_id = message_id
@@ -162,7 +163,6 @@ class Line(_Line):
 
     def __init__(self, session: Session, message_id: int, encoding: Encoding, callbacks: Interface) -> None:
         super().__init__(session, message_id, encoding, callbacks)
-        self.flats = Flats()
         self._thread = threading.get_ident()
 
     def call(self, opnum: int, parts: Sequence[Octets]) -> Reply:

@@ -11,7 +11,7 @@ import contextlib
 import select
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from ..looking import Looking
 
@@ -30,6 +30,9 @@ class LoopReaders:
         self._come = partial(self._epoll.poll, 0, BATCH)
         self._readers: dict[int, Callable[[], bool]] = {}
         self._looking = Looking()
+        self.look: Callable[[Callable[[], Any]], Any] = self._looking.look
+        self.alone = True
+        """Only one of them had something to say, and the others need not be looked at yet."""
         self._loop.add_reader(self._epoll.fileno(), self._read)
 
     def add(self, descriptor: int, read: Callable[[], bool]) -> None:
@@ -54,18 +57,21 @@ class LoopReaders:
         come: Sequence[tuple[int, int]]
         come = [(descriptor, 0) for descriptor in self._readers] if len(self._readers) == 1 else self._come()
         while come:
+            self.alone = len(come) == 1
             for descriptor, _ in come:
                 read = self._readers.get(descriptor)
                 if read is not None:  # or an earlier one has removed it
                     read()
             if len(come) == 1 and not self._read_on(come[0][0]):
                 return
-            come = self._looking.look(self._come) or ()
+            come = self.look(self._come) or ()
 
     def _read_on(self, descriptor: int) -> bool:
         """Read the only one that had something, which will be the next one, too, without asking; had it that?"""
-        look, readers = self._looking.look, self._readers
+        look, readers = self.look, self._readers
         for _ in range(STRAIGHT):
+            if not self.alone:
+                return True
             read = readers.get(descriptor)
             if read is None or not look(read):
                 return False

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from lrpc.runtime.eager import Eager
+from lrpc.runtime.eager import Begun, Eager, Waits
+from lrpc.runtime.status import CallCancelled
 
 variable = contextvars.ContextVar("variable", default="outside")
 
@@ -148,3 +149,60 @@ def test_an_error_of_the_first_step_is_raised_and_no_task_is_left_current() -> N
 
     asyncio.run(main())
     assert seen == ["at once", None]
+
+
+def stepping(function: Callable[..., Any], *values: Any) -> Any:
+    """What a stepped function gives or raises in a callback of a loop; Waits: what comes of it in the end."""
+
+    async def main() -> Any:
+        loop, eager, context = asyncio.get_running_loop(), Eager(), contextvars.copy_context()
+        done: asyncio.Future[Any] = loop.create_future()
+
+        async def go_on(begun: Begun[Any]) -> None:
+            done.set_result(await begun)
+
+        def step() -> None:
+            try:
+                done.set_result(context.run(eager.stepped(function), *values))
+            except Waits as waits:
+                assert isinstance(eager.attempt(wait(waits.begun), context, go_on), asyncio.Task)
+            except BaseException as error:
+                done.set_exception(error)
+
+        async def wait(begun: Begun[Any]) -> Any:
+            return await begun
+
+        loop.call_soon(step)
+        try:
+            return await done
+        finally:
+            eager.close()
+
+    return asyncio.run(main(), debug=True)
+
+
+async def doubled(value: int, wait: bool = False) -> int:
+    task = asyncio.current_task()
+    if wait:
+        await asyncio.sleep(0.001)
+    assert asyncio.current_task() is task is not None
+    return 2 * value
+
+
+@pytest.mark.parametrize("wait", [False, True])
+@pytest.mark.parametrize("function", [doubled, lambda *values: doubled(*values)])
+def test_a_stepped_function_goes_as_far_as_it_can_and_on_in_its_task(function: Any, wait: bool) -> None:
+    assert stepping(function, 21, wait) == 42
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"), [(ValueError, ValueError), (asyncio.CancelledError, CallCancelled), (MemoryError, MemoryError)]
+)
+def test_what_a_stepped_function_raises_is_let_out_but_for_a_cancellation_of_nothing(
+    error: type[BaseException], raised: type[BaseException]
+) -> None:
+    async def fail() -> None:
+        raise error
+
+    with pytest.raises(raised):
+        stepping(fail)

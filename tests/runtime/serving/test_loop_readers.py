@@ -107,14 +107,16 @@ def test_one_that_removes_itself_is_not_read_on() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("enough", [False, True])
 def test_the_only_one_that_has_something_is_read_on_and_then_the_others_are_looked_at(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, enough: bool
 ) -> None:
     async def run() -> None:
         readers, pairs, read = LoopReaders(), [socket.socketpair() for _ in range(2)], list[int]()
 
         def take(at: int) -> bool:
             read.append(at)
+            readers.alone = readers.alone and not enough
             if read == [0]:
                 pairs[1][1].send(b"x")
             if at:
@@ -127,7 +129,8 @@ def test_the_only_one_that_has_something_is_read_on_and_then_the_others_are_look
         pairs[0][1].send(b"x")
         while 1 not in read:
             await asyncio.sleep(0)
-        assert sorted(read[: STRAIGHT + 3]) == [0] * (STRAIGHT + 2) + [1]
+        first = 2 if enough else STRAIGHT + 2
+        assert sorted(read[: first + 1]) == [0] * first + [1]
         readers.close()
         for pair in pairs:
             for end in pair:
