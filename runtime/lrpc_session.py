@@ -93,12 +93,12 @@ class LrpcSession(PlainServing):
             frame = port.receive_frame()
             while True:
                 reply = self._plain_reply(frame)
-                if reply and self._turns is None:
+                if reply and self._lane_turns is None:
                     frame = port.send_wait_receive(reply, SEND_TIMEOUT, None)
                     continue
-                while reply and self._turns is not None:
+                while reply and self._lane_turns is not None:
                     port.send_frame(reply, SEND_TIMEOUT)
-                    reply = self._turns()
+                    reply = self._lane_turns()
                 if reply is None:
                     self._serve_message(port.understood(frame))
                 else:

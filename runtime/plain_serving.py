@@ -57,7 +57,7 @@ class PlainServing(abc.ABC):
         """What serves those of scalars alone, by the same as it stands in their frames."""
         self._turned: dict[bytes, Turned] = {}
         """What serves those that come through a lane."""
-        self._turns: Callable[[], bytes] | None = None
+        self._lane_turns: Callable[[], bytes] | None = None
         """What serves all those in turn, if there are any."""
         self.turns: FlatTurns | None = None
         """How an asyncio server has them served."""
@@ -194,7 +194,7 @@ class PlainServing(abc.ABC):
         self._flats[called] = serving(what, session)
         if port.lane is not None and fits(max(what.size, what.response.size), port):
             self._turned[called] = turned(what)
-            self._turns = self._turns or turns(self._turned[called], self._turned, session, port.lane)
+            self._lane_turns = self._lane_turns or turns(self._turned[called], self._turned, session, port.lane)
         return method
 
     def _plain_call(self, frame: bytes) -> Call | None:
