@@ -74,14 +74,15 @@ def calling(flat: Flat, frames: Ends, way: Way, turn: Turn, rare: Rare, otherwis
             at = slot.word
             for _ in lane.looks:
                 if word := words[at]:
-                    if word - lane.heard != expected:
-                        break
-                    call_id, result = unpack_from(memory, slot.start)
-                    if call_id != key:
-                        break
+                    lane.vain = 1
+                    break
+            else:
+                word = lane.watch()
+            if word - lane.heard == expected:
+                call_id, result = unpack_from(memory, slot.start)
+                if call_id == key:
                     words[at] = 0
                     lane.into = slot.next
-                    lane.vain = 1
                     return result
             try:
                 answer = port.receive_frame(timeout)

@@ -74,9 +74,11 @@ def turns(first: Turned, flats: dict[bytes, Turned], session: Serving, lane: Lan
             at = slot.word
             for _ in lane.looks:
                 if word := words[at]:
+                    lane.vain = 1
                     break
             else:
-                return b""
+                if not (word := lane.watch()):
+                    return b""
             call_id, target = header(memory, slot.start)
             if target != called:
                 if target not in flats:
@@ -88,7 +90,6 @@ def turns(first: Turned, flats: dict[bytes, Turned], session: Serving, lane: Lan
             given = unpack(memory, slot.start + values_at)
             words[at] = 0
             lane.into = slot.next
-            lane.vain = 1
             cancelling.now = call_id
             try:
                 result = function(*given)

@@ -247,7 +247,7 @@ class Lane:
                 self.vain = 1
                 break
         else:
-            word = words[at] or self._watch(words, at)
+            word = self.watch()
         length = word - self.heard
         if 0 < length <= ROOM:
             frame = memory[slot.start : slot.start + length]
@@ -280,9 +280,19 @@ class Lane:
             self._count_heard()
         return received
 
-    def _watch(self, words: memoryview, at: int) -> int:
-        """Looks, giving way in between, for as long as that has paid; the word of the slot, 0 for none."""
-        self._look_later()
+    def watch(self) -> int:
+        """Looks, giving way in between, for as long as that has paid; the word of the next slot, 0 for none."""
+        words, at = self.words, self.into.word
+        if word := words[at]:
+            return word
+        if self._looked_since:  # just now, in vain
+            return 0
+        if self.looks:
+            self._look_later()
+        else:
+            self._unlooked -= 1
+            if not self._unlooked:
+                self.looks = _LOOKS
         trust = self._trust
         while trust:
             trust -= 1
@@ -295,15 +305,10 @@ class Lane:
 
     def _look_later(self) -> None:
         """Looks without giving way were in vain: no more of them for some frames, for twice as many each time."""
-        if self.looks:
-            if self.vain == 1:  # they have paid since they were last in vain
-                self._needed = 1
-            self.looks = _NO_LOOKS
-            self.vain = self._unlooked = min(2 * self.vain, MAX_NEEDED)
-        else:
-            self._unlooked -= 1
-            if not self._unlooked:
-                self.looks = _LOOKS
+        if self.vain == 1:  # they have paid since they were last in vain
+            self._needed = 1
+        self.looks = _NO_LOOKS
+        self.vain = self._unlooked = min(2 * self.vain, MAX_NEEDED)
 
     def _watch_by_the_clock(self, words: memoryview, at: int) -> int:
         """The same, judging whether it pays."""
