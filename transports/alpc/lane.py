@@ -51,7 +51,7 @@ MIN_PATIENCE: Final = 8
 CROWDED: Final = 0.000002
 """Seconds for a look: who gives way and gets the processor back later than that keeps others from working."""
 TRUST: Final = 128
-"""Looks after giving way that are not timed, once looking has paid."""
+"""Looks after giving way that are not timed one by one, once looking has paid."""
 MAX_NEEDED: Final = 1024
 """Short waits, one after the other, that who looked in vain wants to see before looking again."""
 SOON: Final = 0.0002
@@ -293,12 +293,14 @@ class Lane:
             self._unlooked -= 1
             if not self._unlooked:
                 self.looks = _LOOKS
-        trust = self._trust
+        trust, began = self._trust, _clock()
         while trust:
             trust -= 1
             _yield()
             if word := words[at]:
                 self._trust = trust
+                if _clock() - began > SOON:
+                    self._give_up()
                 return word
         self._trust = 0
         return self._watch_by_the_clock(words, at)

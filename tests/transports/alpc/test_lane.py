@@ -287,6 +287,7 @@ def test_looking_without_giving_way_stops_where_it_is_in_vain_and_is_tried_again
     both: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lane, "_yield", lambda: both.one.send(FRAME, NO_SIGNAL))
+    monkeypatch.setattr(lane, "SOON", WATCHDOG)
     looked: list[bool] = []
     for _ in range(300):
         looked.append(bool(both.two.looks))
@@ -299,6 +300,28 @@ def test_looking_without_giving_way_stops_where_it_is_in_vain_and_is_tried_again
         both.one.send(FRAME, NO_SIGNAL)
         assert both.two.wait(1 << 17) == FRAME
         assert len(both.two.looks) == lane.LOOKS
+
+
+def test_giving_way_is_given_up_once_others_keep_the_processor(both: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    yields: list[None] = []
+
+    def give_way() -> None:
+        yields.append(None)
+        both.one.send(FRAME, NO_SIGNAL)
+
+    monkeypatch.setattr(lane, "_yield", give_way)
+    monkeypatch.setattr(lane, "SOON", WATCHDOG)
+    for _ in range(3):
+        assert both.two.wait(1 << 17) == FRAME
+    monkeypatch.setattr(lane, "SOON", -1.0)
+    both.two.looks = range(0)
+    assert both.two.wait(1 << 17) == FRAME
+    before = len(yields)
+    sender = threading.Timer(0.01, both.one.send, (FRAME, NO_SIGNAL))
+    sender.start()
+    assert both.two.wait(1 << 17) == FRAME
+    sender.join()
+    assert len(yields) == before
 
 
 def test_looking_that_does_not_pay_is_given_up(both: Two, monkeypatch: pytest.MonkeyPatch) -> None:
