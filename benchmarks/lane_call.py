@@ -8,6 +8,7 @@ of the rounds counts, on two the median: what is measured there is how long it t
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import subprocess
@@ -194,6 +195,8 @@ def _idle() -> Iterator[Row]:
 def _idling(threads: int | None) -> tuple[float, float]:
     """KiB of memory that a connection takes of the server, and seconds that it works on them all in a second."""
     serving = partial(serve, name="idle", lane="1", threads=threads)
+    gc.collect()
+    gc.freeze()  # or a collection, here or there, would part what the server shares with us, and count as its own
     with peer(reporting, "free", serving) as (pid, binding), ExitStack() as stack:
         clients = [stack.enter_context(lrpc_client(binding)) for _ in range(IDLE // 10)]
         before = memory(pid)
