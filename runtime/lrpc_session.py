@@ -459,7 +459,8 @@ class LrpcSession(PlainServing):
         self._piped.lose("the connection has ended")
         self.backs.lose("the connection has ended")
         self.close()
-        self.cancelling.tell = self.turns = None
+        self.cancelling.tell = None
+        self._end_turns()
         self.look_up_anew()  # what serves calls knows us
         self.caller = replace(self.caller, process=None, room=None)  # a method that still runs has the descriptor
         self.contexts.run_down()

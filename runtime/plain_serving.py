@@ -197,6 +197,9 @@ class PlainServing(abc.ABC):
             self._lane_turns = self._lane_turns or turns(self._turned[called], self._turned, session, port.lane)
         return method
 
+    def _end_turns(self) -> None:
+        self.turns = None
+
     def _plain_call(self, frame: bytes) -> Call | None:
         """A plain call for the loop to run. It has no message; its context id is the id of that."""
         request = plain.read_request(frame)
