@@ -27,7 +27,6 @@ class Serving(NamedTuple):
     """What the flat calls of a session have in common; finish: says any answer, gives what is left to be sent."""
 
     port: Frames
-    client_id: bytes
     contexts: ContextTable
     traffic: Traffic
     cancelling: Cancelling
@@ -82,7 +81,7 @@ def serving(
     let_out: what a method raises that is no answer.
     """
     method, function, size, sizes, values, response, prefix, _ = what
-    _, _, contexts, traffic, cancelling, finish = session
+    _, contexts, traffic, cancelling, finish = session
     header, unpack, pack, misfit = REQUEST_HEADER.unpack_from, values.unpack_from, response.pack, struct.error
     pending = cancelling.pending
 

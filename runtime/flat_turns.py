@@ -57,9 +57,10 @@ def turned(what: Served) -> Turned:
 def turns(first: Turned, flats: dict[bytes, Turned], session: Serving, lane: Lane) -> Callable[[], bytes]:
     """What serves flat calls as long as they come back to back; the frame of an answer that is to be sent, if any is.
 
-    flats: the operations, by what their requests have at `flat.TARGET`. first: any.
+    flats: the operations, by what their requests have at `flat.TARGET`. first: any. (One function, as every step of it is
+    a part of what a call takes.)
     """
-    port, _, contexts, traffic, cancelling, finish = session
+    port, contexts, traffic, cancelling, finish = session
     header, values_at = HEADER.unpack_from, HEADER.size
     pending, releases = cancelling.pending, port.releases
     take, give, peer_away_at = lane.lock.acquire, lane.lock.release, lane.peer_away_at

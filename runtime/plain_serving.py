@@ -185,7 +185,7 @@ class PlainServing(abc.ABC):
     def _serve_flat(self, called: bytes, method: Method, flat: Flat) -> Method:
         """Have the calls of a method served as flat ones; what serves those that are not."""
         port = self._port
-        session = Serving(port, port.client_id, self.contexts, self.traffic, self.cancelling, self._finished)
+        session = Serving(port, self.contexts, self.traffic, self.cancelling, self._finished)
         if self.turns is not None:
             stepped, general, let_out = self.turns.split(method)
             self._flats[called] = serving(served(stepped, flat, port.client_id), session, let_out)

@@ -64,7 +64,7 @@ class End:
         flat = method.operation.flat
         assert flat is not None
         port: Any = None
-        session = Serving(port, CLIENT, ContextTable(uuid4, 1), self.traffic, self.cancelling, self._finish)
+        session = Serving(port, ContextTable(uuid4, 1), self.traffic, self.cancelling, self._finish)
         self.serve = serving(served(method, flat, CLIENT), session)
 
     def _finish(self, message_id: int, call_id: int, answer: Any) -> bytes:

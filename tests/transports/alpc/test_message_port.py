@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import threading
@@ -14,12 +13,7 @@ import pytest
 
 from lrpc.transports import alpc
 from lrpc.transports.alpc.messages.attributes import (
-    ALL_ATTRIBUTES,
-    CONTEXT_ATTRIBUTE,
     DIRECT_ATTRIBUTE,
-    TOKEN_ATTRIBUTE,
-    VIEW_ATTRIBUTE,
-    WORK_ON_BEHALF_ATTRIBUTE,
 )
 from lrpc.transports.alpc.messages.port_attributes import HANDLES_ATTRIBUTES
 from lrpc.transports.errors import (
@@ -37,25 +31,6 @@ WATCHDOG = 20.0
 
 
 # Attributes
-
-
-def test_a_receiver_gets_the_attributes_it_made_room_for(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    for _ in range(3):
-        client.post(b"", work_on_behalf=True)
-    everything = joined_port.server.receive(WATCHDOG)
-    assert everything.attributes.allocated == ALL_ATTRIBUTES
-    assert everything.attributes.valid == CONTEXT_ATTRIBUTE | TOKEN_ATTRIBUTE | WORK_ON_BEHALF_ATTRIBUTE
-    assert everything.attributes.work_on_behalf.thread_id == threading.get_native_id()
-    assert everything.attributes.work_on_behalf.thread_creation_time_low > 0
-    some = joined_port.server.receive(WATCHDOG, allocated=CONTEXT_ATTRIBUTE | VIEW_ATTRIBUTE)
-    assert some.attributes.allocated == CONTEXT_ATTRIBUTE | VIEW_ATTRIBUTE
-    assert some.attributes.valid == CONTEXT_ATTRIBUTE
-    assert some.attributes.view is None
-    none = joined_port.server.receive(WATCHDOG, allocated=0)
-    assert (none.attributes.valid, none.attributes.context) == (0, None)
-    for message in (everything, some, none):
-        message.reply()
 
 
 def test_views_travel_in_requests_and_replies(joined_port: Any) -> None:
@@ -95,17 +70,6 @@ def test_views_of_requests_without_an_answer_come_back(joined_port: Any) -> None
     assert len(client._sharing._lent) == 1
 
 
-def test_what_goes_through_a_servers_port_is_counted(joined_port: Any) -> None:
-    client, port = joined_port.connect()
-    view = client.allocate(4096)
-    asking = joined_port.call(client.request, b"R", timeout=WATCHDOG, view=view)
-    joined_port.server.receive(WATCHDOG).reply(b"answer")
-    asking.result(WATCHDOG)
-    assert (port.traffic.packets_in, port.traffic.packets_out) == (1, 1)
-    assert 4096 < port.traffic.octets_in < 4400
-    assert 0 < port.traffic.octets_out < 200
-
-
 # Sizes
 
 
@@ -123,18 +87,6 @@ def test_the_largest_message_goes_through_and_no_larger_one(joined_port: Any) ->
         message.call_back(bytes(65496), WATCHDOG)
     message.reply(bytes(65495))
     assert len(client.receive(WATCHDOG).data) == 65495
-
-
-def test_the_receiver_checks_its_limit_again(make_joined: Any) -> None:
-    joined = make_joined(max_message_length=140)
-    client, _ = joined.connect()
-    client.datagram(bytes(100))
-    assert len(joined.server.receive(WATCHDOG).data) == 100
-    with pytest.raises(MessageTooLong):
-        client.datagram(bytes(101))
-    client.max_message = 1000  # what a hostile client makes of it
-    client.datagram(bytes(101))
-    assert joined.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
 
 
 def test_a_message_that_is_too_large_for_the_buffer_waits_for_a_larger_one(joined_port: Any) -> None:
@@ -526,14 +478,6 @@ def test_what_is_no_direct_message_is_refused(make_joined: Any, event: int) -> N
     with pytest.raises(NotSupported):  # the client has not said that it takes them
         port.post(b"", direct=event)
     assert not client.outstanding
-
-
-def test_a_direct_message_where_none_are_taken_ends_the_connection(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    client.peer_flags |= alpc.PortFlags.DIRECT_MESSAGE
-    with contextlib.closing(client), os.fdopen(os.eventfd(0)) as event:
-        client.post(b"", direct=event)
-        assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
 
 
 def test_data_of_long_items_is_refused(joined_port: Any) -> None:
