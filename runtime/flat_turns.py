@@ -57,8 +57,8 @@ def turned(what: Served) -> Turned:
 def turns(first: Turned, flats: dict[bytes, Turned], session: Serving, lane: Lane) -> Callable[[], bytes]:
     """What serves flat calls as long as they come back to back; the frame of an answer that is to be sent, if any is.
 
-    flats: the operations, by what their requests have at `flat.TARGET`. first: any. (One function, as every step of it is
-    a part of what a call takes.)
+    flats: the operations, by what their requests have at `flat.TARGET`. first: any. One function, since every step is a
+    part of what a call takes.
     """
     port, contexts, traffic, cancelling, finish = session
     header, values_at = HEADER.unpack_from, HEADER.size
