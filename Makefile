@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-DEBIAN := tshark gcc python3-samba samba-common-bin samba-testsuite winbind iproute2 \
+DEBIAN := tshark gcc python3-samba samba-common-bin samba-testsuite smbclient winbind iproute2 \
 	wine wine64 gcc-mingw-w64-x86-64-win32 mingw-w64-tools \
 	krb5-kdc krb5-admin-server krb5-user libkrb5-dev strace
 MEASURED := ndr ncacn ncalrpc

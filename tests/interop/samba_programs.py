@@ -16,7 +16,7 @@ PYTHON: Final = "/usr/bin/python3"
 """The one that Debian's python3-samba is for."""
 ADMINISTRATOR: Final = "root"
 """The account of Samba's servers, which has to be one of the machine."""
-INSTALL: Final = "Samba's programs are needed: apt-get install samba-testsuite samba-common-bin python3-samba iproute2"
+INSTALL: Final = "Samba's programs are needed: apt-get install samba-testsuite smbclient samba-common-bin python3-samba"
 DCERPCD: Final = "/usr/libexec/samba/samba-dcerpcd"
 CONFIGURATION: Final = """[global]
     netbios name = JUDGE
