@@ -182,7 +182,7 @@ def _laid_out(read: Iterator[Piece], octets: bytes, observer: Observer) -> list[
     position = 0
     for piece in sorted(read, key=lambda piece: piece.offset):
         if piece.offset > position and octets[position : piece.offset]:
-            pieces.append(_between(octets, position, piece, observer))
+            pieces.append(_between(octets, position, piece.offset, piece.path, observer))
         end = piece.offset + len(piece.octets)
         if piece.offset < position:
             at = bisect_right(pieces, piece.offset, key=lambda piece: piece.offset) - 1
@@ -193,18 +193,20 @@ def _laid_out(read: Iterator[Piece], octets: bytes, observer: Observer) -> list[
         if piece.octets or piece.kind is Kind.CUT:
             pieces.append(piece)
         position = max(position, end)
+    if octets[position : observer.end]:  # a last field of no octets is aligned all the same
+        pieces.append(_between(octets, position, observer.end, "", observer))
     return pieces
 
 
-def _between(octets: bytes, position: int, piece: Piece, observer: Observer) -> Piece:
+def _between(octets: bytes, position: int, end: int, path: str, observer: Observer) -> Piece:
     """What was passed over: to align a field, or for an offset that leads on."""
-    size = piece.offset - position
+    size = end - position
     if size >= 8:
         meaning = "nothing leads here" if observer.complete else "not read"
-        return Piece(position, octets[position : piece.offset], "", Kind.REST, meaning)
+        return Piece(position, octets[position:end], "", Kind.REST, meaning)
     alignment = next((2**power for power in range(4) if -position % 2**power == size), None)
     meaning = f"gap up to a multiple of {alignment}" if alignment else "gap inside a context"
-    return Piece(position, octets[position : piece.offset], piece.path, Kind.GAP, meaning, ALIGNMENT)
+    return Piece(position, octets[position:end], path, Kind.GAP, meaning, ALIGNMENT)
 
 
 def _fields(observer: Observer, octets: bytes, index: int) -> Iterator[Piece]:

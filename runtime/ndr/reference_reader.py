@@ -84,7 +84,7 @@ class Reader(ContextReader):
         else:
             value = settle(self.item(layout, Place(path, outer or {})))
         if self.observer is not None:
-            self.observer.complete = True
+            self.observer.complete, self.observer.end = True, self.position
         for check in self.checks:
             check.make()
         loose = contains(layout, Relative)  # what offsets lead to stands behind all

@@ -99,7 +99,7 @@ class Observer(list[Span]):
     By the index of a Span: values, what was read from it, a list where it is in several; tags, those that select an
     arm. turns: the pointers whose turn came, in that order. missing: the field that the octets did not hold, its size
     as it should be; there: how much of it they held.
-    complete: all was read; an error is one of what siblings say of each other.
+    complete: all was read; an error is one of what siblings say of each other. end: where that ended.
     """
 
     def __init__(self) -> None:
@@ -111,6 +111,7 @@ class Observer(list[Span]):
         self.missing: Span | None = None
         self.there = 0
         self.complete = False
+        self.end = 0
 
     def turn(self, pointer: int, number: int, alias: str | None = None) -> Turn:
         """A pointer's turn came."""

@@ -30,6 +30,7 @@ from lrpc.runtime.ndr.layout import (
     Double,
     EncapsulatedUnion,
     Encoding,
+    FixedArray,
     FullPtr,
     Hyper,
     Layout,
@@ -347,6 +348,12 @@ def test_octets_behind_the_value_are_named_and_counted() -> None:
 def test_type_that_takes_no_octets_leaves_all_behind() -> None:
     [piece] = explain(Parameters(), b"\0").pieces
     assert (piece.kind, piece.octets) == (Kind.REST, b"\0")
+
+
+def test_last_parameter_that_takes_no_octets_is_aligned() -> None:
+    explanation = explain(Parameters("a" / Byte, "b" / Struct(dict, "c" / FixedArray(Short, 0))), b"\1\0")
+    assert [(piece.kind, piece.octets) for piece in explanation.pieces] == [(Kind.VALUE, b"\1"), (Kind.GAP, b"\0")]
+    assert explanation.behind == 0
 
 
 # What does not fit
