@@ -83,6 +83,7 @@ class Reading(ReadingContexts):
         self.remembers = bool(self.kinds and not outer.fields)
         """This is the request."""
         self._write(parameters, outer)
+        self.leave_out()
 
     def _write(self, parameters: Parameters, outer: Parameters) -> None:
         self.lines.append("def decode(buf, octets, items, ins):")
@@ -115,7 +116,7 @@ class Reading(ReadingContexts):
             self._body(parameters, outer)
 
     def _open(self) -> None:
-        self.line("end = len(buf); o = 0; full = {}; q = [items, MAX_DEPTH]")
+        self.open()
         if self.kinds:
             self.line(f"call = {'in_request(ins)' if self.carried else 'None'}")
 

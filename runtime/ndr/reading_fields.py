@@ -7,6 +7,7 @@ siblings are known. Above it: `reading_arrays.py`, `reading.py`. Counterpart: `w
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 from .expression import Expression
@@ -21,6 +22,8 @@ NULL = "False"
 """What a null pointer leaves as the count of its array: zero, but no count that was read."""
 ABSENT = "None"
 """What is left where nothing was in the stream that could disagree."""
+_TABLES = {"full": "full = {}", "q": "q = [items, MAX_DEPTH]"}
+"""Of full pointers, and of what is left of the budgets."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -74,6 +77,18 @@ class ReadingFields(Source):
         self.last: bool | str = False
         """Nothing of the layout of a generated function comes after what is being written; text: unless that is so."""
         self._keys: dict[int, tuple[int, Expression]] = {}
+
+    # The variables of the whole
+
+    def open(self) -> None:
+        """The first line."""
+        self.line(f"end = len(buf); o = 0; {'; '.join(_TABLES.values())}")
+
+    def leave_out(self) -> None:
+        """No tables that nothing looks into; when all else is written."""
+        for name, made in _TABLES.items():
+            if not any(re.search(rf"\b{name}\b", line) for line in self.lines[2:]):
+                self.lines[1] = self.lines[1].replace(f"; {made}", "")
 
     # Fields
 

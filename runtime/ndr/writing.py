@@ -87,23 +87,29 @@ class Writing(WritingRecords):
             return
         self._body(parameters, outer)
         self.flush(last=True)
-        if self._in_one_pack(start):
+        if self._in_parts(start):
             return
         shared = [f" {TAIL}"] if self.offsets or self.contexts else []
         self.lines[start:start] = [f"    out = []; w = out.append; o = 0; rid = 0x20000;{self.full}{''.join(shared)}"]
         self.line("return out")
 
-    def _in_one_pack(self, start: int) -> bool:
-        """Where the only octets are those of the last line there is nothing to join; loads go where they are used."""
-        *before, last = self.lines[start:] or [""]
-        packed = _PACK.fullmatch(last)
-        if not packed or any(_OUTPUT.search(line) for line in before):
-            return False
-        last = f"    return [{packed[1]}]"
-        while before and (load := _LOAD.fullmatch(before[-1])) and len(re.findall(rf"\b{load[1]}\b", last)) == 1:
+    def _in_parts(self, start: int) -> bool:
+        """Where nobody asks where octets are the parts make a list at once; loads go where they are used."""
+        lines, parts = list[str](), list[str]()
+        for line in self.lines[start:]:
+            written = _WRITTEN.fullmatch(line)
+            if _OUTPUT.search(written[1] if written else line):
+                return False
+            if written:
+                parts.append(self.new("p"))
+                lines.append(f"    {parts[-1]} = {written[1]}")
+            else:
+                lines.append(line)
+        last = f"    return [{', '.join(parts)}]"
+        while lines and (load := _LOAD.fullmatch(lines[-1])) and len(re.findall(rf"\b{load[1]}\b", last)) == 1:
             last = re.sub(rf"\b{load[1]}\b", load[2], last)
-            before.pop()
-        self.lines[start:] = [*before, last]
+            lines.pop()
+        self.lines[start:] = [*lines, last]
         return True
 
     def _recursive(self, parameters: Parameters, outer: Parameters) -> None:
@@ -465,8 +471,8 @@ TAIL: Final = "tail = -1; tails = []"
 
 _OUTPUT: Final = re.compile(r"\b(w|out|o|rid|tail|tails|sent|full)\b")
 """What a body uses when it writes octets in more than one place, or asks where they are."""
-_PACK: Final = re.compile(r"    w\((P\d+\(.*\))\)")
-_LOAD: Final = re.compile(r"    (v\d+) = (v\d+\.\w+)")
+_WRITTEN: Final = re.compile(r"    w\((.*)\)(?:; o \+= .*)?")
+_LOAD: Final = re.compile(r"    (v\d+|p\d+) = (v\d+\.\w+|d\d+|P\d+\(.*\))")
 
 _WRAPPERS: Final = (Flagged, Based, Subcontext, Computed)
 _MAY_BE_NONE: Final = (Pointer, ContextHandle, SwitchIs, Converted, Ignored, Mark, Relative, *_WRAPPERS)
