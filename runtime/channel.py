@@ -70,24 +70,25 @@ class BlockingChannel(Sending):
         try:  # nobody else is here: no slot and no clock
             if self._broken is not None:
                 raise self._over()
-            reply = self._settled(self._wire.exchange(opnum, parts, timeout), timeout)
-            if reply is not None:
-                return reply
+            exchanged = self._wire.exchange(opnum, parts, timeout)
+            if exchanged is not None and type(exchanged[1]) is tuple:
+                return exchanged[1]
+            if exchanged is not None:
+                return self._settled(exchanged, timeout)
             if self._sending.acquire(False):
                 return settled(self._alone(opnum, parts, timeout))
         except RpcError as error:
             self._weigh(error)
             raise
         finally:
+            exchanged = None  # an error may be in it: no circle
             self._reading.release()
             if self._waiting:
                 self._promote()
         return self._together(opnum, parts, timeout)  # somebody else is sending
 
-    def _settled(self, exchanged: Exchanged | None, timeout: float) -> Reply | None:
+    def _settled(self, exchanged: Exchanged, timeout: float) -> Reply:
         """With the turn to read: the reply to a call, which has come or comes after what has."""
-        if exchanged is None:
-            return None
         key, arrived = exchanged
         if isinstance(arrived, tuple):
             return arrived
@@ -115,7 +116,8 @@ class BlockingChannel(Sending):
     def _rare(self, exchange: Callable[[], Exchanged | None], timeout: float) -> Reply | None:
         """With the turn to read: what becomes of a flat call that is not answered as expected."""
         try:
-            return self._settled(exchange(), timeout)
+            exchanged = exchange()
+            return None if exchanged is None else self._settled(exchanged, timeout)
         except RpcError as error:
             self._weigh(error)
             raise

@@ -122,7 +122,7 @@ class Registry:
         interfaces = interfaces_of(implementation)
         if not interfaces:
             raise TypeError(f"{type(implementation).__name__} implements no generated interface")
-        octets = _as_it_is if views else bytes
+        octets: Callable[[Any], Any] = memoryview if views else bytes
         allowed = None if endpoints is None else frozenset(endpoints)
         for interface in interfaces:
             interface.require_calls()
@@ -212,10 +212,6 @@ def interfaces_of(implementation: object) -> list[Interface]:
     """The generated interfaces that an object implements."""
     found = [base.__dict__.get("interface") for base in type(implementation).__mro__]
     return [interface for interface in found if isinstance(interface, Interface)]
-
-
-def _as_it_is(octets: Any) -> Any:
-    return octets
 
 
 # One call

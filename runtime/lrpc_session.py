@@ -101,7 +101,7 @@ class LrpcSession(PlainServing):
                     reply = self._lane_turns()
                 if reply is None:
                     self._serve_message(port.understood(frame))
-                else:
+                elif self._pending:
                     self._serve_pending()
                 frame = port.receive_frame()
         except transport.TransportError as error:

@@ -14,7 +14,7 @@ from uuid import UUID
 from ..transports import alpc
 from ..transports import errors as transport
 from ..transports.alpc.messages.message import FRAME_SIZE
-from . import ncalrpc, plain, plain_views
+from . import ncalrpc, plain
 from .call import Limits, Room
 from .carrier import Calling
 from .flat import PLAIN_SEND, Turn, Way, calling, ends_of
@@ -69,6 +69,7 @@ class LrpcWire:
         self.numbered = False
         self.port = port
         self._client_id = port.client_id
+        self._copying = plain.Copying(port)
         port.lengthen_by(partial(whole_response, self._client_id))
         self._max_response = limits.max_response
         self._object = object
@@ -160,16 +161,32 @@ class LrpcWire:
         """Send a call and receive what arrives next."""
         if self._special or self._unsaid:
             return None
-        if len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE:
-            return self._exchange(opnum, parts, timeout)
-        key = self._association.next_call_id()
-        frame = plain.request(self._client_id, key, self._binding_id, opnum, parts[0])
+        port, key = self.port, self._association.next_call_id()
+        size = len(parts[0]) if len(parts) == 1 else sum(map(len, parts))
         try:
-            answer = self.port.send_wait_receive(frame, PLAIN_SEND, timeout)
+            if size > self._copying.most:
+                data = plain.large_request(key, self._binding_id, opnum, 0, size)
+                answer = port.lend_wait_receive(data, parts, size, key, PLAIN_SEND, timeout)
+            else:
+                if size > self._copying.through:
+                    self._copying.longer()
+                stub = parts[0] if len(parts) == 1 else b"".join(parts)
+                frame = plain.request(self._client_id, key, self._binding_id, opnum, stub)
+                answer = port.send_wait_receive(frame, PLAIN_SEND, timeout)
+        except (transport.MessageTooLong, transport.QuotaExceeded, transport.ResourcesExhausted):
+            return None  # it may be copied all the same
         except BaseException as error:
             return self._heard(key, timeout, error)
-        stub = plain.read_response(answer, key)
-        return self._heard(key, timeout, answer) if stub is None else (key, (stub, self.encoding, None))
+        if len(answer) == plain.LARGE_RESPONSE_SIZE and (lent := port.borrow(answer)) is not None:
+            _, message_id, data, number, octets = lent
+            length = len(octets)
+            if message_id == key and data == plain.large_response(key, length) and length <= self._max_response:
+                return key, (octets, self.encoding, partial(port.release_view, number, length))
+        elif (result := plain.read_response(answer, key)) is not None:
+            if size > self._copying.most:
+                port.returned(0, key)
+            return key, (result, self.encoding, None)
+        return self._heard(key, timeout, answer)
 
     def _heard(self, key: int, timeout: float, heard: bytes | BaseException) -> Exchanged | None:
         """What a call comes to whose answer is not read in one step, or that has failed. None: it has not gone."""
@@ -249,43 +266,6 @@ class LrpcWire:
         except transport.TransportError as error:
             raise lost(error, sent=False) from error
         return True
-
-    def _exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
-        """The same for a call that is not plain, such as one in a view."""
-        port, size = self.port, sum(map(len, parts))
-        try:
-            if size <= ncalrpc.INLINE or within.get() is not None:
-                key = self._send(opnum, parts)
-            else:
-                view = port.filled(parts, size)
-                key = self._association.next_call_id()
-                frame = plain_views.request(self._client_id, key, self._binding_id, opnum, view)
-                port.lend_frame(frame, view, key, PLAIN_SEND)
-        except transport.TimedOut:
-            return None
-        except transport.TransportError as error:
-            raise lost(error, sent=False) from error
-        try:
-            frame = port.receive_frame(timeout)
-        except BaseException as error:
-            return self._heard(key, timeout, error)
-        found = plain_views.read_response(frame, key)
-        if found is not None and found[2] <= self._max_response:
-            number, base, size = found
-            stub = port.borrow(base, size, key)
-            if stub is not None:
-                return key, (stub, self.encoding, partial(port.release_view, number, size))
-        return self._heard(key, timeout, frame)
-
-    def _send(self, opnum: int, parts: Sequence[Octets]) -> int:
-        """Send a call as `compose` makes it: its key."""
-        message = self.compose(opnum, parts)
-        try:
-            self.port.send_message(message.pieces[0], message.key, message.kind, message.view, PLAIN_SEND)
-        except transport.TransportError:
-            self._unsent(message)
-            raise
-        return message.key
 
     def transmitting(self, message: Message) -> Generator[int]:
         """Send it without waiting; yields whenever there is no room. It goes whole or not at all."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import abc
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ..transports import alpc
 from ..transports import errors as transport
-from . import ncalrpc, plain, plain_views
+from . import ncalrpc, plain
 from .call import Limits
 from .cancelling import Cancelling
 from .contexts import ContextTable
@@ -25,6 +25,7 @@ from .flat import TARGET, target
 from .flat_lane import fits, whole_request
 from .flat_serving import Serving, served, serving
 from .flat_turns import Turned, turned, turns
+from .ncalrpc import messages
 from .ndr.layout import Encoding
 from .operation import Flat
 from .runner import async_runner, is_straight, runner
@@ -49,6 +50,7 @@ class PlainServing(abc.ABC):
         self.traffic = port.traffic
         self._port = port
         port.lengthen_by(partial(whole_request, port.client_id))
+        self._copying = plain.Copying(port)
         self._limits = limits
         self._patient = patient
         self._runners: dict[tuple[int, int], Callable[[Octets], Any]] = {}
@@ -94,8 +96,12 @@ class PlainServing(abc.ABC):
         flat = self._flats.get(frame[TARGET])
         if flat is not None and (reply := flat(frame)) is not None:
             return reply
-        if len(frame) in plain_views.SIZES and self._serve_large(frame):
-            return b""
+        if len(frame) in plain.LARGE_REQUEST_SIZES:
+            reply = self._serve_large(frame)
+            if self._port.kept:
+                self._port.drop_kept()
+            if reply is not None:
+                return reply
         call = plain.read_request(frame)
         if call is None:
             return None
@@ -112,10 +118,17 @@ class PlainServing(abc.ABC):
 
     def _finished(self, message_id: int, call_id: int, answer: Answer) -> bytes:
         """The frame that answers a plain call; it may be on its way already, and then is empty."""
-        if type(answer) is list and len(answer) == 1 and len(answer[0]) <= ncalrpc.INLINE and not self._pending:
-            reply = plain.response(self._port.client_id, message_id, call_id, answer[0])
-            self.traffic.sent(len(reply))
-            return reply
+        if type(answer) is list and not self._pending:
+            size = len(answer[0]) if len(answer) == 1 else sum(map(len, answer))
+            if size <= self._copying.most:
+                if size > self._copying.through:
+                    self._copying.longer()
+                stub = answer[0] if len(answer) == 1 else b"".join(answer)
+                reply = plain.response(self._port.client_id, message_id, call_id, stub)
+                self.traffic.sent(len(reply))
+                return reply
+            if self.turns is None and self._lend(message_id, call_id, answer, size):
+                return b""
         composed = self._composed(call_id, answer)
         del answer  # or a fault's traceback would hold the fault, and what its method allocated, in a circle
         if self.turns is None:
@@ -124,45 +137,39 @@ class PlainServing(abc.ABC):
             self.turns.sending = self._sending(message_id, *composed)
         return b""
 
-    def _serve_large(self, packet: bytes) -> bool:
-        """Serve a call that is plain but for its stub, which is in a view; False: it is none, and nothing happened."""
-        call = plain_views.read_request(packet)
-        if call is None or self._pending:
+    def _lend(self, message_id: int, call_id: int, answer: Sequence[Octets], size: int) -> bool:
+        """Answer in a view; False: there is none to be had, as is told when the answer is composed."""
+        data = plain.large_response(call_id, size)
+        try:
+            self._port.lend(data, answer, size, message_id, alpc.LPC_REPLY, SEND_TIMEOUT)
+        except (transport.Disconnected, transport.TimedOut) as error:
+            raise Ended(str(error)) from error
+        except transport.TransportError:
             return False
-        released, message_id, call_id, binding_id, opnum, base, size = call
-        run = self._runners.get((binding_id, opnum)) or self._runner(binding_id, opnum)
-        stub = self._port.borrow(base, size, 0)
-        if run is None or stub is None or size > self._limits.max_local_request:
-            return False
-        if released:
-            self._port.returned(released)
-        self.cancelling.now = call_id
-        traffic = self.traffic
-        traffic.calls_in += 1
-        traffic.packets_in += 1
-        traffic.octets_in += len(packet) + size
-        self._reply_large(message_id, call_id, run(stub))
+        self.traffic.sent(len(data) + size)
         return True
 
-    def _reply_large(self, message_id: int, call_id: int, answer: Answer) -> None:
-        """Reply to it, with a view if the answer is large."""
-        port, view = self._port, None
-        if type(answer) is list and (size := sum(map(len, answer))) > ncalrpc.INLINE:
-            try:
-                view = port.filled(answer, size)
-            except transport.TransportError:  # as it does when it is composed, which tells of it
-                view = None
-        if view is None:
-            self._send(message_id, *self._composed(call_id, answer))
-            return
-        frame = plain_views.response(port.client_id, message_id, call_id, view)
-        traffic = self.traffic
-        traffic.packets_out += 1
-        traffic.octets_out += len(frame) + view.size
-        try:
-            port.lend_frame(frame, view, 0, SEND_TIMEOUT)
-        except transport.TransportError as error:
-            raise Ended(str(error)) from error
+    def _serve_large(self, packet: bytes) -> bytes | None:
+        """`_plain_reply` for a call in a view."""
+        borrowed = self._port.borrow(packet)
+        if borrowed is None or self._pending:
+            return None
+        type_, message_id, data, _, stub = borrowed
+        what, flags, call_id, binding_id, opnum, within, size = plain.read_large_request(data)
+        run = self._runners.get((binding_id, opnum)) or self._runner(binding_id, opnum)
+        if (
+            run is None
+            or type_ != alpc.LPC_REQUEST
+            or what != messages.MessageType.REQUEST
+            or flags != messages.IN_VIEW
+            or within
+            or size != len(stub)
+            or size > self._limits.max_local_request
+        ):
+            return None
+        self.cancelling.now = call_id
+        self.traffic.called(len(packet) + size)
+        return self._finished(message_id, call_id, run(stub))
 
     def _runner(self, binding_id: int, opnum: int) -> Callable[[Octets], Any] | None:
         binding = self._association.binding(binding_id)

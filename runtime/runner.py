@@ -22,17 +22,21 @@ def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callab
     """What runs a blocking method for one client."""
     if not is_straight(method, encoding):
         return lambda stub: answer(method, stub, encoding, contexts)
-    operation, function, octets, items = method.operation, in_order(method), method.octets, method.items
+    operation, function, octets, items = method.operation, method.function, method.octets, method.items
     request, response = operation.codecs(encoding, method.strictness)
-    decode, encode = request.decoder(), response.encoder()
+    decode, encode, named = request.decoder(), response.encoder(), by_keyword(method)
 
     def run(stub: Octets) -> Answer:
         try:
             given = decode(stub, octets, items, ())
         except Exception as misfit:
             return refused(operation, request.explained_stub(stub, (), misfit))
+        values, counts = given, dict[str, Any]()
+        for name, at in named:
+            counts[name] = values[at]
+            values = values[:at] + values[at + 1 :]
         try:
-            result = function(*given)
+            result = function(*values, **counts)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -51,17 +55,21 @@ def async_runner(
     """What runs an asyncio method for one client."""
     if not is_straight(method, encoding):
         return lambda stub: answer_async(method, stub, encoding, contexts)
-    operation, function, octets, items = method.operation, in_order(method), method.octets, method.items
+    operation, function, octets, items = method.operation, method.function, method.octets, method.items
     request, response = operation.codecs(encoding, method.strictness)
-    decode, encode = request.decoder(), response.encoder()
+    decode, encode, named = request.decoder(), response.encoder(), by_keyword(method)
 
     async def run(stub: Octets) -> Answer:
         try:
             given = decode(stub, octets, items, ())
         except Exception as misfit:
             return refused(operation, request.explained_stub(stub, (), misfit))
+        values, counts = given, dict[str, Any]()
+        for name, at in named:
+            counts[name] = values[at]
+            values = values[:at] + values[at + 1 :]
         try:
-            result = await function(*given)
+            result = await function(*values, **counts)
         except (Exception, SystemExit) as error:
             return failure(method, given, error, contexts)
         try:
@@ -72,20 +80,9 @@ def async_runner(
     return run
 
 
-def in_order(method: Method) -> Callable[..., Any]:
-    """The method, as a function of all [in] values in their order: those that it takes by keyword are handed on so."""
-    function, inward = method.function, method.operation.inward
-    named = [(found.name, at) for at, found in enumerate(inward) if found.auto][::-1]
-    if not named:
-        return function
-
-    def called(*given: Any) -> Any:
-        values, counts = [*given], dict[str, Any]()
-        for name, at in named:
-            counts[name] = values.pop(at)
-        return function(*values, **counts)
-
-    return called
+def by_keyword(method: Method) -> list[tuple[str, int]]:
+    """The [in] values that a method takes by keyword, the last first: their names, and where they are among all."""
+    return [(found.name, at) for at, found in enumerate(method.operation.inward) if found.auto][::-1]
 
 
 def is_straight(method: Method, encoding: Encoding) -> bool:

@@ -273,32 +273,21 @@ class Client(_Calls):
 
     def _call(self, operation: Operation[R], *values: Any) -> R:
         flat = self._flats[operation]
-        if flat is None:
-            return self._general(operation, values)
-        try:
-            result: R | None = flat(values)
-        except RpcError as failure:
-            reply = self._again(operation, values, self._encode(operation, values), failure)
-            result = operation.plain_result(values, reply)
-        return self._general(operation, values) if result is None else result
-
-    def _general(self, operation: Operation[R], values: tuple[Any, ...]) -> R:
-        """A call of any operation."""
-        if not operation.single or not self._straight:
-            sent = self._prepared(operation, values)
-            parts = self._encode(operation, sent)
-            if operation.maybe:
-                return self._tell(operation, values, parts)
+        if flat is not None:
             try:
-                reply = self._channel.call(operation.opnum, parts)
+                result: R | None = flat(values)
             except RpcError as failure:
-                reply = self._again(operation, values, parts, failure)
-            return self._shaped(operation, values, self._decode(operation, sent, reply))
+                reply = self._again(operation, values, self._encode(operation, values), failure)
+                return operation.plain_result(values, reply)
+            if result is not None:
+                return result
+        if not operation.single or not self._straight:
+            return self._general(operation, values)
         # The shortest way, step for step: nothing but values in, one value out.
         encode, decode = operation.straight
-        if operation.keywords:
-            values = self._fill(operation, values)
         try:
+            if operation.keywords:
+                values = operation.filled(values)
             parts = encode(values, ())
         except Exception as failure:
             error = operation.ndr.request.explained_value(values, (), failure)
@@ -317,6 +306,18 @@ class Client(_Calls):
         finally:
             if release is not None:
                 release()
+
+    def _general(self, operation: Operation[R], values: tuple[Any, ...]) -> R:
+        """A call of any operation."""
+        sent = self._prepared(operation, values)
+        parts = self._encode(operation, sent)
+        if operation.maybe:
+            return self._tell(operation, values, parts)
+        try:
+            reply = self._channel.call(operation.opnum, parts)
+        except RpcError as failure:
+            reply = self._again(operation, values, parts, failure)
+        return self._shaped(operation, values, self._decode(operation, sent, reply))
 
     def _tell(self, operation: Operation[R], values: tuple[Any, ...], parts: list[Octets]) -> R:
         """A call that nobody answers."""

@@ -53,7 +53,6 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime.flat_lane",
             "runtime.flat_prompt",
             "runtime.plain",
-            "runtime.plain_views",
             "runtime.faces",
             "runtime.rundown",
             "runtime.callbacks",

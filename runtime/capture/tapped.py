@@ -95,6 +95,8 @@ class TappedPort:
         self.handles_given = port.handles_given
         self.allocate_in_place = port.allocate_in_place
         self.filled = port.filled
+        self.kept = port.kept
+        self.drop_kept = port.drop_kept
         self.discard = port.discard
         self.release = port.release
         self.fileno = port.fileno
@@ -144,13 +146,23 @@ class TappedPort:
     def send_wait_receive(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> bytes:
         """Sends a server's answer and waits for the next frame. A client is told to take the way of two steps."""
         if self._tap.side is Side.CLIENT:
-            untaken = TimedOut("a tapped port sends and receives apart")
-            untaken.sent = False
-            raise untaken
+            raise _apart()
         self._framed(frame, outbound=True)
         received = self._port.send_wait_receive(frame, send_timeout, timeout)
         self._framed(received, outbound=False)
         return received
+
+    def lend_wait_receive(
+        self,
+        data: bytes,
+        parts: Sequence[Buffer],
+        size: int,
+        message_id: int,
+        send_timeout: float | None,
+        timeout: float | None,
+    ) -> bytes:
+        """Refused: a client takes the way of two steps, and a server does not wait here."""
+        raise _apart()
 
     def receive_frame(self, timeout: float | None = None) -> bytes:
         """The next frame."""
@@ -170,13 +182,14 @@ class TappedPort:
         self._framed(frame, outbound=True)
         self._port.send_frame(frame, timeout)
 
-    def lend_frame(self, frame: bytes, view: alpc.View, request_id: int, timeout: float | None) -> None:
-        """Sends a whole frame with a view."""
-        _, message_id, data, _ = unpack(frame)
-        self._passed(message_id, data, view.buffer, clock(), outbound=True)
-        self._port.lend_frame(frame, view, request_id, timeout)
+    def lend(
+        self, data: bytes, parts: Sequence[Buffer], size: int, message_id: int, type: int, timeout: float | None
+    ) -> None:
+        """Sends a message with a view."""
+        self._passed(message_id, data, memoryview(b"".join(parts)), clock(), outbound=True)
+        self._port.lend(data, parts, size, message_id, type, timeout)
 
-    def borrow(self, base: int, size: int, answered: int) -> None:
+    def borrow(self, packet: bytes) -> None:
         """None: what comes in a view is written down by `understood`."""
 
     def send_frame_now(self, frame: bytes) -> bool:
@@ -240,6 +253,13 @@ class TappedPort:
         with self._tap.lock:
             pieces = self._translator.pieces(message_id, data, view, request=request)
             self._tap.write(pieces, now, outbound=outbound)
+
+
+def _apart() -> TimedOut:
+    """Has whoever would send and receive in one step take two."""
+    error = TimedOut("a tapped port sends and receives apart")
+    error.sent = False
+    return error
 
 
 def _plain(frame: bytes) -> tuple[int, bytes] | None:

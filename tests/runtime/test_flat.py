@@ -244,7 +244,7 @@ def test_calls_are_flat_over_alpc_alone(server: str, monkeypatch: pytest.MonkeyP
     with lrpc.connect(mixed.MixedClient, server) as client:
         for _ in range(3):
             assert client.All(*SOME) == 15
-        monkeypatch.setattr(type(client), "_general", refuse)
+        monkeypatch.setattr(client._channel, "call", refuse)
         assert client.All(*SOME) == 15
         with pytest.raises(AssertionError, match="general"):
             client.Text("abc")

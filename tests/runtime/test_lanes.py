@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import lrpc
+from lrpc.runtime import plain
 from lrpc.transports.alpc import lane_setup
 
 WATCHDOG = 20.0
@@ -55,6 +56,32 @@ def test_threads_that_share_a_client_have_their_own_answers(
 
     for done in [threads.submit(call, number) for number in range(4)]:
         done.result(WATCHDOG)
+
+
+@pytest.mark.parametrize(("face", "client_face"), [("blocking", "blocking")], indirect=True)
+def test_what_is_too_large_for_a_lane_goes_in_a_view(connect: Any, binding: str) -> None:
+    client, data = connect(binding), bytes(9000)
+    for _ in range(plain.FIRST):
+        assert client.Echo(data) == data
+        assert not client._channel._wire.port.kept
+    for _ in range(3):
+        assert client.Echo(data) == data
+    port = client._channel._wire.port
+    assert (bool(port.kept), bool(port._sharing.incoming)) == (port.lane is not None,) * 2
+
+
+@pytest.mark.parametrize(("face", "client_face"), [("blocking", "blocking")], indirect=True)
+def test_what_finds_no_room_for_a_view_is_copied_if_it_may_be(connect: Any, binding: str) -> None:
+    client, data = connect(binding), bytes(9000)
+    for _ in range(plain.FIRST + 1):
+        assert client.Echo(data) == data
+    port = client._channel._wire.port
+    room = port.allocate(80 << 20)
+    assert client.Echo(data) == data
+    with pytest.raises(lrpc.RpcError, match="left in the section"):
+        client.Echo(bytes(100_000))
+    port.discard(room)
+    assert client.Echo(bytes(100_000)) == bytes(100_000)
 
 
 def test_calls_of_every_size_follow_one_another(connect: Any, binding: str) -> None:

@@ -30,6 +30,7 @@ class WaxPort:
 
     peer = Peer(1, 2, 3, (), "wax")
     client_id = bytes(16)
+    lane = None
     beside = SimpleNamespace(quality_of_service=SecurityQos())
 
     def __init__(self) -> None:

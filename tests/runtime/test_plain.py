@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrpc.runtime import plain
+from lrpc.runtime import ncalrpc, plain
 from lrpc.transports import alpc
 from lrpc.transports.alpc.messages import message
 from tests.runtime.associations import joined
 
 CLIENT = struct.pack("<QQ", 4711, 0)
+LARGE = ncalrpc.INLINE + 1
 FRAMES = st.binary(max_size=64)
 
 
@@ -34,6 +35,20 @@ def test_response_is_what_association_and_port_make(call_id: int, stub: bytes) -
     _, server, _ = joined()
     data = server.respond(call_id, [stub]).data
     assert plain.response(CLIENT, 77, call_id, stub) == framed(alpc.LPC_REPLY, 77, data)
+
+
+@given(st.integers(1, 2**32 - 1), st.integers(0, 2**16 - 1))
+def test_large_request_says_what_the_association_does_and_reads_back(call_id: int, opnum: int) -> None:
+    client, _, binding_id = joined()
+    data = client.request(call_id, binding_id, opnum, [bytes(LARGE)]).data
+    assert plain.large_request(call_id, binding_id, opnum, 0, LARGE) == data
+    assert plain.read_large_request(data)[2:] == (call_id, binding_id, opnum, 0, LARGE)
+
+
+@given(st.integers(1, 2**32 - 1))
+def test_large_response_says_what_the_association_does(call_id: int) -> None:
+    _, server, _ = joined()
+    assert plain.large_response(call_id, LARGE) == server.respond(call_id, [bytes(LARGE)]).data
 
 
 @given(st.integers(1, 2**32 - 1), st.integers(0, 2**32 - 1), FRAMES)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lrpc.runtime import ncalrpc, plain, plain_views
+from lrpc.runtime import ncalrpc, plain
 from lrpc.runtime.call import Limits
 from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.lrpc_session import LrpcSession
@@ -20,8 +20,14 @@ from lrpc.transports.alpc import CommunicationPort
 from lrpc.transports.seam import Peer
 
 CLIENT = bytes(16)
+ASKS = alpc.LPC_REQUEST
 ADD = struct.pack("<II", 2, 3)
 FIVE = struct.pack("<I", 5)
+
+
+OCTETS = bytes(range(256)) * 256
+LARGE = struct.pack("<II", len(OCTETS), len(OCTETS)) + OCTETS
+"""The stub of an echo."""
 
 
 class Joined:
@@ -106,21 +112,66 @@ def test_a_call_that_wants_no_answer_runs_and_gets_none(joined: Callable[..., Jo
     assert it.client.receive_frame_now() is None
 
 
+def lend(it: Joined, number: int, opnum: int = 5) -> None:
+    it.client.lend(plain.large_request(number, it.binding, opnum, 0, len(LARGE)), [LARGE], len(LARGE), number, ASKS, 0)
+
+
 def test_a_call_in_a_view_is_served_in_one_step_once_the_section_has_come(
     joined: Callable[..., Joined], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    it, data = joined(), bytes(range(256)) * 256
-    stub = struct.pack("<II", len(data), len(data)) + data
+    it = joined()
     for number in (7, 8, 9):
-        view = it.client.filled([stub], len(stub))
-        it.client.lend_frame(plain_views.request(CLIENT, number, it.binding, 5, view), view, number, 0)
+        lend(it, number)
         it.session.serve_now()
         answer = it.client.receive_message(5)
-        assert (answer.message_id, answer.view) == (number, stub[4:])
-        assert view.room is None  # it is given back
+        assert (answer.message_id, answer.view) == (number, LARGE[4:])
+        assert not it.client._sharing._lent  # it is given back
         it.client.release(answer)
         monkeypatch.setattr(it.session, "_serve_message", None)
     assert it.session.traffic.calls_in == 3
+
+
+def test_a_server_keeps_no_view_between_two_calls(joined: Callable[..., Joined]) -> None:
+    it, kept = joined(), list[bool]()
+    for number in (7, 8, 9):
+        lend(it, number)
+        it.session.serve_now()
+        it.client.release(it.client.receive_message(5))
+        kept.append(bool(it.port.kept))
+        assert len(it.port._sharing._lent) == 1
+    lend(it, 10, opnum=99)
+    it.session.serve_now()
+    assert [*kept, bool(it.port.kept), bool(it.port._sharing._lent)] == [False] * 5
+
+
+@pytest.mark.parametrize(
+    ("place", "what"), [(0, "LRPC's type"), (8, "a flag"), (24, "the callback it is made in"), (64, "the size")]
+)
+def test_a_call_in_a_view_that_is_not_plain_goes_the_long_way(
+    joined: Callable[..., Joined], place: int, what: str
+) -> None:
+    it = joined()
+    lend(it, 7)
+    it.session.serve_now()
+    it.client.receive_message(5)
+    data = bytearray(plain.large_request(8, it.binding, 5, 0, len(LARGE)))
+    data[place] ^= 0x20
+    for kind in (alpc.LPC_REQUEST, alpc.LPC_DATAGRAM):
+        it.client.lend(bytes(data), [LARGE], len(LARGE), 8, kind, 0)
+        frame = it.port.receive_frame_now()
+        assert frame is not None
+        assert (it.session._serve_large(frame), it.session.traffic.calls_in) == (None, 1), what
+
+
+@pytest.mark.parametrize("kind", [alpc.LPC_DATAGRAM, alpc.LPC_REQUEST])
+def test_a_large_call_that_wants_no_answer_is_no_plain_one(joined: Callable[..., Joined], kind: int) -> None:
+    it = joined()
+    lend(it, 7)
+    it.session.serve_now()
+    it.client.lend(plain.large_request(8, it.binding, 5, 0, len(LARGE)), [LARGE], len(LARGE), 8, kind, 0)
+    frame = it.port.receive_frame_now()
+    assert frame is not None
+    assert it.session._serve_large(frame) == (b"" if kind == alpc.LPC_REQUEST else None)
 
 
 def test_a_fault_is_no_plain_reply(joined: Callable[..., Joined]) -> None:

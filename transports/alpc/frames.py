@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ..errors import MessageTooLong, TimedOut, TransportError, not_sent
 from ..seam import Buffer
 from ..sockets import NO_SIGNAL, NO_WAIT, RECEIVE_SIZE, after_failed_receive, timeval
 from .lane import Lane
-from .memory.section import View
 from .memory.views import Views
 from .messages.message import FRAME_SIZE
+from .messages.port_message import LPC_REQUEST
 
 UNSET: Final = -1.0
 """A timeout unlike any: the first call sets it."""
@@ -70,6 +70,31 @@ class Frames(Views):
         except OSError as error:
             return self._after_failure(error)
 
+    def lend_wait_receive(
+        self,
+        data: bytes,
+        parts: Sequence[Buffer],
+        size: int,
+        message_id: int,
+        send_timeout: float | None,
+        timeout: float | None,
+    ) -> bytes:
+        """The same for a request with a view of `parts`: see `lend`."""
+        try:
+            if send_timeout != self._send_timeout or timeout != self._receive_timeout:
+                self._bound_sends(send_timeout)
+                self._bound_receives(timeout)
+            self._sharing.lend(parts, size, data, message_id, LPC_REQUEST, NO_SIGNAL)
+        except OSError as error:
+            raise not_sent(error) from error
+        except TransportError as error:
+            error.sent = False
+            raise
+        try:
+            return self._wait(RECEIVE_SIZE)
+        except OSError as error:
+            return self._after_failure(error)
+
     def receive_frame(self, timeout: float | None = None) -> bytes:
         """The next frame as it came, for those who parse and wait for nothing else; for `understood`, as above."""
         try:
@@ -114,18 +139,19 @@ class Frames(Views):
             raise not_sent(error) from error
         return True
 
-    def lend_frame(self, frame: bytes, view: View, request_id: int, timeout: float | None) -> None:
-        """Sends a whole frame that says where `view` is, which goes with it; request_id: of a request, for `borrow`."""
+    def lend(
+        self, data: bytes, parts: Sequence[Buffer], size: int, message_id: int, type: int, timeout: float | None
+    ) -> None:
+        """Sends a message with a view that has `parts` in it, `size` octets together: `filled` and `send_message`.
+
+        Raises what those do, before anything has gone.
+        """
         try:
             if timeout != self._send_timeout:
                 self._bound_sends(timeout)
-            self._sharing.send_frame(frame, view, request_id, NO_SIGNAL)
+            self._sharing.lend(parts, size, data, message_id, type, NO_SIGNAL)
         except OSError as error:
-            self._sharing.discard(view)
             raise not_sent(error) from error
-        except TransportError:
-            self._sharing.discard(view)
-            raise
 
     def _prepare(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> None:
         if len(frame) - FRAME_SIZE > self.max_message:

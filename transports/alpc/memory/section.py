@@ -96,7 +96,19 @@ class Room:
 class View:
     """Room in a section of one connection: fill `buffer`, then send it with a message."""
 
-    __slots__ = ("buffer", "flags", "number", "offset", "request_id", "room", "section", "size")
+    __slots__ = (
+        "base",
+        "buffer",
+        "charged",
+        "flags",
+        "kept",
+        "number",
+        "offset",
+        "request_id",
+        "room",
+        "section",
+        "size",
+    )
 
     def __init__(self, section: Section, number: int, room: Room, offset: int, buffer: memoryview) -> None:
         self.section = section
@@ -104,6 +116,8 @@ class View:
         self.room: Room | None = room
         """None once it is given back."""
         self.offset = offset
+        self.base = section.base + offset
+        """Its ViewBase."""
         self.size = len(buffer)
         self.buffer = buffer
         """Writable, `size` octets; may hold what an earlier message left there."""
@@ -111,14 +125,18 @@ class View:
         """VIEW_SECURED_ACCESS, VIEW_AUTO_RELEASE."""
         self.request_id = 0
         """The request that carries it, once sent as one."""
+        self.charged = False
+        """An account bears it."""
+        self.kept = False
+        """Nobody but `sharing` knows it: once it is back it may be used again."""
 
     def __repr__(self) -> str:
-        return f"<View {self.number}: {self.size} octets at {self.section.base + self.offset:#x}>"
+        return f"<View {self.number}: {self.size} octets at {self.base:#x}>"
 
     @property
     def attribute(self) -> ViewAttribute:
         """What a message says of it."""
-        return ViewAttribute(self.flags, self.number, self.section.base + self.offset, self.size)
+        return ViewAttribute(self.flags, self.number, self.base, self.size)
 
 
 class OutgoingSection:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import abc
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import from_os_error, not_sent
@@ -18,10 +17,10 @@ if TYPE_CHECKING:
     from .in_place import InPlace
 
 
-class Views(abc.ABC):
+class Views:
     """Sections and views of one port."""
 
-    __slots__ = ("_sharing", "borrow", "filled", "port_view", "release_view", "returned")
+    __slots__ = ("_sharing", "borrow", "drop_kept", "filled", "kept", "port_view", "release_view", "returned")
 
     _sharing: Sharing
     # Of those who pack and parse frames, for whom every step counts: the same of `Sharing`.
@@ -30,13 +29,16 @@ class Views(abc.ABC):
 
     Raises what `allocate` does.
     """
-    borrow: Callable[[int, int, int], memoryview | None]
-    """The octets of a view that came in a frame, by its base and size; None for what is to be given to `understood`.
+    borrow: Callable[[bytes], tuple[int, int, bytes, int, memoryview] | None]
+    """What a packet says that is a message with a view: type, message id, data, the view's number and octets.
 
-    The third is the request that the frame is the reply to, whose view is ours again; 0 for none.
+    None for what is to be given to `understood`.
     """
-    returned: Callable[[int], None]
-    """Takes a view back that the peer has done with, as it said in a frame."""
+    returned: Callable[[int, int], None]
+    """Takes a view back that the peer has done with: by its number, or 0 and the request that it has answered."""
+    kept: Mapping[int, View]
+    """A view that is back, which `lend` takes for so many octets; it counts as the peer's until it is dropped."""
+    drop_kept: Callable[[], None]
     release_view: Callable[[int, int], None]
     """What `release` does, by the number of the view and its size."""
 
@@ -48,7 +50,8 @@ class Views(abc.ABC):
         self.port_view = None
         self._sharing = sharing
         self.filled, self.borrow = sharing.filled, sharing.borrow
-        self.returned, self.release_view = sharing.released, sharing.release
+        self.kept, self.drop_kept = sharing.kept, sharing.drop_kept
+        self.returned, self.release_view = sharing.returned, sharing.release
 
     def allocate(self, size: int, *, secure: bool = False, section: OutgoingSection | None = None) -> View:
         """Room for `size` octets of shared memory: fill `view.buffer`, then send it, or `discard` it.
@@ -62,16 +65,6 @@ class Views(abc.ABC):
     def allocate_in_place(self, size: int) -> InPlace:
         """Room for `size` octets that can be sent many times, with others around them: see `filled`. To be closed."""
         return self._sharing.allocate_in_place(size)
-
-    # Frames with views, for those who pack and parse them
-
-    @abc.abstractmethod
-    def lend_frame(self, frame: bytes, view: View, request_id: int, timeout: float | None) -> None:
-        """Sends a whole frame that has `view`, the peer's from then on.
-
-        The view is discarded if this raises, which it does as `send_message`. request_id: the number of the request
-        that it is, whose reply gives the view back; 0 for what is none.
-        """
 
     def create_port_view(self, size: int) -> memoryview:
         """Shared memory of `size` octets for as long as the connection lasts, as LPC sets it up: `port_view`.

@@ -23,8 +23,8 @@ from lrpc.transports.alpc import (
     CommunicationPort,
     View,
 )
+from lrpc.transports.alpc.memory import lending
 from lrpc.transports.alpc.memory import memfd as memfd_module
-from lrpc.transports.alpc.memory import sharing
 from lrpc.transports.alpc.memory.section import SECTION_SPAN, SectionLimits
 from lrpc.transports.alpc.messages import message as wire
 from lrpc.transports.alpc.messages.attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS
@@ -89,7 +89,7 @@ def test_a_release_goes_in_front_of_the_next_message(ports: Ports) -> None:
 
 
 def test_many_releases_do_not_wait(ports: Ports) -> None:
-    for _ in range(sharing.LAZY_COUNT):
+    for _ in range(lending.LAZY_COUNT):
         ports[0].send_message(b"", 1, LPC_DATAGRAM, view=filled(ports[0], b"x"))
         ports[1].release(ports[1].receive_message(WATCHDOG))
     wait_for(ports[0].fileno())
@@ -98,7 +98,7 @@ def test_many_releases_do_not_wait(ports: Ports) -> None:
 
 
 def test_a_large_release_does_not_wait(ports: Ports) -> None:
-    ports[0].send_message(b"", view=ports[0].allocate(sharing.LAZY_SIZE))
+    ports[0].send_message(b"", view=ports[0].allocate(lending.LAZY_SIZE))
     ports[1].release(ports[1].receive_message(WATCHDOG))
     wait_for(ports[0].fileno())
     assert ports[0].receive_message_now() is None
@@ -134,7 +134,7 @@ def test_a_section_that_could_not_be_passed_on_is_passed_later(ports: Ports) -> 
 
 
 def test_releases_wait_for_room(ports: Ports) -> None:
-    ports[0].send_message(b"", view=ports[0].allocate(sharing.LAZY_SIZE))
+    ports[0].send_message(b"", view=ports[0].allocate(lending.LAZY_SIZE))
     message = ports[1].receive_message(WATCHDOG)
     while ports[1].send_message_now(bytes(60_000), type=LPC_DATAGRAM):
         pass
@@ -461,7 +461,7 @@ def test_sections_together_keep_within_the_total(make_ports: Callable[..., Ports
 
 
 def test_sections_are_counted(ports: Ports) -> None:
-    for _ in range(sharing.MAX_SECTIONS):
+    for _ in range(lending.MAX_SECTIONS):
         ports[0].create_section(1)
     with pytest.raises(QuotaExceeded):
         ports[0].create_section(1)
@@ -477,7 +477,7 @@ def test_a_peer_that_passes_more_than_the_total_is_cut_off(make_raw: Callable[..
 
 def test_a_peer_that_passes_sections_without_end_is_cut_off(raw: Raw) -> None:
     with pytest.raises(BadFrame):
-        for number in range(sharing.MAX_SECTIONS + 1):
+        for number in range(lending.MAX_SECTIONS + 1):
             pass_section(raw, [memfd(4096, 7)], struct.pack("<QQ", 4096, number * SECTION_SPAN))
             raw[0].receive_message_now()
     assert raw[0].fileno() == -1
@@ -485,7 +485,7 @@ def test_a_peer_that_passes_sections_without_end_is_cut_off(raw: Raw) -> None:
 
 def test_a_peer_that_only_announces_is_cut_off(raw: Raw) -> None:
     with pytest.raises(BadFrame):
-        for _ in range(sharing.MAX_SECTIONS + 1):
+        for _ in range(lending.MAX_SECTIONS + 1):
             raw[1].send(wire.pack(wire.SECTION_NOTICE, 1, b""))
             raw[0].receive_message_now()
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import os
+import socket
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lrpc.transports.alpc import LPC_REPLY, LPC_REQUEST, CommunicationPort, PortMessage
 from lrpc.transports.alpc.memory.section import SectionLimits
+from lrpc.transports.alpc.memory.sharing import Sharing
 from lrpc.transports.alpc.messages import message as wire
+from lrpc.transports.alpc.messages.attributes import ViewAttribute
 from lrpc.transports.errors import Disconnected, InvalidParameter, InvalidViewSize, MessageTooLong, SectionTooBig
 from tests.transports.alpc.memory.lending import filled, taken
 
@@ -161,19 +166,105 @@ def test_a_port_view_and_views_go_together(ports: Ports) -> None:
 
 
 def test_a_frame_with_a_view_may_be_packed_and_its_octets_borrowed_by_others(ports: Ports) -> None:
-    view = filled(ports[0], b"payload")
-    ports[0].lend_frame(wire.pack(LPC_REQUEST, 7, b"head", view.attribute), view, 7, WATCHDOG)
-    base = view.attribute.view_base
-    assert ports[1].borrow(base, 7, 0) is None  # its section is not here before a message is
+    ports[0].lend(b"head", [b"pay", b"load"], 7, 7, LPC_REQUEST, WATCHDOG)
     message = ports[1].receive_message(WATCHDOG)
-    assert (message.data, message.view) == (b"head", b"payload")
-    octets = ports[1].borrow(base, 7, 0)
-    assert octets == b"payload"
-    assert octets is not None
-    assert octets.readonly
-    assert ports[1].borrow(base, (80 << 20) + 1, 0) is None
+    assert (message.type, message.message_id, message.data, message.view) == (LPC_REQUEST, 7, b"head", b"payload")
     ports[1].send_message(b"", 7, LPC_REPLY)
     ports[0].receive_message(WATCHDOG)
+    assert taken(ports[0]) == 0
+    ports[0].lend(b"head", [b"again"], 5, 8, LPC_REQUEST, WATCHDOG)
+    borrowed = ports[1].borrow(ports[1].receive_frame(WATCHDOG))
+    assert borrowed is not None
+    assert borrowed[:3] == (LPC_REQUEST, 8, b"head")
+    assert (borrowed[4], borrowed[4].readonly) == (b"again", True)
+
+
+def test_a_view_is_not_borrowed_before_its_section_is_there(ports: Ports) -> None:
+    assert ports[1].borrow(wire.pack(LPC_REQUEST, 7, b"", ViewAttribute(0, 1, 0, 7))) is None
+
+
+HEADER = {
+    0: "the data's length",
+    2: "the total length",
+    24: "the message id",
+    40: "the attributes that are allocated",
+    44: "those that are there",
+    48: "a flag of the view",
+    70: "a section that is not there",
+    77: "more octets than the section has",
+}
+
+
+@pytest.fixture
+def borrowable(ports: Ports) -> bytes:
+    """A frame that the second port borrows."""
+    ports[0].send_message(b"", view=filled(ports[0], b"first"))
+    ports[1].release(ports[1].receive_message(WATCHDOG))
+    ports[0].lend(b"head", [b"payload"], 7, 1, LPC_REQUEST, WATCHDOG)
+    frame = ports[1].receive_frame(WATCHDOG)
+    assert ports[1].borrow(frame) is not None
+    return frame
+
+
+@pytest.mark.parametrize(("offset", "what"), HEADER.items())
+def test_a_frame_that_differs_is_not_borrowed(ports: Ports, borrowable: bytes, offset: int, what: str) -> None:
+    frame = bytearray(borrowable)
+    frame[offset] ^= 1
+    assert ports[1].borrow(bytes(frame)) is None, what
+
+
+@pytest.mark.parametrize("offset", [0, 2, 4, 24, 44])
+def test_a_frame_behind_what_is_no_release_of_one_view_is_not_borrowed(
+    ports: Ports, borrowable: bytes, offset: int
+) -> None:
+    front = bytearray(wire.pack_releases([7]))
+    assert ports[1].borrow(bytes(front) + borrowable) is not None
+    front[offset] ^= 1
+    assert ports[1].borrow(bytes(front) + borrowable) is None
+    assert ports[1].borrow(wire.pack_releases([7, 8]) + borrowable) is None
+
+
+def test_a_frame_cut_short_or_with_more_behind_is_not_borrowed(ports: Ports, borrowable: bytes) -> None:
+    packet = wire.pack_releases([7]) + borrowable
+    assert [cut for cut in range(len(packet)) if ports[1].borrow(packet[:cut])] == []
+    assert ports[1].borrow(packet + b"x") is None
+
+
+@given(octets=st.binary(max_size=200))
+def test_any_octets_are_borrowed_or_not(octets: bytes) -> None:
+    sharing = Sharing(socket.socket(), SectionLimits(), SectionLimits())
+    sharing._socket.close()
+    assert sharing.borrow(octets) is None
+
+
+def test_a_view_that_is_back_is_used_again_for_as_many_octets(ports: Ports) -> None:
+    numbers, bases = list[int](), list[int]()
+    for message_id, size in enumerate((100_000, 100_000, 100_001, 100_001), 1):
+        ports[0].lend(b"", [bytes([message_id]) * size], size, message_id, LPC_REQUEST, WATCHDOG)
+        [view] = ports[0]._sharing._lent.values()
+        numbers.append(view.number)
+        bases.append(view.base)
+        message = ports[1].receive_message(WATCHDOG)
+        assert message.view == bytes([message_id]) * size
+        ports[0].returned(0, message_id)
+        ports[0].returned(0, message_id)
+        assert [*ports[0].kept] == [size]
+    assert len({*numbers}) == 4
+    assert len({*bases}) == 1
+    ports[0].drop_kept()
+    assert taken(ports[0]) == 0
+
+
+def test_a_view_that_is_kept_is_no_room_less_for_others(ports: Ports) -> None:
+    size = 60 << 20
+    ports[0].lend(b"", [bytes(10 << 20)], 10 << 20, 1, LPC_REQUEST, WATCHDOG)
+    ports[0].returned(0, 1)
+    for room in (ports[0].allocate(75 << 20), ports[0].allocate(75 << 20, section=ports[0].create_section(75 << 20))):
+        assert not ports[0].kept
+        ports[0].discard(room)
+    ports[0].lend(b"", [bytes(size)], size, 2, LPC_REQUEST, WATCHDOG)
+    ports[0].returned(0, 2)
+    assert not ports[0].kept  # its pages go back to the system
     assert taken(ports[0]) == 0
 
 
@@ -185,7 +276,9 @@ def test_a_borrowed_answer_gives_the_view_of_its_request_back(ports: Ports) -> N
     answer = filled(ports[1], b"answer")
     ports[1].send_message(b"", number, LPC_REPLY, view=answer)
     assert taken(ports[0]) > 0
-    assert ports[0].borrow(answer.attribute.view_base, 6, number) == b"answer"
+    borrowed = ports[0].borrow(ports[0].receive_frame(WATCHDOG))
+    assert borrowed is not None
+    assert (borrowed[0], borrowed[1], borrowed[3], borrowed[4]) == (LPC_REPLY, number, answer.number, b"answer")
     assert taken(ports[0]) == 0
     ports[0].release_view(answer.number, 6)
     ports[0].send_message(b"next")
@@ -196,16 +289,17 @@ def test_a_borrowed_answer_gives_the_view_of_its_request_back(ports: Ports) -> N
 def test_a_view_is_taken_back_as_the_peer_says_in_a_frame(ports: Ports) -> None:
     view = filled(ports[0], b"x")
     ports[0].send_message(b"", view=view)
-    ports[0].returned(view.number)
-    ports[0].returned(view.number)
+    ports[0].returned(view.number, 0)
+    ports[0].returned(view.number, 0)
     assert taken(ports[0]) == 0
 
 
 def test_a_view_that_cannot_be_lent_is_taken_back(ports: Ports) -> None:
-    view = filled(ports[0], b"x")
     ports[1].close()
     with pytest.raises(Disconnected):
-        ports[0].lend_frame(wire.pack(LPC_REQUEST, 7, b"", view.attribute), view, 7, WATCHDOG)
+        ports[0].lend(b"", [b"x"], 1, 7, LPC_REQUEST, WATCHDOG)
+    with pytest.raises(Disconnected):
+        ports[0].lend_wait_receive(b"", [b"x"], 1, 7, WATCHDOG, WATCHDOG)
     assert taken(ports[0]) == 0
 
 
