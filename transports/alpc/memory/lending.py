@@ -235,12 +235,11 @@ class Lending:
         if view is None:
             view, parts = self._room(parts, size)
             view.kept = bool(parts) and view.offset + size <= WARM_SIZE
-        buffer, end = view.buffer, 0
-        for part in parts:
-            begin, end = end, end + len(part)
-            buffer[begin:end] = part
-        number = view.number
+        buffer, number, end = view.buffer, view.number, 0
         try:
+            for part in parts:
+                begin, end = end, end + len(part)
+                buffer[begin:end] = part
             if self._gone or not view.section.passed or view.charged is not self._charging:
                 self._prepare(view, flags)
             self._lent[number] = view  # before it is sent: the answer may be quicker than we are

@@ -294,6 +294,12 @@ def test_a_view_is_taken_back_as_the_peer_says_in_a_frame(ports: Ports) -> None:
     assert taken(ports[0]) == 0
 
 
+def test_parts_that_are_not_as_long_as_they_were_said_to_be_are_not_lent(ports: Ports) -> None:
+    with pytest.raises(ValueError, match="different"):
+        ports[0].lend(b"", [b"longer"], 3, 7, LPC_REQUEST, WATCHDOG)
+    assert taken(ports[0]) == 0
+
+
 def test_a_view_that_cannot_be_lent_is_taken_back(ports: Ports) -> None:
     ports[1].close()
     with pytest.raises(Disconnected):
