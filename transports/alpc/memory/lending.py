@@ -237,9 +237,6 @@ class Lending:
             view.kept = bool(parts) and view.offset + size <= WARM_SIZE
         buffer, number, end = view.buffer, view.number, 0
         try:
-            for part in parts:
-                begin, end = end, end + len(part)
-                buffer[begin:end] = part
             if self._gone or not view.section.passed or view.charged is not self._charging:
                 self._prepare(view, flags)
             self._lent[number] = view  # before it is sent: the answer may be quicker than we are
@@ -248,10 +245,12 @@ class Lending:
                 self.lent_requests[message_id] = view
             length = len(data)
             frame = LENT.pack(length, length + wire.HEADER_SIZE, kind, message_id, ATTRIBUTES, number, view.base, size)
-            if self.releases:
-                self._send_behind_releases(frame + data, flags)
-            else:
-                self._send(frame + data, flags)
+            frame += data
+            send = self._send_behind_releases if self.releases else self._send
+            for part in parts:
+                begin, end = end, end + len(part)
+                buffer[begin:end] = part
+            send(frame, flags)
         except BaseException:
             self.released(number, unsent=True)
             self.discard(view)
