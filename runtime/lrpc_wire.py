@@ -138,11 +138,11 @@ class LrpcWire:
 
     def plain(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, bytes] | None:
         """A plain call: its key, and the frame to be given to `send_plain`."""
-        if self._special or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE or within.get() is not None:
+        if self._special or sum(map(len, parts)) > ncalrpc.INLINE or within.get() is not None:
             return None
         key = self._association.next_call_id()
         self._plain.add(key)
-        return key, plain.request(self._client_id, key, self._binding_id, opnum, parts[0])
+        return key, plain.request(self._client_id, key, self._binding_id, opnum, _joined(parts))
 
     def send_plain(self, octets: Octets) -> int:
         """Send such a frame, if there is room."""
@@ -250,12 +250,12 @@ class LrpcWire:
 
     def tell(self, opnum: int, parts: Sequence[Octets]) -> bool:
         """Send a plain call without an answer, or have it wait for others."""
-        if self._special or len(parts) != 1 or len(parts[0]) > ncalrpc.INLINE or within.get() is not None:
+        if self._special or sum(map(len, parts)) > ncalrpc.INLINE or within.get() is not None:
             return False
         if self._unsaid and not self.gathering:
             return False
         key = self._association.next_call_id()
-        frame = plain.request(self._client_id, key, self._binding_id, opnum, parts[0], alpc.LPC_DATAGRAM)
+        frame = plain.request(self._client_id, key, self._binding_id, opnum, _joined(parts), alpc.LPC_DATAGRAM)
         try:
             if not self.gathering:
                 self.port.send_frame(frame, PLAIN_SEND)
@@ -440,6 +440,10 @@ class LrpcWire:
     def close(self) -> None:
         """Close the port."""
         self.port.close()
+
+
+def _joined(parts: Sequence[Octets]) -> Octets:
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def room_in(port: alpc.CommunicationPort, size: int) -> Room:

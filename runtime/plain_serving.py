@@ -96,25 +96,42 @@ class PlainServing(abc.ABC):
         flat = self._flats.get(frame[TARGET])
         if flat is not None and (reply := flat(frame)) is not None:
             return reply
-        if len(frame) in plain.LARGE_REQUEST_SIZES:
-            reply = self._serve_large(frame)
-            if self._port.kept:
-                self._port.drop_kept()
-            if reply is not None:
-                return reply
-        call = plain.read_request(frame)
-        if call is None:
+        if len(frame) in plain.LARGE_REQUEST_SIZES and (call := self._large_call(frame)) is not None:
+            size = len(frame) + len(call[4])
+        else:
+            call, size = plain.read_request(frame), len(frame)
+        run = None if call is None else self._runners.get(call[2:4]) or self._runner(*call[2:4])
+        reply = None
+        if call is not None and run is not None:
+            message_id, call_id, _, _, stub = call
+            self.cancelling.now = call_id
+            self.traffic.called(size)
+            if message_id:  # no name for what it comes to, which would keep a fault in a circle: see below
+                reply = self._finished(message_id, call_id, run(stub))
+            else:
+                run(stub)
+                reply = b""
+        if self._port.kept:
+            self._port.drop_kept()
+        return reply
+
+    def _large_call(self, packet: bytes) -> tuple[int, int, int, int, Octets] | None:
+        """What `plain.read_request` gives, of a call in a view. A view of ours that is back by it may be kept."""
+        borrowed = self._port.borrow(packet)
+        if borrowed is None:
             return None
-        message_id, call_id, binding_id, opnum, stub = call
-        run = self._runners.get((binding_id, opnum)) or self._runner(binding_id, opnum)
-        if run is None:
+        type_, message_id, data, _, stub = borrowed
+        what, flags, call_id, binding_id, opnum, within, size = plain.read_large_request(data)
+        if (
+            type_ != alpc.LPC_REQUEST
+            or what != messages.MessageType.REQUEST
+            or flags != messages.IN_VIEW
+            or within
+            or size != len(stub)
+            or size > self._limits.max_local_request
+        ):
             return None
-        self.cancelling.now = call_id
-        self.traffic.called(len(frame))
-        if not message_id:
-            run(stub)
-            return b""
-        return self._finished(message_id, call_id, run(stub))  # a name here would keep a fault in a circle: see below
+        return message_id, call_id, binding_id, opnum, stub
 
     def _finished(self, message_id: int, call_id: int, answer: Answer) -> bytes:
         """The frame that answers a plain call; it may be on its way already, and then is empty."""
@@ -148,28 +165,6 @@ class PlainServing(abc.ABC):
             return False
         self.traffic.sent(len(data) + size)
         return True
-
-    def _serve_large(self, packet: bytes) -> bytes | None:
-        """`_plain_reply` for a call in a view."""
-        borrowed = self._port.borrow(packet)
-        if borrowed is None or self._pending:
-            return None
-        type_, message_id, data, _, stub = borrowed
-        what, flags, call_id, binding_id, opnum, within, size = plain.read_large_request(data)
-        run = self._runners.get((binding_id, opnum)) or self._runner(binding_id, opnum)
-        if (
-            run is None
-            or type_ != alpc.LPC_REQUEST
-            or what != messages.MessageType.REQUEST
-            or flags != messages.IN_VIEW
-            or within
-            or size != len(stub)
-            or size > self._limits.max_local_request
-        ):
-            return None
-        self.cancelling.now = call_id
-        self.traffic.called(len(packet) + size)
-        return self._finished(message_id, call_id, run(stub))
 
     def _runner(self, binding_id: int, opnum: int) -> Callable[[Octets], Any] | None:
         binding = self._association.binding(binding_id)
@@ -209,7 +204,12 @@ class PlainServing(abc.ABC):
 
     def _plain_call(self, frame: bytes) -> Call | None:
         """A plain call for the loop to run. It has no message; its context id is the id of that."""
-        request = plain.read_request(frame)
+        if len(frame) in plain.LARGE_REQUEST_SIZES and (request := self._large_call(frame)) is not None:
+            size = len(frame) + len(request[4])
+        else:
+            request, size = plain.read_request(frame), len(frame)
+        if self._port.kept:
+            self._port.drop_kept()
         if request is None or not request[0]:  # which has no reply
             return None
         message_id, call_id, binding_id, opnum, stub = request
@@ -217,10 +217,7 @@ class PlainServing(abc.ABC):
         if known is None:
             return None
         method, encoding, run = known
-        traffic = self.traffic
-        traffic.calls_in += 1
-        traffic.packets_in += 1
-        traffic.octets_in += len(frame)
+        self.traffic.called(size)
         return Call(call_id, message_id, method, stub, encoding, run=run)
 
     def _await(self, binding_id: int, opnum: int) -> tuple[Method, Encoding, Callable[[Octets], Any]] | None:
@@ -232,24 +229,29 @@ class PlainServing(abc.ABC):
 
     def answer_now(self, call: Call, answer: Answer) -> Iterator[bool] | None:
         """Reply without waiting, as far as there is room; None when that is all."""
-        if (
-            call.message is None
-            and type(answer) is list  # with descriptors it is more than that
-            and len(answer) == 1
-            and len(answer[0]) <= ncalrpc.INLINE
-        ):
-            reply = plain.response(self._port.client_id, call.context_id, call.key, answer[0])
+        if call.message is None and type(answer) is list:  # with descriptors it is more than that
             try:
-                sent = self._port.send_frame_now(reply)
-            except transport.TransportError as error:
+                if octets := self._sent_now(call, answer, sum(map(len, answer))):
+                    self.traffic.sent(octets)
+                    return None
+            except (transport.Disconnected, transport.BadFrame) as error:
                 raise Ended(str(error)) from error
-            if sent:
-                traffic = self.traffic
-                traffic.packets_out += 1
-                traffic.octets_out += len(reply)
-                return None
+            except transport.TransportError:  # as when it is composed, which tells of it
+                pass
         sending = self.answering(call, answer)
         return None if next(sending, None) is None else sending
+
+    def _sent_now(self, call: Call, answer: Sequence[Octets], size: int) -> int:
+        """Send an answer, if there is room: how many octets."""
+        port, message_id = self._port, call.context_id
+        if size > self._copying.most:
+            data = plain.large_response(call.key, size)
+            return len(data) + size if port.lend_now(data, answer, size, message_id, alpc.LPC_REPLY) else 0
+        if size > self._copying.through:
+            self._copying.longer()
+        stub = answer[0] if len(answer) == 1 else b"".join(answer)
+        frame = plain.response(port.client_id, message_id, call.key, stub)
+        return len(frame) if port.send_frame_now(frame) else 0
 
 
 def encoding_of(syntax: ncalrpc.TransferSyntax) -> Encoding:

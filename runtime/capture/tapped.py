@@ -189,6 +189,15 @@ class TappedPort:
         self._passed(message_id, data, memoryview(b"".join(parts)), clock(), outbound=True)
         self._port.lend(data, parts, size, message_id, type, timeout)
 
+    def lend_now(self, data: bytes, parts: Sequence[Buffer], size: int, message_id: int, type: int) -> bool:
+        """Sends a message with a view, if there is room."""
+        with self._tap.lock:
+            copy, now = memoryview(b"".join(parts)), clock()
+            sent = self._port.lend_now(data, parts, size, message_id, type)
+            if sent:
+                self._passed(message_id, data, copy, now, outbound=True)
+        return sent
+
     def borrow(self, packet: bytes) -> None:
         """None: what comes in a view is written down by `understood`."""
 

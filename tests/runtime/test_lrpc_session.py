@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -31,6 +31,7 @@ class WaxPort:
     peer = Peer(1, 2, 3, (), "wax")
     client_id = bytes(16)
     lane = None
+    kept: ClassVar[dict[int, alpc.View]] = {}
     beside = SimpleNamespace(quality_of_service=SecurityQos())
 
     def __init__(self) -> None:

@@ -160,7 +160,7 @@ def test_a_call_in_a_view_that_is_not_plain_goes_the_long_way(
         it.client.lend(bytes(data), [LARGE], len(LARGE), 8, kind, 0)
         frame = it.port.receive_frame_now()
         assert frame is not None
-        assert (it.session._serve_large(frame), it.session.traffic.calls_in) == (None, 1), what
+        assert it.session._large_call(frame) is None, what
 
 
 @pytest.mark.parametrize("kind", [alpc.LPC_DATAGRAM, alpc.LPC_REQUEST])
@@ -171,7 +171,7 @@ def test_a_large_call_that_wants_no_answer_is_no_plain_one(joined: Callable[...,
     it.client.lend(plain.large_request(8, it.binding, 5, 0, len(LARGE)), [LARGE], len(LARGE), 8, kind, 0)
     frame = it.port.receive_frame_now()
     assert frame is not None
-    assert it.session._serve_large(frame) == (b"" if kind == alpc.LPC_REQUEST else None)
+    assert (it.session._large_call(frame) is None) == (kind == alpc.LPC_DATAGRAM)
 
 
 def test_a_fault_is_no_plain_reply(joined: Callable[..., Joined]) -> None:
@@ -246,3 +246,43 @@ def test_a_plain_call_that_wants_no_answer_goes_the_long_way_to_the_loop(joined:
     it.ask(ADD, kind=alpc.LPC_DATAGRAM)
     [call] = it.session.receive_now() or []
     assert (call.one_way, call.run) == (True, None)
+
+
+def test_a_call_in_a_view_is_one_for_the_loop_once_the_section_has_come(joined: Callable[..., Joined]) -> None:
+    it = joined(patient=False)
+    for number in (7, 8, 9):
+        lend(it, number)
+        [call] = it.session.receive_now() or []
+        assert (call.message is None, it.port.kept) == (number > 7, {})
+        if call.run is None:
+            assert [*it.session.answering(call, [LARGE[4:]])] == []
+        else:
+            assert it.session.answer_now(call, asyncio.run(call.run(call.stub))) is None
+        answer = it.client.receive_message(5)
+        assert (answer.message_id, answer.view) == (number, LARGE[4:])
+        it.client.release(answer)
+    assert it.session.traffic.calls_in == 3
+    assert not it.client._sharing._lent
+    assert len(it.port._sharing._lent) == 1
+
+
+def test_a_large_answer_for_which_there_is_no_room_goes_when_there_is(joined: Callable[..., Joined]) -> None:
+    it = joined(patient=False)
+    for number in (7, 8):
+        lend(it, number)
+        [call] = it.session.receive_now() or []
+        if number == 7:
+            assert [*it.session.answering(call, [LARGE])] == []
+            it.client.receive_message(5)
+    filled = 0
+    for size in (60_000, 0):
+        while it.port.send_message_now(bytes(size), 1, alpc.LPC_DATAGRAM):
+            filled += 1
+    answering = it.session.answer_now(call, [LARGE])
+    assert answering is not None
+    assert len(it.port._sharing._lent) == 1
+    for _ in range(filled):
+        assert it.client.receive_frame_now() is not None
+    assert [*answering] == []
+    answer = it.client.receive_message(5)
+    assert (answer.message_id, answer.view) == (8, LARGE)

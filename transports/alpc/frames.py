@@ -153,6 +153,16 @@ class Frames(Views):
         except OSError as error:
             raise not_sent(error) from error
 
+    def lend_now(self, data: bytes, parts: Sequence[Buffer], size: int, message_id: int, type: int) -> bool:
+        """Like `lend`; False: it would have to wait, and was not sent."""
+        try:
+            self._sharing.lend(parts, size, data, message_id, type, NO_WAIT)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise not_sent(error) from error
+        return True
+
     def _prepare(self, frame: bytes, send_timeout: float | None, timeout: float | None) -> None:
         if len(frame) - FRAME_SIZE > self.max_message:
             raise MessageTooLong(f"{len(frame) - FRAME_SIZE} octets, the peer takes {self.max_message}")
