@@ -356,6 +356,16 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
+@pytest.fixture
+def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A server of calls of numbers, and a client of it with a lane."""
+    from tests.runtime.lane_rig import rigged
+
+    monkeypatch.setenv("LRPC_LANE", "1")
+    with rigged() as found:
+        yield found
+
+
 # Other processes
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,19 +11,12 @@ import pytest
 import lrpc
 from lrpc.runtime import plain
 from lrpc.runtime.flat_lane import whole_request, whole_response
-from lrpc.transports.alpc.lane_setup import ORDERED, SWITCH
-from tests.runtime.lane_rig import WATCHDOG, Rig, calc, rigged
+from lrpc.transports.alpc.lane_setup import ORDERED
+from tests.runtime.lane_rig import WATCHDOG, Rig, calc
 
 pytestmark = pytest.mark.skipif(not ORDERED, reason="lanes are for processors that keep the order of stores")
 
 CLIENT = struct.pack("<QQ", 4711, 0)
-
-
-@pytest.fixture
-def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    monkeypatch.setenv(SWITCH, "1")
-    with rigged() as found:
-        yield found
 
 
 def test_calls_back_to_back_have_their_results(rig: Rig) -> None:

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 
 import pytest
 
 import lrpc
 from lrpc.transports.alpc.lane_setup import ORDERED, SWITCH
 from lrpc.transports.alpc.slots import SHORT
-from tests.runtime.lane_rig import Rig, calc, rigged
+from tests.runtime.lane_rig import Rig, calc
 
 pytestmark = pytest.mark.skipif(not ORDERED, reason="lanes are for processors that keep the order of stores")
-
-
-@pytest.fixture
-def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    monkeypatch.setenv(SWITCH, "1")
-    with rigged() as found:
-        yield found
 
 
 def test_a_method_that_raises_is_a_fault_and_the_next_call_is_served(rig: Rig) -> None:
