@@ -62,12 +62,11 @@ class Outgoing(NamedTuple):
         sender = os.getpid(), threading.get_native_id()
         header = PortMessageHeader(0, 0, kind, self.data_info_offset, *sender, self.message_id, self.callback_id)
         block = self.block._replace(
-            context=ContextAttribute(0, 0, sequence & 0xFFFFFFFF, self.message_id, self.callback_id)
+            context=ContextAttribute(0, 0, sequence & 0xFFFFFFFF, self.message_id, self.callback_id),
+            handle=attribute_of(descriptors),
         )
         if self.view is not None:
             block = block._replace(view=self.view.attribute)
-        if descriptors:
-            block = block._replace(handle=attribute_of(descriptors))
         return wire.compose(header, block, self.data)
 
 

@@ -87,7 +87,7 @@ class Queue:
                     if not self._reading:
                         self._reader_takes = takes
                         self._read(remaining)
-                    elif remaining != 0.0:
+                    else:
                         self.changed.wait(remaining)
                     if remaining == 0.0:
                         found = ready()

@@ -37,6 +37,7 @@ from lrpc.transports.seam import Peer
 from lrpc.transports.security import ImpersonationLevel, SecurityQos
 from lrpc.transports.security.process import open_process
 from lrpc.transports.security.quality import ContextTracking
+from tests.transports.until import until
 
 WATCHDOG = 20.0
 EVERYBODY = "D:(A;;CC;;;WD)"
@@ -530,6 +531,5 @@ def test_a_user_has_so_many_connections_and_takes_nobody_elses(
     assert as_other(1000, refused) == 0
     assert ours[0].request(timeout=WATCHDOG).data == b"served"
     ours.pop().close()
-    while refused():  # until the server has seen it go
-        os.sched_yield()
+    until(lambda: not refused())  # the server has seen it go
     ours.pop().close()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -14,6 +13,7 @@ from lrpc.transports import alpc
 from lrpc.transports.alpc import CommunicationPort, IoCompletionPort, PortMessage
 from lrpc.transports.alpc import completion as completion_module
 from lrpc.transports.errors import Disconnected, PortAlreadySet, TimedOut, TransportError
+from tests.transports.until import until
 
 WATCHDOG = 20.0
 Ports = tuple[CommunicationPort, CommunicationPort]
@@ -37,13 +37,6 @@ def make() -> Iterator[Callable[[int], IoCompletionPort]]:
 def iocp(make: Callable[[int], IoCompletionPort]) -> IoCompletionPort:
     """One thread at a time."""
     return make(1)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WATCHDOG
-    while not condition():
-        assert time.monotonic() < deadline
-        os.sched_yield()
 
 
 def waiting(iocp: IoCompletionPort) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from lrpc.transports import alpc
 from lrpc.transports.alpc.outbox import Outbox, Outgoing
-from lrpc.transports.alpc.quota import MESSAGE_COST, Account, Pool
+from lrpc.transports.alpc.quota import HANDLE_COST, MESSAGE_COST, Account, Pool
 from lrpc.transports.errors import Disconnected, QuotaExceeded, TimedOut
 
 
@@ -65,6 +65,22 @@ def test_a_server_keeps_what_is_not_taken_and_sends_it_in_order() -> None:
     assert len(outbox) == 0
 
 
+def test_what_is_smaller_does_not_overtake_what_waits() -> None:
+    class Narrow(Port):
+        def transmit(self, outgoing: Outgoing, sequence: int, reserve: int) -> bool:
+            return len(outgoing.data) < 10 and super().transmit(outgoing, sequence, reserve)
+
+    port = Narrow(room=9)
+    outbox = outbox_of(port, kept=lambda: None)
+    outbox.send(datagram(bytes(10)), None)
+    outbox.send(datagram(b"small"), None)
+    assert (len(outbox), port.sent) == (2, [])
+
+
+def test_what_is_kept_counts_with_its_descriptors() -> None:
+    assert Outgoing(alpc.LPC_REPLY, 1, data=bytes(10), handles=[0, 1]).cost == MESSAGE_COST + 10 + 2 * HANDLE_COST
+
+
 def test_a_server_keeps_only_so_much() -> None:
     outbox = outbox_of(Port(), kept=lambda: None)
     for _ in range(4):
@@ -73,6 +89,7 @@ def test_a_server_keeps_only_so_much() -> None:
         outbox.send(datagram(b"x"), None)
     assert [outgoing.data for outgoing in outbox.clear()] == [b"x"] * 4
     outbox.send(datagram(b"x"), None)
+    assert len(outbox) == 1
 
 
 def test_what_is_kept_is_a_copy() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import select
 import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import pytest
 
@@ -11,6 +11,7 @@ from lrpc.transports import alpc
 from lrpc.transports.alpc.queue import Queue
 from lrpc.transports.alpc.received import Message, NoOrigin, State
 from lrpc.transports.errors import BufferTooSmall, Disconnected, TimedOut
+from tests.transports.until import until
 
 WATCHDOG = 20.0
 
@@ -115,9 +116,24 @@ def test_the_bell_is_heard_while_messages_wait() -> None:
     pair.close()
 
 
+def test_the_bell_is_not_heard_by_others_for_what_its_reader_takes() -> None:
+    def gather(_: float | None) -> None:
+        with queue.changed:
+            queue.put(message(b"mine"))
+        assert not poll.poll(0)
+
+    queue, poll = Queue(gather), select.poll()
+    with select.epoll() as source:
+        poll.register(queue.fileno(source.fileno()), select.POLLIN)
+    assert queue.next(WATCHDOG).data == b"mine"
+    queue.close(Disconnected("closed"))
+
+
 def test_a_closed_queue_has_nothing_and_says_why() -> None:
     source = Source()
     held = message(state=State.QUEUED)
+    with select.epoll() as epoll:
+        source.queue.fileno(epoll.fileno())
     with source.queue.changed:
         source.queue.put(held)
     source.queue.close(Disconnected("closed"))
@@ -132,3 +148,16 @@ def test_reading_for_others_ends_when_it_is_not_needed() -> None:
     source.send(message(), message(), message())
     source.queue.read_while(lambda: len(source.queue) < 3)
     assert len(source.queue) == 3
+
+
+def test_who_waits_for_a_reader_hears_that_the_queue_is_closed() -> None:
+    source = Source()
+    with ThreadPoolExecutor(2) as threads:
+        receiving = [threads.submit(source.queue.next, WATCHDOG) for _ in range(2)]
+        until(lambda: source.queue._reading and source.queue.changed._waiters)  # type: ignore[attr-defined]
+        source.queue.close(Disconnected("closed"))
+        [told], [reading] = wait(receiving, WATCHDOG, FIRST_COMPLETED)
+        with pytest.raises(Disconnected, match="closed"):
+            told.result()
+        source.send(message(b"late"))
+        assert reading.result(WATCHDOG).data == b"late"

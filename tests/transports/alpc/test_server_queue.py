@@ -25,6 +25,7 @@ from lrpc.transports.errors import (
     ReplyMismatch,
     TimedOut,
 )
+from tests.transports.until import until
 
 WATCHDOG = 20.0
 
@@ -592,7 +593,6 @@ def test_a_notice_that_nobody_sent_wakes_who_reads(joined_port: Any) -> None:
     client.cancel(number)
     joined_port.server.receive(WATCHDOG).release()
     receiving = joined_port.call(joined_port.server.receive)
-    while not joined_port.server.queue_messages().queue._reading:
-        pass
+    until(lambda: joined_port.server.queue_messages().queue._reading)
     message.reply(b"late")
     assert receiving.result(WATCHDOG).type == alpc.LPC_LOST_REPLY

@@ -13,6 +13,7 @@ from lrpc.transports import kernel, unix
 from lrpc.transports.errors import AccessDenied, Disconnected, NotSupported, ResourcesExhausted
 from lrpc.transports.seam import Peer
 from lrpc.transports.security import process
+from tests.transports.until import until
 
 WATCHDOG = 20.0
 OWN = Peer(os.getpid(), os.geteuid(), os.getegid())
@@ -110,8 +111,7 @@ def test_a_thread_is_opened_and_tells_of_its_end(thread_pidfds: None) -> None:
         assert not opened.ended
         leave.set()
         thread.join(WATCHDOG)
-        while os.path.exists(f"/proc/self/task/{numbers[0]}"):
-            os.sched_yield()
+        until(lambda: not os.path.exists(f"/proc/self/task/{numbers[0]}"))
         assert opened.ended
 
 
