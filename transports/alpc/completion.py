@@ -210,7 +210,6 @@ class IoCompletionPort:
             self._associations.clear()
             for waiter in self._waiters:
                 waiter.wake()
-            self._waiters.clear()
             if self._led:  # who polls lets go
                 os.eventfd_write(self._bell, 1)
             else:
@@ -320,7 +319,7 @@ class IoCompletionPort:
             with self._lock:
                 if waiter in self._waiters:
                     self._waiters.remove(waiter)
-                elif not self._closed:
+                else:
                     self._woken -= 1
 
     def _lead(self, remaining: float) -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -71,10 +72,11 @@ def test_packets_come_in_the_order_in_which_they_were_posted(iocp: IoCompletionP
 
 
 def test_a_packet_wakes_the_one_thread_that_waits(iocp: IoCompletionPort, threads: ThreadPoolExecutor) -> None:
-    getting = threads.submit(iocp.get, WATCHDOG)
+    getting = threads.submit(iocp.get)
     until(lambda: waiting(iocp) == 1)
     iocp.post(7, "packet")
     assert getting.result(WATCHDOG) == (7, "packet")
+    assert not select.select([iocp._bell], [], [], 0)[0]
 
 
 def test_a_time_that_is_over_says_so(iocp: IoCompletionPort) -> None:
@@ -130,6 +132,8 @@ def test_the_end_of_a_port_is_its_last_packet(iocp: IoCompletionPort, ports: Por
     with pytest.raises(TimedOut):
         iocp.get(0.01)
     assert not iocp._associations
+    ports[0].associate(iocp, "again")
+    assert iocp.get(WATCHDOG).what.type == alpc.LPC_PORT_CLOSED
 
 
 def test_a_port_that_breaks_the_rules_ends_alone(iocp: IoCompletionPort, make_ports: Callable[..., Ports]) -> None:
@@ -167,12 +171,13 @@ def test_what_cannot_be_waited_for_is_not_associated(iocp: IoCompletionPort, tmp
 
 
 def test_ports_that_their_owner_closed_are_forgotten(iocp: IoCompletionPort, make_ports: Callable[..., Ports]) -> None:
-    for number in range(3 * completion_module._FEW):
-        one, two = make_ports()
-        one.associate(iocp, number)
-        one.close()
-        two.close()
-    assert len(iocp._associations) <= completion_module._FEW
+    made = [make_ports()[0] for _ in range(completion_module._FEW)]  # at once: each has a descriptor of its own
+    for port in made:
+        port.associate(iocp, "closed")
+    for port in made:
+        port.close()
+    make_ports()[0].associate(iocp, "open")
+    assert [association.key for association in iocp._associations.values()] == ["open"]
 
 
 def test_a_descriptor_that_is_used_again_is_the_new_port_s(
@@ -322,6 +327,21 @@ def test_a_thread_that_serves_all_alone_wakes_nobody(
     assert len(served) == 1
 
 
+def test_while_one_runs_another_polls(
+    make: Make, make_ports: Callable[..., Ports], threads: ThreadPoolExecutor
+) -> None:
+    iocp = make(2)
+    pairs = [make_ports() for _ in range(2)]
+    for number, (server, _) in enumerate(pairs):
+        server.associate(iocp, number)
+    getting = [threads.submit(iocp.get, WATCHDOG) for _ in pairs]
+    until(lambda: waiting(iocp) == 2)
+    for number, (_, client) in enumerate(pairs):
+        client.send_message(b"")
+        [got], getting = wait(getting, WATCHDOG, FIRST_COMPLETED)
+        assert got.result().key == number
+
+
 def test_a_worker_that_blocks_lets_another_in(iocp: IoCompletionPort, threads: ThreadPoolExecutor) -> None:
     go_on, blocked = threading.Event(), threading.Event()
 
@@ -394,6 +414,14 @@ def test_a_closed_one_takes_and_gives_nothing(iocp: IoCompletionPort, ports: Por
         with pytest.raises(Disconnected):
             use()
     assert "closed" in repr(iocp)
+
+
+def test_a_closed_one_holds_no_descriptors(open_descriptors: Callable[[], int]) -> None:
+    before = open_descriptors()
+    iocp = IoCompletionPort(1)
+    assert not any(map(os.get_inheritable, (iocp._epoll.fileno(), iocp._bell)))
+    iocp.close()
+    assert open_descriptors() == before
 
 
 def test_the_ports_of_a_closed_one_go_on(iocp: IoCompletionPort, ports: Ports) -> None:
