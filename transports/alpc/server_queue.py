@@ -69,7 +69,7 @@ class Listening(Protocol):
 class ServerQueue(NoOrigin):
     """What `ConnectionPort.receive` takes from."""
 
-    def __init__(self, port: Listening, epoll: select.epoll, max_asking: int, max_of_user: int = 256) -> None:
+    def __init__(self, port: Listening, epoll: select.epoll, max_asking: int, max_of_user: int) -> None:
         """epoll: the port's; its own descriptors in it mean that somebody may be admitted.
 
         max_asking: clients of one user that may wait for a verdict; one more is refused. max_of_user: its connections.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -16,6 +17,7 @@ import pytest
 
 from lrpc.transports import alpc, namespace
 from lrpc.transports.alpc import ConnectionRequest, server_queue
+from lrpc.transports.alpc.beside import Beside
 from lrpc.transports.errors import (
     ConnectionRefused,
     Disconnected,
@@ -177,6 +179,20 @@ def test_only_so_many_clients_wait_for_a_verdict(make_joined: Any) -> None:
         request.accept()
     for one in waiting:
         one.result(WATCHDOG).close()
+
+
+def test_a_client_is_let_in_though_there_is_no_descriptor_for_its_process(
+    joined_port: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_: Beside) -> int:
+        raise OSError(errno.EMFILE, "none left")
+
+    monkeypatch.setattr(Beside, "peer_pidfd", none_left)
+    client, _ = joined_port.connect()
+    client.datagram(b"in")
+    assert joined_port.server.receive(WATCHDOG).data == b"in"
+    client.close()
+    assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
 
 
 # Going
@@ -476,6 +492,20 @@ def test_who_sends_without_end_holds_up_nobody(joined_port: Any, kind: str) -> N
     assert (message.data, before < 1000) == (b"mine", True)
     while (message := joined_port.server.receive_now()) is not None:
         message.release()
+
+
+# Sending what waits
+
+
+def test_what_waits_for_a_client_goes_though_nobody_receives(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    for _ in range(2):
+        count = 0
+        while not len(port.exchange.outbox):
+            port.datagram(bytes(60_000))
+            count += 1
+        for _ in range(count):
+            assert len(client.receive(WATCHDOG).data) == 60_000
 
 
 # Answers that go together
