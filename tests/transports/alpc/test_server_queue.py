@@ -207,14 +207,20 @@ def test_a_killed_client_is_told_though_its_child_holds_the_socket(
         "client = alpc.connect(sys.argv[1], 20)\n"
         "os.set_inheritable(client.fileno(), True)\n"
         "child = subprocess.Popen(['sleep', '60'], close_fds=False)\n"
-        "client.datagram(b'%d' % child.pid)\n"
+        "for _ in range(100):\n"
+        "    client.datagram(b'%d' % child.pid)\n"
+        "print(flush=True)\n"
         "sys.stdin.read()\n"
     )
     child = run_child(source, joined_port.name)
     joined_port.server.receive(WATCHDOG).accept(context="killed")
+    child.stdout.readline()
+    child.kill()
+    child.wait(WATCHDOG)
     holder = int(joined_port.server.receive(WATCHDOG).data)
     try:
-        child.kill()
+        for _ in range(99):  # what it had sent counts
+            assert int(joined_port.server.receive(WATCHDOG).data) == holder
         closed = joined_port.server.receive(WATCHDOG)
         assert (closed.type, closed.port_context) == (alpc.LPC_PORT_CLOSED, "killed")
     finally:
@@ -498,6 +504,7 @@ def test_who_sends_without_end_holds_up_nobody(joined_port: Any, kind: str) -> N
 
 
 def test_what_waits_for_a_client_goes_though_nobody_receives(joined_port: Any) -> None:
+    joined_port.connect()  # and for this one nothing does
     client, port = joined_port.connect()
     for _ in range(2):
         count = 0
@@ -506,6 +513,19 @@ def test_what_waits_for_a_client_goes_though_nobody_receives(joined_port: Any) -
             count += 1
         for _ in range(count):
             assert len(client.receive(WATCHDOG).data) == 60_000
+
+
+def test_what_a_client_said_counts_though_it_went_without_taking_all(
+    joined_port: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_queue.ServerQueue, "_pump", lambda _: None)
+    client, port = joined_port.connect()
+    while not len(port.exchange.outbox):
+        port.datagram(bytes(60_000))
+    client.datagram(b"last words")
+    client.close()
+    assert joined_port.server.receive(WATCHDOG).data == b"last words"
+    assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
 
 
 # Answers that go together
