@@ -71,12 +71,25 @@ class Joined:
 
     def connect(self, context: object = None, **options: Any) -> tuple[alpc.MessagePort, alpc.MessagePort]:
         """A client's port and the server's."""
-        connecting = self._threads.submit(alpc.connect, self.name, WATCHDOG, **options)
-        request = self.server.receive(WATCHDOG)
-        assert request.type == alpc.LPC_CONNECTION_REQUEST
+        connecting, request = self.ask(**options)
         port = request.accept(context=context)
         self.clients.append(connecting.result(WATCHDOG))
         return self.clients[-1], port
+
+    def ask(self, timeout: float = WATCHDOG, **options: Any) -> tuple[Future[alpc.MessagePort], alpc.Message]:
+        """A client that asks to be let in, and what the server has of it."""
+        connecting = self._threads.submit(alpc.connect, self.name, timeout, **options)
+        request = self.server.receive(WATCHDOG)
+        assert request.type == alpc.LPC_CONNECTION_REQUEST
+        return connecting, request
+
+    def canceled(self, client: alpc.MessagePort) -> alpc.Message:
+        """A request of a client's that it has canceled since it was picked up; the notice of that is released."""
+        number = client.post(b"")
+        message = self.server.receive(WATCHDOG)
+        client.cancel(number)
+        self.server.receive(WATCHDOG).release()
+        return message
 
     def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
         """Runs something in another thread."""

@@ -248,6 +248,8 @@ def test_a_request_canceled_after_it_is_picked_up_is_told_and_its_reply_lost(joi
     assert (notice.type, notice.message_id, notice.port_context) == (alpc.LPC_CANCELED, number, "ctx")
     assert notice.needs_release
     assert not message.needs_release
+    with pytest.raises(ReplyMismatch):
+        notice.reply(b"it is not a request")
     notice.release()
     message.reply(b"too late")
     lost = joined_port.server.receive(WATCHDOG)
@@ -494,6 +496,7 @@ def _header(kind: int, message_id: int, callback_id: int = 0) -> PortMessageHead
         (_header(alpc.LPC_REQUEST, 0), b""),
         (_header(wire.TERMINATION_PORT, 5), b"abc"),
         (_header(wire.TERMINATION_PORT, 5), struct.pack("<I", 1)),
+        (_header(wire.TERMINATION_PORT, 5), b"12345678"),
         (_header(wire.SECTION, 5), b"abcdefgh"),
     ],
     ids=str,
@@ -687,31 +690,14 @@ def test_a_client_does_not_see_what_its_server_canceled_before(joined_port: Any)
     assert client.receive(WATCHDOG).data == b"next"
 
 
-def test_notices_are_not_answered(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    number = client.post(b"")
-    message = joined_port.server.receive(WATCHDOG)
-    client.cancel(number)
-    notice = joined_port.server.receive(WATCHDOG)
-    assert notice.type == alpc.LPC_CANCELED
-    assert notice.needs_release
-    with pytest.raises(ReplyMismatch):
-        notice.reply(b"")
-    notice.release()
-    message.release()
-
-
 def test_an_answer_in_a_batch_to_who_has_canceled_is_lost(joined_port: Any) -> None:
     client, port = joined_port.connect()
-    number = client.post(b"")
-    message = joined_port.server.receive(WATCHDOG)
-    client.cancel(number)
-    joined_port.server.receive(WATCHDOG).release()
+    message = joined_port.canceled(client)
     with port.batch() as batch:
         message.reply(b"late", batch=batch)
         assert not len(batch)
     lost = joined_port.server.receive(WATCHDOG)
-    assert (lost.type, lost.message_id) == (alpc.LPC_LOST_REPLY, number)
+    assert (lost.type, lost.message_id) == (alpc.LPC_LOST_REPLY, message.message_id)
 
 
 def test_an_answer_that_its_asker_does_not_take_leaves_it_waiting(joined_port: Any) -> None:
@@ -725,12 +711,6 @@ def test_an_answer_that_its_asker_does_not_take_leaves_it_waiting(joined_port: A
     assert message.needs_release
     message.reply(b"in time")
     assert asking.result(WATCHDOG).data == b"in time"
-
-
-def test_the_registration_of_a_thread_that_is_no_number_ends_the_connection(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    client._socket.send(wire.compose(_header(wire.TERMINATION_PORT, 5), _BLOCK, b"12345678"))
-    assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
 
 
 def test_data_entries_are_reached_only_as_long_as_the_request_waits(joined_port: Any) -> None:
@@ -794,10 +774,7 @@ def test_requests_that_nobody_has_answered_stop_the_reading(joined_port: Any, mo
 
 def test_the_view_of_a_lost_answer_is_room_again(joined_port: Any) -> None:
     client, port = joined_port.connect()
-    number = client.post(b"")
-    message = joined_port.server.receive(WATCHDOG)
-    client.cancel(number)
-    joined_port.server.receive(WATCHDOG).release()
+    message = joined_port.canceled(client)
     message.reply(view=port.allocate(100_000))
     assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_LOST_REPLY
     assert taken(port) == 0
@@ -820,10 +797,7 @@ def test_what_was_read_while_the_request_ended_is_not_given(joined_port: Any, mo
 
 def test_who_has_withdrawn_its_request_is_not_acted_for(joined_port: Any) -> None:
     client, _ = joined_port.connect()
-    number = client.post(b"")
-    message = joined_port.server.receive(WATCHDOG)
-    client.cancel(number)
-    joined_port.server.receive(WATCHDOG).release()
+    message = joined_port.canceled(client)
     with pytest.raises(Disconnected):
         message.impersonate()
     with pytest.raises(Canceled):

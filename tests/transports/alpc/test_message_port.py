@@ -289,8 +289,7 @@ def test_a_port_of_lpc_knows_nothing_that_came_with_alpc(make_joined: Any) -> No
 def test_sections_are_set_up_while_two_ends_connect(make_joined: Any, mode: int) -> None:
     joined = make_joined(lpc_mode=mode)
     attributes = alpc.PortAttributes(lpc_mode=mode)
-    connecting = joined.call(alpc.connect, joined.name, WATCHDOG, attributes=attributes, view_size=100_000)
-    request = joined.server.receive(WATCHDOG)
+    connecting, request = joined.ask(attributes=attributes, view_size=100_000)
     assert request.client_view_size == 100_000
     assert "0x1 of" in repr(request)
     port = request.accept(view_size=50_000)
@@ -311,8 +310,8 @@ def test_a_section_that_cannot_be_set_up_ends_the_connection(
     joined_port: Any, open_descriptors: Callable[[], int]
 ) -> None:
     before = open_descriptors()
-    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG, view_size=1 << 40)
-    joined_port.server.receive(WATCHDOG).accept()
+    connecting, request = joined_port.ask(view_size=1 << 40)
+    request.accept()
     with pytest.raises(SectionTooBig):
         connecting.result(WATCHDOG)
     assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED

@@ -36,8 +36,7 @@ WATCHDOG = 20.0
 
 
 def test_both_sides_say_something_and_the_context_comes_with_every_message(joined_port: Any) -> None:
-    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG, data=b"let me in")
-    request = joined_port.server.receive(WATCHDOG)
+    connecting, request = joined_port.ask(data=b"let me in")
     assert (request.type, request.data, request.client_id[0]) == (
         alpc.LPC_CONNECTION_REQUEST,
         b"let me in",
@@ -55,8 +54,8 @@ def test_both_sides_say_something_and_the_context_comes_with_every_message(joine
 
 
 def test_a_refusal_carries_data_and_a_status_with_its_name(joined_port: Any) -> None:
-    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG)
-    joined_port.server.receive(WATCHDOG).refuse(b"closed on Sundays", status=0xC0000044)
+    connecting, request = joined_port.ask()
+    request.refuse(b"closed on Sundays", status=0xC0000044)
     with pytest.raises(ConnectionRefused) as refused:
         connecting.result(WATCHDOG)
     assert (refused.value.data, refused.value.status) == (b"closed on Sundays", 0xC0000044)
@@ -64,8 +63,7 @@ def test_a_refusal_carries_data_and_a_status_with_its_name(joined_port: Any) -> 
 
 
 def test_a_verdict_is_given_once(joined_port: Any) -> None:
-    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG)
-    request = joined_port.server.receive(WATCHDOG)
+    connecting, request = joined_port.ask()
     request.accept()
     for verdict in (request.accept, request.refuse):
         with pytest.raises(ReplyMismatch):
@@ -83,8 +81,7 @@ def test_a_verdict_is_given_once(joined_port: Any) -> None:
 
 
 def test_a_verdict_that_cannot_be_given_leaves_the_client_waiting(joined_port: Any) -> None:
-    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG)
-    request = joined_port.server.receive(WATCHDOG)
+    connecting, request = joined_port.ask()
     for verdict in (request.accept, request.refuse):
         with pytest.raises(MessageTooLong):
             verdict(bytes(5000))
@@ -100,15 +97,14 @@ def test_a_verdict_that_cannot_be_given_leaves_the_client_waiting(joined_port: A
 
 
 def test_a_released_request_to_connect_is_a_refusal(joined_port: Any) -> None:
-    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG)
-    joined_port.server.receive(WATCHDOG).release()
+    connecting, request = joined_port.ask()
+    request.release()
     with pytest.raises(ConnectionRefused):
         connecting.result(WATCHDOG)
 
 
 def test_a_client_that_waited_too_long_is_found_canceled(joined_port: Any) -> None:
-    connecting = joined_port.call(alpc.connect, joined_port.name, 0.2)
-    request = joined_port.server.receive(WATCHDOG)
+    connecting, request = joined_port.ask(0.2)
     with pytest.raises(TimedOut):
         connecting.result(WATCHDOG)
     notice = joined_port.server.receive(WATCHDOG)
@@ -357,8 +353,7 @@ def test_a_client_let_in_while_the_port_closes_is_not_kept(
 
     let_in = ConnectionRequest.accept_messages
     monkeypatch.setattr(ConnectionRequest, "accept_messages", let_in_and_close)
-    connecting = joined_port.call(alpc.connect, joined_port.name, WATCHDOG)
-    request = joined_port.server.receive(WATCHDOG)
+    connecting, request = joined_port.ask()
     before = open_descriptors()
     with pytest.raises(Disconnected):
         request.accept()
@@ -638,10 +633,7 @@ def test_who_is_silent_is_dropped_though_nothing_else_comes(make_joined: Any) ->
 
 def test_a_notice_that_nobody_sent_wakes_who_reads(joined_port: Any) -> None:
     client, _ = joined_port.connect()
-    number = client.post(b"")
-    message = joined_port.server.receive(WATCHDOG)
-    client.cancel(number)
-    joined_port.server.receive(WATCHDOG).release()
+    message = joined_port.canceled(client)
     receiving = joined_port.call(joined_port.server.receive)
     until(lambda: joined_port.server.queue_messages().queue._reading)
     message.reply(b"late")
