@@ -39,7 +39,7 @@ def room_of(reserve: Reserve | None, data: Buffer) -> int:
 def more_room(connected: socket.socket | Lane, size: int) -> Generator[None]:
     """While the buffer has room for `size` octets beside what the peer has not taken. Raises OSError."""
     usual = connected.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-    _bound(connected, unsent(connected.fileno()) + size + 1)
+    _bound(connected, unsent(connected.fileno()) + size)
     try:
         yield
     finally:

@@ -77,6 +77,7 @@ def test_all_types_are_those_of_nt() -> None:
 def test_access_is_what_a_descriptor_was_opened_for(flags: int, access: int) -> None:
     with Handle(os.open(os.devnull, flags)) as handle:
         assert handle.access == access
+    assert handle.fileno() == -1
 
 
 def test_one_handle_is_direct_and_several_are_indirect(objects: dict[ObjectType, int]) -> None:

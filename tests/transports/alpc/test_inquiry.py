@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lrpc.transports import alpc
 from lrpc.transports.alpc import inquiry
-from lrpc.transports.alpc.inquiry import Information, inquire, parse
+from lrpc.transports.alpc.inquiry import Client, Information, inquire, parse
 from lrpc.transports.alpc.messages import message as wire
 from lrpc.transports.errors import AccessDenied, BadFrame, Disconnected, NameNotFound, TimedOut
 from lrpc.transports.namespace import current
@@ -139,9 +139,40 @@ def test_a_holder_that_talks_nonsense_is_one(frame: bytes, threads: ThreadPoolEx
     claim.close()
 
 
+def test_a_holder_that_hangs_up_does_not_let_us_know(threads: ThreadPoolExecutor) -> None:
+    claim = current(alpc.DIRECTORY).claim("strange")
+    with claim.listen(0o600, 1) as listening:
+        answering = threads.submit(lambda: listening.accept()[0].close())  # what was asked is not even read
+        assert isinstance(ask("strange"), AccessDenied)
+        answering.result(WATCHDOG)
+    claim.close()
+
+
+def test_only_words_that_fit_are_taken() -> None:
+    most = (1 << 64) - 1
+    clients = [5, {"pid": most + 1, "uid": 7, "octets_in": "8"}]
+    said = {
+        "pid": 9,
+        "octets_in": most,
+        "backlog": -1,
+        "worker": True,
+        "clients": clients,
+        "interfaces": ["x" * 201, 5],
+    }
+    assert parse(json.dumps(said).encode(), Peer(1, 2, 3, None, "")) == Information(
+        pid=1, uid=2, octets_in=most, clients=(Client(uid=7),), interfaces=("x" * 200,)
+    )
+
+
+def test_of_a_client_that_the_kernel_does_not_tell_of_nothing_is_said(
+    ports: tuple[alpc.CommunicationPort, alpc.CommunicationPort],
+) -> None:
+    assert inquiry.client(ports[0]) == Client(pid=0, uid=0)
+
+
 def test_an_answer_of_most_clients_and_interfaces_fits_in_a_message() -> None:
     big = (1 << 64) - 1
-    client = inquiry.Client(*[(1 << 32) - 1] * 2, *[big] * 4)
+    client = Client(*[(1 << 32) - 1] * 2, *[big] * 4)
     most = Information(
         clients=(client,) * inquiry.MAX_CLIENTS, interfaces=("ü" * 30,) * inquiry.MAX_TEXTS, octets_in=big
     )

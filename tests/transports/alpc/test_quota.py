@@ -16,7 +16,7 @@ import pytest
 
 from lrpc.transports import alpc, namespace, unix
 from lrpc.transports.alpc.messages.port_attributes import HANDLES_ATTRIBUTES
-from lrpc.transports.alpc.quota import SECTION_COST, Account, Pool, QuotaLimits, Quotas
+from lrpc.transports.alpc.quota import SECTION_COST, Account, Flight, Pool, QuotaLimits, Quotas
 from lrpc.transports.errors import Canceled, Disconnected, QuotaExceeded, TimedOut
 
 WATCHDOG = 20.0
@@ -109,6 +109,17 @@ def test_a_full_account_is_free_again_when_half_is_left() -> None:
     assert account.give(1)
     assert not account.full
     assert not account.give(5)
+
+
+def test_descriptors_that_were_not_on_their_way_are_not_given_back() -> None:
+    account = Account(10)
+    flight = Flight(account)
+    with socket.socket() as nobody:
+        flight.take(3, nobody.fileno())
+    flight.land(1)
+    assert account.used == 2
+    flight.land(5)
+    assert account.used == 0
 
 
 class Slow(int):

@@ -7,7 +7,6 @@ import socket
 import struct
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -110,12 +109,13 @@ def test_messages_of_several_types_keep_their_order(ports: Ports) -> None:
         batch.datagram(b"1")
         batch.send(b"2", 77)
         batch.send(b"3", 78)
-        batch.send(b"4", 12, LPC_REPLY)
-        batch.datagram(b"5")
+        batch.send(b"4", 77)
+        batch.send(b"5", 12, LPC_REPLY)
+        batch.datagram(b"6")
     messages = ports[1].receive_messages(WATCHDOG)
-    assert [message.data for message in messages] == [b"1", b"2", b"3", b"4", b"5"]
-    assert [message.type for message in messages] == [3, 1, 1, 2, 3]
-    assert [message.message_id for message in messages[1:4]] == [77, 78, 12]
+    assert [message.data for message in messages] == [b"1", b"2", b"3", b"4", b"5", b"6"]
+    assert [message.type for message in messages] == [3, 1, 1, 1, 2, 3]
+    assert [message.message_id for message in messages[1:5]] == [77, 78, 77, 12]
     assert sending.sends == 2
 
 
@@ -299,14 +299,15 @@ def test_the_datagrams_of_a_batch_come_to_the_queue_of_a_server(lane: bool) -> N
 def test_requests_that_are_posted_in_a_batch_are_answered_each(threads: ThreadPoolExecutor) -> None:
     server = alpc.create_port("batches")
     connecting = threads.submit(alpc.connect, "batches", WATCHDOG)
-    server.receive(WATCHDOG).accept()
+    port = server.receive(WATCHDOG).accept()
     client = connecting.result(WATCHDOG)
     with client.batch() as batch:
         numbers = [client.post(data, context=data, batch=batch) for data in SMALL]
         with pytest.raises(InvalidParameter):
             client.post(b"", batch=batch, work_on_behalf=True)
-    for message in [server.receive(WATCHDOG) for _ in SMALL]:
-        message.reply(message.data.upper())
+    with port.batch() as batch:
+        for message in [server.receive(WATCHDOG) for _ in SMALL]:
+            batch.reply(message, message.data.upper())
     replies = [client.receive(WATCHDOG) for _ in SMALL]
     assert [reply.message_id for reply in replies] == numbers
     for data, reply in zip(SMALL, replies, strict=True):
@@ -319,11 +320,15 @@ def test_requests_that_are_posted_in_a_batch_are_answered_each(threads: ThreadPo
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from([1, 2, 3]), st.integers(1, 9), st.binary(max_size=40)), min_size=1),
+    st.lists(
+        st.builds(
+            Run, st.sampled_from([1, 2, 3]), st.integers(1, 9), st.lists(st.binary(max_size=40), min_size=1, max_size=9)
+        ),
+        min_size=1,
+    ),
     st.integers(60, 500),
 )
-def test_what_is_packed_is_unpacked(entries: list[Any], most: int) -> None:
-    runs = [Run(kind, first, [data]) for kind, first, data in entries]
+def test_what_is_packed_is_unpacked(runs: list[Run], most: int) -> None:
     seen = list[tuple[int, int, bytes]]()
     for kind, number, data in packets(runs, most):
         assert len(data) <= most
@@ -331,7 +336,16 @@ def test_what_is_packed_is_unpacked(entries: list[Any], most: int) -> None:
             seen += [message[:3] for message in unpack(bytes(data))]
         else:
             seen.append((kind, number, bytes(data)))
-    assert seen == entries
+    assert seen == [(kind, first + at, data) for kind, first, datas in runs for at, data in enumerate(datas)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "most", "sizes"),
+    [([5], 68, [68, 0]), ([5], 67, [56, 10, 0]), ([3, 2], 76, [76, 0]), ([3, 2], 75, [44, 32, 0])],
+)
+def test_a_packet_is_filled_to_the_last_octet(counts: list[int], most: int, sizes: list[int]) -> None:
+    runs = [Run(LPC_DATAGRAM, 1, [bytes(10)] * count) for count in counts]  # 8 octets each, and 12 for a message
+    assert [len(data) for _, _, data in packets(runs, most)] == sizes
 
 
 @given(st.binary(max_size=60))
