@@ -62,6 +62,24 @@ def test_room_without_content_is_allocated_and_not_valid(slot: wire.Slot) -> Non
 
 
 @pytest.mark.parametrize("slot", wire.SLOTS, ids=lambda slot: slot.name)
+def test_room_goes_with_the_content_of_others(slot: wire.Slot) -> None:
+    alone = AttributeBlock(**{slot.name: getattr(FULL, slot.name)})
+    block = alone._replace(room=wire.ALL_ATTRIBUTES & ~slot.bit)
+    assert AttributeBlock.unpack(block.pack()) == (block, len(OCTETS))
+
+
+def test_flags_have_the_numbers_of_nt() -> None:
+    assert (wire.SECURITY_RELEASE_HANDLE, wire.SECURITY_CREATE_HANDLE) == (0x10000, 0x20000)
+    assert (wire.VIEW_AUTO_RELEASE, wire.VIEW_SECURED_ACCESS) == (0x20000, 0x40000)
+    assert (wire.HANDLE_SAME_ACCESS, wire.HANDLE_SAME_ATTRIBUTES) == (0x10000, 0x20000)
+    assert (wire.HANDLE_INDIRECT, wire.HANDLE_INHERIT) == (0x40000, 0x80000)
+
+
+def test_what_is_not_said_is_zero() -> None:
+    assert not any(any(slot.kind()) for slot in wire.SLOTS)
+
+
+@pytest.mark.parametrize("slot", wire.SLOTS, ids=lambda slot: slot.name)
 def test_a_receiver_gets_only_what_it_allocated(slot: wire.Slot) -> None:
     got = FULL.limited(slot.bit)
     assert (got.allocated, got.valid) == (slot.bit, slot.bit)

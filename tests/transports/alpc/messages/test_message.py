@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from lrpc.transports import alpc
 from lrpc.transports.alpc.messages import message as wire
+from lrpc.transports.alpc.messages.attributes import AttributeBlock, ContextAttribute
 from lrpc.transports.alpc.messages.message import ViewAttribute, pack, unpack
+from lrpc.transports.alpc.messages.port_message import PortMessageHeader
 from lrpc.transports.errors import BadFrame
 
 PLAIN = bytes.fromhex(
@@ -51,6 +53,23 @@ def test_the_header_is_that_of_x64() -> None:
     assert wire.FRAME_SIZE == wire.HEADER_SIZE + 8 == 48
     assert wire.VIEW.size == 0x20
     assert wire.MAX_DATA == 65495
+
+
+def test_our_own_types_keep_their_numbers() -> None:
+    """A peer of another version knows them by these."""
+    assert [
+        wire.SECTION_NOTICE, wire.SECTION, wire.VIEW_RELEASE, wire.TERMINATION_PORT, wire.SECURITY_CONTEXT,
+        wire.SECTION_GONE, wire.DATA_PULL, wire.MEMORY, wire.LANE_NUDGE, wire.BATCH, wire.QUOTA_NOTICE,
+    ] == [0x80, 0x81, 0x82, 0x83, 0x84, 0x88, 0x89, 0x8A, 0x8F, 0x90, 0x91]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ["callback_id", "data_info_offset"])
+def test_what_needs_more_than_a_plain_frame_is_refused_by_who_reads_those(field: str) -> None:
+    header = PortMessageHeader(0, 0, alpc.LPC_REQUEST, message_id=7)
+    block = AttributeBlock(context=ContextAttribute())
+    assert unpack(wire.compose(header, block, b"x")) == (alpc.LPC_REQUEST, 7, b"x", None)
+    with pytest.raises(BadFrame):
+        unpack(wire.compose(header._replace(**{field: 48}), block, b"x"))
 
 
 @pytest.mark.parametrize("octets", [PLAIN, WITH_VIEW], ids=["plain", "view"])

@@ -118,10 +118,22 @@ def test_terms_have_their_octets() -> None:
 def test_too_much_to_say_is_refused_on_either_side() -> None:
     with pytest.raises(MessageTooLong):
         pack_terms(alpc.LPC_CONNECTION_REQUEST, 0, PortAttributes(), bytes(MAX_CONNECTION_DATA + 1))
+    most = pack_terms(alpc.LPC_CONNECTION_REQUEST, 0, PortAttributes(), bytes(MAX_CONNECTION_DATA))
+    assert parse_terms(most, alpc.LPC_CONNECTION_REQUEST).data == bytes(MAX_CONNECTION_DATA)
+    header, attributes, data = wire.parse(most)
     with pytest.raises(BadFrame):
-        parse_terms(
-            wire.pack(10, 1, struct.pack("<IIQQQII", 0, 65535, 0, 0, 0, 0, 0) + bytes(MAX_CONNECTION_DATA + 1)), 10
-        )
+        parse_terms(wire.compose(header, attributes, data + b"x"), alpc.LPC_CONNECTION_REQUEST)
+
+
+@pytest.mark.parametrize(("length", "good"), [(40, False), (41, True), (65535, True), (65536, False)])
+def test_a_port_takes_messages_that_there_can_be(length: int, good: bool) -> None:
+    frame = bytearray(pack_terms(alpc.LPC_CONNECTION_REQUEST, 0, PortAttributes(), b""))
+    struct.pack_into("<I", frame, wire.FRAME_SIZE + 4, length)
+    if good:
+        assert parse_terms(bytes(frame), alpc.LPC_CONNECTION_REQUEST).max_message_length == length
+    else:
+        with pytest.raises(BadFrame):
+            parse_terms(bytes(frame), alpc.LPC_CONNECTION_REQUEST)
 
 
 @given(st.binary(max_size=120), st.booleans())

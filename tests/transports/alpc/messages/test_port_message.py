@@ -37,7 +37,7 @@ def test_both_layouts_have_their_octets(layout, octets, total) -> None:  # type:
 
 def test_sizes_are_those_of_nt() -> None:
     assert (X64.size, X86.size) == (40, 24)
-    assert port_message.of_length(10, 3) == PortMessageHeader(10, 50, 3)
+    assert port_message.of_length(10, 3) == (10, 50, 3, 0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(("layout", "octets", "total"), LAYOUTS, ids=["x64", "x86"])
@@ -66,3 +66,10 @@ def test_any_header_survives(header: PortMessageHeader, layout) -> None:  # type
 def test_every_type_has_its_name_and_number() -> None:
     assert sorted(port_message.TYPE_NAMES) == list(range(1, 14))
     assert all(getattr(port_message, name) == number for number, name in port_message.TYPE_NAMES.items())
+
+
+def test_flags_of_types_have_the_numbers_of_nt() -> None:
+    assert port_message.LPC_CONTINUATION_REQUIRED == 0x2000
+    assert port_message.LPC_NO_IMPERSONATE == 0x4000
+    assert port_message.LPC_KERNELMODE_MESSAGE == 0x8000
+    assert port_message.TYPE_MASK == 0xFF
