@@ -73,6 +73,7 @@ def test_everything_is_given_back(open_descriptors: Callable[[], int]) -> None:
     section = make()
     view = section.view(10)
     section.free(view)
+    assert open_descriptors() == before
     section.close()
     section.abandon()
     assert open_descriptors() == before

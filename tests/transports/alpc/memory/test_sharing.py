@@ -25,7 +25,7 @@ from lrpc.transports.alpc import (
 )
 from lrpc.transports.alpc.memory import lending
 from lrpc.transports.alpc.memory import memfd as memfd_module
-from lrpc.transports.alpc.memory.section import SECTION_SPAN, SectionLimits
+from lrpc.transports.alpc.memory.section import SECTION_SPAN, OutgoingSection, SectionLimits
 from lrpc.transports.alpc.messages import message as wire
 from lrpc.transports.alpc.messages.attributes import VIEW_AUTO_RELEASE, VIEW_SECURED_ACCESS
 from lrpc.transports.errors import (
@@ -86,6 +86,25 @@ def test_a_release_goes_in_front_of_the_next_message(ports: Ports) -> None:
     ports[1].send_message(b"next")
     assert ports[0].receive_message(WATCHDOG).data == b"next"
     assert taken(ports[0]) == 0
+
+
+def test_a_reply_gives_no_view_back_that_came_otherwise(ports: Ports) -> None:
+    number = ports[0].send_message(b"")
+    ports[0].send_message(b"", type=LPC_DATAGRAM, view=filled(ports[0], b"x"))
+    for _ in range(2):
+        ports[1].receive_message(WATCHDOG)
+    ports[1].send_message(b"", number, LPC_REPLY)
+    ports[0].receive_message(WATCHDOG)
+    assert taken(ports[0]) > 0
+
+
+def test_room_in_place_that_nobody_has_any_more_is_room_again(ports: Ports) -> None:
+    room = ports[0].allocate_in_place(10)
+    once = taken(ports[0])
+    del room
+    room = ports[0].allocate_in_place(10)
+    assert taken(ports[0]) == once
+    room.close()
 
 
 def test_many_releases_do_not_wait(ports: Ports) -> None:
@@ -305,9 +324,12 @@ def test_a_section_with_a_wrong_announcement_is_refused(raw: Raw, data: bytes) -
         raw[0].receive_message(WATCHDOG)
 
 
-def test_descriptors_in_another_message_end_the_connection(raw: Raw, open_descriptors: Callable[[], int]) -> None:
+@pytest.mark.parametrize("kind", [LPC_REQUEST, wire.MEMORY])
+def test_descriptors_in_another_message_end_the_connection(
+    raw: Raw, open_descriptors: Callable[[], int], kind: int
+) -> None:
     before = open_descriptors()
-    pass_section(raw, [os.dup(0)], b"data", LPC_REQUEST)
+    pass_section(raw, [os.dup(0)], b"data", kind)
     with pytest.raises(BadFrame):
         raw[0].receive_message(WATCHDOG)
     assert open_descriptors() == before - 1
@@ -467,6 +489,25 @@ def test_sections_are_counted(ports: Ports) -> None:
         ports[0].create_section(1)
 
 
+def test_views_come_from_the_sections_that_are_left(ports: Ports) -> None:
+    one, two = (ports[0].create_section(8192) for _ in range(2))
+    for section in (one, two, two):
+        ports[0].send_message(b"", view=ports[0].allocate(10, section=section))
+        assert ports[1].receive_message(WATCHDOG).view == bytes(10)
+        if section is two:
+            ports[0].delete_section(one)
+    assert [*ports[1]._sharing.incoming] == [two.base]
+
+
+def test_another_section_is_the_usual_one_once_that_is_deleted(ports: Ports) -> None:
+    for octets in (b"old", b"new"):
+        view = filled(ports[0], octets)
+        ports[0].send_message(b"", view=view)
+        assert ports[1].receive_message(WATCHDOG).view == octets
+        assert isinstance(view.section, OutgoingSection)
+        ports[0].delete_section(view.section)
+
+
 def test_a_peer_that_passes_more_than_the_total_is_cut_off(make_raw: Callable[..., Raw]) -> None:
     raw = make_raw(SectionLimits(SIZE, SIZE, 2 * SIZE))
     for number in range(3):
@@ -484,10 +525,12 @@ def test_a_peer_that_passes_sections_without_end_is_cut_off(raw: Raw) -> None:
 
 
 def test_a_peer_that_only_announces_is_cut_off(raw: Raw) -> None:
+    for _ in range(lending.MAX_SECTIONS):
+        raw[1].send(wire.pack(wire.SECTION_NOTICE, 1, b""))
+        assert raw[0].receive_message_now() is None
+    raw[1].send(wire.pack(wire.SECTION_NOTICE, 1, b""))
     with pytest.raises(BadFrame):
-        for _ in range(lending.MAX_SECTIONS + 1):
-            raw[1].send(wire.pack(wire.SECTION_NOTICE, 1, b""))
-            raw[0].receive_message_now()
+        raw[0].receive_message_now()
 
 
 def test_a_view_that_says_it_is_secure_and_is_not_ends_the_connection(raw: Raw) -> None:

@@ -147,11 +147,18 @@ def test_each_end_reads_what_the_other_writes_in_its_port_view(ports: Ports) -> 
 
 
 def test_there_is_one_port_view(ports: Ports) -> None:
-    ports[0].create_port_view(1)
+    assert ports[0].port_view is None
+    assert ports[0].create_port_view(1) is ports[0].port_view
     with pytest.raises(InvalidParameter):
         ports[0].create_port_view(1)
     with pytest.raises(SectionTooBig):
         ports[1].create_port_view(1 << 30)
+
+
+def test_who_has_gone_is_given_no_port_view(ports: Ports) -> None:
+    ports[1].close()
+    with pytest.raises(Disconnected):
+        ports[0].create_port_view(1)
 
 
 def test_a_port_view_and_views_go_together(ports: Ports) -> None:
