@@ -63,6 +63,18 @@ def test_one_thread_reads_for_all() -> None:
     assert source.most_readers == 1
 
 
+def test_another_reads_on_when_the_reader_has_waited_long_enough() -> None:
+    source = Source()
+    with ThreadPoolExecutor(2) as threads:
+        reading = threads.submit(source.queue.next, 0.1)
+        until(lambda: source.queue._reading)
+        waiting = threads.submit(source.queue.next, 2 * WATCHDOG)
+        with pytest.raises(TimedOut):
+            reading.result(WATCHDOG)
+        source.send(message(b"late"))
+        assert waiting.result(WATCHDOG).data == b"late"
+
+
 def test_what_was_withdrawn_is_passed_over() -> None:
     source = Source()
     source.send(message(b"withdrawn", State.WITHDRAWN), message(b"next"))
@@ -95,18 +107,34 @@ def test_a_thread_that_waits_for_something_else_leaves_messages_to_others() -> N
         assert waiting.result(WATCHDOG) == "found"
 
 
+def test_what_is_put_wakes_who_waits_though_another_goes_on_reading() -> None:
+    source = Source()
+    found: list[str] = []
+    with ThreadPoolExecutor(2) as threads:
+        reading = threads.submit(source.queue.take, lambda: found[0] if found else None, WATCHDOG)
+        until(lambda: source.queue._reading)
+        waiting = threads.submit(source.queue.next, WATCHDOG)
+        until(lambda: source.queue.changed._waiters)  # type: ignore[attr-defined]
+        with source.queue.changed:
+            source.queue.put(message(b"put"))
+        assert waiting.result(WATCHDOG).data == b"put"
+        found.append("found")
+        source.send(message())
+        assert reading.result(WATCHDOG) == "found"
+
+
 def test_the_bell_is_heard_while_messages_wait() -> None:
     source = Source()
     queue = source.queue
     poll = select.poll()
     pair = select.epoll()
     assert queue.fileno(-1) == -1
-    poll.register(queue.fileno(pair.fileno()), select.POLLIN)
-    assert not poll.poll(0)
     with queue.changed:
         queue.put(message(b"one"))
-        queue.put(message(b"two"))
+    poll.register(queue.fileno(pair.fileno()), select.POLLIN)
     assert poll.poll(0)
+    with queue.changed:
+        queue.put(message(b"two"))
     queue.next(WATCHDOG)
     assert poll.poll(0)
     queue.next(WATCHDOG)
@@ -116,16 +144,21 @@ def test_the_bell_is_heard_while_messages_wait() -> None:
     pair.close()
 
 
-def test_the_bell_is_not_heard_by_others_for_what_its_reader_takes() -> None:
+@pytest.mark.parametrize("takes", [True, False])
+def test_the_bell_is_heard_by_others_but_for_what_its_reader_takes(takes: bool) -> None:
     def gather(_: float | None) -> None:
         with queue.changed:
-            queue.put(message(b"mine"))
-        assert not poll.poll(0)
+            queue.put(message())
+        heard.append(bool(poll.poll(0)))
 
-    queue, poll = Queue(gather), select.poll()
+    queue, poll, heard = Queue(gather), select.poll(), list[bool]()
     with select.epoll() as source:
         poll.register(queue.fileno(source.fileno()), select.POLLIN)
-    assert queue.next(WATCHDOG).data == b"mine"
+    if takes:
+        queue.next(WATCHDOG)
+    else:
+        queue.take(lambda: heard or None, WATCHDOG)
+    assert heard == [not takes]
     queue.close(Disconnected("closed"))
 
 

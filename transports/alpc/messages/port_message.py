@@ -19,7 +19,6 @@ from typing import Final, NamedTuple
 
 from ...errors import BadFrame
 
-NEW_MESSAGE: Final = 0
 LPC_REQUEST: Final = 1
 LPC_REPLY: Final = 2
 LPC_DATAGRAM: Final = 3
