@@ -85,6 +85,10 @@ def test_a_time_that_is_over_says_so(iocp: IoCompletionPort) -> None:
             iocp.get(timeout)
     iocp.post(1)
     assert iocp.get(0.0) == (1, None)
+    for _ in range(2):  # done with the packet once
+        with pytest.raises(TimedOut):
+            iocp.get(0.0)
+        assert iocp._running == 0
 
 
 def test_a_follower_whose_time_is_over_leaves_no_trace(make: Make, threads: ThreadPoolExecutor) -> None:

@@ -405,6 +405,26 @@ def test_everything_is_given_back(open_descriptors: Callable[[], int], make_join
     assert open_descriptors() == before
 
 
+def test_a_program_that_is_started_inherits_nothing(make_joined: Any) -> None:
+    before = inheritable()
+    joined = make_joined()
+    client, _ = joined.connect()
+    client.register_termination()
+    client.datagram(b"registered")
+    assert joined.server.receive(WATCHDOG).data == b"registered"
+    assert min(joined.server.fileno(), client.fileno()) >= 0
+    assert inheritable() <= before
+
+
+def inheritable() -> set[int]:
+    found = set[int]()
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError):  # the one of the list itself
+            if os.get_inheritable(descriptor):
+                found.add(descriptor)
+    return found
+
+
 def test_a_child_of_fork_leaves_the_port_alone(joined_port: Any) -> None:
     client, _ = joined_port.connect()
     pid = os.fork()
