@@ -515,12 +515,14 @@ def test_a_client_that_talks_nonsense_ends_its_own_connection(
 
 def test_a_number_that_waits_for_an_answer_cannot_be_used_again(joined_port: Any) -> None:
     client, _ = joined_port.connect()
-    for _ in range(2):
-        client._socket.send(wire.compose(_header(alpc.LPC_REQUEST, 7), _BLOCK, b"twice"))
+    client._socket.send(wire.compose(_header(alpc.LPC_REQUEST, 7), _BLOCK, b"once"))
     held = joined_port.server.receive(WATCHDOG)
-    came = [] if held.type == alpc.LPC_PORT_CLOSED else [joined_port.server.receive(WATCHDOG)]
-    for notice in came:
-        notice.release()
+    assert held.data == b"once"
+    client._socket.send(wire.compose(_header(alpc.LPC_REQUEST, 7), _BLOCK, b"twice"))
+    notices = [joined_port.server.receive(WATCHDOG) for _ in range(2)]
+    assert [notice.type for notice in notices] == [alpc.LPC_CANCELED, alpc.LPC_PORT_CLOSED]
+    for message in (held, *notices):
+        message.release()
 
 
 def test_replies_and_cancels_for_nobody_are_passed_over(joined_port: Any) -> None:

@@ -191,6 +191,19 @@ def test_a_client_is_let_in_though_there_is_no_descriptor_for_its_process(
     assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
 
 
+def test_who_asks_to_be_let_in_is_heard_while_others_send(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    with alpc.connect(joined_port.name, WATCHDOG, wait=False) as other:
+        client.datagram(b"beside")
+        joined_port.server.queue_messages().queue.read_now()
+        came = [joined_port.server.receive(WATCHDOG) for _ in range(len(joined_port.server.queue_messages().queue))]
+        assert {message.type for message in came} == {alpc.LPC_DATAGRAM, alpc.LPC_CONNECTION_REQUEST}
+        for message in came:
+            message.release()
+        with pytest.raises(ConnectionRefused):
+            other.receive(WATCHDOG)
+
+
 # Going
 
 
@@ -528,6 +541,7 @@ def test_what_waits_for_a_client_goes_though_nobody_receives(joined_port: Any) -
             count += 1
         for _ in range(count):
             assert len(client.receive(WATCHDOG).data) == 60_000
+    until(lambda: "lrpc port" not in {thread.name for thread in threading.enumerate()})  # it ends when all have all
 
 
 def test_what_a_client_said_counts_though_it_went_without_taking_all(
