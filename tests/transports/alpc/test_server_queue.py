@@ -18,6 +18,7 @@ import pytest
 from lrpc.transports import alpc, namespace
 from lrpc.transports.alpc import ConnectionRequest, server_queue
 from lrpc.transports.alpc.beside import Beside
+from lrpc.transports.alpc.messages.message import pack
 from lrpc.transports.errors import (
     ConnectionRefused,
     Disconnected,
@@ -202,6 +203,23 @@ def test_who_asks_to_be_let_in_is_heard_while_others_send(joined_port: Any) -> N
             message.release()
         with pytest.raises(ConnectionRefused):
             other.receive(WATCHDOG)
+
+
+def test_who_goes_before_it_is_seen_has_not_been_there(joined_port: Any) -> None:
+    queue = joined_port.server.queue_messages().queue
+    with alpc.connect(joined_port.name, WATCHDOG, wait=False):
+        queue.read_now()
+        assert len(queue) == 1
+    assert joined_port.server.receive_now() is None
+
+
+def test_who_speaks_before_it_is_let_in_is_heard_afterwards(joined_port: Any) -> None:
+    with alpc.connect(joined_port.name, WATCHDOG, wait=False) as client:
+        request = joined_port.server.receive(WATCHDOG)
+        client._socket.send(pack(alpc.LPC_DATAGRAM, 1, b"early"))
+        assert joined_port.server.receive_now() is None
+        request.accept()
+        assert joined_port.server.receive(WATCHDOG).data == b"early"
 
 
 # Going
@@ -465,18 +483,23 @@ def test_messages_that_wait_are_taken_without_asking_everybody(joined_port: Any)
     for client in clients:
         for number in range(32):
             client.post(b"%d" % number)
-    looks = list[float | None]()
-    poll = joined_port.server.poll
+    looks = looks_of(joined_port.server)
+    for _ in range(4 * 32):
+        joined_port.server.receive(WATCHDOG).reply()
+    assert len(looks) <= 1 + 4 * 32 // 32
+
+
+def looks_of(server: Any) -> list[float | None]:
+    """The times for which a port looks from now on whether something comes."""
+    looks, poll = list[float | None](), server.poll
 
     def look(timeout: float | None) -> list[tuple[int, int]]:
         looks.append(timeout)
         found: list[tuple[int, int]] = poll(timeout)
         return found
 
-    joined_port.server.poll = look
-    for _ in range(4 * 32):
-        joined_port.server.receive(WATCHDOG).reply()
-    assert len(looks) <= 1 + 4 * 32 // 32
+    server.poll = look
+    return looks
 
 
 def test_what_is_canceled_after_it_was_read_is_not_picked_up(joined_port: Any) -> None:
@@ -542,6 +565,10 @@ def test_what_waits_for_a_client_goes_though_nobody_receives(joined_port: Any) -
         for _ in range(count):
             assert len(client.receive(WATCHDOG).data) == 60_000
     until(lambda: "lrpc port" not in {thread.name for thread in threading.enumerate()})  # it ends when all have all
+    looks = looks_of(joined_port.server)
+    with pytest.raises(TimedOut):
+        joined_port.server.receive(0.02)
+    assert len(looks) < 10
 
 
 def test_what_a_client_said_counts_though_it_went_without_taking_all(
