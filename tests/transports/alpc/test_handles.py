@@ -68,6 +68,7 @@ def test_a_job_is_a_directory_of_cgroups(tmp_path: Path, monkeypatch: pytest.Mon
 def test_all_types_are_those_of_nt() -> None:
     assert ALL_OBJECTS == 0xFFD
     assert [kind.value for kind in ObjectType] == [1, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048]
+    assert (GENERIC_READ, GENERIC_WRITE) == (0x80000000, 0x40000000)
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,7 @@ def test_only_words_that_fit_are_taken() -> None:
     assert parse(json.dumps(said).encode(), Peer(1, 2, 3, None, "")) == Information(
         pid=1, uid=2, octets_in=most, clients=(Client(uid=7),), interfaces=("x" * 200,)
     )
+    assert parse(b'{"clients": 5, "interfaces": {}}', Peer(1, 2, 3, None, "")) == Information(pid=1, uid=2)
 
 
 def test_of_a_client_that_the_kernel_does_not_tell_of_nothing_is_said(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 import select
 import signal
 import socket
 import struct
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +28,7 @@ from lrpc.transports.errors import (
     MessageTooLong,
     QuotaExceeded,
     ReplyMismatch,
+    ResourcesExhausted,
     TimedOut,
 )
 from tests.transports.until import until
@@ -280,8 +283,9 @@ def test_a_server_killed_in_a_request_has_lost_the_reply(run_child: Callable[...
     client.close()
 
 
-def test_the_end_of_a_registered_thread_is_told(joined_port: Any) -> None:
+def test_the_end_of_a_registered_thread_is_told(joined_port: Any, open_descriptors: Callable[[], int]) -> None:
     client, _ = joined_port.connect(context="ctx")
+    before = open_descriptors()
     go = threading.Event()
 
     def live() -> None:
@@ -299,6 +303,35 @@ def test_the_end_of_a_registered_thread_is_told(joined_port: Any) -> None:
     died = joined_port.server.receive(WATCHDOG)
     assert (died.type, died.port_context) == (alpc.LPC_CLIENT_DIED, "ctx")
     assert struct.unpack("<Q", died.data)[0] > 0
+    assert open_descriptors() == before
+
+
+def test_a_client_that_there_is_nothing_to_serve_with_has_gone(
+    joined_port: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def receive_frame_now(other: alpc.MessagePort) -> bytes | None:
+        if other is port:
+            raise ResourcesExhausted("no descriptor left")
+        return received(other)
+
+    client, port = joined_port.connect(context="ctx")
+    received = alpc.MessagePort.receive_frame_now
+    monkeypatch.setattr(alpc.MessagePort, "receive_frame_now", receive_frame_now)
+    client.datagram(b"")
+    closed = joined_port.server.receive(WATCHDOG)
+    assert (closed.type, closed.port_context) == (alpc.LPC_PORT_CLOSED, "ctx")
+    assert client.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
+
+
+def test_nothing_is_kept_of_a_client_that_has_gone(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    gone = weakref.ref(port)
+    client.close()
+    closed = joined_port.server.receive(WATCHDOG)
+    assert closed.type == alpc.LPC_PORT_CLOSED
+    del port, closed
+    gc.collect()
+    assert gone() is None
 
 
 def test_threads_of_others_and_too_many_are_not_registered(joined_port: Any, monkeypatch: Any) -> None:
