@@ -1,9 +1,8 @@
-"""Clients that ask to be let in, and how they go: the rest of what comes into a server's one queue."""
+"""How clients go, and in what turns they are read: what comes into a server's one queue."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import gc
 import os
 import select
@@ -19,210 +18,10 @@ import pytest
 
 from lrpc.transports import alpc, namespace
 from lrpc.transports.alpc import ConnectionRequest, server_queue
-from lrpc.transports.alpc.beside import Beside
-from lrpc.transports.alpc.messages.message import pack
-from lrpc.transports.errors import (
-    ConnectionRefused,
-    Disconnected,
-    InvalidParameter,
-    MessageTooLong,
-    QuotaExceeded,
-    ReplyMismatch,
-    ResourcesExhausted,
-    TimedOut,
-)
+from lrpc.transports.errors import ConnectionRefused, Disconnected, ResourcesExhausted, TimedOut
 from tests.transports.until import until
 
 WATCHDOG = 20.0
-
-
-# Asking to be let in
-
-
-def test_both_sides_say_something_and_the_context_comes_with_every_message(joined_port: Any) -> None:
-    connecting, request = joined_port.ask(data=b"let me in")
-    assert (request.type, request.data, request.client_id[0]) == (
-        alpc.LPC_CONNECTION_REQUEST,
-        b"let me in",
-        os.getpid(),
-    )
-    assert request.needs_release
-    assert request.port is None
-    port = request.accept(b"welcome", context={"client": 1})
-    client = connecting.result(WATCHDOG)
-    assert (client.connection_data, port.connection_data) == (b"welcome", b"let me in")
-    client.datagram(b"hello")
-    message = joined_port.server.receive(WATCHDOG)
-    assert message.port_context == message.attributes.context.port_context == {"client": 1}
-    client.close()
-
-
-def test_a_refusal_carries_data_and_a_status_with_its_name(joined_port: Any) -> None:
-    connecting, request = joined_port.ask()
-    request.refuse(b"closed on Sundays", status=0xC0000044)
-    with pytest.raises(ConnectionRefused) as refused:
-        connecting.result(WATCHDOG)
-    assert (refused.value.data, refused.value.status) == (b"closed on Sundays", 0xC0000044)
-    assert refused.value.name == "QUOTA_EXCEEDED"
-
-
-def test_a_verdict_is_given_once(joined_port: Any) -> None:
-    connecting, request = joined_port.ask()
-    request.accept()
-    for verdict in (request.accept, request.refuse):
-        with pytest.raises(ReplyMismatch):
-            verdict()
-    with pytest.raises(ReplyMismatch):
-        request.reply(b"")
-    client = connecting.result(WATCHDOG)
-    client.post(b"")
-    message = joined_port.server.receive(WATCHDOG)
-    for verdict in (message.accept, message.refuse):
-        with pytest.raises(ReplyMismatch):
-            verdict()
-    message.release()
-    client.close()
-
-
-def test_a_verdict_that_cannot_be_given_leaves_the_client_waiting(joined_port: Any) -> None:
-    connecting, request = joined_port.ask()
-    for verdict in (request.accept, request.refuse):
-        with pytest.raises(MessageTooLong):
-            verdict(bytes(5000))
-        with pytest.raises(TypeError):
-            verdict("text")
-    for status in (0, -1, 1 << 32):  # 0 would let it in
-        with pytest.raises(InvalidParameter):
-            request.refuse(status=status)
-    assert request.needs_release
-    request.accept(b"at last")
-    with connecting.result(WATCHDOG) as client:
-        assert client.connection_data == b"at last"
-
-
-def test_a_released_request_to_connect_is_a_refusal(joined_port: Any) -> None:
-    connecting, request = joined_port.ask()
-    request.release()
-    with pytest.raises(ConnectionRefused):
-        connecting.result(WATCHDOG)
-
-
-def test_a_client_that_waited_too_long_is_found_canceled(joined_port: Any) -> None:
-    connecting, request = joined_port.ask(0.2)
-    with pytest.raises(TimedOut):
-        connecting.result(WATCHDOG)
-    notice = joined_port.server.receive(WATCHDOG)
-    assert (notice.type, notice.message_id) == (alpc.LPC_CANCELED, request.message_id)
-    notice.release()
-    with pytest.raises(Disconnected):
-        request.accept()
-    assert not request.needs_release
-
-
-def test_a_client_connects_without_waiting(joined_port: Any) -> None:
-    client = alpc.connect(joined_port.name, WATCHDOG, data=b"hello", wait=False)
-    with pytest.raises(TimedOut):
-        client.receive(0.01)
-    joined_port.server.receive(WATCHDOG).accept(b"welcome")
-    reply = client.receive(WATCHDOG)
-    assert (reply.type, reply.data) == (alpc.LPC_CONNECTION_REPLY, b"welcome")
-    number = client.post(b"now")
-    joined_port.server.receive(WATCHDOG).reply(b"then")
-    assert client.receive(WATCHDOG).message_id == number
-    client.close()
-
-
-def test_a_client_that_did_not_wait_is_told_of_its_refusal(joined_port: Any) -> None:
-    client = alpc.connect(joined_port.name, WATCHDOG, wait=False)
-    joined_port.server.receive(WATCHDOG).refuse(b"no")
-    for _ in range(2):
-        with pytest.raises(ConnectionRefused) as refused:
-            client.receive(WATCHDOG)
-        assert refused.value.data == b"no"
-    client.close()
-
-
-def test_who_may_not_connect_never_comes_into_the_queue(own_namespace: object) -> None:
-    server = alpc.create_port("closed", security="D:(D;;0x1;;;WD)")
-    with pytest.raises(Exception, match="ACCESS_DENIED"):
-        _connect_and_look(server)
-    server.close()
-
-
-def _connect_and_look(server: alpc.ConnectionPort) -> None:
-    looking = threading.Thread(target=_look, args=(server,))
-    looking.start()
-    try:
-        alpc.connect("closed", WATCHDOG)
-    finally:
-        looking.join()
-
-
-def _look(server: alpc.ConnectionPort) -> None:
-    with pytest.raises(TimedOut):
-        server.receive(0.3)
-
-
-def test_only_so_many_clients_wait_for_a_verdict(make_joined: Any) -> None:
-    joined = make_joined(max_pending=2)
-    waiting = []
-    for _ in range(2):
-        waiting.append(joined.call(alpc.connect, joined.name, WATCHDOG))
-    requests = [joined.server.receive(WATCHDOG) for _ in range(2)]
-    refused = joined.call(alpc.connect, joined.name, WATCHDOG)
-    with pytest.raises(TimedOut):
-        joined.server.receive(0.2)
-    with pytest.raises(ConnectionRefused) as error:
-        refused.result(WATCHDOG)
-    assert error.value.status == QuotaExceeded.status
-    for request in requests:
-        request.accept()
-    for one in waiting:
-        one.result(WATCHDOG).close()
-
-
-def test_a_client_is_let_in_though_there_is_no_descriptor_for_its_process(
-    joined_port: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def none_left(_: Beside) -> int:
-        raise OSError(errno.EMFILE, "none left")
-
-    monkeypatch.setattr(Beside, "peer_pidfd", none_left)
-    client, _ = joined_port.connect()
-    client.datagram(b"in")
-    assert joined_port.server.receive(WATCHDOG).data == b"in"
-    client.close()
-    assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
-
-
-def test_who_asks_to_be_let_in_is_heard_while_others_send(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    with alpc.connect(joined_port.name, WATCHDOG, wait=False) as other:
-        client.datagram(b"beside")
-        joined_port.server.queue_messages().queue.read_now()
-        came = [joined_port.server.receive(WATCHDOG) for _ in range(len(joined_port.server.queue_messages().queue))]
-        assert {message.type for message in came} == {alpc.LPC_DATAGRAM, alpc.LPC_CONNECTION_REQUEST}
-        for message in came:
-            message.release()
-        with pytest.raises(ConnectionRefused):
-            other.receive(WATCHDOG)
-
-
-def test_who_goes_before_it_is_seen_has_not_been_there(joined_port: Any) -> None:
-    queue = joined_port.server.queue_messages().queue
-    with alpc.connect(joined_port.name, WATCHDOG, wait=False):
-        queue.read_now()
-        assert len(queue) == 1
-    assert joined_port.server.receive_now() is None
-
-
-def test_who_speaks_before_it_is_let_in_is_heard_afterwards(joined_port: Any) -> None:
-    with alpc.connect(joined_port.name, WATCHDOG, wait=False) as client:
-        request = joined_port.server.receive(WATCHDOG)
-        client._socket.send(pack(alpc.LPC_DATAGRAM, 1, b"early"))
-        assert joined_port.server.receive_now() is None
-        request.accept()
-        assert joined_port.server.receive(WATCHDOG).data == b"early"
 
 
 # Going
@@ -584,6 +383,37 @@ def test_who_sends_without_end_holds_up_nobody(joined_port: Any, kind: str) -> N
         message.release()
 
 
+def test_of_a_batch_in_many_packets_two_are_read_before_the_others_have_their_turn(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    with client.batch() as batch:
+        for _ in range(300):
+            batch.datagram(bytes(600))
+    queue = joined_port.server.queue_messages().queue
+    queue.read_now()
+    assert 100 < len(queue) < 300
+    for _ in range(300):
+        assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_DATAGRAM
+
+
+def test_who_is_silent_is_dropped_though_nothing_else_comes(make_joined: Any) -> None:
+    joined = make_joined(handshake_timeout=0.05)
+    with namespace.current(alpc.DIRECTORY).connect(joined.name, None, WATCHDOG) as silent:
+        silent.settimeout(WATCHDOG)
+        assert joined.server.receive_now() is None
+        with pytest.raises(TimedOut):
+            joined.server.receive(0.2)
+        assert silent.recv(1) == b""
+
+
+def test_a_notice_that_nobody_sent_wakes_who_reads(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    message = joined_port.canceled(client)
+    receiving = joined_port.call(joined_port.server.receive)
+    until(lambda: joined_port.server.queue_messages().queue._reading)
+    message.reply(b"late")
+    assert receiving.result(WATCHDOG).type == alpc.LPC_LOST_REPLY
+
+
 # Sending what waits
 
 
@@ -615,120 +445,3 @@ def test_what_a_client_said_counts_though_it_went_without_taking_all(
     client.close()
     assert joined_port.server.receive(WATCHDOG).data == b"last words"
     assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
-
-
-# Answers that go together
-
-
-def test_answers_to_many_clients_go_in_a_packet_for_each(joined_port: Any) -> None:
-    clients = [joined_port.connect()[0] for _ in range(3)]
-    numbers = [[client.post(b"%d" % number, number) for number in range(50)] for client in clients]
-    with joined_port.server.batch() as batch:
-        for _ in range(150):
-            message = joined_port.server.receive(WATCHDOG)
-            message.reply(b"re " + message.data, batch=batch)
-            assert not message.needs_release
-        assert len(batch) == 150
-    for client, posted in zip(clients, numbers, strict=True):
-        replies = [client.receive(WATCHDOG) for _ in posted]
-        assert [reply.message_id for reply in replies] == posted
-        assert [reply.data for reply in replies] == [b"re %d" % number for number in range(50)]
-        assert [reply.attributes.context.message_context for reply in replies] == [*range(50)]
-        assert not client.outstanding
-
-
-def test_a_hundred_answers_take_two_sends(joined_port: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    client, port = joined_port.connect()
-    for _ in range(100):
-        client.post(b"")
-    messages = [joined_port.server.receive(WATCHDOG) for _ in range(100)]
-    sends = list[int]()
-    send = port._send
-
-    def count(frame: bytes, flags: int) -> int:
-        sends.append(len(frame))
-        sent: int = send(frame, flags)
-        return sent
-
-    port._send = count
-    with port.batch() as batch:
-        for message in messages:
-            message.reply(b"x", batch=batch)
-    assert len(sends) == 2
-    assert [client.receive(WATCHDOG).data for _ in messages] == [b"x"] * 100
-
-
-def test_an_answer_in_a_batch_does_not_overtake_what_waits(make_joined: Any) -> None:
-    joined = make_joined()
-    client, port = joined.connect()
-    client.post(b"")
-    message = joined.server.receive(WATCHDOG)
-    for _ in range(1000):  # more than the socket holds
-        port.datagram(bytes(1000))
-    assert len(port.exchange.outbox)
-    with joined.server.batch() as batch:
-        batch.reply(message, b"last")
-    reading = joined.call(joined.server.queue_messages().queue.read_while, lambda: len(port.exchange.outbox) > 0)
-    came = [client.receive(WATCHDOG) for _ in range(1001)]
-    assert came[-1].data == b"last"
-    reading.result(WATCHDOG)
-
-
-def test_what_does_not_go_in_a_batch_is_refused_and_can_be_answered_otherwise(joined_port: Any) -> None:
-    (one, port), (two, other) = joined_port.connect(), joined_port.connect()
-    one.post(b"")
-    message = joined_port.server.receive(WATCHDOG)
-    with joined_port.server.batch() as batch, other.batch() as of_other:
-        view = port.allocate(10)
-        for wrong in ({"view": view, "batch": batch}, {"handles": [0], "batch": batch}, {"batch": of_other}):
-            with pytest.raises(InvalidParameter):
-                message.reply(**wrong)
-        port.discard(view)
-        message.reply(b"first", batch=batch)
-        with pytest.raises(ReplyMismatch):
-            message.reply(b"again", batch=batch)
-    assert one.receive(WATCHDOG).data == b"first"
-    assert two.receive_now() is None
-
-
-def test_answers_to_who_has_gone_hold_up_nobody_elses(joined_port: Any) -> None:
-    (one, _), (two, _) = joined_port.connect(), joined_port.connect()
-    for client in (one, two):
-        client.post(b"")
-    messages = [joined_port.server.receive(WATCHDOG) for _ in range(2)]
-    with joined_port.server.batch() as batch:
-        for message in messages:
-            batch.reply(message, b"x")
-        one.close()
-    assert two.receive(WATCHDOG).data == b"x"
-
-
-def test_of_a_batch_in_many_packets_two_are_read_before_the_others_have_their_turn(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    with client.batch() as batch:
-        for _ in range(300):
-            batch.datagram(bytes(600))
-    queue = joined_port.server.queue_messages().queue
-    queue.read_now()
-    assert 100 < len(queue) < 300
-    for _ in range(300):
-        assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_DATAGRAM
-
-
-def test_who_is_silent_is_dropped_though_nothing_else_comes(make_joined: Any) -> None:
-    joined = make_joined(handshake_timeout=0.05)
-    with namespace.current(alpc.DIRECTORY).connect(joined.name, None, WATCHDOG) as silent:
-        silent.settimeout(WATCHDOG)
-        assert joined.server.receive_now() is None
-        with pytest.raises(TimedOut):
-            joined.server.receive(0.2)
-        assert silent.recv(1) == b""
-
-
-def test_a_notice_that_nobody_sent_wakes_who_reads(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    message = joined_port.canceled(client)
-    receiving = joined_port.call(joined_port.server.receive)
-    until(lambda: joined_port.server.queue_messages().queue._reading)
-    message.reply(b"late")
-    assert receiving.result(WATCHDOG).type == alpc.LPC_LOST_REPLY
