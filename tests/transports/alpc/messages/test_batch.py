@@ -380,6 +380,13 @@ def test_a_batch_that_lies_ends_the_connection(raw: Raw, data: bytes) -> None:
     assert raw[0].fileno() == -1
 
 
+def test_numbers_go_as_far_as_they_are_32_bits_wide() -> None:
+    two = struct.pack("<HHI2H", 2, LPC_DATAGRAM, 0xFFFFFFFE, 0, 0)
+    assert [message.message_id for message in unpack(two)] == [0xFFFFFFFE, 0xFFFFFFFF]
+    with pytest.raises(BadFrame):
+        unpack(struct.pack("<HHI2H", 2, LPC_DATAGRAM, 0xFFFFFFFF, 0, 0))
+
+
 def test_the_messages_before_a_batch_that_lies_have_come(raw: Raw) -> None:
     good = struct.pack("<HHIHH", 2, 3, 1, 3, 3) + b"onetwo"
     raw[1].send(wire.pack(wire.BATCH, 1, good))

@@ -35,6 +35,9 @@ WITH_VIEW = bytes.fromhex(
     "0000000100000000"  # ViewSize
     "6869"
 )
+WITH_CONTEXT = wire.compose(
+    PortMessageHeader(0, 0, alpc.LPC_REQUEST, message_id=7), AttributeBlock(context=ContextAttribute()), b"x"
+)
 VECTORS = [
     (PLAIN, (alpc.LPC_REQUEST, 7, b"abc", None)),
     (WITH_VIEW, (alpc.LPC_REPLY, 0xFFFFFFFF, b"hi", ViewAttribute(0, 5, 4096, 1 << 24))),
@@ -65,18 +68,17 @@ def test_our_own_types_keep_their_numbers() -> None:
 
 @pytest.mark.parametrize("field", ["callback_id", "data_info_offset"])
 def test_what_needs_more_than_a_plain_frame_is_refused_by_who_reads_those(field: str) -> None:
-    header = PortMessageHeader(0, 0, alpc.LPC_REQUEST, message_id=7)
-    block = AttributeBlock(context=ContextAttribute())
-    assert unpack(wire.compose(header, block, b"x")) == (alpc.LPC_REQUEST, 7, b"x", None)
+    assert unpack(WITH_CONTEXT) == (alpc.LPC_REQUEST, 7, b"x", None)
+    header, block, data = wire.parse(WITH_CONTEXT)
     with pytest.raises(BadFrame):
-        unpack(wire.compose(header._replace(**{field: 48}), block, b"x"))
+        unpack(wire.compose(header._replace(**{field: 48}), block, data))
 
 
-@pytest.mark.parametrize("octets", [PLAIN, WITH_VIEW], ids=["plain", "view"])
-def test_a_frame_cut_anywhere_is_refused(octets: bytes) -> None:
-    for length in range(len(octets)):
+@pytest.mark.parametrize("octets", [PLAIN, WITH_VIEW, WITH_CONTEXT], ids=["plain", "view", "context"])
+def test_a_frame_cut_anywhere_or_too_long_is_refused(octets: bytes) -> None:
+    for other in (*(octets[:length] for length in range(len(octets))), octets + b"x"):
         with pytest.raises(BadFrame):
-            unpack(octets[:length])
+            unpack(other)
 
 
 @pytest.mark.parametrize(
