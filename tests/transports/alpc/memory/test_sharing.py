@@ -244,6 +244,17 @@ def test_everything_is_given_back_when_a_connection_ends(
     assert open_descriptors() == before
 
 
+def test_memory_that_was_granted_and_not_taken_is_let_go(ports: Ports, open_descriptors: Callable[[], int]) -> None:
+    before = open_descriptors()
+    ports[0].grant_memory()
+    ports[0].send_message(b"granted")
+    assert ports[1].receive_message(WATCHDOG).data == b"granted"
+    assert open_descriptors() == before + 1
+    for port in ports:
+        port.close()
+    assert open_descriptors() == before - 2
+
+
 def test_a_view_stays_readable_after_the_end(ports: Ports) -> None:
     ports[0].send_message(b"", view=filled(ports[0], b"last words"))
     message = ports[1].receive_message(WATCHDOG)
