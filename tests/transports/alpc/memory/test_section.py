@@ -24,6 +24,7 @@ from lrpc.transports.alpc.memory.section import (
     View,
 )
 from lrpc.transports.alpc.messages.attributes import VIEW_SECURED_ACCESS, ViewAttribute
+from lrpc.transports.alpc.quota import Account
 from lrpc.transports.errors import BadFrame, Disconnected, QuotaExceeded, ResourcesExhausted, SectionTooBig
 
 SIZE = 64 * PAGE
@@ -285,6 +286,16 @@ def test_a_view_outside_of_the_section_is_refused(attribute: tuple[int, int, int
         incoming.view(ViewAttribute(0, *attribute))
     assert len(incoming.view(ViewAttribute(0, 1, SIZE, 0))) == 0
     incoming.close()
+
+
+def test_a_section_that_its_user_has_no_room_for_is_closed() -> None:
+    descriptor = memfd()
+    incoming = IncomingSection(descriptor, SIZE, SIZE)
+    os.close(descriptor)
+    with pytest.raises(QuotaExceeded):
+        incoming.charge(Account(SIZE))
+    with pytest.raises(ValueError, match="released"):
+        incoming.view(ViewAttribute(0, 1, 0, 1))
 
 
 def test_a_received_view_that_is_still_held_outlives_the_section() -> None:
