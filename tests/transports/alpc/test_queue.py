@@ -183,6 +183,17 @@ def test_reading_for_others_ends_when_it_is_not_needed() -> None:
     assert len(source.queue) == 3
 
 
+def test_who_reads_for_others_leaves_it_to_who_reads_anyway() -> None:
+    source, looks = Source(), iter([True, True, False])
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(source.queue.next, WATCHDOG)
+        until(lambda: source.readers)
+        source.queue.read_while(lambda: next(looks))
+        source.send(message(b"read"))
+        assert reading.result(WATCHDOG).data == b"read"
+    assert source.most_readers == 1
+
+
 def test_who_waits_for_a_reader_hears_that_the_queue_is_closed() -> None:
     source = Source()
     with ThreadPoolExecutor(2) as threads:
