@@ -3,12 +3,13 @@ from __future__ import annotations
 import select
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import pytest
 
 from lrpc.transports import alpc
-from lrpc.transports.alpc.queue import Queue
+from lrpc.transports.alpc.queue import TAKEN_BLINDLY, Queue
 from lrpc.transports.alpc.received import Message, NoOrigin, State
 from lrpc.transports.errors import BufferTooSmall, Disconnected, TimedOut
 from tests.transports.until import until
@@ -162,18 +163,30 @@ def test_the_bell_is_heard_by_others_but_for_what_its_reader_takes(takes: bool) 
     queue.close(Disconnected("closed"))
 
 
-def test_a_closed_queue_has_nothing_and_says_why() -> None:
-    source = Source()
+def test_a_closed_queue_has_nothing_and_says_why(open_descriptors: Callable[[], int]) -> None:
+    source, before = Source(), open_descriptors()
     held = message(state=State.QUEUED)
     with select.epoll() as epoll:
         source.queue.fileno(epoll.fileno())
     with source.queue.changed:
         source.queue.put(held)
     source.queue.close(Disconnected("closed"))
+    assert open_descriptors() == before
     assert held.state is State.OVER
     for _ in range(2):
         with pytest.raises(Disconnected, match="closed"):
             source.queue.next(WATCHDOG)
+
+
+def test_all_are_looked_at_now_and_then_though_messages_wait() -> None:
+    looks: list[float | None] = []
+    queue = Queue(looks.append)
+    with queue.changed:
+        for _ in range(3 * TAKEN_BLINDLY):
+            queue.put(message())
+    for _ in range(3 * TAKEN_BLINDLY):
+        queue.next(WATCHDOG)
+    assert looks == [0.0] * 3
 
 
 def test_reading_for_others_ends_when_it_is_not_needed() -> None:
