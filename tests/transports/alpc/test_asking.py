@@ -167,11 +167,13 @@ def test_only_so_many_clients_wait_for_a_verdict(make_joined: Any) -> None:
         one.result(WATCHDOG).close()
 
 
+@pytest.mark.parametrize("known", [True, False])
 def test_a_client_is_let_in_though_there_is_no_descriptor_for_its_process(
-    joined_port: Any, monkeypatch: pytest.MonkeyPatch
+    joined_port: Any, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
-    def none_left(_: Beside) -> int:
-        raise OSError(errno.EMFILE, "none left")
+    def none_left(_: Beside) -> None:
+        if known:
+            raise OSError(errno.EMFILE, "none left")
 
     monkeypatch.setattr(Beside, "peer_pidfd", none_left)
     client, _ = joined_port.connect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import select
@@ -138,6 +139,18 @@ def test_threads_of_others_and_too_many_are_not_registered(joined_port: Any, mon
     client, _ = joined_port.connect()
     for _ in range(10):
         client.register_termination()
+    assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
+
+
+def test_a_thread_that_there_is_no_descriptor_for_is_not_registered(
+    joined_port: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object) -> int:
+        raise OSError(errno.EMFILE, "none left")
+
+    client, _ = joined_port.connect()
+    monkeypatch.setattr(os, "pidfd_open", none_left)
+    client.register_termination()
     assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
 
 
@@ -288,14 +301,16 @@ def inheritable() -> set[int]:
     return found
 
 
-def test_a_child_of_fork_leaves_the_port_alone(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
+def test_a_child_of_fork_leaves_the_port_alone(make_joined: Any, open_descriptors: Callable[[], int]) -> None:
+    before = open_descriptors()
+    joined = make_joined()
+    client, _ = joined.connect()
     pid = os.fork()
     if not pid:
-        os._exit(0 if joined_port.server.fileno() < 0 and client.fileno() < 0 else 1)
+        os._exit(not (joined.server.fileno() == client.fileno() == -1 and open_descriptors() == before))
     assert os.waitpid(pid, 0)[1] == 0
     client.datagram(b"still here")
-    assert joined_port.server.receive(WATCHDOG).data == b"still here"
+    assert joined.server.receive(WATCHDOG).data == b"still here"
     assert isinstance(client._socket, socket.socket)
 
 
@@ -425,6 +440,7 @@ def test_what_waits_for_a_client_goes_though_nobody_receives(joined_port: Any) -
         while not len(port.exchange.outbox):
             port.datagram(bytes(60_000))
             count += 1
+        assert {thread.daemon for thread in threading.enumerate() if thread.name == "lrpc port"} == {True}
         for _ in range(count):
             assert len(client.receive(WATCHDOG).data) == 60_000
     until(lambda: "lrpc port" not in {thread.name for thread in threading.enumerate()})  # it ends when all have all
