@@ -1,4 +1,4 @@
-"""The half of a CommunicationPort that lends shared memory: see `port.py`, and `sharing.py` for how it gets across."""
+"""The half of a CommunicationPort that lends memory: see `port.py`. How it gets across: `lending.py`, `sharing.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an end lends and borrows, as a port offers it; how that gets across is told in `test_sharing.py`."""
+"""What an end lends and borrows, as a port offers it; how that gets across: `test_lending.py`, `test_sharing.py`."""
 
 from __future__ import annotations
 
