@@ -118,7 +118,7 @@ class PlainServing(abc.ABC):
     def _large_call(self, packet: bytes) -> tuple[int, int, int, int, Octets] | None:
         """What `plain.read_request` gives, of a call in a view. A view of ours that is back by it may be kept."""
         borrowed = self._port.borrow(packet)
-        if borrowed is None:
+        if borrowed is None or len(borrowed[2]) != messages.LARGE_REQUEST.size:
             return None
         type_, message_id, data, _, stub = borrowed
         what, flags, call_id, binding_id, opnum, within, size = plain.read_large_request(data)

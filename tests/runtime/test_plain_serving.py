@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.lrpc_session import LrpcSession
 from lrpc.transports import alpc
 from lrpc.transports.alpc import CommunicationPort
+from lrpc.transports.alpc.messages import message
 from lrpc.transports.seam import Peer
 
 CLIENT = bytes(16)
@@ -161,6 +163,47 @@ def test_a_call_in_a_view_that_is_not_plain_goes_the_long_way(
         frame = it.port.receive_frame_now()
         assert frame is not None
         assert it.session._large_call(frame) is None, what
+
+
+@pytest.mark.parametrize("size", [71, 72 + 56, 72 - 56])
+@pytest.mark.parametrize("front", [b"", message.pack_releases([1])], ids=["alone", "behind a release"])
+def test_a_call_in_a_view_with_more_data_or_less_goes_the_long_way(
+    joined: Callable[..., Joined], size: int, front: bytes
+) -> None:
+    it = joined()
+    lend(it, 7)
+    it.session.serve_now()
+    it.client.receive_message(5)
+    data = plain.large_request(8, it.binding, 5, 0, len(LARGE)).ljust(size, b"\0")[:size]
+    it.client.lend(data, [LARGE], len(LARGE), 8, ASKS, 0)
+    frame = it.port.receive_frame_now()
+    assert frame is not None
+    assert it.port.borrow(front + frame) is not None
+    assert it.session._plain_reply(front + frame) is None
+
+
+@pytest.mark.parametrize("patient", [True, False])
+def test_spoiled_calls_in_views_are_taken_or_left(joined: Callable[..., Joined], patient: bool) -> None:
+    it, chance, taken = joined(patient=patient), random.Random(7), 0
+    lend(it, 7)
+    [call] = it.session.receive_now() or []
+    assert [*it.session.answering(call, [FIVE])] == []
+    it.client.receive_message(5)
+    data = plain.large_request(8, it.binding, 0x63636363, 0, len(LARGE))  # of nothing that runs
+    it.client.lend(data, [LARGE], len(LARGE), 8, ASKS, 0)
+    frame = it.port.receive_frame_now()
+    assert frame is not None
+    for _ in range(3000):
+        packet = bytearray(chance.choice([b"", message.pack_releases([1])]) + frame)
+        for _ in range(chance.choice([0, 1, 1, 2])):
+            packet[chance.randrange(len(packet))] = chance.choice([0, 1, 0x40, 0x80, 0xFF])
+        if chance.random() < 0.2:
+            del packet[chance.randrange(len(packet)) :]
+        elif chance.random() < 0.2:
+            packet += bytes(chance.choice([1, 8, 56]))
+        taken += it.session._large_call(bytes(packet)) is not None
+        assert (it.session._plain_reply if patient else it.session._plain_call)(bytes(packet)) is None
+    assert 300 < taken < 2500
 
 
 @pytest.mark.parametrize("kind", [alpc.LPC_DATAGRAM, alpc.LPC_REQUEST])

@@ -94,9 +94,8 @@ class Sharing(Lending):
     def borrow(self, packet: bytes) -> tuple[int, int, bytes, int, memoryview] | None:
         """A message with a view, if the view is where it can be, and changes as its sender likes; None if not.
 
-        Its type, message id and data, and the view's number and octets.
-
-        The packet may have a release in front, and is nothing else. What the peer has done with is ours again then.
+        Its type, message id and data, and the view's number and octets. The packet may have the release of one view in
+        front, and is nothing else. What the peer has done with is ours again then.
         """
         released = start = 0
         try:
