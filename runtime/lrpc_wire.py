@@ -173,8 +173,10 @@ class LrpcWire:
                 stub = parts[0] if len(parts) == 1 else b"".join(parts)
                 frame = plain.request(self._client_id, key, self._binding_id, opnum, stub)
                 answer = port.send_wait_receive(frame, PLAIN_SEND, timeout)
-        except (transport.MessageTooLong, transport.QuotaExceeded, transport.ResourcesExhausted):
-            return None  # it may be copied all the same
+        except (transport.MessageTooLong, transport.QuotaExceeded, transport.ResourcesExhausted) as error:
+            if not error.sent:  # it may be copied all the same
+                return None
+            return self._heard(key, timeout, error)
         except BaseException as error:
             return self._heard(key, timeout, error)
         if len(answer) == plain.LARGE_RESPONSE_SIZE and (lent := port.borrow(answer)) is not None:

@@ -14,6 +14,7 @@ from lrpc.runtime import ncalrpc
 from lrpc.runtime.call import Limits
 from lrpc.runtime.lrpc_wire import LrpcWire
 from lrpc.transports import alpc
+from lrpc.transports.errors import ResourcesExhausted
 from lrpc.transports.seam import Peer
 
 WATCHDOG = 20.0
@@ -109,3 +110,13 @@ def test_a_call_in_a_view_to_a_server_that_has_gone_has_not_run(bound: Bound) ->
     with pytest.raises(lrpc.ConnectionLost) as caught:
         bound.wire.exchange(0, [bytes(100_000)], WATCHDOG)
     assert caught.value.ran is lrpc.Ran.NO
+
+
+def test_a_call_in_a_view_that_has_gone_is_not_made_again_for_want_of_resources(bound: Bound) -> None:
+    def exhausted(size: int) -> bytes:
+        raise ResourcesExhausted("no descriptor for the section of the answer")
+
+    bound.wire.port._wait = exhausted
+    with pytest.raises(lrpc.RpcError, match="no descriptor") as caught:
+        bound.wire.exchange(0, [bytes(100_000)], WATCHDOG)
+    assert caught.value.ran is lrpc.Ran.UNKNOWN

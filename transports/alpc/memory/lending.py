@@ -251,7 +251,7 @@ class Lending:
                 begin, end = end, end + len(part)
                 buffer[begin:end] = part
             send(frame, flags)
-        except BaseException:
+        except Exception:  # no other: an interrupt may come when it has gone
             self.released(number, unsent=True)
             self.discard(view)
             raise

@@ -308,6 +308,20 @@ def test_parts_that_are_not_as_long_as_they_were_said_to_be_are_not_lent(ports: 
     assert taken(ports[0]) == 0
 
 
+def test_a_view_stays_lent_when_an_interrupt_comes_as_it_goes(ports: Ports) -> None:
+    def interrupted(frame: bytes, flags: int) -> int:
+        ports[0]._send(frame, flags)
+        raise KeyboardInterrupt
+
+    ports[0].lend(b"", [b"first"], 5, 6, LPC_REQUEST, WATCHDOG)
+    ports[0]._sharing._send = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        ports[0].lend(b"", [b"going"], 5, 7, LPC_REQUEST, WATCHDOG)
+    ports[0]._sharing._send = ports[0]._send
+    ports[0].lend(b"", [b"third"], 5, 8, LPC_REQUEST, WATCHDOG)
+    assert [ports[1].receive_message(WATCHDOG).view for _ in range(3)] == [b"first", b"going", b"third"]
+
+
 def test_a_view_that_cannot_be_lent_is_taken_back(ports: Ports) -> None:
     ports[1].close()
     with pytest.raises(Disconnected):
