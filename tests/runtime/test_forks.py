@@ -60,10 +60,11 @@ def use_and_close(client: Any) -> str:
     return "it ran"
 
 
-def test_client_of_the_parent_is_refused_and_left_alone(host: Any, connect: Any, binding: str) -> None:
+def test_client_of_the_parent_is_refused_and_left_alone(host: Any, connect: Any, binding: str, until: Any) -> None:
     client = connect(binding)
     large = bytes(100_000)
     assert len(client.Echo(large)) == len(large)
+    until(lambda: host.server.statistics[2] == host.server.statistics[3])  # what goes is counted when it has gone
     before = host.server.statistics
     assert in_child(lambda: use_and_close(client)).startswith("no this connection is the parent process's")
     assert host.server.statistics == before
