@@ -82,6 +82,7 @@ def start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # another one would come in the middle of the end
     sys.exit()
 
 

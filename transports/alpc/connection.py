@@ -225,8 +225,9 @@ class ConnectionPort:
         self._epoll = select.epoll()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC)  # rung once, to close
         self._pending: dict[int, Silent] = {}  # by descriptor, oldest first
-        self._changed = threading.Condition()
-        self._waiting = 0
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting: set[int] = set()  # threads
         for descriptor in (self._acceptor.fileno(), self._bell):
             self._epoll.register(descriptor, select.EPOLLIN)
 
@@ -263,7 +264,7 @@ class ConnectionPort:
 
     def queue_messages(self) -> ServerQueue:
         """Makes the port one to `receive` from."""
-        with self._changed:
+        with self._lock:
             if self._closed:
                 raise Disconnected("the port is closed")
             if self._messages is None:
@@ -274,19 +275,20 @@ class ConnectionPort:
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
         """Waits until something comes, of anybody, or a silent client's time is over."""
-        with self._changed:
-            if self._closed:
-                return []
-            self._waiting += 1
-            if self._pending:
-                silent = max(0.0, min(silent.until for silent in self._pending.values()) - time.monotonic())
-                timeout = silent if timeout is None else min(timeout, silent)
+        thread = threading.get_ident()
         try:
+            with self._lock:
+                if self._closed:
+                    return []
+                self._waiting.add(thread)
+                if self._pending:
+                    silent = max(0.0, min(silent.until for silent in self._pending.values()) - time.monotonic())
+                    timeout = silent if timeout is None else min(timeout, silent)
             return self._epoll.poll(None if timeout is None else math.ceil(timeout * 1000) / 1000, MAX_EVENTS)
         finally:
-            with self._changed:
-                self._waiting -= 1
-                if self._closed:
+            self._waiting.discard(thread)
+            if self._closed:
+                with self._lock:
                     self._changed.notify_all()
 
     def admitted_now(self) -> ConnectionRequest | None:
@@ -298,7 +300,7 @@ class ConnectionPort:
 
     def expire(self) -> None:
         """Drops clients that have been silent for too long."""
-        with self._changed:
+        with self._lock:
             now = time.monotonic()
             silent = () if self._closed else [*self._pending.items()]
             for descriptor in [descriptor for descriptor, one in silent if one.until <= now]:
@@ -313,7 +315,7 @@ class ConnectionPort:
 
     def listen_now(self) -> ConnectionRequest | None:
         """The next client that asks to be let in, if there is one."""
-        with self._changed:
+        with self._lock:
             if self._closed:
                 raise Disconnected("the port is closed")
             self.expire()
@@ -377,11 +379,12 @@ class ConnectionPort:
 
     def close(self) -> None:
         """Gives the name back, drops who waits to be let in, wakes who waits in `listen`."""
-        with self._changed:
+        with self._lock:
             if self._closed:
                 return
             self._closed = True
             os.eventfd_write(self._bell, 1)
+            self._waiting.discard(threading.get_ident())  # a signal handler may have taken it out of `poll` anywhere
             self._changed.wait_for(lambda: not self._waiting)
         self._claim.close()
         self._acceptor.close()

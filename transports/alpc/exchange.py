@@ -94,7 +94,7 @@ class Exchange(NoOrigin):
         """Sends a request, or a callback, and waits for the answer; `on_callback` serves what is asked back."""
         waiter = Waiter(outgoing.message_id, outgoing.number)
         deadline = None if timeout is None else time.monotonic() + timeout
-        with self.queue.changed:
+        with self.queue.lock:
             self._check_open()
             self._waiting.add(waiter)
             if self.paused:
@@ -116,7 +116,7 @@ class Exchange(NoOrigin):
         try:
             self.send(outgoing, timeout, reserve)
         except BaseException:
-            with self.queue.changed:
+            with self.queue.lock:
                 self._posted.over(outgoing.message_id)
             raise
         return outgoing.message_id
@@ -134,13 +134,13 @@ class Exchange(NoOrigin):
 
     def expect(self, number: int, cookie: Any, event: Handle | None = None) -> None:
         """Has the answer to a request come into the queue. event: is signaled then, or when there will be none."""
-        with self.queue.changed:
+        with self.queue.lock:
             self._check_open()
             self._posted.add(number, cookie, event)
 
     def cancel(self, number: int) -> None:
         """Withdraws a request. Raises ReplyMismatch when it waits for no answer."""
-        with self.queue.changed:
+        with self.queue.lock:
             waiter = self._waiting.find(number, number)
             if waiter is None and number not in self._posted:
                 raise ReplyMismatch(f"request {number:#x} waits for no answer")
@@ -180,7 +180,7 @@ class Exchange(NoOrigin):
     ) -> None:
         answer = Outgoing(LPC_REPLY, message.message_id, message.callback_id, data, view=view, handles=handles)
         self.port.check(answer)
-        with self.queue.changed:
+        with self.queue.lock:
             state = message.state
             if message.type not in ANSWERED or state not in (State.HELD, State.CANCELED):
                 raise ReplyMismatch(f"{message!r} waits for no reply")
@@ -200,7 +200,7 @@ class Exchange(NoOrigin):
             self._lose(message, view)
 
     def release(self, message: Message) -> None:
-        with self.queue.changed:
+        with self.queue.lock:
             if message.state is not State.HELD:
                 return
             self._over(message)
@@ -213,7 +213,7 @@ class Exchange(NoOrigin):
         return self._call_back(message, LPC_REQUEST, data, timeout, on_callback)
 
     def entries_of(self, message: Message) -> Entries:
-        with self.queue.changed:
+        with self.queue.lock:
             self._check_held(message)
         entries = message.entries
         if entries is None:
@@ -233,7 +233,7 @@ class Exchange(NoOrigin):
     def _call_back(
         self, message: Message, kind: int, data: Buffer, timeout: float | None, on_callback: Callback | None
     ) -> Message:
-        with self.queue.changed:
+        with self.queue.lock:
             self._check_held(message)
             if len(self._waiting.of(message.message_id)) >= MAX_CALLBACK_DEPTH:
                 raise QuotaExceeded(f"{MAX_CALLBACK_DEPTH} callbacks within each other")
@@ -251,7 +251,7 @@ class Exchange(NoOrigin):
         try:
             arrival = self.port.arrival(frame)
             if arrival is not None:
-                with self.queue.changed:
+                with self.queue.lock:
                     self._sort(arrival)
                     self.queue.changed.notify_all()
         except (BadFrame, QuotaExceeded) as error:
@@ -268,18 +268,18 @@ class Exchange(NoOrigin):
 
     def thread_ended(self) -> None:
         """A thread of the peer's that had registered has ended."""
-        with self.queue.changed:
+        with self.queue.lock:
             if not self.ended:
                 self._put(self._notice(LPC_CLIENT_DIED, data=self.port.created))
 
     def connected(self, data: bytes) -> None:
         """The server that was asked without waiting has accepted."""
-        with self.queue.changed:
+        with self.queue.lock:
             self._put(self._notice(LPC_CONNECTION_REPLY, data=data))
 
     def end(self, reason: TransportError | None = None) -> None:
         """The connection is over: everybody hears of it. reason: not the other's doing, so nobody need be told."""
-        with self.queue.changed:
+        with self.queue.lock:
             if self.ended:
                 return
             self.ended = True
@@ -333,7 +333,7 @@ class Exchange(NoOrigin):
 
     def _give_up(self, waiter: Waiter) -> None:
         """A thread leaves without its answer: the peer may forget the request, unless it knows."""
-        with self.queue.changed:
+        with self.queue.lock:
             waited = self._waiting.drop(waiter)
             for message in waiter.calls:
                 self._over(message)
@@ -487,7 +487,7 @@ class Exchange(NoOrigin):
         if view is not None:
             self.port.discard(view)
         if not message.callback_id and self._host is not None:
-            with self.queue.changed:
+            with self.queue.lock:
                 notice = self._notice(LPC_LOST_REPLY, message.message_id)
                 self.queued.add(notice.cost)
                 self._host.notify(notice)

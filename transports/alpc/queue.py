@@ -2,7 +2,9 @@
 
 Who has to wait reads, and puts what others wait for where they find it; the rest wait for whoever reads. Laws:
 - one thread at a time reads (`_gather`), and holds no lock while it does;
-- all else about a port's messages happens under `changed`, which is not to be entered twice by one thread;
+- all else about a port's messages happens under `lock`, which is not to be entered twice by one thread;
+- a signal handler may raise at any call: so the lock is entered itself, and not by way of `changed`, whose methods are
+  Python's and can be left in the middle;
 - the bell, where there is one, is heard (readable) while messages wait and no reader is about to take them.
 """
 
@@ -34,7 +36,8 @@ class Queue:
 
     def __init__(self, gather: Callable[[float | None], None]) -> None:
         """gather: reads what comes within a time, and calls `put`."""
-        self.changed = threading.Condition(threading.Lock())
+        self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)
         self.over: TransportError | None = None
         """What `next` raises once there is nothing left."""
         self._messages: deque[Message] = deque()
@@ -50,7 +53,7 @@ class Queue:
     def __len__(self) -> int:
         return len(self._messages)
 
-    # Under `changed`
+    # Under `lock`
 
     def put(self, message: Message) -> None:
         """Adds a message, and wakes who waits for one."""
@@ -80,7 +83,7 @@ class Queue:
         takes: what is put is what this thread waits for. Raises TimedOut, and what `ready` and `gather` do.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        with self.changed:
+        with self.lock:
             try:
                 while (found := ready()) is None:
                     remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -100,13 +103,13 @@ class Queue:
 
     def read_now(self, gather: Callable[[float | None], None] | None = None) -> None:
         """Reads what is there, unless another thread is reading anyway. gather: reads a part of it."""
-        with self.changed:
+        with self.lock:
             if not self._reading:
                 self._read(0.0, gather)
 
     def read_while(self, busy: Callable[[], bool]) -> None:
         """Reads for others, as far as they do not, as long as `busy`."""
-        with self.changed:
+        with self.lock:
             while busy():
                 if self._reading:
                     self.changed.wait(READ_SLICE)
@@ -118,7 +121,7 @@ class Queue:
 
         source: what is read from; -1: it is not there any more. Who never asks for it has no bell to be rung.
         """
-        with self.changed:
+        with self.lock:
             if self._waitable is None and source >= 0 and not self._closed:
                 self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
                 self._waitable = select.epoll()
@@ -129,7 +132,7 @@ class Queue:
 
     def close(self, reason: TransportError) -> None:
         """Lets go of its descriptors and of what nobody has picked up; `reason` is what `next` raises."""
-        with self.changed:
+        with self.lock:
             self.over = self.over or reason
             for message in self._messages:
                 message.state = State.OVER
@@ -139,7 +142,8 @@ class Queue:
 
     def abandon(self) -> None:
         """In a child of fork: `close`, where nobody holds the lock."""
-        self.changed = threading.Condition(threading.Lock())
+        self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)
         self._let_go()
 
     def _let_go(self) -> None:
@@ -166,12 +170,13 @@ class Queue:
         self._reading = True
         if gather is None:
             self._taken_blindly = 0
-        self.changed.release()
         try:
+            self.lock.release()
             (gather or self._gather)(timeout)
         finally:
-            self.changed.acquire()
-            self._reading = self._reader_takes = False
+            self._reader_takes = False
+            self._reading = False  # from here on another thread may read
+            self.lock.acquire()
             self.changed.notify_all()
 
     def _pop(self, size: int | None) -> Message | None:

@@ -256,7 +256,7 @@ class ServerQueue(NoOrigin):
         message = Message(
             self, LPC_CONNECTION_REQUEST, number, size, data=data, client_id=client_id, state=State.QUEUED
         )
-        with self.queue.changed:
+        with self.queue.lock:
             self._asking[number] = weakref.ref(message), request
             self.queue.put(message)
         try:
@@ -268,7 +268,7 @@ class ServerQueue(NoOrigin):
 
     def _left(self, number: int) -> None:
         """A client that waited for a verdict has gone away."""
-        with self.queue.changed:
+        with self.queue.lock:
             reference, request = self._asking.pop(number, (None, None))
             if request is None:
                 return
@@ -284,7 +284,7 @@ class ServerQueue(NoOrigin):
 
     def _answered(self, message: Message, data: bytes) -> ConnectionRequest:
         """The client that a message asks for. Raises ReplyMismatch, Disconnected; MessageTooLong, and it waits on."""
-        with self.queue.changed:
+        with self.queue.lock:
             _, request = self._asking.get(message.message_id, (None, None))
             if message.type != LPC_CONNECTION_REQUEST or (request is None and message.state is not State.CANCELED):
                 raise ReplyMismatch(f"{message!r} waits for no verdict")
