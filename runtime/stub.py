@@ -6,7 +6,7 @@ its callers.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypeVar
 from uuid import UUID
@@ -311,21 +311,14 @@ class Client(_Calls):
         """A call of any operation."""
         sent = self._prepared(operation, values)
         parts = self._encode(operation, sent)
-        if operation.maybe:
-            return self._tell(operation, values, parts)
+        send: Callable[..., Any] = self._channel.tell if operation.maybe else self._channel.call
         try:
-            reply = self._channel.call(operation.opnum, parts)
+            reply = send(operation.opnum, parts)
         except RpcError as failure:
             reply = self._again(operation, values, parts, failure)
+        if operation.maybe:
+            return operation.unanswered()
         return self._shaped(operation, values, self._decode(operation, sent, reply))
-
-    def _tell(self, operation: Operation[R], values: tuple[Any, ...], parts: list[Octets]) -> R:
-        """A call that nobody answers."""
-        try:
-            self._channel.tell(operation.opnum, parts)
-        except RpcError as failure:
-            self._again(operation, values, parts, failure)
-        return operation.unanswered()
 
     def _again(self, operation: Operation[Any], values: tuple[Any, ...], parts: list[Octets], failure: RpcError) -> Any:
         """Make a call again that has failed, if that is wise."""
@@ -389,19 +382,13 @@ class AsyncClient(_Calls):
         flat = self._flats[operation]
         if flat is not None and (result := flat(values)) is not None:
             return await self._awaited(operation, values, result) if type(result) is Awaited else result
-        if not operation.plain or not self._straight:
-            sent = self._prepared(operation, values)
-            parts = self._encode(operation, sent)
-            if operation.maybe:
-                return await self._tell(operation, values, parts)
-            try:
-                reply = await self._channel.call(operation.opnum, parts)
-            except RpcError as failure:
-                reply = await self._again(operation, values, parts, failure)
-            return self._shaped(operation, values, self._decode(operation, sent, reply))
+        if not operation.single or not self._straight:
+            return await self._general(operation, values)
         # The shortest way, as of the blocking client.
         encode, decode = operation.straight
         try:
+            if operation.keywords:
+                values = operation.filled(values)
             parts = encode(values, ())
         except Exception as failure:
             error = operation.ndr.request.explained_value(values, (), failure)
@@ -410,13 +397,29 @@ class AsyncClient(_Calls):
             reply = stub, encoding, release = await self._channel.call(operation.opnum, parts)
         except RpcError as failure:
             reply = stub, encoding, release = await self._again(operation, values, parts, failure)
-        if release is not None or encoding is not Encoding.NDR:
-            return self._decode(operation, values, reply)[0]  # type: ignore[no-any-return]
+        if encoding is not Encoding.NDR:
+            return operation.plain_result(values, reply)
         try:
             return decode(stub, bytes, MAX_ITEMS, values)[0]  # type: ignore[no-any-return]
         except Exception as failure:
             error = operation.ndr.response.explained_stub(stub, values, failure)
             raise BadStubData(f"{operation.name}: {error}") from error
+        finally:
+            if release is not None:
+                release()
+
+    async def _general(self, operation: Operation[R], values: tuple[Any, ...]) -> R:
+        """A call of any operation."""
+        sent = self._prepared(operation, values)
+        parts = self._encode(operation, sent)
+        send: Callable[..., Any] = self._channel.tell if operation.maybe else self._channel.call
+        try:
+            reply = await send(operation.opnum, parts)
+        except RpcError as failure:
+            reply = await self._again(operation, values, parts, failure)
+        if operation.maybe:
+            return operation.unanswered()
+        return self._shaped(operation, values, self._decode(operation, sent, reply))
 
     async def _awaited(self, operation: Operation[R], values: tuple[Any, ...], sent: Awaited) -> R:
         """The rest of a flat call that was not answered at once."""
@@ -425,14 +428,6 @@ class AsyncClient(_Calls):
         except RpcError as failure:
             reply = await self._again(operation, values, self._encode(operation, values), failure)
         return operation.plain_result(values, reply)
-
-    async def _tell(self, operation: Operation[R], values: tuple[Any, ...], parts: list[Octets]) -> R:
-        """A call that nobody answers."""
-        try:
-            await self._channel.tell(operation.opnum, parts)
-        except RpcError as failure:
-            await self._again(operation, values, parts, failure)
-        return operation.unanswered()
 
     async def _again(
         self, operation: Operation[Any], values: tuple[Any, ...], parts: list[Octets], failure: RpcError
