@@ -16,7 +16,7 @@ from ..transports import errors as transport
 from ..transports.alpc.messages.message import FRAME_SIZE
 from . import ncalrpc, plain
 from .call import Limits, Room
-from .carrier import Calling
+from .carrier import Calling, Reply
 from .flat import PLAIN_SEND, Turn, Way, calling, ends_of
 from .flat_lane import calling as calling_by_lane
 from .flat_lane import fits, whole_response
@@ -74,14 +74,12 @@ class LrpcWire:
         self._max_response = limits.max_response
         self._object = object
         self.handles = bool(port.handles_given)
-        self._special = object is not None or self.handles
+        self._special = object is not None or self.handles or self._max_response < ncalrpc.INLINE
         """No call is plain."""
         self._association = ncalrpc.ClientAssociation()
         self.called_back = False
         """Somebody serves callbacks: they are handed on."""
         self._binding_id = 0
-        self._plain: set[int] = set()
-        """The calls of `plain` that have no answer yet."""
 
     def bind(
         self,
@@ -138,10 +136,12 @@ class LrpcWire:
 
     def plain(self, opnum: int, parts: Sequence[Octets]) -> tuple[int, bytes] | None:
         """A plain call: its key, and the frame to be given to `send_plain`."""
-        if self._special or sum(map(len, parts)) > ncalrpc.INLINE or within.get() is not None:
+        size = sum(map(len, parts))
+        if self._special or size > self._copying.most or within.get() is not None:
             return None
+        if size > self._copying.through:
+            self._copying.longer()
         key = self._association.next_call_id()
-        self._plain.add(key)
         return key, plain.request(self._client_id, key, self._binding_id, opnum, _joined(parts))
 
     def send_plain(self, octets: Octets) -> int:
@@ -153,9 +153,21 @@ class LrpcWire:
         except transport.TransportError as error:
             raise lost(error) from error
 
+    def lend(self, opnum: int, parts: Sequence[Octets]) -> int:
+        """Send a call that is plain but for its size, if there is room; why there is none the general way tells."""
+        if self._special or within.get() is not None:
+            return 0
+        key, size = self._association.next_call_id(), sum(map(len, parts))
+        data = plain.large_request(key, self._binding_id, opnum, 0, size)
+        try:
+            if self._unsaid and not self._say():
+                return 0
+            return key if self.port.lend_now(data, parts, size, key, alpc.LPC_REQUEST) else 0
+        except transport.TransportError:
+            return 0
+
     def withdraw(self, key: int) -> None:
-        """Such a call will not be answered."""
-        self._plain.discard(key)
+        """Nothing is known of such a call."""
 
     def exchange(self, opnum: int, parts: Sequence[Octets], timeout: float) -> Exchanged | None:
         """Send a call and receive what arrives next."""
@@ -179,16 +191,12 @@ class LrpcWire:
             return self._heard(key, timeout, error)
         except BaseException as error:
             return self._heard(key, timeout, error)
-        if len(answer) == plain.LARGE_RESPONSE_SIZE and (lent := port.borrow(answer)) is not None:
-            _, message_id, data, number, octets = lent
-            length = len(octets)
-            if message_id == key and data == plain.large_response(key, length) and length <= self._max_response:
-                return key, (octets, self.encoding, partial(port.release_view, number, length))
-        elif (result := plain.read_response(answer, key)) is not None:
-            if size > self._copying.most:
-                port.returned(0, key)
-            return key, (result, self.encoding, None)
-        return self._heard(key, timeout, answer)
+        if size <= self._copying.most and len(answer) != plain.LARGE_RESPONSE_SIZE:  # as nearly always: a step less
+            result = plain.read_response(answer, key)
+            if result is not None:
+                return key, (result, self.encoding, None)
+        reply = self._answer(answer)
+        return reply if reply is not None and reply[0] == key else self._heard(key, timeout, answer)
 
     def _heard(self, key: int, timeout: float, heard: bytes | BaseException) -> Exchanged | None:
         """What a call comes to whose answer is not read in one step, or that has failed. None: it has not gone."""
@@ -228,15 +236,11 @@ class LrpcWire:
         if self._special or self.encoding is not Encoding.NDR:
             return None
 
-        def waits(key: int) -> Prompt[Any]:
-            self._plain.add(key)
-            return hands.waits(key)
-
         def heard(key: int, what: bytes | transport.TransportError) -> Prompt[Any]:
             return hands.heard(key, partial(self._understood, what))
 
         way = Way(self._client_id, self._binding_id, self._association.next_call_id, self.port, self._unsaid)
-        return calling_now(ends_of(operation.opnum, flat, way), way, hands._replace(waits=waits), heard)
+        return calling_now(ends_of(operation.opnum, flat, way), way, hands, heard)
 
     def _understood(self, heard: bytes | transport.TransportError) -> list[Arrival]:
         """What has arrived with a frame that is no answer as expected."""
@@ -339,14 +343,28 @@ class LrpcWire:
             frame = self.port.receive_frame_now()
             if frame is None:
                 return None
-            answer = plain.read_answer(frame) if self._plain else None
-            if answer is not None and answer[0] in self._plain:
-                self._plain.remove(answer[0])
-                return [(answer[0], (answer[1], self.encoding, None))]
+            if self._association.flow is None and not self._special and (answer := self._answer(frame)) is not None:
+                return [answer]
             message = self.port.understood_now(frame)
         except transport.TransportError as error:
             raise lost(error) from error
         return None if message is None else self._arrived(message)
+
+    def _answer(self, frame: bytes) -> tuple[int, Reply] | None:
+        """The call that a frame answers, and its reply; None when the frame is anything else than a plain answer."""
+        port = self.port
+        if len(frame) == plain.LARGE_RESPONSE_SIZE and (lent := port.borrow(frame)) is not None:
+            _, key, data, number, octets = lent
+            size = len(octets)
+            if data != plain.large_response(key, size) or size > self._max_response:
+                return None
+            return key, (octets, self.encoding, partial(port.release_view, number, size))
+        answer = plain.read_answer(frame)
+        if answer is None:
+            return None
+        if port.lent_requests:
+            port.returned(0, answer[0])
+        return answer[0], (answer[1], self.encoding, None)
 
     def _arrived(self, message: alpc.PortMessage) -> list[Arrival]:
         if message.type == alpc.LPC_PORT_CLOSED:

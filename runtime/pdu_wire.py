@@ -295,6 +295,10 @@ class PduWire:
         with self._engine:
             return self._association.plain_request(self._context_id, opnum, parts[0])
 
+    def lend(self, opnum: int, parts: Sequence[Octets]) -> int:
+        """Never: nothing is shared with the server."""
+        return 0
+
     def withdraw(self, key: int) -> None:
         """The server will never hear of this call, nor has it to hear that it is given up."""
         with self._engine:

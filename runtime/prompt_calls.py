@@ -77,7 +77,7 @@ class PromptCalls(abc.ABC):
         plain = self._wire.plain(opnum, parts)
         try:
             if plain is None:
-                return self._send_composed(opnum, parts)
+                return self._wire.lend(opnum, parts) or self._send_composed(opnum, parts)
             key, octets = plain
             if alone or self._wire.message_mode:
                 return self._send_plain(key, octets)

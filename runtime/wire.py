@@ -185,6 +185,10 @@ class Wire(PipeWire, Protocol):
         """How many octets of such calls have gone without waiting."""
         ...
 
+    def lend(self, opnum: int, parts: Sequence[Octets]) -> int:
+        """Send a call that is too large for `plain`, where one step does it: its key. 0: nothing has happened."""
+        ...
+
     def withdraw(self, key: int) -> None:
         """None of the octets of such a call have gone, or will go."""
         ...

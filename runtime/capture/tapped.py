@@ -95,6 +95,8 @@ class TappedPort:
         self.handles_given = port.handles_given
         self.allocate_in_place = port.allocate_in_place
         self.filled = port.filled
+        self.lent_requests = port.lent_requests
+        self.returned = port.returned
         self.kept = port.kept
         self.drop_kept = port.drop_kept
         self.discard = port.discard

@@ -254,7 +254,8 @@ class ClientAssociation(_Association):
         self._bindings = 0
         self.next_call_id: Callable[[], int] = chain.from_iterable(repeat(range(1, LAST_CALL_ID + 1))).__next__
         """How the response of the next call will be known. Threads may draw at the same time."""
-        self._flow: _Flow | None = None
+        self.flow: _Flow | None = None
+        """The call that goes, or comes, part by part."""
         # Calls that were given up, of which parts may still come, oldest first.
         self._abandoned: dict[int, None] = {}
 
@@ -288,11 +289,12 @@ class ClientAssociation(_Association):
 
     def begin(self, call_id: int, binding_id: int, opnum: int, uuid: UUID | None = None) -> None:
         """A call that goes, and whose response comes, part by part: one at a time."""
-        self._flow = _Flow(call_id, binding_id, opnum, uuid)
+        self.flow = _Flow(call_id, binding_id, opnum, uuid)
 
     def more(self, call_id: int, octets: bytes, *, last: bool) -> list[bytes]:
         """The messages of its next octets, none for no octets unless they are the last."""
-        flow, parts = self._flow, list[bytes]()
+        parts: list[bytes] = []
+        flow = self.flow
         if flow is None or flow.call_id != call_id:
             return parts
         for begin in range(0, max(len(octets), int(last)), INLINE):
@@ -311,7 +313,7 @@ class ClientAssociation(_Association):
 
     def give_up(self, call_id: int) -> bytes:
         """The message that ends it; empty when it has ended at both ends, or never began."""
-        flow, self._flow = self._flow, None
+        flow, self.flow = self.flow, None
         if flow is None or not flow.begun or (flow.sent and flow.answered):
             return b""
         self._abandoned[call_id] = None
@@ -325,7 +327,7 @@ class ClientAssociation(_Association):
             kind = messages.message_type(data)
             if kind is MessageType.RESPONSE and self.state is State.BOUND:
                 event = _response(data, view)
-                plain = self._flow is None and isinstance(event, ResponseReceived)
+                plain = self.flow is None and isinstance(event, ResponseReceived)
                 return event if plain else self._of_flow(event)
             return self._other(kind, data, view)
         except MessageError as error:
@@ -341,14 +343,14 @@ class ClientAssociation(_Association):
 
     def _of_flow(self, event: ResponseReceived | ResponsePart) -> ClientEvent:
         """What belongs to the call that comes in parts; None for what is late."""
-        own = self._flow is not None and self._flow.call_id == event.call_id
+        own = self.flow is not None and self.flow.call_id == event.call_id
         if isinstance(event, ResponsePart):
             if event.call_id in self._abandoned:
                 return None
             if not own:
                 raise MessageError(f"a part of the response to call {event.call_id}, which comes whole")
-        elif own and self._flow is not None:
-            self._flow.answered = True
+        elif own and self.flow is not None:
+            self.flow.answered = True
         return event
 
     def _other(self, kind: MessageType, data: bytes, view: memoryview | None) -> ClientEvent:

@@ -49,6 +49,9 @@ class WaxWire:
     def plain(self, opnum: int, parts: Sequence[Any]) -> None:
         return None
 
+    def lend(self, opnum: int, parts: Sequence[Any]) -> int:
+        return 0
+
     def transmitting(self, message: Message) -> Iterator[int]:
         while self.full:
             self.full -= 1

@@ -64,7 +64,6 @@ class CommunicationPort(Frames):
     __slots__ = (
         "__weakref__",
         "_ids",
-        "_lent_requests",
         "_max_data",
         "beside",
         "client_id",
@@ -130,7 +129,6 @@ class CommunicationPort(Frames):
         self.max_message = max_message
         self._max_data = max_data
         self._share(Sharing(self._socket, incoming, outgoing, self.quota))
-        self._lent_requests = self._sharing.lent_requests
         self.releases = self._sharing.releases
         self.handles_given = given
         if taken:
@@ -315,7 +313,7 @@ class CommunicationPort(Frames):
                 and len(frame) == FRAME_SIZE + size
                 and total == size + HEADER_SIZE
             ):
-                if kind == LPC_REPLY and self._lent_requests:
+                if kind == LPC_REPLY and self.lent_requests:
                     self._sharing.answered(message_id)
                 return PortMessage(kind, message_id, frame[FRAME_SIZE:])
         try:

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 class Views:
     """Sections and views of one port."""
 
-    __slots__ = ("_sharing", "borrow", "drop_kept", "filled", "kept", "port_view", "release_view", "returned")
+    __slots__ = (
+        "_sharing",
+        "borrow",
+        "drop_kept",
+        "filled",
+        "kept",
+        "lent_requests",
+        "port_view",
+        "release_view",
+        "returned",
+    )
 
     _sharing: Sharing
     # Of those who pack and parse frames, for whom every step counts: the same of `Sharing`.
@@ -36,6 +46,8 @@ class Views:
     """
     returned: Callable[[int, int], None]
     """Takes a view back that the peer has done with: by its number, or 0 and the request that it has answered."""
+    lent_requests: Mapping[int, View]
+    """The views in requests that have no answer yet, by message id."""
     kept: Mapping[int, View]
     """A view that is back, which `lend` takes for so many octets; it counts as the peer's until it is dropped."""
     drop_kept: Callable[[], None]
@@ -50,7 +62,7 @@ class Views:
         self.port_view = None
         self._sharing = sharing
         self.filled, self.borrow = sharing.filled, sharing.borrow
-        self.kept, self.drop_kept = sharing.kept, sharing.drop_kept
+        self.lent_requests, self.kept, self.drop_kept = sharing.lent_requests, sharing.kept, sharing.drop_kept
         self.returned, self.release_view = sharing.returned, sharing.release
 
     def allocate(self, size: int, *, secure: bool = False, section: OutgoingSection | None = None) -> View:

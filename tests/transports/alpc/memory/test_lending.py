@@ -129,7 +129,7 @@ def test_a_view_that_could_not_be_sent_is_still_ours(ports: Ports) -> None:
     assert ports[0].send_message_now(bytes(60_000), view=view) == 0
     with pytest.raises(TimedOut):
         ports[0].send_message(bytes(60_000), view=view, timeout=0.01)
-    assert not any(lent is view for lent in ports[0]._lent_requests.values())
+    assert not any(lent is view for lent in ports[0].lent_requests.values())
     ports[0].discard(view)
 
 
