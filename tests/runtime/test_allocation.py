@@ -55,7 +55,9 @@ def port_of(client: Any) -> Any:
 
 
 def free_size(client: Any) -> int:
-    section = port_of(client)._sharing._sections[0]
+    port = port_of(client)
+    port.drop_kept()
+    section = port._sharing._sections[0]
     return int(section.free_size)
 
 

@@ -58,24 +58,28 @@ def test_threads_that_share_a_client_have_their_own_answers(
         done.result(WATCHDOG)
 
 
-@pytest.mark.parametrize(("face", "client_face"), [("blocking", "blocking")], indirect=True)
+def port_of(client: Any) -> Any:
+    return getattr(client, "client", client)._channel._wire.port
+
+
+@pytest.mark.parametrize("face", ["blocking"], indirect=True)
 def test_what_is_too_large_for_a_lane_goes_in_a_view(connect: Any, binding: str) -> None:
     client, data = connect(binding), bytes(9000)
+    port = port_of(client)
     for _ in range(plain.FIRST):
         assert client.Echo(data) == data
-        assert not client._channel._wire.port.kept
+        assert not port.kept
     for _ in range(3):
         assert client.Echo(data) == data
-    port = client._channel._wire.port
     assert (bool(port.kept), bool(port._sharing.incoming)) == (port.lane is not None,) * 2
 
 
-@pytest.mark.parametrize(("face", "client_face"), [("blocking", "blocking")], indirect=True)
+@pytest.mark.parametrize("face", ["blocking"], indirect=True)
 def test_what_finds_no_room_for_a_view_is_copied_if_it_may_be(connect: Any, binding: str) -> None:
     client, data = connect(binding), bytes(9000)
     for _ in range(plain.FIRST + 1):
         assert client.Echo(data) == data
-    port = client._channel._wire.port
+    port = port_of(client)
     room = port.allocate(80 << 20)
     assert client.Echo(data) == data
     with pytest.raises(lrpc.RpcError, match="left in the section"):

@@ -22,7 +22,10 @@ WATCHDOG = 20.0
 
 
 class PlainWire:
-    """All of its calls are plain: a letter each. It takes `room` octets, or fails, and is answered by the test."""
+    """All of its calls are plain: a letter each. It takes `room` octets, or fails, and is answered by the test.
+
+    Those of `large` letters are lent instead, if there is room for more than an octet.
+    """
 
     encoding = Encoding.NDR
     multiplex = True
@@ -34,13 +37,17 @@ class PlainWire:
         self.arriving: deque[Any] = deque()
         self.sent: list[bytes] = []
         self.room = 1 << 20
+        self.large: set[bytes] = set()
         self.failing: lrpc.RpcError | None = None
         self.withdrawn: list[int] = []
         self.abandoned: list[int] = []
         self._keys = iter(range(1, 1 << 30))
 
-    def plain(self, opnum: int, parts: Sequence[bytes]) -> tuple[int, bytes]:
-        return next(self._keys), b"".join(parts)
+    def plain(self, opnum: int, parts: Sequence[bytes]) -> tuple[int, bytes] | None:
+        return None if parts[0] in self.large else (next(self._keys), b"".join(parts))
+
+    def lend(self, opnum: int, parts: Sequence[bytes]) -> int:
+        return next(self._keys) if self.room > 1 and self.send_plain(b"lent " + parts[0]) else 0
 
     def send_plain(self, octets: Any) -> int:
         if self.failing is not None:
@@ -175,6 +182,40 @@ def test_what_there_is_no_room_for_goes_later_and_nothing_goes_between() -> None
         await asyncio.gather(*tasks)
 
     run(script)
+
+
+def test_large_calls_are_lent_each_as_soon_as_it_is_made() -> None:
+    async def script(wire: PlainWire, channel: AsyncioChannel) -> None:
+        wire.large = {b"b", b"c"}
+        tasks = await made(channel, "abcd")
+        assert wire.sent == [b"a", b"lent b", b"lent c", b"d"]
+        wire.arrive(*((key, reply(b"%d" % key)) for key in (3, 1, 4, 2)))
+        assert [answer[0] for answer in await asyncio.gather(*tasks)] == [b"1", b"2", b"3", b"4"]
+
+    run(script, message_mode=True)
+
+
+def test_the_answer_of_a_call_that_is_lent_is_looked_for() -> None:
+    async def script(wire: PlainWire, channel: AsyncioChannel) -> None:
+        wire.large = {b"a"}
+        channel._looking = SimpleNamespace(look=lambda receive: receive())  # type: ignore[assignment]
+        wire.arrive((1, reply(b"x")))
+        with pytest.raises(StopIteration) as ended:
+            channel.call(0, [b"a"]).send(None)
+        assert ended.value.value[0] == b"x"
+
+    run(script, message_mode=True)
+
+
+def test_a_large_call_that_cannot_be_lent_goes_as_any_other() -> None:
+    async def script(wire: PlainWire, channel: AsyncioChannel) -> None:
+        wire.large, wire.room = {b"a"}, 1
+        [task] = await made(channel, "a")
+        assert wire.sent == [b"a"]
+        wire.arrive((1, reply(b"x")))
+        assert (await task)[0] == b"x"
+
+    run(script, message_mode=True)
 
 
 def test_a_call_without_any_room_is_withdrawn_and_made_anew_when_there_is() -> None:

@@ -107,11 +107,12 @@ def test_small_requests_keep_to_the_limit_too(limited: Any, blocking: Any) -> No
     assert len(host.world.data) == 1
 
 
-def test_a_response_beyond_the_limit_of_its_client_is_refused(host: Any, binding: str, blocking: Any) -> None:
-    client = blocking(binding, limits=lrpc.Limits(max_response=50_000))
+@pytest.mark.parametrize("size", [55_000, 80_000])
+def test_a_response_beyond_the_limit_of_its_client_is_refused(host: Any, binding: str, connect: Any, size: int) -> None:
+    client = connect(binding, limits=lrpc.Limits(max_response=50_000))
     assert len(client.Echo(bytes(40_000))) == 40_000
     with pytest.raises(lrpc.ProtocolError):
-        client.Echo(bytes(80_000))
+        client.Echo(bytes(size))
 
 
 def test_context_handles_have_a_limit(limited: Any, blocking: Any) -> None:
