@@ -319,11 +319,7 @@ def invoke(method: Method, given: Values, handles: Sequence[Any]) -> Any:
             if values[each.place] is not None or not each.nullable:
                 values[each.place] = next(found)
         given = tuple(values)
-    if not operation.keywords:
-        return method.function(*given)
-    named = {parameter.name: value for parameter, value in zip(operation.inward, given, strict=True)}
-    filled = {name: named.pop(name) for name in operation.keywords}
-    return method.function(*named.values(), **filled)
+    return operation.invoke(method.function, given)
 
 
 def holding(method: Method, given: Values, contexts: ContextTable) -> Hold:

@@ -107,21 +107,17 @@ def serving(
     interceptors: Sequence[Callable[..., Any]], interface: Interface, operation: Operation[Any], function: Any
 ) -> Any:
     """The method that serves an operation, with interceptors around it."""
-    places = {parameter.name: index for index, parameter in enumerate(operation.inward)}
-    keywords = [(name, places[name]) for name in operation.keywords]
-    named = {place for _, place in keywords}
+    names = [parameter.name for parameter in operation.inward]
 
     def last(call: Invocation) -> Any:
-        values = call.values
-        given = [value for place, value in enumerate(values) if place not in named] if named else values
-        result = function(*given, **{name: values[place] for name, place in keywords})
+        result = operation.invoke(function, call.values)
         return _awaited(result) if operation.pipe_alone and hasattr(result, "__aiter__") else result
 
     first = _chain(interceptors, last)
 
     def serve(*given: Any, **filled: Any) -> Any:
         rest = iter(given)
-        values = tuple(filled[name] if name in filled else next(rest) for name in places) if filled else given
+        values = tuple(filled[name] if name in filled else next(rest) for name in names) if filled else given
         return first(Invocation(interface, operation, values, caller=caller()))
 
     return serve

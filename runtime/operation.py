@@ -216,6 +216,21 @@ class Operation(Generic[R]):
         return tuple(parameter.name for parameter in self.inward if parameter.auto)
 
     @cached_property
+    def _by_keyword(self) -> list[tuple[str, int]]:
+        """The same, the last first, each with its place among the [in] values."""
+        return [(found.name, at) for at, found in enumerate(self.inward) if found.auto][::-1]
+
+    def invoke(self, function: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+        """What a method gives for the [in] values, or a coroutine of it."""
+        if not self._by_keyword:
+            return function(*given)
+        counts: dict[str, Any] = {}
+        for name, at in self._by_keyword:
+            counts[name] = given[at]
+            given = given[:at] + given[at + 1 :]
+        return function(*given, **counts)
+
+    @cached_property
     def _determined(self) -> list[tuple[int, int, Array, Inverse, bool]]:
         """Which count is determined by which array: their places among the [in] values, the array, and how.
 

@@ -24,19 +24,15 @@ def runner(method: Method, encoding: Encoding, contexts: ContextTable) -> Callab
         return lambda stub: answer(method, stub, encoding, contexts)
     operation, function, octets, items = method.operation, method.function, method.octets, method.items
     request, response = operation.codecs(encoding, method.strictness)
-    decode, encode, named = request.decoder(), response.encoder(), by_keyword(method)
+    decode, encode, invoke = request.decoder(), response.encoder(), operation.invoke
 
     def run(stub: Octets) -> Answer:
         try:
             given = decode(stub, octets, items, ())
         except Exception as misfit:
             return refused(operation, request.explained_stub(stub, (), misfit))
-        values, counts = given, dict[str, Any]()
-        for name, at in named:
-            counts[name] = values[at]
-            values = values[:at] + values[at + 1 :]
         try:
-            result = function(*values, **counts)
+            result = invoke(function, given)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -57,19 +53,15 @@ def async_runner(
         return lambda stub: answer_async(method, stub, encoding, contexts)
     operation, function, octets, items = method.operation, method.function, method.octets, method.items
     request, response = operation.codecs(encoding, method.strictness)
-    decode, encode, named = request.decoder(), response.encoder(), by_keyword(method)
+    decode, encode, invoke = request.decoder(), response.encoder(), operation.invoke
 
     async def run(stub: Octets) -> Answer:
         try:
             given = decode(stub, octets, items, ())
         except Exception as misfit:
             return refused(operation, request.explained_stub(stub, (), misfit))
-        values, counts = given, dict[str, Any]()
-        for name, at in named:
-            counts[name] = values[at]
-            values = values[:at] + values[at + 1 :]
         try:
-            result = await function(*values, **counts)
+            result = await invoke(function, given)
         except (Exception, SystemExit) as error:
             return failure(method, given, error, contexts)
         try:
@@ -78,11 +70,6 @@ def async_runner(
             return unfit(operation, response.explained_value((result,), given, misfit))
 
     return run
-
-
-def by_keyword(method: Method) -> list[tuple[str, int]]:
-    """The [in] values that a method takes by keyword, the last first: their names, and where they are among all."""
-    return [(found.name, at) for at, found in enumerate(method.operation.inward) if found.auto][::-1]
 
 
 def is_straight(method: Method, encoding: Encoding) -> bool:

@@ -100,3 +100,4 @@ def test_counts_that_arrays_determine_are_handed_on_by_their_names(contexts: Con
     answer = runner(method, Encoding.NDR, contexts)(request)
     assert not isinstance(answer, lrpc.Fault)
     assert method.operation.ndr.response.decode(b"".join(answer)) == (3 * 7 + 21,)
+    assert dispatch.answer(method, request, Encoding.NDR, contexts) == answer
