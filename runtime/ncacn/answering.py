@@ -162,7 +162,8 @@ class Answering:
         return room(size, CALL_HEADER_SIZE) if guard is None else guard.room(size, CALL_HEADER_SIZE)
 
     def _cut(self, guard: Protection | None, call_id: int, context_id: int, stub: memoryview) -> list[bytes]:
-        size, fragments = len(stub), list[bytes]()
+        fragments: list[bytes] = []
+        size = len(stub)
         for begin, end in cut(size, self._room(guard)):
             flags = (FIRST_FRAGMENT if begin == 0 else 0) | (LAST_FRAGMENT if end == size else 0)
             fragments.append(_packed(guard, flags, call_id, size - begin, context_id, stub[begin:end]))

@@ -43,7 +43,8 @@ class Outgoing:
             if last:
                 signed = self._guard.sign_header
                 octets = [*octets, vouch(self._claims, self._size, known=self._known, signed=signed)]
-        template, fragments = self._template, list[bytes]()
+        fragments: list[bytes] = []
+        template = self._template
         for flags, stub in self._cutter.cut(octets, last=last):
             template.flags = self._flags | flags
             template.alloc_hint = len(stub)

@@ -61,7 +61,8 @@ class PipeWriter(_Pieces):
         is written can be sent at once. Raises NdrError for an item that does not fit.
         """
         items = memoryview(items).cast("B") if self.pipe.octets else items
-        most, count, written = self.pipe.most, len(items), list[Octets]()
+        written: list[Octets] = []
+        most, count = self.pipe.most, len(items)
         for begin in range(0, count, most):
             end = min(begin + most, count)
             for part in self._divided(begin, end) if end == count else [(begin, end)]:

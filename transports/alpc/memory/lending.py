@@ -356,7 +356,8 @@ class Lending:
 
     def _send_behind_releases(self, frame: bytes, flags: int) -> None:
         """Sends a frame, in one packet with releases if there are any: so the peer wakes but once."""
-        releases, numbers = self.releases, list[int]()
+        numbers: list[int] = []  # list[int]() takes a dozen times as long
+        releases = self.releases
         while len(numbers) < wire.MAX_RELEASES and releases:  # another thread may take some
             numbers.append(releases.popleft())
         try:

@@ -280,7 +280,7 @@ def _packet(runs: list[Run]) -> Packet:
     kind, first, datas = runs[0]
     if len(runs) == len(datas) == 1:  # alone it is shorter as it is, and may be as long as `most`
         return kind, first, datas[0]
-    octets = list[Buffer]()
+    octets: list[Buffer] = []
     for kind, first, datas in runs:
         count = len(datas)
         octets.append(struct.pack(f"<HHI{count}H", count, kind, first, *map(len, datas)))
@@ -290,7 +290,8 @@ def _packet(runs: list[Run]) -> Packet:
 
 def unpack(data: bytes) -> list[PortMessage]:
     """The messages of a packet. Raises BadFrame."""
-    messages, at = list[PortMessage](), 0
+    messages: list[PortMessage] = []
+    at = 0
     while at < len(data):
         at = _unpack_run(data, at, messages)
     return messages
