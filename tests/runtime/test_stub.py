@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -22,9 +23,9 @@ class Wax:
     encoding = Encoding.NDR
     flats = Flats()
 
-    def __init__(self, reply: bytes = b"", encoding: Encoding = Encoding.NDR) -> None:
+    def __init__(self, reply: bytes = b"") -> None:
         self.reply = reply
-        self.reply_encoding = encoding
+        self.reply_encoding = Encoding.NDR
         self.sent: list[tuple[int, bytes]] = []
         self.released = 0
         self.closed = False
@@ -40,40 +41,67 @@ class Wax:
         self.released += 1
 
 
-def test_a_call_is_a_number_and_a_stub(calculator: ModuleType) -> None:
-    wax = Wax(b"\x05\0\0\0")
-    assert calculator.CalculatorClient(wax).Add(2, 3) == 5
-    assert wax.sent == [(0, b"\x02\0\0\0\x03\0\0\0")]
-    assert wax.released == 1
+class AsyncWax(Wax):
+    """The same for asyncio."""
+
+    async def call(self, opnum: int, parts: Sequence[rpc.Octets]) -> Any:
+        return super().call(opnum, parts)
 
 
-def test_a_count_is_filled_in(calculator: ModuleType) -> None:
-    wax = Wax(b"\x03\0\0\0abc")
-    assert calculator.CalculatorClient(wax).Echo(b"abc") == b"abc"
-    assert wax.sent == [(5, b"\x03\0\0\0\x03\0\0\0abc")]
+class Caller:
+    """Makes calls by wax, as a client of one face."""
+
+    def __init__(self, calculator: ModuleType, face: str) -> None:
+        self.wax: Wax = AsyncWax() if face == "asyncio" else Wax()
+        made = calculator.AsyncCalculatorClient if face == "asyncio" else calculator.CalculatorClient
+        self._client = made(self.wax)
+
+    def __call__(self, name: str, *values: Any, **named: Any) -> Any:
+        found = getattr(self._client, name)(*values, **named)
+        return asyncio.run(found) if isinstance(self.wax, AsyncWax) else found
 
 
-def test_a_count_that_contradicts_is_refused(calculator: ModuleType) -> None:
-    wax = Wax()
+@pytest.fixture(params=["blocking", "asyncio"])
+def call(request: pytest.FixtureRequest, calculator: ModuleType) -> Caller:
+    return Caller(calculator, request.param)
+
+
+def test_a_call_is_a_number_and_a_stub(call: Caller) -> None:
+    call.wax.reply = b"\x05\0\0\0"
+    assert call("Add", 2, 3) == 5
+    assert call.wax.sent == [(0, b"\x02\0\0\0\x03\0\0\0")]
+    assert call.wax.released == 1
+
+
+def test_a_count_is_filled_in(call: Caller) -> None:
+    call.wax.reply = b"\x03\0\0\0abc"
+    assert call("Echo", b"abc") == b"abc"
+    assert call.wax.sent == [(5, b"\x03\0\0\0\x03\0\0\0abc")]
+    assert call.wax.released == 1
+
+
+def test_a_count_that_contradicts_is_refused(call: Caller) -> None:
     with pytest.raises(lrpc.ArgumentError) as caught:
-        calculator.CalculatorClient(wax).Echo(b"abc", n=4)
+        call("Echo", b"abc", n=4)
     assert caught.value.ran is Ran.NO
     with pytest.raises(lrpc.ArgumentError):
-        calculator.CalculatorClient(wax).Sum(5)
-    assert wax.sent == []
+        call("Sum", 5)
+    assert call.wax.sent == []
 
 
-def test_a_server_of_the_other_byte_order_is_understood(calculator: ModuleType) -> None:
-    wax = Wax(b"\0\0\0\x05", Encoding.NDR_BIG)
-    assert calculator.CalculatorClient(wax).Add(2, 3) == 5
+def test_a_server_of_the_other_byte_order_is_understood(call: Caller) -> None:
+    call.wax.reply, call.wax.reply_encoding = b"\0\0\0\x05", Encoding.NDR_BIG
+    assert call("Add", 2, 3) == 5
+    assert call.wax.released == 1
 
 
 @pytest.mark.parametrize("reply", [b"", b"\0", b"\x05\0\0"])
-def test_a_bad_answer_gives_its_memory_back(calculator: ModuleType, reply: bytes) -> None:
-    wax = Wax(reply)
-    with pytest.raises(lrpc.BadStubData, match="Add"):
-        calculator.CalculatorClient(wax).Add(2, 3)
-    assert wax.released == 1
+@pytest.mark.parametrize(("name", "values"), [("Add", (2, 3)), ("Echo", (b"abc",))])
+def test_a_bad_answer_gives_its_memory_back(call: Caller, name: str, values: tuple[Any, ...], reply: bytes) -> None:
+    call.wax.reply = reply
+    with pytest.raises(lrpc.BadStubData, match=name):
+        call(name, *values)
+    assert call.wax.released == 1
 
 
 def test_a_client_closes_its_channel(calculator: ModuleType) -> None:
