@@ -18,7 +18,7 @@ from lrpc.runtime.capture.file import Side
 from lrpc.runtime.status import NCA_UNSPECIFIED
 
 SIZES = (0, 1, 4232, 5816, 65_431, 65_432, 65_496, 200_000)
-ADD, ECHO, MISBEHAVE = 0, 5, 11
+ADD, ECHO, MISBEHAVE, SUM = 0, 5, 11, 13
 
 
 def captured(path: Path) -> dict[str, list[CapturedCall]]:
@@ -46,15 +46,16 @@ def test_both_ends_see_the_same_calls(path: Path, host: Any, connect: Any, bindi
     assert client.Add(2, 3) == 5
     for size in SIZES:
         assert client.Echo(bytes(size)) == bytes(size)
+    assert client.Sum([1] * 20_000) == 20_000
     with pytest.raises(lrpc.Fault):
         client.Misbehave("bug")
     client.close()
     host.stop()  # what it said last is written by then
     seen = captured(path)
     for calls in seen.values():
-        assert [call.opnum for call in calls] == [ADD, *[ECHO] * len(SIZES), MISBEHAVE]
-        assert [call.received for call in calls] == [4, *(4 + size for size in SIZES), 0]
-        assert [call.fault for call in calls] == [*[None] * (1 + len(SIZES)), NCA_UNSPECIFIED]
+        assert [call.opnum for call in calls] == [ADD, *[ECHO] * len(SIZES), SUM, MISBEHAVE]
+        assert [call.received for call in calls] == [4, *(4 + size for size in SIZES), 4, 0]
+        assert [call.fault for call in calls] == [*[None] * (2 + len(SIZES)), NCA_UNSPECIFIED]
         assert all(call.duration is not None and call.duration >= 0 for call in calls)
         assert all(binding in call.connection for call in calls)
     assert [call.sent for call in seen["client"]] == [call.sent for call in seen["server"]]
