@@ -49,7 +49,7 @@ from .messages.port_message import (
 from .outbox import Outbox, Outgoing
 from .queue import Queue
 from .quota import MESSAGE_COST, Pool
-from .received import Arrival, Callback, Context, Message, MessageAttributes, NoOrigin, State, message_of
+from .received import Arrival, Callback, Context, Message, MessageAttributes, Origin, State, message_of
 from .waiting import Posted, Waiter, Waiters
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ SERVERS: Final = 0x80000000
 """Added to numbers of the server's making."""
 
 
-class Exchange(NoOrigin):
+class Exchange(Origin):
     """The state of one connection, at one end. `host` is the server it belongs to; a client has none."""
 
     def __init__(self, port: MessagePort, queue: Queue, host: ServerQueue | None) -> None:

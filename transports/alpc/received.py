@@ -11,7 +11,7 @@ import enum
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..errors import (
     AccessDenied,
@@ -102,35 +102,40 @@ _NAMES = ((slot.name if slot.name != "handle" else "handles", slot.bit) for slot
 _BITS = {name: bit for name, bit in _NAMES if name in MessageAttributes._fields}
 
 
-class Origin(Protocol):
-    """Where a message came from, which does what its receiver asks."""
+class Origin:
+    """Where a message came from, which does what its receiver asks; here, what it does for who has no such verb."""
 
-    @property
-    def continuation(self) -> bool:
-        """Whether messages have to be answered or released."""
-        ...
+    continuation: bool = True
+    """Whether messages have to be answered or released."""
 
-    def picked_up(self, message: Message) -> None: ...
+    def picked_up(self, message: Message) -> None:
+        """Nobody counts these."""
 
-    def read_sender(self, timeout: float | None) -> None: ...
+    def read_sender(self, timeout: float | None) -> None:
+        """These nobody cancels."""
 
     def reply(
         self, message: Message, data: Buffer, view: View | None, handles: Sequence[Sendable], packet: Batch | None
-    ) -> None: ...
+    ) -> None:
+        raise ReplyMismatch(f"{message!r} waits for no reply")
 
-    def release(self, message: Message) -> None: ...
+    def release(self, message: Message) -> None:
+        message.state = State.OVER
 
-    def call_back(
-        self, message: Message, data: Buffer, timeout: float | None, on_callback: Callback | None
-    ) -> Message: ...
+    def call_back(self, message: Message, data: Buffer, timeout: float | None, on_callback: Callback | None) -> Message:
+        raise ReplyMismatch(f"{message!r} waits for no reply")
 
-    def entries_of(self, message: Message) -> Entries: ...
+    def entries_of(self, message: Message) -> Entries:
+        raise ReplyMismatch(f"{message!r} waits for no reply")
 
-    def pull(self, message: Message, timeout: float | None, asked: bytes) -> bytes: ...
+    def pull(self, message: Message, timeout: float | None, asked: bytes) -> bytes:
+        raise ReplyMismatch(f"{message!r} waits for no reply")
 
-    def accept(self, message: Message, data: bytes, context: Any, view_size: int) -> MessagePort: ...
+    def accept(self, message: Message, data: bytes, context: Any, view_size: int) -> MessagePort:
+        raise ReplyMismatch(f"{message!r} asks for no connection")
 
-    def refuse(self, message: Message, data: bytes, status: int) -> None: ...
+    def refuse(self, message: Message, data: bytes, status: int) -> None:
+        raise ReplyMismatch(f"{message!r} asks for no connection")
 
 
 class Message:
@@ -390,38 +395,3 @@ def message_of(origin: Exchange, arrival: Arrival, state: State) -> Message:
         impersonable=arrival.impersonable,
         security=arrival.security,
     )
-
-
-class NoOrigin:
-    """The verbs that a kind of message does not have: whoever uses them answers nothing."""
-
-    continuation: bool = True
-
-    def picked_up(self, message: Message) -> None:
-        """Nobody counts these."""
-
-    def read_sender(self, timeout: float | None) -> None:
-        """These nobody cancels."""
-
-    def reply(
-        self, message: Message, data: Buffer, view: View | None, handles: Sequence[Sendable], packet: Batch | None
-    ) -> None:
-        raise ReplyMismatch(f"{message!r} waits for no reply")
-
-    def release(self, message: Message) -> None:
-        message.state = State.OVER
-
-    def call_back(self, message: Message, data: Buffer, timeout: float | None, on_callback: Callback | None) -> Message:
-        raise ReplyMismatch(f"{message!r} waits for no reply")
-
-    def entries_of(self, message: Message) -> Entries:
-        raise ReplyMismatch(f"{message!r} waits for no reply")
-
-    def pull(self, message: Message, timeout: float | None, asked: bytes) -> bytes:
-        raise ReplyMismatch(f"{message!r} waits for no reply")
-
-    def accept(self, message: Message, data: bytes, context: Any, view_size: int) -> MessagePort:
-        raise ReplyMismatch(f"{message!r} asks for no connection")
-
-    def refuse(self, message: Message, data: bytes, status: int) -> None:
-        raise ReplyMismatch(f"{message!r} asks for no connection")

@@ -37,7 +37,7 @@ from .messages.batch import is_last
 from .messages.port_message import LPC_CANCELED, LPC_CONNECTION_REQUEST
 from .queue import Queue
 from .quota import MESSAGE_COST, UserQuota
-from .received import Message, NoOrigin, State
+from .received import Message, Origin, State
 
 GATHERED: Final = 32
 """Messages of one client that are read before the others have their turn."""
@@ -66,7 +66,7 @@ class Listening(Protocol):
         ...
 
 
-class ServerQueue(NoOrigin):
+class ServerQueue(Origin):
     """What `ConnectionPort.receive` takes from."""
 
     def __init__(self, port: Listening, epoll: select.epoll, max_asking: int, max_of_user: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from lrpc.transports import alpc
 from lrpc.transports.alpc.queue import TAKEN_BLINDLY, Queue
-from lrpc.transports.alpc.received import Message, NoOrigin, State
+from lrpc.transports.alpc.received import Message, Origin, State
 from lrpc.transports.errors import BufferTooSmall, Disconnected, TimedOut
 from tests.transports.until import until
 
@@ -18,7 +18,7 @@ WATCHDOG = 20.0
 
 
 def message(data: bytes = b"", state: State = State.OVER) -> Message:
-    return Message(NoOrigin(), alpc.LPC_DATAGRAM, 1, data=data, state=state)
+    return Message(Origin(), alpc.LPC_DATAGRAM, 1, data=data, state=state)
 
 
 class Source:

@@ -9,7 +9,7 @@ import pytest
 
 from lrpc.transports import alpc
 from lrpc.transports.alpc.messages import attributes as wire
-from lrpc.transports.alpc.received import Arrival, Context, Message, MessageAttributes, NoOrigin, State
+from lrpc.transports.alpc.received import Arrival, Context, Message, MessageAttributes, Origin, State
 from lrpc.transports.errors import ReplyMismatch
 
 WATCHDOG = 20.0
@@ -41,7 +41,7 @@ def test_one_that_is_has_nothing_to_warn_of(joined_port: Any, verb: str) -> None
 
 
 def test_a_message_of_no_origin_can_do_nothing() -> None:
-    message = Message(NoOrigin(), alpc.LPC_DATAGRAM, 7)
+    message = Message(Origin(), alpc.LPC_DATAGRAM, 7)
     for verb in (message.reply, message.call_back, message.accept, message.refuse):
         with pytest.raises(ReplyMismatch):
             verb()
@@ -50,7 +50,7 @@ def test_a_message_of_no_origin_can_do_nothing() -> None:
 
 
 def test_releasing_a_held_message_is_all_that_is_needed() -> None:
-    message = Message(NoOrigin(), alpc.LPC_CANCELED, 7, state=State.QUEUED)
+    message = Message(Origin(), alpc.LPC_CANCELED, 7, state=State.QUEUED)
     assert not message.needs_release
     message.pick_up()
     assert message.needs_release
@@ -77,5 +77,5 @@ def test_an_arrival_goes_by_its_callback_if_it_has_one() -> None:
 
 
 def test_repr_tells_what_it_is() -> None:
-    message = Message(NoOrigin(), alpc.LPC_REQUEST, 7, 9, data=b"abc", client_id=(12, 13), state=State.QUEUED)
+    message = Message(Origin(), alpc.LPC_REQUEST, 7, 9, data=b"abc", client_id=(12, 13), state=State.QUEUED)
     assert repr(message) == "<LPC_REQUEST 0x7.0x9 of 12: 3 octets, queued>"

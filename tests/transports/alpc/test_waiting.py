@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lrpc.transports import alpc
-from lrpc.transports.alpc.received import Message, NoOrigin
+from lrpc.transports.alpc.received import Message, Origin
 from lrpc.transports.alpc.waiting import Waiter, Waiters
 from lrpc.transports.errors import Canceled
 
@@ -11,7 +11,7 @@ from lrpc.transports.errors import Canceled
 def test_callbacks_come_before_the_answer_and_the_answer_before_a_failure() -> None:
     waiter = Waiter(7, 7)
     assert waiter.next() is None
-    callback, answer = (Message(NoOrigin(), kind, 7) for kind in (alpc.LPC_REQUEST, alpc.LPC_REPLY))
+    callback, answer = (Message(Origin(), kind, 7) for kind in (alpc.LPC_REQUEST, alpc.LPC_REPLY))
     waiter.answer = answer
     waiter.failure = Canceled()
     waiter.calls.append(callback)
