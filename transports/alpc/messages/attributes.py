@@ -2,7 +2,7 @@
 
 A block is AllocatedAttributes and ValidAttributes, u32 each, then room for every attribute that is allocated, always
 in the order of their bits from high to low; only what is valid as well has content. A sender allocates what it fills
-in; a receiver is given what it asked for, out of what came (`AttributeBlock.limited`).
+in; a receiver is given what it asked for, out of what came (`MessageAttributes.limited`).
 
 Attributes travel in the frame and are copied with it: no peer changes one while we look at it.
 """
@@ -126,11 +126,6 @@ class AttributeBlock(NamedTuple):
     def allocated(self) -> int:
         """AllocatedAttributes."""
         return self.valid | self.room
-
-    def limited(self, allocated: int) -> AttributeBlock:
-        """What a receiver gets that made room for `allocated` only."""
-        gone: dict[str, Any] = {slot.name: None for slot in SLOTS if not allocated & slot.bit}
-        return self._replace(room=allocated, **gone)
 
     def pack(self) -> bytes:
         """The masks and the attributes. Raises ValueError for a number that its field cannot hold."""

@@ -79,15 +79,6 @@ def test_what_is_not_said_is_zero() -> None:
     assert not any(any(slot.kind()) for slot in wire.SLOTS)
 
 
-@pytest.mark.parametrize("slot", wire.SLOTS, ids=lambda slot: slot.name)
-def test_a_receiver_gets_only_what_it_allocated(slot: wire.Slot) -> None:
-    got = FULL.limited(slot.bit)
-    assert (got.allocated, got.valid) == (slot.bit, slot.bit)
-    assert getattr(got, slot.name) == getattr(FULL, slot.name)
-    nothing = AttributeBlock().limited(slot.bit)
-    assert (nothing.allocated, nothing.valid) == (slot.bit, 0)
-
-
 @pytest.mark.parametrize(
     ("masks", "reason"),
     [
