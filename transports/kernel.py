@@ -14,7 +14,6 @@ import struct
 from typing import Final, NamedTuple, Protocol
 
 SO_PEERGROUPS: Final = 59
-SO_PASSPIDFD: Final = 76
 SO_PEERPIDFD: Final = 77
 SO_PASSRIGHTS: Final = 83
 """Since Linux 6.16; 0: who sends a descriptor gets EPERM."""

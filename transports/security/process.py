@@ -9,7 +9,6 @@ import errno
 import os
 import select
 import socket
-import threading
 from typing import Protocol
 
 from .. import kernel
@@ -122,11 +121,6 @@ def open_thread(process: SenderProcess, thread_id: int) -> SenderProcess:
         thread.close()
         raise AccessDenied(f"{thread_id} is no thread of process {process.pid}")
     return thread
-
-
-def own_thread() -> int:
-    """The number of the calling thread, as Linux counts them."""
-    return threading.get_native_id()
 
 
 def _peer_pidfd(connected: int) -> int | None:

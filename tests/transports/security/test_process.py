@@ -100,7 +100,7 @@ def test_a_thread_is_opened_and_tells_of_its_end(thread_pidfds: None) -> None:
     numbers: list[int] = []
 
     def run() -> None:
-        numbers.append(process.own_thread())
+        numbers.append(threading.get_native_id())
         started.set()
         leave.wait(WATCHDOG)
 

@@ -93,8 +93,3 @@ class PortMessageHeader(NamedTuple):
         if header.total_length != header.data_length + layout.size:
             raise BadFrame(f"a message of {header.total_length} octets with {header.data_length} of data")
         return header
-
-
-def of_length(size: int, kind: int, layout: struct.Struct = X64) -> PortMessageHeader:
-    """The header of a new message with `size` octets of data."""
-    return PortMessageHeader(size, size + layout.size, kind)

@@ -37,7 +37,6 @@ def test_both_layouts_have_their_octets(layout, octets, total) -> None:  # type:
 
 def test_sizes_are_those_of_nt() -> None:
     assert (X64.size, X86.size) == (40, 24)
-    assert port_message.of_length(10, 3) == (10, 50, 3, 0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(("layout", "octets", "total"), LAYOUTS, ids=["x64", "x86"])
