@@ -7,9 +7,9 @@ stub with handles are `Handled`. Only LRPC has room for them; a client refuses t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-from ..transports.alpc.handles import Handle, HasFileno, ObjectType, object_type
+from ..transports.alpc.handles import Handle, ObjectType, Sendable, object_type
 from .ndr.budget import MAX_ITEMS
 from .ndr.compiler import Codec, Octets
 from .ndr.errors import NdrError
@@ -17,14 +17,12 @@ from .ndr.layout import Field
 from .ndr.layout_system import SystemHandle
 
 OctetsT = TypeVar("OctetsT", bound=Octets)
-Descriptor: TypeAlias = int | HasFileno
-"""A descriptor, or what has one; it stays the sender's."""
 
 
 class HandledParts(list[Octets]):
     """The parts of a stub, and the descriptors that go beside it."""
 
-    def __init__(self, parts: Iterable[Octets], descriptors: Sequence[Descriptor]) -> None:
+    def __init__(self, parts: Iterable[Octets], descriptors: Sequence[Sendable]) -> None:
         super().__init__(parts)
         self.descriptors = descriptors
 
@@ -42,7 +40,7 @@ class HandledCodec(Codec):
 
     def encode(self, values: Sequence[Any], outer: Sequence[Any] = ()) -> list[Octets]:
         """The parts of the stub, with descriptors beside them."""
-        found: list[Descriptor] = []
+        found: list[Sendable] = []
         numbers = [_number(field, value, found) for field, value in zip(self.parameters.fields, values, strict=False)]
         parts = super().encode((*numbers, *values[len(numbers) :]), outer)
         return HandledParts(parts, found) if found else parts
@@ -72,7 +70,7 @@ def accompanied(octets: OctetsT, handles: Sequence[Any]) -> OctetsT | Handled:
     return made
 
 
-def _number(field: Field, value: Any, found: list[Descriptor]) -> Any:
+def _number(field: Field, value: Any, found: list[Sendable]) -> Any:
     if not isinstance(field.layout, SystemHandle):
         return value
     if value is None:

@@ -6,7 +6,7 @@ A caller gives a descriptor or what has one, and keeps it; a receiver gets a Han
 from __future__ import annotations
 
 from ..transports.alpc.handles import Handle
-from .handles import Descriptor
+from ..transports.alpc.handles import Sendable as Descriptor
 from .ndr.layout_system import (
     Composition,
     Event,

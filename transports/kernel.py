@@ -45,6 +45,14 @@ class HasOptions(Protocol):
         ...
 
 
+class HasFileno(Protocol):
+    """What has a descriptor."""
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        ...
+
+
 class Credentials(NamedTuple):
     """struct ucred: who sent a message, as the kernel says."""
 

@@ -72,11 +72,7 @@ class ConnectionRequest:
         self._socket.close()
 
     def close(self) -> None:
-        """Drops the client without a word."""
-        self._socket.close()
-
-    def abandon(self) -> None:
-        """In a child of fork."""
+        """Drops the client without a word; in a child of fork, for the child alone."""
         self._socket.close()
 
     def _prepare(self) -> None:

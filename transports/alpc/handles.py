@@ -15,11 +15,11 @@ import enum
 import fcntl
 import os
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 from ..ancillary import close_all
 from ..errors import BadFrame, InvalidParameter, MessageTooLong, NotSupported, from_os_error
-from ..kernel import PIDFD_THREAD
+from ..kernel import PIDFD_THREAD, HasFileno
 from .messages.attributes import HANDLE_INDIRECT, HANDLE_SAME_ACCESS, HandleAttribute
 
 MAX_HANDLES: Final = 64
@@ -48,14 +48,6 @@ class ObjectType(enum.IntFlag):
 
 ALL_OBJECTS: Final = ObjectType(0xFFD)
 NO_OBJECTS: Final = ObjectType(0)
-
-
-class HasFileno(Protocol):
-    """What has a descriptor."""
-
-    def fileno(self) -> int:
-        """The descriptor."""
-        ...
 
 
 Sendable: TypeAlias = int | HasFileno

@@ -36,7 +36,7 @@ from .information import BasicInformation, ServerSession, blocked_on, session_of
 from .lane import Lane
 from .memory.section import View
 from .messages import message as wire
-from .messages.attributes import ALL_ATTRIBUTES, AttributeBlock, DirectAttribute
+from .messages.attributes import ALL_ATTRIBUTES, NO_ATTRIBUTES, AttributeBlock, DirectAttribute
 from .messages.batch import Batch
 from .messages.message import REQUEST_TYPES
 from .messages.port_attributes import UNKNOWN_TERMS, Agreement, PortAttributes, PortFlags, accepted_terms
@@ -45,7 +45,7 @@ from .messages.port_message import (
     LPC_NO_IMPERSONATE,
     LPC_REQUEST,
 )
-from .outbox import NO_ATTRIBUTES, Outgoing
+from .outbox import Outgoing
 from .queue import Queue
 from .received import Callback, Message
 from .reserve import Reserve, more_room, room_of

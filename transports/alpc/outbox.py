@@ -19,7 +19,7 @@ from ..seam import Buffer
 from .handles import Handle, Sendable, attribute_of, descriptors_of
 from .memory.section import View
 from .messages import message as wire
-from .messages.attributes import AttributeBlock, ContextAttribute
+from .messages.attributes import NO_ATTRIBUTES, AttributeBlock, ContextAttribute
 from .messages.port_message import LPC_CONTINUATION_REQUIRED, PortMessageHeader
 from .quota import HANDLE_COST, MESSAGE_COST, Pool
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 ROOM_SLICE: Final = 0.05
 """Seconds after which a client that waits for room looks whether it has to read."""
-NO_ATTRIBUTES: Final = AttributeBlock()
 
 
 class Outgoing(NamedTuple):

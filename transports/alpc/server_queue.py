@@ -200,7 +200,7 @@ class ServerQueue(Origin):
             for pidfd in pidfds:
                 os.close(pidfd)
         for _, request in self._asking.values():
-            request.abandon()
+            request.close()
         os.close(self._bell)
 
     # Reading

@@ -9,20 +9,11 @@ import errno
 import os
 import select
 import socket
-from typing import Protocol
 
 from .. import kernel
 from ..errors import AccessDenied, Disconnected, NotSupported, from_os_error
-from ..kernel import ProcessInfo
+from ..kernel import HasFileno, ProcessInfo
 from ..seam import Peer
-
-
-class HasFileno(Protocol):
-    """What has a descriptor."""
-
-    def fileno(self) -> int:
-        """The descriptor."""
-        ...
 
 
 class SenderProcess:
