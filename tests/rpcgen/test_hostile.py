@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 import lrpc
-from lrpc.rpcgen import Compilation, compile_idl, generate
+from lrpc.rpcgen import compile_idl, generate
 from lrpc.rpcgen.syntax.words import MAX_WORDS
+from tests.rpcgen.texts import compiled
 
 ONE = 1_000_000
 CASES: Mapping[str, tuple[str, str]] = {
@@ -85,10 +86,6 @@ for name, text in json.load(open(sys.argv[1])).items():
 """
 
 
-def compiled(text: str) -> Compilation:
-    return compile_idl("a.idl", reader={"a.idl": text}.__getitem__)
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_hostile_text_is_an_ordinary_diagnostic(name: str) -> None:
     text, code = CASES[name]
@@ -114,8 +111,8 @@ def test_hostile_text_takes_little_memory(name: str, resident: Mapping[str, int]
 
 
 def test_imports_in_a_circle_are_read_once() -> None:
-    files = {"a.idl": 'import "b.idl"; typedef struct { b x; } a;', "b.idl": 'import "a.idl"; typedef long b;'}
-    assert compile_idl("a.idl", reader=files.__getitem__).errors == ()
+    found = compiled('import "b.idl"; typedef struct { b x; } a;', b='import "a.idl"; typedef long b;')
+    assert found.errors == ()
 
 
 def test_devices_and_folders_are_not_read(tmp_path: Path) -> None:

@@ -11,15 +11,11 @@ from lrpc.rpcgen.lacking import FILES, defining
 from lrpc.rpcgen.passes import run
 from lrpc.rpcgen.source import Sources
 from lrpc.rpcgen.unit import Unit
+from tests.rpcgen.texts import compiled
 
 IDL = Path(__file__).parents[2] / "idl"
 ID = "[uuid(12345678-1234-1234-1234-123456789001)]"
 OBJECT = "[object, uuid(12345678-1234-1234-1234-123456789002)]"
-
-
-def compiled(text: str, **others: str) -> Compilation:
-    files = {"a.idl": text, **{f"{name}.idl": other for name, other in others.items()}}
-    return compile_idl("a.idl", reader=files.__getitem__)
 
 
 def said(text: str, **others: str) -> list[str]:

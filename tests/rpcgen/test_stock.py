@@ -8,6 +8,7 @@ import pytest
 
 from lrpc.rpcgen import compile_idl, generate
 from lrpc.rpcgen.source import STOCK
+from tests.rpcgen.texts import compiled, made
 
 IDL = Path(__file__).parents[2] / "idl"
 FILES = sorted(set(STOCK.values()))
@@ -53,17 +54,14 @@ def test_strings_of_wtypes_are_strings_and_those_of_dtyp_are_pointers() -> None:
     head = "[uuid(12345678-1234-1234-1234-123456789001)] interface i { void f([in] LPWSTR name); }"
     kinds: list[str] = []
     for file in ("wtypes", "oaidl", "ms-dtyp", "ms-oaut"):
-        files = {"a.idl": f'import "{file}.idl"; {head}'}
-        model = compile_idl("a.idl", reader=files.__getitem__).model
-        assert model is not None
+        model = made(f'import "{file}.idl"; {head}')
         kinds.append(model.interfaces[0].operations[0].parameters[0].type.kind)
     assert kinds == ["string", "string", "scalar", "scalar"]
 
 
 def test_string_on_a_bstr_says_nothing_new() -> None:
     head = "[uuid(12345678-1234-1234-1234-123456789001)] interface i { void f([in, string] BSTR a, [in] BSTR b); }"
-    files = {"a.idl": f'import "oaidl.idl"; {head}'}
-    found = compile_idl("a.idl", reader=files.__getitem__)
+    found = compiled(f'import "oaidl.idl"; {head}')
     assert [one.code for one in found.diagnostics] == ["W0424"]
     assert found.model is not None
     first, second = (one.type for one in found.model.interfaces[0].operations[0].parameters)
@@ -73,8 +71,6 @@ def test_string_on_a_bstr_says_nothing_new() -> None:
 def test_safearray_is_the_same_by_all_its_names() -> None:
     parameters = "[in] SAFEARRAY(long) a, [in] LPSAFEARRAY b, [in] PSAFEARRAY c"
     head = f"[uuid(12345678-1234-1234-1234-123456789001)] interface i {{ void f({parameters}); }}"
-    files = {"a.idl": f'import "oaidl.idl"; {head}'}
-    model = compile_idl("a.idl", reader=files.__getitem__).model
-    assert model is not None
+    model = made(f'import "oaidl.idl"; {head}')
     first, *rest = (one.type for one in model.interfaces[0].operations[0].parameters)
     assert rest == [first, first]

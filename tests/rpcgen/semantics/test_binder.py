@@ -5,23 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lrpc.rpcgen import Compilation, compile_idl, model
+from tests.rpcgen.texts import codes, compiled, made
 
 ID = "[uuid(12345678-1234-1234-1234-1234567890{:02})]"
-
-
-def compiled(text: str, **others: str) -> Compilation:
-    files = {"a.idl": text, **{f"{name}.idl": other for name, other in others.items()}}
-    return compile_idl("a.idl", reader=files.__getitem__)
-
-
-def made(text: str, **others: str) -> model.Model:
-    found = compiled(text, **others)
-    assert found.model is not None, found.diagnostics
-    return found.model
-
-
-def codes(text: str, **others: str) -> list[str]:
-    return [found.code for found in compiled(text, **others).diagnostics]
 
 
 def test_types_alone_make_a_model_without_interfaces() -> None:

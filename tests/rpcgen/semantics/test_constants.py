@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lrpc.rpcgen import Compilation, compile_idl, model
-
-
-def compiled(text: str) -> Compilation:
-    return compile_idl("a.idl", reader={"a.idl": text}.__getitem__)
+from lrpc.rpcgen import model
+from tests.rpcgen.texts import compiled
 
 
 def value(declaration: str) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lrpc.rpcgen import Compilation, compile_idl, model
+from tests.rpcgen.texts import made
 
 UUID = "[uuid(1f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10), version(1.0)]"
 
@@ -87,10 +88,8 @@ def test_converted_type_stands_in_other_types(parameters: str, kinds: list[str])
 
 def test_conversion_in_a_structure_of_an_imported_file_is_in_the_model() -> None:
     text = f'import "b.idl"; {UUID} interface i {{ void f([in] S *s); }}'
-    files = {"a.idl": text, "b.idl": "typedef [transmit_as(long)] void *P; typedef struct { P p; } S;"}
-    found = compile_idl("a.idl", reader=files.__getitem__)
-    assert found.model is not None
-    assert [one.kind for one in found.model.definitions] == ["conversion", "struct"]
+    found = made(text, b="typedef [transmit_as(long)] void *P; typedef struct { P p; } S;")
+    assert [one.kind for one in found.definitions] == ["conversion", "struct"]
 
 
 def test_wire_type_that_cannot_travel_is_reported_where_the_conversion_is_used() -> None:

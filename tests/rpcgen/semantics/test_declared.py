@@ -6,6 +6,7 @@ import pytest
 
 from lrpc.rpcgen import Compilation, compile_idl
 from lrpc.rpcgen.model import Scalar
+from tests.rpcgen.texts import made
 
 UUID = "[uuid(1f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10), version(1.0)]"
 TYPES = """
@@ -93,17 +94,10 @@ def test_class_given_at_the_use_goes_before_that_of_the_typedef() -> None:
 
 
 def test_pointer_default_of_the_defining_interface_holds_in_others() -> None:
-    texts = {
-        "b.idl": "[uuid(2f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10), pointer_default(ptr)]"
-        " interface b { typedef long *PTR; }",
-        "c.idl": "typedef long *NONE;",
-        "a.idl": 'import "b.idl", "c.idl"; '
-        + UUID.replace("version(1.0)", "version(1.0), pointer_default(ref)")
-        + " interface i { typedef struct { PTR a; NONE b; long *c; long **d; } s; void f([in] s *p); }",
-    }
-    found = compile_idl("a.idl", reader=texts.__getitem__)
-    assert found.model is not None, found.diagnostics
-    (structure,) = found.model.definitions
+    b = "[uuid(2f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10), pointer_default(ptr)] interface b { typedef long *PTR; }"
+    head = UUID.replace("version(1.0)", "version(1.0), pointer_default(ref)")
+    body = "interface i { typedef struct { PTR a; NONE b; long *c; long **d; } s; void f([in] s *p); }"
+    (structure,) = made(f'import "b.idl", "c.idl"; {head} {body}', b=b, c="typedef long *NONE;").definitions
     types = [member.type.model_dump() for member in structure.model_copy().members]  # type: ignore[union-attr]
     assert [type_["pointer"] for type_ in types] == ["ptr", "ref", "ref", "ref"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lrpc.rpcgen import Compilation, compile_idl, model
+from lrpc.rpcgen import model
+from tests.rpcgen.texts import codes, made
 
 ID = "12345678-1234-1234-1234-1234567890{:02}"
 TEXT = f"""
@@ -24,16 +25,10 @@ library Lib
 """
 
 
-def compiled(text: str) -> Compilation:
-    return compile_idl("a.idl", reader={"a.idl": text}.__getitem__)
-
-
 @pytest.fixture(scope="module")
 def found() -> model.Model:
-    compilation = compiled(TEXT)
-    assert compilation.model is not None, compilation.diagnostics
-    assert compilation.diagnostics == ()
-    return compilation.model
+    assert codes(TEXT) == []
+    return made(TEXT)
 
 
 def test_library_names_what_it_holds(found: model.Model) -> None:
@@ -77,18 +72,15 @@ def test_attributes_are_kept(found: model.Model) -> None:
 
 
 def test_wrong_uuid_of_a_coclass_is_an_error() -> None:
-    assert [one.code for one in compiled('[uuid("x")] coclass c { interface i; }').diagnostics] == ["E0702"]
+    assert codes('[uuid("x")] coclass c { interface i; }') == ["E0702"]
 
 
 def test_library_of_an_imported_file_is_not_in_the_model() -> None:
-    files = {"a.idl": 'import "b.idl"; const long K = 1;', "b.idl": TEXT}
-    found = compile_idl("a.idl", reader=files.__getitem__).model
-    assert found is not None
+    found = made('import "b.idl"; const long K = 1;', b=TEXT)
     assert (found.libraries, found.coclasses, found.dispinterfaces, found.modules) == ((), (), (), ())
 
 
 def test_file_with_a_library_alone_has_no_interface() -> None:
-    found = compiled(f"[uuid({ID.format(1)})] library l {{ }}").model
-    assert found is not None
+    found = made(f"[uuid({ID.format(1)})] library l {{ }}")
     assert found.interfaces == ()
     assert found.libraries[0].name == "l"

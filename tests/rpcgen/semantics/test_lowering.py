@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lrpc.rpcgen import Compilation, compile_idl
+from tests.rpcgen.texts import made
 
 UUID = "[uuid(1f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10), version(1.0), pointer_default(unique)]"
 TYPES = """
@@ -233,9 +234,7 @@ def test_interface_pointer_is_always_unique(declared: str, form: str) -> None:
 def test_interface_pointer_knows_the_iid_also_of_an_interface_that_comes_later() -> None:
     later = "[object, uuid(2f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10)] interface ILater : IUnknown { HRESULT g(); }"
     text = f"typedef long HRESULT; {UUID} interface i {{ void f([in] handle_t h, [in] ILater *p); }} {later}"
-    found = compile_idl("a.idl", reader={"a.idl": text}.__getitem__)
-    assert found.model is not None, found.diagnostics
-    target = found.model.interfaces[0].operations[0].parameters[0].type.model_dump()["target"]
+    target = made(text).interfaces[0].operations[0].parameters[0].type.model_dump()["target"]
     assert target["iid"] == "2f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10"
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from lrpc.rpcgen import compile_idl
+from tests.rpcgen.texts import made
 
 
 def size(types: str, name: str = "s") -> int | None:
     text = f"{types} const unsigned long K = sizeof({name});"
-    found = compile_idl("a.idl", reader={"a.idl": text}.__getitem__)
-    assert found.model is not None, "\n".join(map(str, found.errors))
-    value = found.model.constants[-1].value
+    value = made(text).constants[-1].value
     assert isinstance(value, int)
     return value
 
@@ -60,7 +58,5 @@ def test_type_takes(types: str, octets: int) -> None:
 
 
 def test_definition_inside_an_imported_file_has_a_size() -> None:
-    texts = {"a.idl": 'import "b.idl"; const long K = sizeof(s) * 2;', "b.idl": "typedef struct { long a[4]; } s;"}
-    found = compile_idl("a.idl", reader=texts.__getitem__)
-    assert found.model is not None
-    assert found.model.constants[0].value == 32
+    found = made('import "b.idl"; const long K = sizeof(s) * 2;', b="typedef struct { long a[4]; } s;")
+    assert found.constants[0].value == 32

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from lrpc.rpcgen import Compilation, compile_idl, model
+from lrpc.rpcgen import Compilation, model
 from lrpc.rpcgen.diagnostics import Source, Span
 from lrpc.rpcgen.semantics.scopes import Binding, Names
 from lrpc.rpcgen.semantics.shapes import Shape
+from tests.rpcgen.texts import compiled
 
 UUID = "[uuid({}f3d9bd6-5ad2-4e0b-9c1b-6a1f8c1c2d10), version(1.0)]"
-
-
-def compiled(text: str, **files: str) -> Compilation:
-    return compile_idl(
-        "a.idl", reader={"a.idl": text, **{f"{name}.idl": each for name, each in files.items()}}.__getitem__
-    )
 
 
 def aliases(found: Compilation) -> dict[str, str]:

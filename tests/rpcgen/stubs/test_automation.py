@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from lrpc.rpcgen import compile_idl, generate, model
+from lrpc.rpcgen import generate, model
 from lrpc.rpcgen.stubs.automation import GIVEN, TAKEN, automation_word
+from tests.rpcgen.texts import codes, made
 
 REMOTE = "[uuid(12345678-1234-1234-1234-123456789002)] interface j"
 HEAD = "[object, uuid(12345678-1234-1234-1234-123456789001), pointer_default(unique)] interface i : IUnknown"
 
 
 def stub_of(text: str) -> str:
-    compilation = compile_idl("a.idl", reader={"a.idl": text}.__getitem__)
-    assert compilation.diagnostics == ()
-    assert compilation.model is not None
-    return generate(compilation.model, source="a.idl", command="test")
+    assert codes(text) == []
+    return generate(made(text), source="a.idl", command="test")
 
 
 def test_types_of_automation_are_words_of_the_runtime() -> None:

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from lrpc.rpcgen.diagnostics import Source
 from lrpc.rpcgen.syntax import tree
 from lrpc.rpcgen.syntax.acf import AcfInterface, AcfOperation, AcfTypedef
 from lrpc.rpcgen.syntax.parser import parse_acf
-from lrpc.rpcgen.syntax.preprocessor import Text
-from lrpc.rpcgen.syntax.words import lines
-
-
-def preprocessed(text: str) -> Text:
-    source = Source("a.idl", text)
-    return Text((word for line in lines(source) for word in line), source)
+from tests.rpcgen.texts import preprocessed
 
 
 def interfaces(text: str) -> tuple[AcfInterface, ...]:

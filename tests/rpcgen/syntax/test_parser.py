@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lrpc.rpcgen import Compilation, compile_idl
+from lrpc.rpcgen import compile_idl
 from lrpc.rpcgen.diagnostics import Source, Span
 from lrpc.rpcgen.syntax.macros import Budget
 from lrpc.rpcgen.syntax.preprocessor import Preprocessor, Text
-
-
-def compiled(text: str) -> Compilation:
-    return compile_idl("a.idl", reader={"a.idl": text}.__getitem__)
+from tests.rpcgen.texts import compiled
 
 
 def preprocessed(text: str) -> Text:

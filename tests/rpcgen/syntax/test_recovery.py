@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from lrpc.rpcgen import Compilation, compile_idl
 from lrpc.rpcgen.diagnostics import Source, Span
 from lrpc.rpcgen.syntax import tree
 from lrpc.rpcgen.syntax.parser import parse
-from lrpc.rpcgen.syntax.preprocessor import Text
 from lrpc.rpcgen.syntax.recovery import opened, resume
 from lrpc.rpcgen.syntax.terminals import Terminals, Token
-from lrpc.rpcgen.syntax.words import lines
-
-
-def preprocessed(text: str) -> Text:
-    source = Source("a.idl", text)
-    return Text((word for line in lines(source) for word in line), source)
-
-
-def compiled(text: str) -> Compilation:
-    return compile_idl("a.idl", reader={"a.idl": text}.__getitem__)
+from tests.rpcgen.texts import compiled, preprocessed
 
 
 def test_reading_goes_on_after_a_syntax_error() -> None:

@@ -6,20 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from lrpc.rpcgen import Compilation, compile_idl
-from lrpc.rpcgen.diagnostics import Problem, Source
+from lrpc.rpcgen.diagnostics import Problem
 from lrpc.rpcgen.syntax.preprocessor import MAX_NESTING, Text
 from lrpc.rpcgen.syntax.terminals import MAX_ATTRIBUTE, WINDOW, Terminals, Unreadable
-from lrpc.rpcgen.syntax.words import Word, lines
-
-
-def preprocessed(text: str) -> Text:
-    source = Source("a.idl", text)
-    return Text((word for line in lines(source) for word in line), source)
-
-
-def compiled(text: str) -> Compilation:
-    return compile_idl("a.idl", reader={"a.idl": text}.__getitem__)
+from lrpc.rpcgen.syntax.words import Word
+from tests.rpcgen.texts import compiled, preprocessed
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,7 @@ from lrpc.rpcgen.diagnostics import Source, Span
 from lrpc.rpcgen.syntax import tree
 from lrpc.rpcgen.syntax.macros import Budget
 from lrpc.rpcgen.syntax.parser import parse
-from lrpc.rpcgen.syntax.preprocessor import Preprocessor, Text
-from lrpc.rpcgen.syntax.words import lines
-
-
-def preprocessed(text: str) -> Text:
-    source = Source("a.idl", text)
-    return Text((word for line in lines(source) for word in line), source)
-
+from lrpc.rpcgen.syntax.preprocessor import Preprocessor
 
 FILES = sorted((Path(__file__).parents[1] / "good").glob("*.idl"))
 NODES = [kind for kind in vars(tree).values() if isinstance(kind, type) and dataclasses.is_dataclass(kind)]

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lrpc.rpcgen.diagnostics import Source
 from lrpc.rpcgen.syntax import tree
 from lrpc.rpcgen.syntax.parser import parse
-from lrpc.rpcgen.syntax.preprocessor import Text
 from lrpc.rpcgen.syntax.tree_builder import MAX_LEVELS
-from lrpc.rpcgen.syntax.words import lines
-
-
-def preprocessed(text: str) -> Text:
-    source = Source("a.idl", text)
-    return Text((word for line in lines(source) for word in line), source)
+from tests.rpcgen.texts import preprocessed
 
 
 def item(text: str) -> tree.Item:
