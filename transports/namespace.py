@@ -18,14 +18,7 @@ from typing import Final, TypeVar
 from . import directories, unix
 from .claim import Claim, description
 from .directories import NOBODY_ELSE, SYSTEM_ROOT, Owners, Reparse
-from .errors import (
-    LinkUnresolved,
-    NameNotFound,
-    ServerSidMismatch,
-    TransportError,
-    TypeMismatch,
-    from_os_error,
-)
+from .errors import LinkUnresolved, NameNotFound, ServerSidMismatch, TransportError, TypeMismatch, from_os_error
 from .listing import Entry, entries_in
 from .object_names import MAX_COMPONENT, components_of, directory_components, file_key, written
 

@@ -9,13 +9,7 @@ from pathlib import Path
 import pytest
 
 from lrpc.transports import namespace
-from lrpc.transports.errors import (
-    AccessDenied,
-    NameInvalid,
-    NameNotFound,
-    ServerSidMismatch,
-    TypeMismatch,
-)
+from lrpc.transports.errors import AccessDenied, NameInvalid, NameNotFound, ServerSidMismatch, TypeMismatch
 from lrpc.transports.namespace import Namespace, file_key, roots
 from tests.users import FOREIGN, OWN
 

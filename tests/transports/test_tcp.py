@@ -8,14 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lrpc.transports import tcp
-from lrpc.transports.errors import (
-    ConnectFailed,
-    Disconnected,
-    NameCollision,
-    NameInvalid,
-    NameNotFound,
-    TimedOut,
-)
+from lrpc.transports.errors import ConnectFailed, Disconnected, NameCollision, NameInvalid, NameNotFound, TimedOut
 
 WATCHDOG = 20.0
 

@@ -27,16 +27,7 @@ connected before anybody has decided. Frames are SEQPACKET packets; nothing a se
 """
 
 from .completion import Completion, IoCompletionPort
-from .connection import (
-    DIRECTORY,
-    TYPE,
-    ConnectionPort,
-    connect,
-    create_port,
-    dial,
-    list_ports,
-    listen,
-)
+from .connection import DIRECTORY, TYPE, ConnectionPort, connect, create_port, dial, list_ports, listen
 from .connection_request import ConnectionRequest
 from .contexts import SecurityContext, create_security_context
 from .information import server_information

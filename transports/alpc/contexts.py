@@ -18,12 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import BadFrame, Disconnected, InvalidParameter, NotSupported, QuotaExceeded
 from ..security import DEFAULT_QOS, Identity, SecurityQos, Tracker
-from .messages.attributes import (
-    SECURITY_CREATE_HANDLE,
-    SECURITY_RELEASE_HANDLE,
-    AttributeBlock,
-    SecurityAttribute,
-)
+from .messages.attributes import SECURITY_CREATE_HANDLE, SECURITY_RELEASE_HANDLE, AttributeBlock, SecurityAttribute
 from .messages.message import SECURITY_CONTEXT
 from .outbox import Outgoing
 

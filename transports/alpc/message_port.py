@@ -40,11 +40,7 @@ from .messages.attributes import ALL_ATTRIBUTES, NO_ATTRIBUTES, AttributeBlock, 
 from .messages.batch import Batch
 from .messages.message import REQUEST_TYPES
 from .messages.port_attributes import UNKNOWN_TERMS, Agreement, PortAttributes, PortFlags, accepted_terms
-from .messages.port_message import (
-    LPC_DATAGRAM,
-    LPC_NO_IMPERSONATE,
-    LPC_REQUEST,
-)
+from .messages.port_message import LPC_DATAGRAM, LPC_NO_IMPERSONATE, LPC_REQUEST
 from .outbox import Outgoing
 from .queue import Queue
 from .received import Callback, Message

@@ -17,9 +17,7 @@ from lrpc.transports.alpc.messages.attributes import (
     VIEW_ATTRIBUTE,
     WORK_ON_BEHALF_ATTRIBUTE,
 )
-from lrpc.transports.errors import (
-    MessageTooLong,
-)
+from lrpc.transports.errors import MessageTooLong
 
 WATCHDOG = 20.0
 

@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from lrpc.transports import alpc
-from lrpc.transports.alpc.messages.attributes import (
-    DIRECT_ATTRIBUTE,
-)
+from lrpc.transports.alpc.messages.attributes import DIRECT_ATTRIBUTE
 from lrpc.transports.alpc.messages.port_attributes import HANDLES_ATTRIBUTES
 from lrpc.transports.errors import (
     BufferTooSmall,

@@ -24,16 +24,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, cast
 
 from ...errors import BadFrame, Disconnected, InvalidParameter, MessageTooLong
 from ...seam import Buffer
-from .message import (
-    BATCH,
-    FRAME,
-    FRAME_SIZE,
-    HEADER_SIZE,
-    NO_CLIENT_ID,
-    PAYLOAD_TYPES,
-    TYPE_PLACE,
-    PortMessage,
-)
+from .message import BATCH, FRAME, FRAME_SIZE, HEADER_SIZE, NO_CLIENT_ID, PAYLOAD_TYPES, TYPE_PLACE, PortMessage
 from .port_message import LPC_DATAGRAM, LPC_REPLY, LPC_REQUEST
 
 if TYPE_CHECKING:

@@ -13,14 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lrpc.transports.alpc import (
-    LPC_DATAGRAM,
-    LPC_PORT_CLOSED,
-    LPC_REPLY,
-    LPC_REQUEST,
-    CommunicationPort,
-    View,
-)
+from lrpc.transports.alpc import LPC_DATAGRAM, LPC_PORT_CLOSED, LPC_REPLY, LPC_REQUEST, CommunicationPort, View
 from lrpc.transports.alpc.memory import lending
 from lrpc.transports.alpc.memory import memfd as memfd_module
 from lrpc.transports.alpc.memory.section import OutgoingSection, SectionLimits

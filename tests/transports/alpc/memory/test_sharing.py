@@ -11,20 +11,12 @@ from collections.abc import Callable
 
 import pytest
 
-from lrpc.transports.alpc import (
-    LPC_PORT_CLOSED,
-    LPC_REPLY,
-    LPC_REQUEST,
-    CommunicationPort,
-)
+from lrpc.transports.alpc import LPC_PORT_CLOSED, LPC_REPLY, LPC_REQUEST, CommunicationPort
 from lrpc.transports.alpc.memory import lending
 from lrpc.transports.alpc.memory.section import SECTION_SPAN, SectionLimits
 from lrpc.transports.alpc.messages import message as wire
 from lrpc.transports.alpc.messages.attributes import VIEW_SECURED_ACCESS
-from lrpc.transports.errors import (
-    BadFrame,
-    TimedOut,
-)
+from lrpc.transports.errors import BadFrame, TimedOut
 from tests.transports.alpc.memory.lending import filled, taken
 
 WATCHDOG = 20.0
