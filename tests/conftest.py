@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.users import as_other, public_names
+from tests.users import as_other, public_names, root, shared
 
-__all__ = ["as_other", "public_names"]
+__all__ = ["as_other", "public_names", "root", "shared"]
 
 
 @pytest.fixture(scope="session", autouse=True)

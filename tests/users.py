@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 AsUser = Callable[..., Any]
+EVERYBODY = "D:(A;;CC;;;WD)"
+"""A port that every user may connect to."""
 OWN = frozenset({os.geteuid()})
 """Whose names count, as a namespace is told."""
 FOREIGN = 12345
@@ -34,10 +36,24 @@ def public_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def as_other() -> AsUser:
-    """Calls a function in a child that is another user, and gives what it returns, or raises; for root only."""
+def shared() -> Iterator[Path]:
+    """A directory that everybody may write to."""
+    directory = Path(tempfile.mkdtemp(prefix="lrpc-shared-", dir="/tmp"))
+    directory.chmod(0o777)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def root() -> None:
+    """We are root."""
     if os.geteuid():
         pytest.xfail("only root can be somebody else")
+
+
+@pytest.fixture
+def as_other(root: None) -> AsUser:
+    """Calls a function in a child that is another user, and gives what it returns, or raises; for root only."""
     return run_as
 
 

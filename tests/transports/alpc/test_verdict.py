@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,9 @@ from lrpc.transports import alpc, unix
 from lrpc.transports.alpc.messages.port_attributes import Agreement, parse_terms
 from lrpc.transports.errors import ServerSidMismatch
 from lrpc.transports.security import descriptor_of
+from tests.users import EVERYBODY
 
 WATCHDOG = 20.0
-EVERYBODY = "D:(A;;CC;;;WD)"
-AsUser = Callable[..., Any]
 
 
 def serve_as(uid: int, port: alpc.ConnectionPort, listening: int) -> int:
@@ -43,9 +41,9 @@ LEDGER: Any = type("Ledger", (), {"enter": staticmethod(lambda port: None)})()
 @pytest.mark.parametrize(
     ("server_sid", "welcome"), [("S-1-22-1-1000", False), ("S-1-22-1-0", False), ("S-1-1-0", True), (None, False)]
 )
-def test_who_gives_the_verdict_has_to_be_the_server(server_sid: str | None, welcome: bool, public_names: Path) -> None:
-    if os.geteuid():
-        pytest.xfail("only root can be somebody else")
+def test_who_gives_the_verdict_has_to_be_the_server(
+    server_sid: str | None, welcome: bool, root: None, public_names: Path
+) -> None:
     port = alpc.listen("calc", security=EVERYBODY)
     listening = os.dup(port._acceptor.fileno())
     os.set_blocking(listening, True)

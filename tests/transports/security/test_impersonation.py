@@ -3,10 +3,7 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import os
-import shutil
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,26 +25,11 @@ from lrpc.transports.security import (
     thread,
 )
 from lrpc.transports.security.sid import ANONYMOUS
+from tests.users import AsUser
 
 WATCHDOG = 20.0
 CLIENT = Peer(1, 1000, 1000, (4242,))
 OTHER = Peer(1, 1001, 1001, ())
-AsUser = Callable[..., Any]
-
-
-@pytest.fixture
-def root() -> None:
-    if os.geteuid():
-        pytest.xfail("only root can be somebody else")
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A directory that everybody may write to."""
-    directory = Path(tempfile.mkdtemp(prefix="lrpc-shared-", dir="/tmp"))
-    directory.chmod(0o777)
-    yield directory
-    shutil.rmtree(directory)
 
 
 def owner(path: Path) -> tuple[int, int]:

@@ -12,11 +12,11 @@ import pytest
 from lrpc.transports import alpc, pipe
 from lrpc.transports.errors import AccessDenied, Disconnected
 from lrpc.transports.security import SecurityDescriptor, SocketAccess, posix_acl, socket_access
+from tests.users import AsUser
 
 OTHER = os.geteuid() + 4711
 USER, STRANGER, GROUP = 1000, 1001, 4242
 WATCHDOG = 20.0
-AsUser = Callable[..., Any]
 
 
 @pytest.mark.parametrize(
