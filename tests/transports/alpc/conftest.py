@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -13,9 +14,11 @@ import pytest
 from lrpc.transports import alpc
 from lrpc.transports.alpc import CommunicationPort
 from lrpc.transports.alpc.memory.section import SectionLimits
+from lrpc.transports.errors import Disconnected
 from lrpc.transports.seam import Peer
 
 WATCHDOG = 20.0
+USUAL = alpc.PortAttributes()
 _numbers = itertools.count()
 Ports = tuple[CommunicationPort, CommunicationPort]
 
@@ -118,3 +121,74 @@ def make_joined() -> Iterator[Callable[..., Joined]]:
 @pytest.fixture
 def joined_port(make_joined: Callable[..., Joined]) -> Joined:
     return make_joined()
+
+
+class Served:
+    """A server that lets in everybody who may connect, in a thread of its own: `work` is given what else comes."""
+
+    def __init__(
+        self, work: Callable[[alpc.Message], object], attributes: alpc.PortAttributes, security: str | None
+    ) -> None:
+        self.port = alpc.create_port("served", security=security, attributes=attributes)
+        self.ports: list[alpc.MessagePort] = []
+        self.clients: list[alpc.MessagePort] = []
+        self.failures: list[BaseException] = []
+        self._work = work
+        self._accepted = threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def connect(self, attributes: alpc.PortAttributes = USUAL, **options: Any) -> alpc.MessagePort:
+        """A client, which is closed with the server."""
+        self.clients.append(alpc.connect("served", WATCHDOG, attributes=attributes, **options))
+        return self.clients[-1]
+
+    def accepted(self, count: int) -> list[alpc.MessagePort]:
+        """The server's ends, once so many are there."""
+        for _ in range(count):
+            assert self._accepted.acquire(timeout=WATCHDOG)
+        return self.ports
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.close()
+        self.port.close()
+        self._thread.join(WATCHDOG)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                message = self.port.receive(WATCHDOG)
+            except Disconnected:
+                return
+            if message.type == alpc.LPC_CONNECTION_REQUEST:
+                self.ports.append(message.accept())
+                self._accepted.release()
+            elif message.type != alpc.LPC_PORT_CLOSED:
+                self._answer(message)
+
+    def _answer(self, message: alpc.Message) -> None:
+        try:
+            self._work(message)
+        except BaseException as error:
+            self.failures.append(error)
+            message.release()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Served]]:
+    """Has messages served. No work may fail that is not looked for in `failures`, and taken out."""
+    made: list[Served] = []
+
+    def start(
+        work: Callable[[alpc.Message], object] = alpc.Message.release,
+        attributes: alpc.PortAttributes = USUAL,
+        security: str | None = None,
+    ) -> Served:
+        made.append(Served(work, attributes, security))
+        return made[-1]
+
+    yield start
+    for served in made:
+        served.close()
+        assert not served.failures

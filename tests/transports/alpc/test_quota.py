@@ -8,84 +8,22 @@ import select
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from lrpc.transports import alpc, namespace, unix
+from lrpc.transports.alpc import PortAttributes
 from lrpc.transports.alpc.messages.port_attributes import HANDLES_ATTRIBUTES
 from lrpc.transports.alpc.quota import SECTION_COST, Account, Flight, Pool, QuotaLimits, Quotas
-from lrpc.transports.errors import Canceled, Disconnected, QuotaExceeded, TimedOut
+from lrpc.transports.errors import Canceled, ConnectionRefused, Disconnected, QuotaExceeded, TimedOut
+from tests.transports.until import until
+from tests.users import EVERYBODY, AsUser
 
 WATCHDOG = 20.0
-EVERYBODY = "D:(A;;CC;;;WD)"
 MIB = 1 << 20
-Work = Callable[[alpc.Message], object]
-
-
-class Server:
-    """A port whose connections are let in by a thread, which gives everything else to `work`."""
-
-    def __init__(self, work: Work = alpc.Message.release, **attributes: Any) -> None:
-        self.port = alpc.create_port("quotas", security=EVERYBODY, attributes=alpc.PortAttributes(**attributes))
-        self.ports: list[alpc.MessagePort] = []
-        self.raised: list[Exception] = []
-        self._work = work
-        self._accepted = threading.Semaphore(0)
-        self._threads = ThreadPoolExecutor(1)
-        self._threads.submit(self._serve)
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                message = self.port.receive(WATCHDOG)
-            except Disconnected:
-                return
-            if message.type == alpc.LPC_CONNECTION_REQUEST:
-                self.ports.append(message.accept())
-                self._accepted.release()
-                continue
-            try:
-                self._work(message)
-            except Exception as error:
-                self.raised.append(error)
-
-    def accepted(self, count: int) -> list[alpc.MessagePort]:
-        for _ in range(count):
-            assert self._accepted.acquire(timeout=WATCHDOG)
-        return self.ports
-
-    def close(self) -> None:
-        self.port.close()
-        self._threads.shutdown()
-
-
-@pytest.fixture
-def serve(public_names: object) -> Iterator[Callable[..., Server]]:
-    made: list[Server] = []
-
-    def start(*arguments: Any, **attributes: Any) -> Server:
-        made.append(Server(*arguments, **attributes))
-        return made[-1]
-
-    yield start
-    for server in made:
-        server.close()
-
-
-@pytest.fixture
-def connect() -> Iterator[Callable[..., alpc.MessagePort]]:
-    made: list[alpc.MessagePort] = []
-
-    def start(**options: Any) -> alpc.MessagePort:
-        made.append(alpc.connect("quotas", WATCHDOG, **options))
-        return made[-1]
-
-    yield start
-    for port in made:
-        port.close()
 
 
 # Accounts
@@ -205,9 +143,7 @@ def flood(port: alpc.MessagePort, count: int = 1000, timeout: float = 0.3) -> in
     return count
 
 
-def test_messages_of_one_user_are_bounded_together(
-    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort]
-) -> None:
+def test_messages_of_one_user_are_bounded_together(serve: Callable[..., Any]) -> None:
     held = threading.Event()
 
     def hold(message: alpc.Message) -> None:
@@ -219,9 +155,9 @@ def test_messages_of_one_user_are_bounded_together(
         held.wait(3 * WATCHDOG)
         return b""
 
-    server = serve(hold, user_quota=QuotaLimits(pool_usage=MIB))
+    server = serve(hold, PortAttributes(user_quota=QuotaLimits(pool_usage=MIB)))
     holder = ThreadPoolExecutor(1)
-    clients = [connect(), connect(), connect()]
+    clients = [server.connect(), server.connect(), server.connect()]
     holding = holder.submit(clients[0].request, b"hold", timeout=3 * WATCHDOG, on_callback=let_go)
     sent = [flood(client) for client in clients[1:]]
     waits = sum(port.exchange.queued.size for port in server.ports)
@@ -235,10 +171,10 @@ def test_messages_of_one_user_are_bounded_together(
 
 
 def test_another_user_is_served_while_one_has_too_much(
-    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort], as_other: Callable[..., Any]
+    serve: Callable[..., Any], as_other: AsUser, public_names: object
 ) -> None:
-    server = serve(answer_view, user_quota=QuotaLimits(pool_usage=MIB))
-    one, two = connect(), connect()
+    server = serve(answer_view, PortAttributes(user_quota=QuotaLimits(pool_usage=MIB)), EVERYBODY)
+    one, two = server.connect(), server.connect()
     for client in (one, two):
         client.request(timeout=WATCHDOG)
     server.ports[0].exchange.queued.add(MIB)
@@ -248,7 +184,7 @@ def test_another_user_is_served_while_one_has_too_much(
     user = os.geteuid()
 
     def as_somebody() -> bytes:
-        with alpc.connect("quotas", WATCHDOG, server_sid=f"S-1-22-1-{user}") as port:
+        with server.connect(server_sid=f"S-1-22-1-{user}") as port:
             return port.request(timeout=WATCHDOG).data
 
     assert as_other(1000, as_somebody) == b"0"
@@ -256,11 +192,9 @@ def test_another_user_is_served_while_one_has_too_much(
     assert two.request(timeout=WATCHDOG).data == b"0"
 
 
-def test_who_has_too_much_is_not_looked_at_again_and_again(
-    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort]
-) -> None:
-    server = serve(answer_view, user_quota=QuotaLimits(pool_usage=MIB))
-    client = connect()
+def test_who_has_too_much_is_not_looked_at_again_and_again(serve: Callable[..., Any]) -> None:
+    server = serve(answer_view, PortAttributes(user_quota=QuotaLimits(pool_usage=MIB)))
+    client = server.connect()
     client.request(timeout=WATCHDOG)
     server.ports[0].exchange.queued.add(MIB)
     looks = list[float | None]()
@@ -302,10 +236,14 @@ def say_by_view(port: alpc.MessagePort) -> bytes:
 
 
 def test_sections_of_one_user_are_bounded_together_and_another_has_its_own(
-    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort], as_other: Callable[..., Any]
+    serve: Callable[..., Any], as_other: AsUser, public_names: object
 ) -> None:
-    serve(answer_view, max_section_size=MIB, user_quota=QuotaLimits(section_size=2 * (SECTION_COST + MIB)))
-    clients = [connect() for _ in range(3)]
+    server = serve(
+        answer_view,
+        PortAttributes(max_section_size=MIB, user_quota=QuotaLimits(section_size=2 * (SECTION_COST + MIB))),
+        EVERYBODY,
+    )
+    clients = [server.connect() for _ in range(3)]
     assert [say_by_view(client) for client in clients[:2]] == [b"1000"] * 2
     with pytest.raises(QuotaExceeded):
         say_by_view(clients[2])
@@ -313,19 +251,17 @@ def test_sections_of_one_user_are_bounded_together_and_another_has_its_own(
     user = os.geteuid()
 
     def as_somebody() -> bytes:
-        with alpc.connect("quotas", WATCHDOG, server_sid=f"S-1-22-1-{user}") as port:
+        with server.connect(server_sid=f"S-1-22-1-{user}") as port:
             return say_by_view(port)
 
     assert as_other(1000, as_somebody) == b"1000"
     clients[0].close()
-    again = connect()
+    again = server.connect()
     again.request(timeout=WATCHDOG)  # the server has seen the other go
     assert say_by_view(again) == b"1000"
 
 
-def test_secure_views_count_until_nobody_holds_them(
-    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort]
-) -> None:
+def test_secure_views_count_until_nobody_holds_them(serve: Callable[..., Any]) -> None:
     kept: list[alpc.Message] = []
 
     def keep(message: alpc.Message) -> None:
@@ -333,8 +269,8 @@ def test_secure_views_count_until_nobody_holds_them(
             kept.append(message)
             message.reply()
 
-    serve(keep, user_quota=QuotaLimits(section_size=2 * SECTION_COST + 2 * 4096))
-    client, other = connect(), connect()
+    server = serve(keep, PortAttributes(user_quota=QuotaLimits(section_size=2 * SECTION_COST + 2 * 4096)))
+    client, other = server.connect(), server.connect()
     for _ in range(2):
         client.request(view=client.allocate(4096, secure=True), timeout=WATCHDOG)
     with pytest.raises(QuotaExceeded):
@@ -344,16 +280,14 @@ def test_secure_views_count_until_nobody_holds_them(
     client.request(view=client.allocate(4096, secure=True), timeout=WATCHDOG)
 
 
-def test_views_lent_to_one_user_are_bounded_together(
-    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort]
-) -> None:
+def test_views_lent_to_one_user_are_bounded_together(serve: Callable[..., Any]) -> None:
     def lend(message: alpc.Message) -> None:
         if message.type == alpc.LPC_REQUEST:
             assert message.port is not None
             message.reply(view=message.port.allocate(MIB))
 
-    server = serve(lend, user_quota=QuotaLimits(view_size=2 * MIB))
-    one, two = connect(), connect()
+    server = serve(lend, PortAttributes(user_quota=QuotaLimits(view_size=2 * MIB)))
+    one, two = server.connect(), server.connect()
     held = [client.request(timeout=WATCHDOG) for client in (one, two)]
     for client in (one, two):
         with pytest.raises(Canceled):
@@ -362,17 +296,15 @@ def test_views_lent_to_one_user_are_bounded_together(
     one.datagram()  # what is given back goes with the next message
     two.request(timeout=WATCHDOG).release()
     held[1].release()
-    assert [type(error) for error in server.raised] == [QuotaExceeded] * 2
+    assert [type(server.failures.pop()) for _ in range(2)] == [QuotaExceeded] * 2
 
 
 # Descriptors
 
 
-def test_descriptors_that_a_user_does_not_take_are_bounded_together(
-    serve: Callable[..., Server], connect: Callable[..., alpc.MessagePort]
-) -> None:
-    server = serve(user_quota=QuotaLimits(handles=4), flags=HANDLES_ATTRIBUTES.flags)
-    clients = [connect(attributes=HANDLES_ATTRIBUTES) for _ in range(2)]
+def test_descriptors_that_a_user_does_not_take_are_bounded_together(serve: Callable[..., Any]) -> None:
+    server = serve(attributes=PortAttributes(user_quota=QuotaLimits(handles=4), flags=HANDLES_ATTRIBUTES.flags))
+    clients = [server.connect(HANDLES_ATTRIBUTES) for _ in range(2)]
     one, two = server.accepted(2)
     one.datagram(handles=[0, 0, 0])
     with pytest.raises(QuotaExceeded):
@@ -385,7 +317,7 @@ def test_descriptors_that_a_user_does_not_take_are_bounded_together(
     two.datagram(b"without")
 
 
-def test_descriptors_that_wait_to_be_received_stop_the_reading(serve: Callable[..., Server], make_joined: Any) -> None:
+def test_descriptors_that_wait_to_be_received_stop_the_reading(serve: Callable[..., Any], make_joined: Any) -> None:
     joined = make_joined(flags=HANDLES_ATTRIBUTES.flags, user_quota=QuotaLimits(pool_usage=4 * MIB))
     client, port = joined.connect(attributes=HANDLES_ATTRIBUTES)
     for _ in range(20):
@@ -401,6 +333,30 @@ def test_descriptors_that_wait_to_be_received_stop_the_reading(serve: Callable[.
     assert len(first.attributes.handles) == 4
 
 
+# Connections
+
+
+def test_a_user_has_so_many_connections_and_takes_nobody_elses(
+    serve: Callable[..., Any], as_other: AsUser, public_names: object
+) -> None:
+    server = serve(lambda message: message.reply(b"served"), PortAttributes(max_connections=2), EVERYBODY)
+    ours = [server.connect(), server.connect()]
+
+    def refused() -> int:
+        try:
+            server.connect().close()
+        except ConnectionRefused as error:
+            return error.status
+        return 0
+
+    assert refused() == QuotaExceeded.status
+    assert as_other(1000, refused) == 0
+    assert ours[0].request(timeout=WATCHDOG).data == b"served"
+    ours.pop().close()
+    until(lambda: not refused())  # the server has seen it go
+    ours.pop().close()
+
+
 # Clients that are not connected yet
 
 
@@ -413,7 +369,7 @@ def test_of_silent_clients_the_oldest_of_the_user_with_most_goes(
         return next(users)
 
     monkeypatch.setattr(unix, "user_of", user_of)
-    port = alpc.create_port("narrow", attributes=alpc.PortAttributes(max_pending=3))
+    port = alpc.create_port("narrow", attributes=PortAttributes(max_pending=3))
     names = namespace.current(alpc.DIRECTORY)
     silent: list[socket.socket] = []
     for _ in range(6):
@@ -434,8 +390,8 @@ def _has_ended(connected: Any) -> bool:
         return False
 
 
-def test_who_waits_for_a_verdict_takes_no_other_users_place(public_names: object, as_other: Callable[..., Any]) -> None:
-    server = alpc.create_port("asked", security=EVERYBODY, attributes=alpc.PortAttributes(max_pending=1))
+def test_who_waits_for_a_verdict_takes_no_other_users_place(public_names: object, as_other: AsUser) -> None:
+    server = alpc.create_port("asked", security=EVERYBODY, attributes=PortAttributes(max_pending=1))
     with ThreadPoolExecutor(3) as threads:
         first = threads.submit(alpc.connect, "asked", WATCHDOG)
         waiting = server.receive(WATCHDOG)
