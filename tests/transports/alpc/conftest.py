@@ -94,6 +94,19 @@ class Joined:
         self.server.receive(WATCHDOG).release()
         return message
 
+    def serve(self, handle: Callable[[alpc.Message], object], count: int) -> Future[None]:
+        """Handles so many requests in another thread; what else comes is released."""
+
+        def run() -> None:
+            left = count
+            while left:
+                message = self.server.receive(WATCHDOG)
+                asked = message.type == alpc.LPC_REQUEST
+                left -= asked
+                (handle if asked else alpc.Message.release)(message)
+
+        return self.call(run)
+
     def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
         """Runs something in another thread."""
         return self._threads.submit(function, *arguments, **options)

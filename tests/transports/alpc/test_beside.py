@@ -18,11 +18,7 @@ from lrpc.transports.alpc.beside import Beside
 from lrpc.transports.alpc.handles import ALL_OBJECTS, ObjectType
 from lrpc.transports.alpc.messages.message import FRAME_SIZE, SECURITY_CONTEXT, pack
 from lrpc.transports.alpc.messages.port_attributes import PortFlags
-from lrpc.transports.errors import (
-    BadFrame,
-    MessageTooLong,
-    NotSupported,
-)
+from lrpc.transports.errors import BadFrame, MessageTooLong, NotSupported
 from lrpc.transports.seam import Peer
 from lrpc.transports.security import SecurityQos
 from lrpc.transports.security.process import open_process

@@ -5,27 +5,23 @@ from __future__ import annotations
 import random
 import socket
 import struct
-import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lrpc.transports import alpc
 from lrpc.transports.alpc import exchange as exchange_module
-from lrpc.transports.alpc.exchange import MAX_CALLBACK_DEPTH, SERVERS
+from lrpc.transports.alpc.exchange import SERVERS
 from lrpc.transports.alpc.messages import message as wire
 from lrpc.transports.alpc.messages.attributes import AttributeBlock, ContextAttribute
 from lrpc.transports.alpc.messages.port_message import PortMessageHeader
 from lrpc.transports.errors import (
-    BadFrame,
     Canceled,
     Disconnected,
     InvalidParameter,
     MessageTooLong,
     NotSupported,
-    QuotaExceeded,
     ReplyLost,
     ReplyMismatch,
     RequestsNotAllowed,
@@ -34,17 +30,6 @@ from lrpc.transports.errors import (
 from tests.transports.alpc.memory.lending import taken
 
 WATCHDOG = 20.0
-
-
-def serve(server: alpc.ConnectionPort, handle: Callable[[alpc.Message], object], count: int) -> None:
-    """Handles so many requests; what else comes is released."""
-    while count:
-        message = server.receive(WATCHDOG)
-        if message.type == alpc.LPC_REQUEST:
-            handle(message)
-            count -= 1
-        else:
-            message.release()
 
 
 # Requests and replies
@@ -112,7 +97,7 @@ def test_a_thousand_posts_are_answered_out_of_order_and_matched(joined_port: Any
 
 def test_threads_of_one_client_wait_for_their_own_replies(joined_port: Any) -> None:
     client, _ = joined_port.connect()
-    serving = joined_port.call(serve, joined_port.server, lambda message: message.reply(message.data[::-1]), 200)
+    serving = joined_port.serve(lambda message: message.reply(message.data[::-1]), 200)
 
     def ask(name: int) -> None:
         for number in range(50):
@@ -290,128 +275,6 @@ def test_a_request_that_times_out_is_withdrawn(joined_port: Any) -> None:
     assert joined_port.server.receive(WATCHDOG).data == b"what is left"
 
 
-# Callbacks
-
-
-def test_a_callback_is_served_in_the_thread_that_waits(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    served: list[tuple[int, bytes]] = []
-
-    def answer(message: alpc.Message) -> bytes:
-        served.append((threading.get_ident(), message.data))
-        assert (message.type, bool(message.callback_id)) == (alpc.LPC_REQUEST, True)
-        return b"callback answered"
-
-    def ask() -> tuple[int, bytes]:
-        return threading.get_ident(), client.request(b"R", timeout=WATCHDOG, on_callback=answer).data
-
-    asking = joined_port.call(ask)
-    message = joined_port.server.receive(WATCHDOG)
-    assert message.call_back(b"first", WATCHDOG).data == b"callback answered"
-    assert message.call_back(b"second", WATCHDOG).data == b"callback answered"
-    message.reply(b"R answered")
-    thread, answered = asking.result(WATCHDOG)
-    assert answered == b"R answered"
-    assert served == [(thread, b"first"), (thread, b"second")]
-
-
-def test_callbacks_nest(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    depth: list[int] = []
-
-    def nested(message: alpc.Message) -> bytes:
-        depth.append(int(message.data))
-        if int(message.data) < 6:
-            inner = message.call_back(b"%d" % (int(message.data) + 1), WATCHDOG, nested)
-            return inner.data
-        return b"innermost"
-
-    asking = joined_port.call(client.request, b"0", timeout=WATCHDOG, on_callback=nested)
-    message = joined_port.server.receive(WATCHDOG)
-    message.reply(message.call_back(b"1", WATCHDOG, nested).data)
-    assert asking.result(WATCHDOG).data == b"innermost"
-    assert depth == [1, 2, 3, 4, 5, 6]
-
-
-def test_callbacks_nest_only_so_deep(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-
-    def for_ever(message: alpc.Message) -> bytes:
-        return message.call_back(b"", WATCHDOG, for_ever).data
-
-    asking = joined_port.call(client.request, b"", timeout=WATCHDOG, on_callback=for_ever)
-    message = joined_port.server.receive(WATCHDOG)
-    with pytest.raises((QuotaExceeded, Canceled)):
-        message.call_back(b"", WATCHDOG, for_ever)
-    with pytest.raises((QuotaExceeded, Canceled)):
-        asking.result(WATCHDOG)
-    assert MAX_CALLBACK_DEPTH >= 3
-
-
-def test_a_new_request_may_be_made_within_a_callback(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-
-    def handle(message: alpc.Message) -> None:
-        message.reply(b"<inner>" if message.data == b"inner" else message.call_back(b"what", WATCHDOG).data)
-
-    serving = [joined_port.call(serve, joined_port.server, handle, 1) for _ in range(2)]
-    outer = client.request(
-        b"outer", timeout=WATCHDOG, on_callback=lambda _: client.request(b"inner", timeout=WATCHDOG).data
-    )
-    assert outer.data == b"<inner>"
-    for one in serving:
-        one.result(WATCHDOG)
-
-
-def test_a_callback_on_an_answered_message_is_refused(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    asking = joined_port.call(client.request, b"R", timeout=WATCHDOG)
-    message = joined_port.server.receive(WATCHDOG)
-    message.reply()
-    asking.result(WATCHDOG)
-    with pytest.raises(ReplyMismatch):
-        message.call_back(b"too late", WATCHDOG)
-
-
-def test_a_callback_on_a_posted_request_has_nobody_to_serve_it(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    client.post(b"posted")
-    message = joined_port.server.receive(WATCHDOG)
-    calling = joined_port.call(message.call_back, b"anybody", WATCHDOG)
-    with pytest.raises(TimedOut):
-        client.receive(0.1)
-    with pytest.raises(ReplyMismatch):
-        calling.result(WATCHDOG)
-    message.reply()
-
-
-def test_a_client_without_a_handler_releases_callbacks(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    asking = joined_port.call(client.request, b"R", timeout=WATCHDOG)
-    message = joined_port.server.receive(WATCHDOG)
-    with pytest.raises(Canceled):
-        message.call_back(b"anybody", WATCHDOG)
-    message.reply(b"still answered")
-    assert asking.result(WATCHDOG).data == b"still answered"
-
-
-def test_a_handler_that_raises_ends_its_request(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-
-    def fail(_: alpc.Message) -> bytes:
-        raise LookupError("nothing here")
-
-    asking = joined_port.call(client.request, b"R", timeout=WATCHDOG, on_callback=fail)
-    message = joined_port.server.receive(WATCHDOG)
-    with pytest.raises(Canceled):
-        message.call_back(b"look", WATCHDOG)
-    with pytest.raises(LookupError):
-        asking.result(WATCHDOG)
-    notice = joined_port.server.receive(WATCHDOG)
-    assert notice.type == alpc.LPC_CANCELED
-    notice.release()
-
-
 # The other side is gone
 
 
@@ -458,167 +321,6 @@ def test_a_client_that_is_gone_is_told_once_for_all(joined_port: Any) -> None:
         joined_port.server.receive(0.02)
 
 
-def test_a_callback_to_a_client_that_goes_is_lost(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    asking = joined_port.call(client.request, b"R", on_callback=lambda _: client.close())
-    message = joined_port.server.receive(WATCHDOG)
-    with pytest.raises(ReplyLost):
-        message.call_back(b"who", WATCHDOG)
-    with pytest.raises(Disconnected):
-        asking.result(WATCHDOG)
-    for kind in (alpc.LPC_CANCELED, alpc.LPC_PORT_CLOSED):
-        notice = joined_port.server.receive(WATCHDOG)
-        assert notice.type == kind
-        notice.release()
-    with pytest.raises(Canceled):
-        message.call_back(b"again", WATCHDOG)
-
-
-# What no peer may send
-
-_BLOCK = AttributeBlock(context=ContextAttribute())
-
-
-def _header(kind: int, message_id: int, callback_id: int = 0) -> PortMessageHeader:
-    return PortMessageHeader(0, 0, kind, 0, 0, 0, message_id, callback_id)
-
-
-@pytest.mark.parametrize(
-    ("header", "data"),
-    [
-        (_header(alpc.LPC_REQUEST, SERVERS | 1), b""),
-        (_header(alpc.LPC_REPLY, 5), b""),
-        (_header(alpc.LPC_PORT_CLOSED, 5), b""),
-        (_header(alpc.LPC_CLIENT_DIED, 5), b""),
-        (_header(alpc.LPC_CONNECTION_REQUEST, 5), b""),
-        (_header(0x1001, 5), b""),
-        (_header(0x8001, 5), b""),
-        (_header(alpc.LPC_REQUEST, 0), b""),
-        (_header(wire.TERMINATION_PORT, 5), b"abc"),
-        (_header(wire.TERMINATION_PORT, 5), struct.pack("<I", 1)),
-        (_header(wire.TERMINATION_PORT, 5), b"12345678"),
-        (_header(wire.SECTION, 5), b"abcdefgh"),
-    ],
-    ids=str,
-)
-def test_a_client_that_talks_nonsense_ends_its_own_connection(
-    joined_port: Any, header: PortMessageHeader, data: bytes
-) -> None:
-    good, _ = joined_port.connect(context="good")
-    bad, _ = joined_port.connect(context="bad")
-    bad._socket.send(wire.compose(header, _BLOCK, data))
-    closed = joined_port.server.receive(WATCHDOG)
-    assert (closed.type, closed.port_context) == (alpc.LPC_PORT_CLOSED, "bad")
-    good.datagram(b"goes on")
-    assert joined_port.server.receive(WATCHDOG).data == b"goes on"
-
-
-def test_a_number_that_waits_for_an_answer_cannot_be_used_again(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    client._socket.send(wire.compose(_header(alpc.LPC_REQUEST, 7), _BLOCK, b"once"))
-    held = joined_port.server.receive(WATCHDOG)
-    assert held.data == b"once"
-    client._socket.send(wire.compose(_header(alpc.LPC_REQUEST, 7), _BLOCK, b"twice"))
-    notices = [joined_port.server.receive(WATCHDOG) for _ in range(2)]
-    assert [notice.type for notice in notices] == [alpc.LPC_CANCELED, alpc.LPC_PORT_CLOSED]
-    for message in (held, *notices):
-        message.release()
-
-
-def test_replies_and_cancels_for_nobody_are_passed_over(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    for header in (
-        _header(alpc.LPC_REPLY, SERVERS | 77),
-        _header(alpc.LPC_REPLY, 5, SERVERS | 77),
-        _header(alpc.LPC_CANCELED, 5),
-        _header(alpc.LPC_CANCELED, SERVERS | 5),
-        _header(alpc.LPC_LOST_REPLY, SERVERS | 5),
-        _header(alpc.LPC_REQUEST, 5, 6),
-    ):
-        client._socket.send(wire.compose(header, _BLOCK, b""))
-    client.datagram(b"goes on")
-    assert joined_port.server.receive(WATCHDOG).data == b"goes on"
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        _header(alpc.LPC_REPLY, SERVERS | 5),
-        _header(alpc.LPC_REQUEST, 5),
-        _header(alpc.LPC_CONNECTION_REPLY, 5),
-        _header(wire.TERMINATION_PORT, SERVERS | 5),
-        _header(wire.SECTION, SERVERS | 5),
-    ],
-    ids=str,
-)
-def test_a_server_that_talks_nonsense_ends_its_own_connection(joined_port: Any, header: PortMessageHeader) -> None:
-    client, port = joined_port.connect()
-    port._socket.send(wire.compose(header, _BLOCK, b"data"))
-    with pytest.raises(BadFrame):
-        client.receive(WATCHDOG)
-    with pytest.raises(Disconnected):
-        client.post(b"")
-    assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_PORT_CLOSED
-
-
-def test_a_server_that_calls_back_without_end_ends_its_own_connection(joined_port: Any) -> None:
-    client, port = joined_port.connect()
-    go = threading.Event()
-
-    def slow(_: alpc.Message) -> bytes:
-        go.wait(WATCHDOG)
-        return b""
-
-    asking = joined_port.call(client.request, b"R", timeout=WATCHDOG, on_callback=slow)
-    message = joined_port.server.receive(WATCHDOG)
-    for number in range(MAX_CALLBACK_DEPTH + 2):
-        port._socket.send(
-            wire.compose(_header(alpc.LPC_REQUEST, message.message_id, SERVERS | 100 + number), _BLOCK, b"")
-        )
-    with pytest.raises(BadFrame):
-        while True:
-            client.receive(WATCHDOG)
-    go.set()
-    with pytest.raises(Disconnected):
-        asking.result(WATCHDOG)
-    while (notice := joined_port.server.receive(WATCHDOG)).type != alpc.LPC_PORT_CLOSED:
-        notice.release()
-
-
-def test_a_server_that_sends_without_end_fills_nobody_up(joined_port: Any) -> None:
-    client, port = joined_port.connect(attributes=alpc.PortAttributes(max_pool_usage=1 << 16))
-    asking = joined_port.call(client.request, b"R", timeout=WATCHDOG)
-    message = joined_port.server.receive(WATCHDOG)
-    for _ in range(100):
-        port.datagram(bytes(1000))
-    with pytest.raises(QuotaExceeded):
-        asking.result(WATCHDOG)
-    for _ in range(100):
-        assert len(client.receive(WATCHDOG).data) == 1000
-    notice = joined_port.server.receive(WATCHDOG)
-    assert (notice.type, notice.message_id) == (alpc.LPC_CANCELED, message.message_id)
-    notice.release()
-
-
-def test_any_octets_leave_the_server_serving(joined_port: Any) -> None:
-    good, _ = joined_port.connect(context="good")
-    seed = wire.compose(_header(alpc.LPC_REQUEST, 7), _BLOCK, b"some data")
-    chance = random.Random(3)
-    for _ in range(60):
-        bad, _ = joined_port.connect(context="bad")
-        mutated = bytearray(seed)
-        for _ in range(chance.randrange(1, 4)):
-            mutated[chance.randrange(len(seed))] = chance.randrange(256)
-        bad._socket.send(bytes(mutated[: chance.randrange(1, len(seed) + 1)]))
-        bad.close()
-        message = joined_port.server.receive(WATCHDOG)
-        while message.type != alpc.LPC_PORT_CLOSED:
-            message.release()
-            message = joined_port.server.receive(WATCHDOG)
-    good.datagram(b"goes on")
-    assert joined_port.server.receive(WATCHDOG).data == b"goes on"
-
-
 def test_a_plain_peer_is_answered(joined_port: Any) -> None:
     dialing = joined_port.call(alpc.dial, joined_port.name, WATCHDOG)
     joined_port.server.receive(WATCHDOG).accept()
@@ -632,7 +334,7 @@ def test_a_plain_peer_is_answered(joined_port: Any) -> None:
 
 def test_nothing_is_left_of_an_exchange(joined_port: Any) -> None:
     client, port = joined_port.connect()
-    serving = joined_port.call(serve, joined_port.server, lambda message: message.reply(), 20)
+    serving = joined_port.serve(lambda message: message.reply(), 20)
     for _ in range(20):
         client.request(timeout=WATCHDOG)
     serving.result(WATCHDOG)
@@ -645,20 +347,6 @@ def test_nothing_is_left_of_an_exchange(joined_port: Any) -> None:
 
 
 # At the edges
-
-
-def test_a_callback_is_answered_though_no_more_is_read_from_its_client(make_joined: Any) -> None:
-    joined = make_joined(max_pool_usage=100_000)
-    client, port = joined.connect()
-    asking = joined.call(client.request, b"first", timeout=WATCHDOG, on_callback=lambda _: b"answered")
-    message = joined.server.receive(WATCHDOG)
-    for _ in range(2):
-        client.datagram(bytes(60_000))
-    joined.server.queue_messages().queue.read_now()
-    assert port.exchange.paused
-    assert message.call_back(b"", WATCHDOG).data == b"answered"
-    message.reply(b"done")
-    assert asking.result(WATCHDOG).data == b"done"
 
 
 def test_what_could_not_be_posted_is_not_waited_for(joined_port: Any) -> None:
@@ -692,16 +380,6 @@ def test_a_client_does_not_see_what_its_server_canceled_before(joined_port: Any)
     assert client.receive(WATCHDOG).data == b"next"
 
 
-def test_an_answer_in_a_batch_to_who_has_canceled_is_lost(joined_port: Any) -> None:
-    client, port = joined_port.connect()
-    message = joined_port.canceled(client)
-    with port.batch() as batch:
-        message.reply(b"late", batch=batch)
-        assert not len(batch)
-    lost = joined_port.server.receive(WATCHDOG)
-    assert (lost.type, lost.message_id) == (alpc.LPC_LOST_REPLY, message.message_id)
-
-
 def test_an_answer_that_its_asker_does_not_take_leaves_it_waiting(joined_port: Any) -> None:
     client, _ = joined_port.connect()
     asking = joined_port.call(client.request, b"", timeout=WATCHDOG)
@@ -713,23 +391,6 @@ def test_an_answer_that_its_asker_does_not_take_leaves_it_waiting(joined_port: A
     assert message.needs_release
     message.reply(b"in time")
     assert asking.result(WATCHDOG).data == b"in time"
-
-
-def test_data_entries_are_reached_only_as_long_as_the_request_waits(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    number = client.post(b"")
-    posted = joined_port.server.receive(WATCHDOG)
-    with pytest.raises(InvalidParameter):
-        posted.read(0)
-    client.cancel(number)
-    joined_port.server.receive(WATCHDOG).release()
-    with pytest.raises(Canceled):
-        posted.read(0)
-    client.post(b"")
-    released = joined_port.server.receive(WATCHDOG)
-    released.release()
-    with pytest.raises(ReplyMismatch):
-        released.read(0)
 
 
 def test_answers_that_waited_for_a_client_that_goes_are_lost(joined_port: Any) -> None:
@@ -780,27 +441,3 @@ def test_the_view_of_a_lost_answer_is_room_again(joined_port: Any) -> None:
     message.reply(view=port.allocate(100_000))
     assert joined_port.server.receive(WATCHDOG).type == alpc.LPC_LOST_REPLY
     assert taken(port) == 0
-
-
-def test_what_was_read_while_the_request_ended_is_not_given(joined_port: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    client, _ = joined_port.connect()
-    asking = joined_port.call(client.request, entries=[b"what stood there"])
-    message = joined_port.server.receive(WATCHDOG)
-
-    def read_late(*_: object) -> bytes:
-        message.reply()
-        return b"what came to stand there since"
-
-    monkeypatch.setattr(type(message.entries), "read", read_late)
-    with pytest.raises(ReplyMismatch):
-        message.read(0)
-    asking.result(WATCHDOG)
-
-
-def test_who_has_withdrawn_its_request_is_not_acted_for(joined_port: Any) -> None:
-    client, _ = joined_port.connect()
-    message = joined_port.canceled(client)
-    with pytest.raises(Disconnected):
-        message.impersonate()
-    with pytest.raises(Canceled):
-        message.call_back(b"")

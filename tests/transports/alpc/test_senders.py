@@ -17,6 +17,8 @@ from lrpc.transports.alpc.messages.port_attributes import PortFlags
 from lrpc.transports.errors import (
     AccessDenied,
     BadImpersonationLevel,
+    Canceled,
+    Disconnected,
     NotSupported,
     ReplyMismatch,
 )
@@ -199,3 +201,12 @@ def test_credentials_that_a_sender_names_are_its_own_or_are_refused(as_other: As
 
     with one, two:
         assert as_other(1000, forge)
+
+
+def test_who_has_withdrawn_its_request_is_not_acted_for(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    message = joined_port.canceled(client)
+    with pytest.raises(Disconnected):
+        message.impersonate()
+    with pytest.raises(Canceled):
+        message.call_back(b"")

@@ -324,3 +324,35 @@ def test_nothing_is_left_open(
         wait_for(server, alpc.LPC_PORT_CLOSED)
         del message, pending, client
     assert open_descriptors() - before <= 5  # the clients that `connected` keeps
+
+
+def test_data_entries_are_reached_only_as_long_as_the_request_waits(joined_port: Any) -> None:
+    client, _ = joined_port.connect()
+    number = client.post(b"")
+    posted = joined_port.server.receive(WATCHDOG)
+    with pytest.raises(InvalidParameter):
+        posted.read(0)
+    client.cancel(number)
+    joined_port.server.receive(WATCHDOG).release()
+    with pytest.raises(Canceled):
+        posted.read(0)
+    client.post(b"")
+    released = joined_port.server.receive(WATCHDOG)
+    released.release()
+    with pytest.raises(ReplyMismatch):
+        released.read(0)
+
+
+def test_what_was_read_while_the_request_ended_is_not_given(joined_port: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, _ = joined_port.connect()
+    asking = joined_port.call(client.request, entries=[b"what stood there"])
+    message = joined_port.server.receive(WATCHDOG)
+
+    def read_late(*_: object) -> bytes:
+        message.reply()
+        return b"what came to stand there since"
+
+    monkeypatch.setattr(type(message.entries), "read", read_late)
+    with pytest.raises(ReplyMismatch):
+        message.read(0)
+    asking.result(WATCHDOG)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lrpc.transports.alpc import LPC_LOST_REPLY
 from lrpc.transports.errors import InvalidParameter, ReplyMismatch
 
 WATCHDOG = 20.0
@@ -92,3 +93,13 @@ def test_answers_to_who_has_gone_hold_up_nobody_elses(joined_port: Any) -> None:
             batch.reply(message, b"x")
         one.close()
     assert two.receive(WATCHDOG).data == b"x"
+
+
+def test_an_answer_in_a_batch_to_who_has_canceled_is_lost(joined_port: Any) -> None:
+    client, port = joined_port.connect()
+    message = joined_port.canceled(client)
+    with port.batch() as batch:
+        message.reply(b"late", batch=batch)
+        assert not len(batch)
+    lost = joined_port.server.receive(WATCHDOG)
+    assert (lost.type, lost.message_id) == (LPC_LOST_REPLY, message.message_id)
