@@ -31,7 +31,7 @@ from .syntax.comments import doc_of_file
 from .syntax.parser import parse, parse_acf, parse_expression
 from .syntax.preprocessor import Preprocessor
 from .unit import Pass, Unit, dialect_of, operations
-from .walking import held, keys
+from .walking import closure, held, keys, needed
 
 MAX_IMPORTS: Final = 48
 """Files that import one another in a chain."""
@@ -158,11 +158,10 @@ def _travelling(
     unit: Unit, made: model.Operation, reasons: Mapping[str, str], found: list[Diagnostic]
 ) -> model.Operation:
     """The operation, or the bare number of it when it cannot be called from another process."""
-    types = [parameter.type for parameter in made.parameters] + ([made.returns] if made.returns is not None else [])
-    wanted = {key for type_ in types for key in keys(type_)}
+    wanted = set(needed(made))
     if wanted.isdisjoint(reasons):
         return made
-    drafts = [unit.bound.known[key] for key in _closure(unit, wanted)]
+    drafts = [unit.bound.known[key] for key in closure(wanted, lambda key: unit.bound.known[key].definition)]
     errors = [one for draft in drafts for one in _obstacles(draft, made.span)]
     if not errors or any(one.entry not in STAYING for one in errors):
         return made
@@ -258,20 +257,9 @@ def _kept(unit: Unit, chosen: set[str], found: list[Diagnostic]) -> set[str]:
         wanted = draft.file is unit.main or exported
         if wanted and not draft.guid and not draft.presented and draft.key not in reasons:
             kept.add(draft.key)
-    kept = _closure(unit, kept)
+    kept = closure(kept, lambda key: binding.known[key].definition)
     found += left_out(binding.known.values(), reasons, chosen | kept, unit.main)
     return kept
-
-
-def _closure(unit: Unit, wanted: set[str]) -> set[str]:
-    """The definitions that others need."""
-    closure, todo = set[str](), list(wanted)
-    while todo:
-        key = todo.pop()
-        if key not in closure:
-            closure.add(key)
-            todo += [inner for type_, _ in held(unit.bound.known[key].definition) for inner in keys(type_)]
-    return closure
 
 
 def _closing(unit: Unit) -> dict[str, str]:

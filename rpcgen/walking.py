@@ -1,11 +1,18 @@
-"""Walking: the types inside a definition, and the definitions that a type names."""
+"""Walking: the types inside operations and definitions, and the definitions that they name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from . import model
 from .diagnostics import Span
+
+
+def types_of(operation: model.Operation) -> Iterator[model.Type]:
+    """The types of the parameters and of the result."""
+    yield from (parameter.type for parameter in operation.parameters)
+    if operation.returns is not None:
+        yield operation.returns
 
 
 def held(definition: model.Definition | None) -> Iterator[tuple[model.Type, Span | None]]:
@@ -41,3 +48,20 @@ def keys(type_: model.Type) -> Iterator[str]:
             yield from keys(inner)
         case _:
             pass
+
+
+def needed(one: model.Operation | model.Definition | None) -> Iterator[str]:
+    """The definitions that an operation or a definition names."""
+    types = types_of(one) if isinstance(one, model.Operation) else (type_ for type_, _ in held(one))
+    return (key for type_ in types for key in keys(type_))
+
+
+def closure(wanted: Iterable[str], definition: Callable[[str], model.Definition | None]) -> set[str]:
+    """These definitions, and all that they need; definition: the one of a key."""
+    found, todo = set[str](), list(wanted)
+    while todo:
+        key = todo.pop()
+        if key not in found:
+            found.add(key)
+            todo += needed(definition(key))
+    return found

@@ -12,7 +12,7 @@ from typing import Final
 from ...runtime.ndr import expression as wire
 from .. import catalogue, model
 from ..diagnostics import Span, problem
-from ..walking import held, keys
+from ..walking import held, needed
 from .correlations import Correlation, Siblings, siblings_in
 from .scopes import Binding
 from .shapes import (
@@ -274,7 +274,7 @@ def _is_fixed(array: model.Array) -> bool:
 
 def complete(binding: Binding, draft: Draft, definition: model.Definition) -> None:
     """Give a draft its definition. Readers of layouts recurse, so types nest a bounded number of levels deep."""
-    inner = [binding.depths.get(key, 0) for type_, _ in held(definition) for key in keys(type_)]
+    inner = [binding.depths.get(key, 0) for key in needed(definition)]
     depth = binding.depths[draft.key] = 1 + max(inner, default=0)
     draft.definition = definition
     binding.drafts.append(draft)

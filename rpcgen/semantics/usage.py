@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Set
 
 from .. import catalogue, model
 from ..diagnostics import Diagnostic, Source, diagnose
-from ..walking import held, keys
+from ..walking import needed
 from .shapes import Draft
 
 
@@ -23,9 +23,8 @@ def stuck(known: Mapping[str, Draft]) -> dict[str, str]:
         reason = _reason(draft)
         if reason is not None:
             reasons[draft.key] = reason
-        for type_, _ in held(draft.definition):
-            for key in keys(type_):
-                holders.setdefault(key, []).append(draft)
+        for key in needed(draft.definition):
+            holders.setdefault(key, []).append(draft)
     todo = list(reasons)
     while todo:
         key = todo.pop()
@@ -44,9 +43,7 @@ def kept_out(
     report: list[Diagnostic],
 ) -> model.Operation:
     """The operation, as one that does not travel if one of its types cannot."""
-    types = [parameter.type for parameter in operation.parameters]
-    types += [] if operation.returns is None else [operation.returns]
-    stopped = next((key for type_ in types for key in keys(type_) if key in reasons), None)
+    stopped = next((key for key in needed(operation) if key in reasons), None)
     if operation.local or (stopped is None and not obstacles):
         return operation
     reason = (

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from .. import catalogue, model
 from ..diagnostics import Diagnostic, Source, Span, diagnose
-from ..walking import held, keys
+from ..walking import closure, needed
 
 Rule = Callable[[model.Model], Iterator[Diagnostic]]
 
@@ -38,13 +38,7 @@ def unused(found: model.Model) -> Iterator[Diagnostic]:
     if not operations:
         return
     known = {definition.key: definition for definition in found.definitions}
-    todo = [key for operation in operations for type_ in types_of(operation) for key in keys(type_)]
-    reached: set[str] = set()
-    while todo:
-        key = todo.pop()
-        if key not in reached:
-            reached.add(key)
-            todo += [inner for type_, _ in held(known.get(key)) for inner in keys(type_)]
+    reached = closure((key for operation in operations for key in needed(operation)), known.get)
     for key, definition in known.items():
         if key not in reached and not isinstance(definition, model.Enumeration):
             yield _say(catalogue.UNUSED_TYPE, definition, name=definition.name)
@@ -103,13 +97,6 @@ def declarations(found: model.Model) -> Iterator[model.Declared]:
     yield from (*found.libraries, *found.coclasses, *found.dispinterfaces, *found.modules)
     for coclass in found.coclasses:
         yield from coclass.interfaces
-
-
-def types_of(operation: model.Operation) -> Iterator[model.Type]:
-    """The types of the parameters and of the result."""
-    yield from (parameter.type for parameter in operation.parameters)
-    if operation.returns is not None:
-        yield operation.returns
 
 
 def _parts(definition: model.Definition) -> Iterator[model.Declared]:

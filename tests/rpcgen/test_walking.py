@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lrpc.rpcgen import model
-from lrpc.rpcgen.walking import held, keys
+from lrpc.rpcgen.walking import closure, held, keys, needed
 
 LONG = model.Scalar(word="Long")
 NAMED = model.Defined(key="a")
@@ -58,3 +58,12 @@ def union() -> model.UnionType:
 )
 def test_definition_holds(definition: model.Definition | None, types: list[model.Type]) -> None:
     assert [type_ for type_, _ in held(definition)] == types
+
+
+def test_definitions_that_name_each_other_need_both() -> None:
+    one, other = (
+        model.Structure(key=key, name=key, members=(model.Member(name="x", type=model.Defined(key=named)),))
+        for key, named in (("a", "b"), ("b", "a"))
+    )
+    operation = model.Operation(name="f", number=0, parameters=(), returns=NAMED)
+    assert closure(needed(operation), {"a": one, "b": other}.get) == {"a", "b"}
