@@ -7,12 +7,13 @@ that both use is compared once, wherever it is met first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from .. import model
 
+T = TypeVar("T")
 Kind = Literal["wire", "security", "source", "harmless"]
 
 
@@ -258,16 +259,21 @@ class _Walk:
 
     def definitions(self, old: Iterable[model.Definition], new: Iterable[model.Definition]) -> None:
         """Definitions that no operation reaches, and names that came and went."""
-        before = {definition.name: definition for definition in old}
-        after = {definition.name: definition for definition in new}
-        for name, definition in after.items():
-            if name not in before:
-                self.say("harmless", name, "is new")
-            elif definition.kind == before[name].kind:
-                self._defined(before[name].key, definition.key, name)
-        for name in before:
-            if name not in after:
-                self.say("source", name, "is gone")
+        before, after = ({definition.name: definition for definition in some} for some in (old, new))
+        for name, one, other in self._of_both(before, after):
+            if one.kind == other.kind:
+                self._defined(one.key, other.key, name)
+
+    def _of_both(self, old: Mapping[str, T], new: Mapping[str, T], where: str = "") -> Iterator[tuple[str, T, T]]:
+        """What both have, by name; says what only one of them has."""
+        for name, after in new.items():
+            if name in old:
+                yield name, old[name], after
+            else:
+                self.say("harmless", where + name, "is new")
+        for name in old:
+            if name not in new:
+                self.say("source", where + name, "is gone")
 
     def _defined(self, before: str, after: str, where: str) -> None:
         if (before, after) in self.met:
@@ -343,26 +349,16 @@ class _Walk:
         if before.bits != after.bits:
             self.say("wire", where, f"{before.bits or 'the usual'} bits are {after.bits or 'the usual'} now")
         old, new = ({member.name: member.value for member in one.members} for one in (before, after))
-        for name, value in new.items():
-            if name not in old:
-                self.say("harmless", f"{where}.{name}", "is new")
-            elif old[name] != value:
-                self.say("wire", f"{where}.{name}", f"was {old[name]} and is {value}")
-        for name in old:
-            if name not in new:
-                self.say("source", f"{where}.{name}", "is gone")
+        for name, was, value in self._of_both(old, new, f"{where}."):
+            if was != value:
+                self.say("wire", f"{where}.{name}", f"was {was} and is {value}")
 
     def constants(self, old: Iterable[model.Constant], new: Iterable[model.Constant]) -> None:
         """Constants: programs see their values."""
         before, after = ({constant.name: constant.value for constant in some} for some in (old, new))
-        for name, value in after.items():
-            if name not in before:
-                self.say("harmless", name, "is new")
-            elif before[name] != value:
-                self.say("source", name, f"was {before[name]!r} and is {value!r}")
-        for name in before:
-            if name not in after:
-                self.say("source", name, "is gone")
+        for name, was, value in self._of_both(before, after):
+            if was != value:
+                self.say("source", name, f"was {was!r} and is {value!r}")
 
 
 _Sized = model.Array | model.String | model.Dimension
