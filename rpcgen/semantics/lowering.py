@@ -16,6 +16,7 @@ from ..walking import held, needed
 from .correlations import Correlation, Siblings, siblings_in
 from .scopes import Binding
 from .shapes import (
+    INTEGERS,
     MAX_TYPE_DEPTH,
     RANGES,
     SIZES,
@@ -317,9 +318,7 @@ def _fitted(case: model.Case, tag: model.Scalar | model.Defined, span: Span) -> 
 # Counts that arrays determine
 
 
-COUNTABLE: Final = frozenset(
-    ("Byte", "Char", "Small", "USmall", "Short", "UShort", "Long", "ULong", "Hyper", "UHyper", "Int3264", "UInt3264")
-)
+COUNTABLE: Final = INTEGERS - {"Boolean", "WChar", "ErrorStatus", "NtStatus", "HResult"}
 
 
 def determined(type_: model.Type) -> frozenset[str]:

@@ -167,10 +167,6 @@ class Shape:
                 return "a GUID"
 
 
-INTEGERS: Final = frozenset(
-    ("Boolean", "Byte", "Char", "WChar", "Small", "USmall", "Short", "UShort", "Long", "ULong", "Hyper", "UHyper",
-     "Int3264", "UInt3264", "ErrorStatus", "NtStatus", "HResult")
-)  # fmt: skip
 CHARACTERS: Final = frozenset(("Char", "WChar", "Byte"))
 STRING_UNITS: Final = {
     "Char": "Char", "WChar": "WChar", "Byte": "Byte", "UShort": "WChar", "Small": "Byte", "USmall": "Byte",
@@ -191,6 +187,7 @@ RANGES: Final[dict[str, tuple[int, int]]] = {
     "Int3264": (-(1 << 63), (1 << 63) - 1),
 }
 """Lowest and highest value of each integer of the vocabulary."""
+INTEGERS: Final = frozenset(RANGES)
 
 SIZES: Final[dict[str, int]] = {
     **dict.fromkeys(("Boolean", "Byte", "Char", "Small", "USmall"), 1),
@@ -259,10 +256,8 @@ def is_integer(base: Base) -> bool:
     return isinstance(base, model.Scalar) and base.word in INTEGERS
 
 
-_TAGS: Final = frozenset(
-    ("Boolean", "Byte", "Char", "WChar", "Small", "USmall", "Short", "UShort", "Long", "ULong", "Hyper", "UHyper")
-)
 _STATUS_TAGS: Final = {"ErrorStatus": "ULong", "NtStatus": "Long", "HResult": "Long"}
+_TAGS: Final = INTEGERS - {"Int3264", "UInt3264"}
 
 
 def tag_of(shape: Shape, span: Span) -> model.Scalar | model.Defined:

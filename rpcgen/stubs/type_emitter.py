@@ -146,13 +146,7 @@ class TypeEmitter:
         for definition, part in printed:
             name = self._names.layouts[definition.key]
             late = definition.key in self._layouts.forward
-            kind = {
-                "struct": "Struct",
-                "union": "Union",
-                "switch_union": "EncapsulatedUnion",
-                "conversion": "Converted",
-            }
-            shown = kind.get(definition.kind) if late else None
+            shown = _WORDS.get(definition.kind) if late else None
             if shown is not None and isinstance(definition, model.Structure) and definition.flags is not None:
                 shown = "Layout"
             out += assigned(name if shown is None else f"{name}: rpc.{shown}", part)
