@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,21 +13,7 @@ from lrpc.transports.asynchronous import AsyncConnection, AsyncListener
 from lrpc.transports.errors import BadFrame, Disconnected
 from lrpc.transports.seam import Peer
 from lrpc.transports.unix import PacketConnection
-
-WATCHDOG = 20.0
-
-
-def run(scenario: Callable[[], Awaitable[None]]) -> None:
-    async def watched() -> None:
-        async with asyncio.timeout(WATCHDOG):
-            await scenario()
-
-    asyncio.run(watched())
-
-
-@pytest.fixture
-def pair(mechanism: Any, joined: Callable[..., Any]) -> Any:
-    return joined(mechanism)
+from tests.transports.until import WATCHDOG, run
 
 
 def test_messages_go_both_ways(pair: Any) -> None:

@@ -1,10 +1,11 @@
-"""Waiting for another thread to get there."""
+"""Waiting for another thread to get there, and for what runs in a loop."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 WATCHDOG = 20.0
 
@@ -14,3 +15,11 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never came to that"
         os.sched_yield()
+
+
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
+    async def watched() -> None:
+        async with asyncio.timeout(WATCHDOG):
+            await scenario()
+
+    asyncio.run(watched())

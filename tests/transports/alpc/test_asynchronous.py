@@ -2,24 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from lrpc.transports.alpc import LPC_DATAGRAM, LPC_PORT_CLOSED, LPC_REPLY, CommunicationPort
 from lrpc.transports.alpc.asynchronous import AsyncPort
 from lrpc.transports.errors import BadFrame, Disconnected, MessageTooLong
+from tests.transports.until import run
 
-WATCHDOG = 20.0
 Ports = tuple[CommunicationPort, CommunicationPort]
-
-
-def run(scenario: Callable[[], Awaitable[None]]) -> None:
-    async def watched() -> None:
-        async with asyncio.timeout(WATCHDOG):
-            await scenario()
-
-    asyncio.run(watched())
 
 
 def test_requests_are_answered_with_views_both_ways(ports: Ports) -> None:

@@ -14,9 +14,8 @@ from lrpc.transports import alpc
 from lrpc.transports.alpc import CommunicationPort, IoCompletionPort, PortMessage
 from lrpc.transports.alpc import completion as completion_module
 from lrpc.transports.errors import Disconnected, PortAlreadySet, TimedOut, TransportError
-from tests.transports.until import until
+from tests.transports.until import WATCHDOG, until
 
-WATCHDOG = 20.0
 Ports = tuple[CommunicationPort, CommunicationPort]
 Make = Callable[[int], IoCompletionPort]
 

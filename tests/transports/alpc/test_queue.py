@@ -12,9 +12,7 @@ from lrpc.transports import alpc
 from lrpc.transports.alpc.queue import TAKEN_BLINDLY, Queue
 from lrpc.transports.alpc.received import Message, Origin, State
 from lrpc.transports.errors import BufferTooSmall, Disconnected, TimedOut
-from tests.transports.until import until
-
-WATCHDOG = 20.0
+from tests.transports.until import WATCHDOG, until
 
 
 def message(data: bytes = b"", state: State = State.OVER) -> Message:

@@ -19,10 +19,9 @@ from lrpc.transports.alpc import PortAttributes
 from lrpc.transports.alpc.messages.port_attributes import HANDLES_ATTRIBUTES
 from lrpc.transports.alpc.quota import SECTION_COST, Account, Flight, Pool, QuotaLimits, Quotas
 from lrpc.transports.errors import Canceled, ConnectionRefused, Disconnected, QuotaExceeded, TimedOut
-from tests.transports.until import until
+from tests.transports.until import WATCHDOG, until
 from tests.users import EVERYBODY, AsUser
 
-WATCHDOG = 20.0
 MIB = 1 << 20
 
 

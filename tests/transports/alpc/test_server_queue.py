@@ -20,10 +20,7 @@ import pytest
 from lrpc.transports import alpc, namespace
 from lrpc.transports.alpc import ConnectionRequest, server_queue
 from lrpc.transports.errors import ConnectionRefused, Disconnected, ResourcesExhausted, TimedOut
-from tests.transports.until import until
-
-WATCHDOG = 20.0
-
+from tests.transports.until import WATCHDOG, until
 
 # Going
 

@@ -13,9 +13,8 @@ from lrpc.transports import kernel, unix
 from lrpc.transports.errors import AccessDenied, Disconnected, NotSupported, ResourcesExhausted
 from lrpc.transports.seam import Peer
 from lrpc.transports.security import process
-from tests.transports.until import until
+from tests.transports.until import WATCHDOG, until
 
-WATCHDOG = 20.0
 OWN = Peer(os.getpid(), os.geteuid(), os.getegid())
 
 
