@@ -11,13 +11,12 @@ from typing import Final
 
 from examples.ports.system_process import Refused, SystemProcess, Words, connect, said
 from lrpc.transports import alpc
-from lrpc.transports.security import GenericMapping, SddlError, SecurityDescriptor, Sid, Token, access_check
+from lrpc.transports.security import PIPE_RIGHTS, SddlError, SecurityDescriptor, Sid, Token, access_check
 
 SE_RM_COMMAND_PORT: Final = r"\SeRmCommandPort"
 SE_LSA_COMMAND_PORT: Final = r"\SeLsaCommandPort"
 STATUS_NO_SUCH_LOGON_SESSION: Final = 0xC000005F
 STATUS_INVALID_SECURITY_DESCR: Final = 0xC0000079
-FILE_RIGHTS: Final = GenericMapping(0x00120089, 0x00120116, 0x001200A0, 0x001F01FF)
 
 
 class ReferenceMonitor(SystemProcess):
@@ -49,7 +48,7 @@ class ReferenceMonitor(SystemProcess):
         if token is None:
             raise Refused(STATUS_NO_SUCH_LOGON_SESSION, f"nobody is logged on as {id:#x}")
         try:
-            granted = access_check(SecurityDescriptor.parse(security), token, access, FILE_RIGHTS)
+            granted = access_check(SecurityDescriptor.parse(security), token, access, PIPE_RIGHTS)  # a pipe is a file
         except SddlError as error:
             raise Refused(STATUS_INVALID_SECURITY_DESCR, str(error)) from error
         self._audit(f"{'granted' if granted else 'denied'} {access:#x} to {object} for {token.user}")

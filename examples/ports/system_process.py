@@ -23,7 +23,6 @@ SM_API_PORT: Final = r"\SmApiPort"
 PATIENCE: Final = 20.0
 """Seconds that anybody here waits for another process."""
 STATUS_INVALID_PARAMETER: Final = 0xC000000D
-STATUS_UNSUCCESSFUL: Final = 0xC0000001
 
 Words = dict[str, Any]
 

@@ -12,7 +12,6 @@ import pytest
 import lrpc
 from lrpc.runtime.status import NCA_UNSPECIFIED, Ran
 
-WATCHDOG = 20.0
 # around the inline limit of LRPC (16384), the fragments (4280, 5840), the message of a pipe (65536), and large
 SIZES = (0, 1, 7, 4232, 4256, 4280, 5816, 5840, 16380, 16384, 16400, 65495, 65536, 200_000, 1 << 20)
 

@@ -10,8 +10,6 @@ from lrpc.runtime.status import Ran
 from lrpc.runtime.wire import failure, lost
 from lrpc.transports import errors
 
-WATCHDOG = 20.0
-
 
 @pytest.mark.parametrize(
     ("error", "kind"),
