@@ -196,10 +196,6 @@ class AttributeSet:
         found = self.by_name.get(name)
         return () if found is None or found.slots is None else found.slots
 
-    def only(self, *names: str) -> AttributeSet:
-        """The attributes with these names."""
-        return AttributeSet({name: found for name, found in self.by_name.items() if name in names})
-
     def without(self, *names: str) -> AttributeSet:
         """The attributes with other names."""
         return AttributeSet({name: found for name, found in self.by_name.items() if name not in names})

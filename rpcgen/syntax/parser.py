@@ -23,7 +23,7 @@ from .preprocessor import Text
 from .recovery import opened, resume
 from .terminals import Terminals, Token, Unreadable
 from .tree_builder import TreeBuilder
-from .words import lines
+from .words import scan
 
 MAX_ERRORS: Final = 20
 
@@ -66,7 +66,7 @@ def parse_acf(text: Text) -> tuple[tuple[AcfInterface, ...], list[Diagnostic]]:
 def parse_expression(text: str, at: Span) -> tree.Expr:
     """An expression alone, as after #if; Problem with the reason in its message."""
     source = Source(at.file, text)
-    reading = _Reading(Text((word for line in lines(source) for word in line), source), "expression")
+    reading = _Reading(Text(scan(source), source), "expression")
     value = reading.run()
     if reading.diagnostics:
         raise Problem(reading.diagnostics[0])

@@ -16,7 +16,7 @@ from typing import Final
 from .. import catalogue
 from ..diagnostics import Diagnostic, Note, Problem, Source, Span, diagnose, problem
 from .macros import Budget, Macro, Macros, define, expand
-from .words import Word, beyond, lines
+from .words import Word, beyond, lines, scan
 
 MAX_NESTING: Final = 128
 MAX_INCLUDES: Final = 32
@@ -77,11 +77,7 @@ class Preprocessor:
     def predefine(self, defines: Mapping[str, str]) -> None:
         """The macros of MIDL, and those from outside the text."""
         for name, value in {**PREDEFINED, **defines}.items():
-            self.define(name, [word for line in lines(Source("<define>", value)) for word in line])
-
-    def define(self, name: str, body: list[Word]) -> None:
-        """A macro from outside the text."""
-        self.macros[name] = Macro(name, None, tuple(body))
+            self.macros[name] = Macro(name, None, tuple(scan(Source("<define>", value))))
 
     def _include(self, source: Source) -> Iterator[Word]:
         if source.name in self._once:

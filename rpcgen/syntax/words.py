@@ -121,11 +121,10 @@ def beyond(source: Source, limit: int) -> int | None:
     return None
 
 
-def scan(source: Source) -> Iterator[Word | None]:
-    """The words of a file; None at the end of each line that has words."""
+def scan(source: Source) -> Iterator[Word]:
+    """The words of a file."""
     for line in lines(source):
         yield from line
-        yield None
 
 
 def _directive(line: list[Word]) -> bool:

@@ -59,7 +59,7 @@ def _check(source: Source, found: Sequence[Piece], made: str) -> None:
     """Raise Damaged unless both texts have the same words, comments and directives."""
     result = Source(source.name, made)
     same = [piece.facts for piece in found] == [piece.facts for piece in pieces(result)]
-    words = [[word.text for word in scan(one) if word is not None] for one in (source, result)]
+    words = [[word.text for word in scan(one)] for one in (source, result)]
     if not same or words[0] != words[1]:
         raise Damaged(f"{source.name}: formatting would change what it says")
 

@@ -6,7 +6,7 @@ from lrpc.rpcgen import Compilation, compile_idl
 from lrpc.rpcgen.diagnostics import Source
 from lrpc.rpcgen.model import Model
 from lrpc.rpcgen.syntax.preprocessor import Text
-from lrpc.rpcgen.syntax.words import lines
+from lrpc.rpcgen.syntax.words import scan
 
 
 def compiled(text: str, **others: str) -> Compilation:
@@ -30,4 +30,4 @@ def codes(text: str, **others: str) -> list[str]:
 def preprocessed(text: str) -> Text:
     """Its words, where there is nothing for the preprocessor to do."""
     source = Source("a.idl", text)
-    return Text((word for line in lines(source) for word in line), source)
+    return Text(scan(source), source)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from lrpc.rpcgen.diagnostics import Source
 from lrpc.rpcgen.pidl.names import Definitions
 from lrpc.rpcgen.syntax.parser import parse
-from lrpc.rpcgen.syntax.preprocessor import Text
-from lrpc.rpcgen.syntax.words import lines
+from tests.rpcgen.texts import preprocessed
 
 
 def learned(body: str) -> Definitions:
-    source = Source("a.idl", f"interface a {{ {body} }}")
-    file, complaints = parse(Text((word for line in lines(source) for word in line), source))
+    file, complaints = parse(preprocessed(f"interface a {{ {body} }}"))
     assert complaints == []
     found = Definitions()
     found.learn(file.items)

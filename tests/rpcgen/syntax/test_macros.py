@@ -6,13 +6,13 @@ import pytest
 
 from lrpc.rpcgen.diagnostics import Problem, Source, Span
 from lrpc.rpcgen.syntax.macros import MAX_ARGUMENT_DEPTH, MAX_IN_ALL, MAX_PRODUCED, Budget, Macros, define, expand
-from lrpc.rpcgen.syntax.words import MAX_WORDS, Word, lines
+from lrpc.rpcgen.syntax.words import MAX_WORDS, Word, scan
 
 AT = Span(Source("a.idl", "text"), 0)
 
 
 def words(text: str) -> list[Word]:
-    return [word for line in lines(Source("a.idl", text)) for word in line]
+    return [*scan(Source("a.idl", text))]
 
 
 def macros(*definitions: str) -> Macros:

@@ -114,9 +114,9 @@ def test_words_are_those_of_the_compiler(text: str) -> None:
     """Joined, because a number of several words is one piece; words of directives are theirs too."""
     try:
         found = pieces(Source("a.idl", text))
-        words = [word.text for word in scan(Source("a.idl", text)) if word is not None]
+        words = [word.text for word in scan(Source("a.idl", text))]
     except (Problem, Unbalanced):
         return
     plain = [piece for piece in found if piece.kind in (Kind.WORD, Kind.DIRECTIVE)]
-    inner = [word.text for piece in plain for word in scan(Source("b.idl", piece.text)) if word is not None]
+    inner = [word.text for piece in plain for word in scan(Source("b.idl", piece.text))]
     assert inner == words
