@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["Compilation", "Diagnostic", "IdlError", "Model", "Reader", "Span", "compile_idl", "generate", "read_file"]
 
 
+Dialect = Literal["auto", "midl", "pidl"]
+"""auto: pidl when the file has what only that dialect has, else midl."""
+
+
 @dataclass(frozen=True, slots=True)
 class Compilation:
     """What came of an IDL file: the model, None when there are errors, and what there is to say."""
@@ -55,7 +59,7 @@ def compile_idl(
     lister: Lister | None = None,
     search: Sequence[str] = (),
     defines: Mapping[str, str] | None = None,
-    dialect: Literal["auto", "midl", "pidl"] = "auto",
+    dialect: Dialect = "auto",
 ) -> Compilation:
     """Compile an IDL file.
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, cast, get_args
 
-from . import Diagnostic, Reader, compile_idl, read_file
+from . import Diagnostic, Dialect, Reader, compile_idl, read_file
 from .cache import Cache, user_cache
 from .diagnostics import Severity
 from .source import list_folder
@@ -28,8 +28,6 @@ from .source import list_folder
 if TYPE_CHECKING:
     from .model import Model
 
-Dialect = Literal["auto", "midl", "pidl"]
-_DIALECTS: Final[Mapping[str, Dialect]] = {"auto": "auto", "midl": "midl", "pidl": "pidl"}
 Reads = dict[str, str | None]
 """The digest of each file that was read, None for one that was not there."""
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -149,9 +147,9 @@ def model_json(model: Model) -> str:
 
 def dialect_of(word: str) -> Dialect:
     """Whose language a word names; `auto` finds out. ValueError for any other word."""
-    if word not in _DIALECTS:
-        raise ValueError(f"{word!r} is no dialect; there are {', '.join(_DIALECTS)}")
-    return _DIALECTS[word]
+    if word not in get_args(Dialect):
+        raise ValueError(f"{word!r} is no dialect; there are {', '.join(get_args(Dialect))}")
+    return cast("Dialect", word)
 
 
 # Entries

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from . import model
+from . import Dialect, model
 from .diagnostics import Diagnostic, Source
 from .pidl.dialect import looks_like_pidl
 from .semantics.binder import Found
@@ -14,9 +14,6 @@ from .semantics.scopes import Binding
 from .source import Sources
 from .syntax import tree
 from .syntax.macros import Budget
-
-Dialect = Literal["auto", "midl", "pidl"]
-"""auto: pidl when the file has what only that dialect has, else midl."""
 
 
 @dataclass(slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from lrpc.rpcgen import Dialect
 from lrpc.rpcgen.passes import run
 from lrpc.rpcgen.source import Sources
-from lrpc.rpcgen.unit import Dialect, Unit, dialect_of, operations, parameters
+from lrpc.rpcgen.unit import Unit, dialect_of, operations, parameters
 
 
 def unit(text: str, dialect: Dialect = "auto", **others: str) -> Unit:
