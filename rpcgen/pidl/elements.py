@@ -197,7 +197,7 @@ class Elements:
         return replace(attribute, slots=tuple(_plain_slot(slot) for slot in attribute.slots or ()))
 
     def _typed(self, attribute: tree.Attribute) -> tree.Attribute:
-        slot = attribute.slots[0] if attribute.slots else None
+        slot = attribute.slot
         if attribute.name == "switch_type" and isinstance(slot, tree.Name):
             found = self.type(tree.Named(slot.span, slot.name))
             if slot.name in ("int3264", "uint3264", "int1632", "uint1632"):
@@ -248,14 +248,14 @@ def _frame(attribute: tree.Attribute) -> tree.Attribute:
 
 
 def _plain_slot(slot: tree.Slot) -> tree.Slot:
-    if slot is None or isinstance(slot, (tree.Uuid, tree.Words, tree.Tagged, tree.Given, tree.Refused)):
+    if isinstance(slot, tree.NoExpression):
         return slot
     return plain(slot)
 
 
 def _names(slot: tree.Slot) -> frozenset[str]:
     """The names in a slot."""
-    if slot is None or isinstance(slot, (tree.Uuid, tree.Words, tree.Tagged, tree.Given, tree.Refused)):
+    if isinstance(slot, tree.NoExpression):
         return frozenset()
     return names_in(plain(slot))
 
@@ -268,7 +268,7 @@ def _refusal(attributes: tree.Attributes, known: frozenset[str]) -> str | None:
         if found.name in _EXPRESSIONS and not found.effect:
             for slot in found.slots or ():
                 simple = _plain_slot(slot)
-                if simple is None or isinstance(simple, (tree.Uuid, tree.Words, tree.Tagged, tree.Given, tree.Refused)):
+                if isinstance(simple, tree.NoExpression):
                     continue
                 if is_foreign(simple):
                     return f"[{found.name}({found.text})]"

@@ -50,8 +50,8 @@ def combined(inherited: Names, own: Names) -> Names:
 
 
 def _named(attribute: tree.Attribute) -> Names | None:
-    slot = attribute.slots[0] if attribute.slots else None
-    if slot is None or isinstance(slot, (tree.Uuid, tree.Words, tree.Tagged, tree.Given, tree.Refused)):
+    slot = attribute.slot
+    if isinstance(slot, tree.NoExpression):
         return None
     if is_foreign(slot) or not _is_sum(slot):
         return None

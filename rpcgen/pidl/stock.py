@@ -75,7 +75,7 @@ def counted_apart(line: tree.Member, taken: frozenset[str]) -> Iterator[tree.Mem
     others = {found.name for found in line.attributes} & {"length_is", "first_is", "max_is", "string", "subcontext"}
     whole = len(line.declarators) == 1 and [_is_open(one) for one in line.declarators[0].levels] == [True]
     slot = size.slots[0] if size is not None and size.slots and len(size.slots) == 1 else None
-    if not whole or others or slot is None or isinstance(slot, _NO_EXPRESSION):
+    if not whole or others or isinstance(slot, tree.NoExpression):
         yield line
         return
     declarator, span = line.declarators[0], line.span
@@ -86,9 +86,6 @@ def counted_apart(line: tree.Member, taken: frozenset[str]) -> Iterator[tree.Mem
     bound = tree.Bound(span, slot)
     kept = tuple(found if found is not size else replace(found, slots=(), effect="none") for found in line.attributes)
     yield replace(line, attributes=kept, declarators=(replace(declarator, levels=(bound,)),))
-
-
-_NO_EXPRESSION: Final = (tree.Uuid, tree.Words, tree.Tagged, tree.Given, tree.Refused)
 
 
 def _is_open(level: tree.Level) -> bool:

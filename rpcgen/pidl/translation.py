@@ -73,7 +73,7 @@ class _Walk:
         """The attributes of an interface. Samba has numbers that only look like a uuid on those that are not called."""
         out: list[tree.Attribute] = []
         for found in marked(item.attributes):
-            slot = found.slots[0] if found.slots else None
+            slot = found.slot
             text = slot.value if isinstance(slot, tree.Text) else slot.text if isinstance(slot, tree.Uuid) else None
             if found.name == "uuid" and text is not None and not is_uuid(text):
                 self.report.append(diagnose(catalogue.ODD_UUID, found.span, text=text[:60], name=item.name))
@@ -169,7 +169,7 @@ class _Walk:
 
     def _standing(self, attribute: tree.Attribute) -> tree.Attribute:
         """[call_as] for an operation of a base says nothing of the number: every operation takes its own."""
-        slot = attribute.slots[0] if attribute.slots else None
+        slot = attribute.slot
         here = isinstance(slot, tree.Name) and slot.name in self.operations
         return attribute if attribute.name != "call_as" or here else replace(attribute, effect="none")
 

@@ -286,6 +286,6 @@ def _complaint(attribute: tree.Attribute, position: Position) -> Diagnostic | No
 
 def expression(attribute: tree.Attribute, slot: tree.Slot, wanted: str = "an expression") -> tree.Expr:
     """A slot that must hold an expression; Problem when it holds something else."""
-    if slot is None or isinstance(slot, (tree.Uuid, tree.Words, tree.Tagged, tree.Given, tree.Refused)):
+    if isinstance(slot, tree.NoExpression):
         raise problem(catalogue.ATTRIBUTE_ARGUMENTS, attribute.span, name=attribute.name, wanted=wanted)
     return slot

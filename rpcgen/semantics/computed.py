@@ -29,7 +29,7 @@ def computed(
     binding: Binding, name: str, attribute: tree.Attribute, siblings: Siblings
 ) -> model.Expression | str | None:
     """What the field `name` is when it is written; None, with a warning, when that cannot be said."""
-    slot = attribute.slots[0] if attribute.slots else None
+    slot = attribute.slot
     if isinstance(slot, tree.Text):
         return slot.value
     if isinstance(slot, tree.Name) and slot.name not in siblings and binding.values.known(slot.name):
@@ -37,7 +37,7 @@ def computed(
         if isinstance(found, str):
             return found
     try:
-        if slot is None or isinstance(slot, (tree.Uuid, tree.Words, tree.Tagged, tree.Given, tree.Refused, tree.Null)):
+        if isinstance(slot, tree.NoExpression | tree.Null):
             raise problem(catalogue.BAD_EXPRESSION, attribute.span, what=f"`{attribute.text}`")
         expression = _Computation(binding, siblings, name).expression(slot)
     except Problem as error:

@@ -29,8 +29,7 @@ def conversion_in(attributes: AttributeSet) -> By | None:
 
 def named_type(binding: Binding, attribute: tree.Attribute) -> Shape:
     """The type that an attribute names in its parentheses; Problem when it is none."""
-    slot = attribute.slots[0] if attribute.slots else None
-    match slot:
+    match slot := attribute.slot:
         case tree.Words() | tree.Tagged() | tree.Given() | tree.Refused():
             return binding.shape_of(slot)
         case tree.Name(span, name):

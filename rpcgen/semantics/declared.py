@@ -262,7 +262,7 @@ def _iid_is(shape: Shape, attributes: AttributeSet) -> Shape:
     interface = shape.base is Special.VOID or isinstance(shape.base, InterfaceRef)
     if not interface or not shape.levels:
         raise problem(catalogue.IID_IS_TARGET, attribute.span)
-    return replace(shape, iid_is=expression(attribute, attribute.slots[0] if attribute.slots else None))
+    return replace(shape, iid_is=expression(attribute, attribute.slot))
 
 
 def _range(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
@@ -295,7 +295,7 @@ def _switch(binding: Binding, shape: Shape, attributes: AttributeSet) -> Shape:
     if attribute is not None:
         if not isinstance(shape.base, Draft) or shape.base.kind != "union":
             raise problem(catalogue.SWITCH_WITHOUT_UNION, attribute.span)
-        shape = replace(shape, switch=expression(attribute, attribute.slots[0] if attribute.slots else None))
+        shape = replace(shape, switch=expression(attribute, attribute.slot))
     tag = attributes.get("switch_type")
     return shape if tag is None else replace(shape, switch_type=tag_type(binding, tag))
 

@@ -43,7 +43,7 @@ def uuid_of(attribute: tree.Attribute | None) -> str | None:
     """The uuid of an attribute, if there is one; Problem when what it holds is none."""
     if attribute is None:
         return None
-    slot = attribute.slots[0] if attribute.slots else None
+    slot = attribute.slot
     text = slot.text if isinstance(slot, tree.Uuid) else slot.value if isinstance(slot, tree.Text) else ""
     text = text.strip("{}")
     if not _UUID.fullmatch(text):
@@ -55,7 +55,7 @@ def version_of(attribute: tree.Attribute | None) -> tuple[int, int]:
     """Major and minor version, 0.0 without an attribute; Problem when what it holds is no version."""
     if attribute is None:
         return 0, 0
-    slot = attribute.slots[0] if attribute.slots else None
+    slot = attribute.slot
     text = slot.text if isinstance(slot, (tree.Number, tree.Real)) else "this"
     match = _VERSION.fullmatch(text)
     if match is None or int(match[1]) > 0xFFFF or int(match[2] or 0) > 0xFFFF:
@@ -68,7 +68,7 @@ def pointer_default(written: AttributeSet, report: list[Diagnostic]) -> model.Po
     attribute = written.get("pointer_default")
     if attribute is None:
         return None
-    slot = attribute.slots[0] if attribute.slots else None
+    slot = attribute.slot
     for kind in KINDS:
         if isinstance(slot, tree.Name) and slot.name == kind:
             return kind

@@ -152,7 +152,7 @@ def _tolerated(binding: Binding, made: model.Operation, complaints: int) -> mode
 
 
 def _target(attribute: tree.Attribute) -> str:
-    slot = attribute.slots[0] if attribute.slots else None
+    slot = attribute.slot
     if not isinstance(slot, tree.Name):
         wanted = "the name of a local operation"
         raise problem(catalogue.ATTRIBUTE_ARGUMENTS, attribute.span, name=attribute.name, wanted=wanted)

@@ -145,10 +145,14 @@ class Attribute:
     span: Span
     name: str
     slots: tuple[Slot, ...] | None
-    text: str = ""
-    """What stands in the parentheses, as written but on one line."""
+    text: str = ""  # of the slots as written, but on one line
     effect: Literal["", "honoured", "none"] = ""
     """Of an attribute of another dialect, what its translation made of it: nothing else is asked about it."""
+
+    @property
+    def slot(self) -> Slot:
+        """Its first slot, or only one; None: it has none, or it is empty."""
+        return self.slots[0] if self.slots else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,28 +195,27 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """A structure with its body."""
+    """A structure with its body. flags: what is in force inside, as the model has it."""
 
     span: Span
     tag: str | None
     fields: tuple[Member, ...]
     flags: Any = None
-    """What is in force inside, as the model has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlainUnion:
-    """A union with its body: fields with [case], or `case` labels."""
+    """A union with its body: fields with [case], or `case` labels. flags: as of a structure.
+
+    untagged: its tag does not travel. fallback: the type of its tag when nothing says it, as the model has it.
+    """
 
     span: Span
     tag: str | None
     arms: tuple[Arm, ...]
     flags: Any = None
-    """What is in force inside, as the model has it."""
     untagged: bool = False
-    """Its tag does not travel."""
     fallback: Any = None
-    """The type of its tag when nothing says it, as the model has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,15 +242,13 @@ class Enumerator:
 
 @dataclass(frozen=True, slots=True)
 class Enum:
-    """An enumeration with its body."""
+    """An enumeration with its body. bits: that travel, 0: as [v1_enum] says. flags: members are bits of one integer."""
 
     span: Span
     tag: str | None
     members: tuple[Enumerator, ...]
     bits: int = 0
-    """How many travel; 0: as [v1_enum] says."""
     flags: bool = False
-    """Its members are bits of one integer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +305,8 @@ TypeSpec = (
     Words | Named | Tagged | Struct | PlainUnion | SwitchUnion | Enum | Bitmap | Pipe | SafeArray | InterfaceType
     | Given | Refused
 )  # fmt: skip
-Slot = Expr | Uuid | Words | Tagged | Given | Refused | None
+NoExpression = Uuid | Words | Tagged | Given | Refused | None
+Slot = Expr | NoExpression
 
 # Declarators
 
@@ -326,12 +328,11 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """One `(...)`: it makes the declarator a function."""
+    """One `(...)`: it makes the declarator a function. variadic: it ends in `...`."""
 
     span: Span
     parameters: tuple[Parameter, ...]
     variadic: bool = False
-    """It ends in `...`."""
 
 
 Level = Star | Bound | Parameters
@@ -339,13 +340,12 @@ Level = Star | Bound | Parameters
 
 @dataclass(frozen=True, slots=True)
 class Declarator:
-    """A name and its levels from the name outwards: `*a[5]` is (Bound 5, Star)."""
+    """A name and its levels from the name outwards: `*a[5]` is (Bound 5, Star). width: of a bit-field."""
 
     span: Span
     name: str | None
     levels: tuple[Level, ...]
     width: Expr | None = None
-    """Of a bit-field."""
 
 
 @dataclass(frozen=True, slots=True)
