@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 import lrpc
+from tests.rpcgen.pidl.at_work import Pidl
 
 BODY = """
     typedef [public] struct { uint32 a; uint16 b; uint16 c; uint8 d[2]; uint8 e[6]; } GUID;
@@ -28,10 +29,6 @@ BODY = """
                 [out, size_is(*count), length_is(*count)] uint8 *data);
     WERROR Close([in, out, ref] policy_handle *handle);
 """
-
-
-class Pidl(Protocol):
-    load: Callable[[str], ModuleType]
 
 
 class Opened:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
 import pytest
 
 from lrpc import rpcgen
 from lrpc.rpcgen import model
-
-
-class Pidl(Protocol):
-    compile: Callable[[str], rpcgen.Compilation]
+from tests.rpcgen.pidl.at_work import Pidl
 
 
 def field(found: rpcgen.Compilation, name: str = "a") -> model.Type:

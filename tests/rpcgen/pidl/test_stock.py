@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import ModuleType
-from typing import Any, Protocol
-
 import pytest
 
 from lrpc.runtime.ndr.errors import NdrError
-
-
-class Pidl(Protocol):
-    load: Callable[[str], ModuleType]
-    write: Callable[..., bytes]
-    read: Callable[..., Any]
-
+from tests.rpcgen.pidl.at_work import Pidl
 
 SID = "typedef [nopush, nopull] struct { uint8 a; } dom_sid; typedef [public] struct { dom_sid2 *sid; } holder;"
 ACE = """

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
 import pytest
 
-from lrpc import rpcgen
 from lrpc.rpcgen import model
 from lrpc.rpcgen.tools.diff import differences
 from lrpc.rpcgen.tools.document import markdown
 from lrpc.rpcgen.tools.header import c_header
 from lrpc.rpcgen.tools.lint import lint
-
-
-class Pidl(Protocol):
-    compile: Callable[[str], rpcgen.Compilation]
-
+from tests.rpcgen.pidl.at_work import Pidl
 
 BODY = """
     typedef [bitmap16bit] bitmap { A = 1 } bits;

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import ModuleType
-from typing import Any, Protocol
-
 import pytest
 
 from lrpc import rpcgen
 from lrpc.rpcgen import model
 from lrpc.runtime.ndr.layout import Encoding
-
-
-class Pidl(Protocol):
-    compile: Callable[[str], rpcgen.Compilation]
-    load: Callable[[str], ModuleType]
-    write: Callable[..., bytes]
-    read: Callable[..., Any]
+from tests.rpcgen.pidl.at_work import Pidl
 
 
 def members(found: rpcgen.Compilation, name: str) -> dict[str, model.Type]:

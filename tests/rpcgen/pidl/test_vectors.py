@@ -6,24 +6,13 @@ from 0x20000 in steps of 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from lrpc import rpcgen
 from lrpc.runtime.ndr.layout import Encoding, Layout
-
-
-class Pidl(Protocol):
-    compile: Callable[[str], rpcgen.Compilation]
-    load: Callable[[str], ModuleType]
-    write: Callable[..., bytes]
-    read: Callable[..., Any]
-    request: Callable[[ModuleType, str, dict[str, Any], Encoding], bytes]
-
+from tests.rpcgen.pidl.at_work import Pidl
 
 SID = "010500000000000515000000010000000200000003000000f4010000"
 DESCRIPTOR = (
