@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
+from operator import iadd
 from typing import Final, Generic, Protocol, TypeVar
 
 _FIRST_SWEEP: Final = 64
@@ -103,7 +104,7 @@ class Ledger(Generic[_Connection]):
     def total(self) -> Traffic:
         """What all have carried."""
         with self._lock:
-            return _sum((self._gone, *(traffic for _, traffic in self._open)))
+            return reduce(iadd, (self._gone, *(traffic for _, traffic in self._open)), Traffic())
 
     def _sweep(self) -> None:
         still: list[tuple[weakref.ref[_Connection], Traffic]] = []
@@ -114,10 +115,3 @@ class Ledger(Generic[_Connection]):
             else:
                 still.append((reference, traffic))
         self._open = still
-
-
-def _sum(all_traffic: Iterable[Traffic]) -> Traffic:
-    total = Traffic()
-    for traffic in all_traffic:
-        total += traffic
-    return total

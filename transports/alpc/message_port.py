@@ -436,5 +436,5 @@ class MessagePort(Arrivals):
         self._connected = True
         self.peer_flags = PortFlags(terms.flags)
         self.connection_data = terms.data
-        self.bind(**terms.limits(self.attributes))
+        self.bind(**Agreement(self.peer, self.attributes, terms).limits)
         exchange.connected(terms.data)

@@ -197,18 +197,6 @@ class Terms(NamedTuple):
         """Octets of data that its port takes in a message."""
         return self.max_message_length - wire.HEADER_SIZE
 
-    def limits(self, own: PortAttributes) -> Limits:
-        """What binds the two ends, as a CommunicationPort of this side's is told."""
-        both = self.flags & own.flags & PortFlags.ALLOW_DUP_OBJECT
-        return {
-            "max_message": min(self.max_data, own.max_data) if own.lpc_mode else self.max_data,
-            "max_data": own.max_data,
-            "incoming": own.sections,
-            "outgoing": own.sections.within(self.sections),
-            "taken": own.dup_object_types if both else NO_OBJECTS,
-            "given": self.dup_object_types if both else NO_OBJECTS,
-        }
-
 
 class Agreement(NamedTuple):
     """What a port is made with. peer: who is at the other end. quota: of its user, at a server."""
@@ -220,8 +208,17 @@ class Agreement(NamedTuple):
 
     @property
     def limits(self) -> Limits:
-        """What binds the two ends."""
-        return self.theirs.limits(self.own)
+        """What binds the two ends, as a CommunicationPort of this side's is told."""
+        own, theirs = self.own, self.theirs
+        both = theirs.flags & own.flags & PortFlags.ALLOW_DUP_OBJECT
+        return {
+            "max_message": min(theirs.max_data, own.max_data) if own.lpc_mode else theirs.max_data,
+            "max_data": own.max_data,
+            "incoming": own.sections,
+            "outgoing": own.sections.within(theirs.sections),
+            "taken": own.dup_object_types if both else NO_OBJECTS,
+            "given": theirs.dup_object_types if both else NO_OBJECTS,
+        }
 
     @property
     def takes_descriptors(self) -> bool:

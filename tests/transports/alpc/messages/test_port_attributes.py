@@ -10,9 +10,11 @@ from lrpc.transports import alpc
 from lrpc.transports.alpc import PortAttributes, PortFlags
 from lrpc.transports.alpc.handles import ALL_OBJECTS
 from lrpc.transports.alpc.messages import message as wire
+from lrpc.transports.alpc.messages import port_attributes
 from lrpc.transports.alpc.messages.attributes import ContextAttribute
 from lrpc.transports.alpc.messages.port_attributes import GRANTED, MAX_CONNECTION_DATA, pack_terms, parse_terms, refusal
 from lrpc.transports.errors import BadFrame, InvalidParameter, InvalidPortAttributes, MessageTooLong
+from lrpc.transports.seam import Peer
 from lrpc.transports.security import SecurityQos
 
 FLAGS = {
@@ -77,8 +79,8 @@ def test_an_lpc_port_has_the_limits_of_its_machine(mode: int, data: int, said: i
 def test_an_lpc_port_sends_no_more_than_it_takes() -> None:
     frame = pack_terms(alpc.LPC_CONNECTION_REPLY, 0, PortAttributes(), b"")
     theirs = parse_terms(frame, alpc.LPC_CONNECTION_REPLY)
-    assert theirs.limits(PortAttributes(lpc_mode=64))["max_message"] == 512
-    assert theirs.limits(PortAttributes(max_message_length=140))["max_message"] == 65495
+    for own, most in ((PortAttributes(lpc_mode=64), 512), (PortAttributes(max_message_length=140), 65495)):
+        assert port_attributes.Agreement(Peer(), own, theirs).limits["max_message"] == most
 
 
 def test_a_refusal_has_a_status_that_is_none_of_success() -> None:
