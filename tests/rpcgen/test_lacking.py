@@ -11,7 +11,7 @@ from lrpc.rpcgen.lacking import FILES, defining
 from lrpc.rpcgen.passes import run
 from lrpc.rpcgen.source import Sources
 from lrpc.rpcgen.unit import Unit
-from tests.rpcgen.texts import compiled
+from tests.rpcgen.texts import compiled, made
 
 IDL = Path(__file__).parents[2] / "idl"
 ID = "[uuid(12345678-1234-1234-1234-123456789001)]"
@@ -96,9 +96,8 @@ def test_stock_file_is_there_for_every_file_that_lacks_it() -> None:
 
 
 def test_own_definition_goes_before_the_stock_file() -> None:
-    found = compiled(f"typedef short DWORD; {ID} interface i {{ void f([in] DWORD a, [in] HRESULT b); }}")
-    assert found.model is not None
-    words = [one.type.model_dump()["word"] for one in found.model.interfaces[0].operations[0].parameters]
+    found = made(f"typedef short DWORD; {ID} interface i {{ void f([in] DWORD a, [in] HRESULT b); }}")
+    words = [one.type.model_dump()["word"] for one in found.interfaces[0].operations[0].parameters]
     assert words == ["Short", "HResult"]
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from lrpc.rpcgen import model
-from tests.rpcgen.texts import compiled
+from tests.rpcgen.texts import compiled, made
 
 
 def value(declaration: str) -> object:
     types = "typedef unsigned short WORD; typedef enum { ONE = 1, TWO, } E; struct s { byte a; hyper b; short c; };"
-    found = compiled(f"{types} {declaration};")
-    assert found.model is not None, "\n".join(map(str, found.errors))
-    (constant,) = [one for one in found.model.constants if one.name == "K"]
+    found = made(f"{types} {declaration};")
+    (constant,) = [one for one in found.constants if one.name == "K"]
     return constant.value
 
 
@@ -110,9 +109,8 @@ def test_the_same_constant_twice_is_silent_and_another_value_is_not() -> None:
 
 
 def test_constants_are_part_of_the_json_of_the_model() -> None:
-    found = compiled("const long K[] = { 1, 2 };")
-    assert found.model is not None
-    again = model.Model.model_validate_json(found.model.model_dump_json())
+    found = made("const long K[] = { 1, 2 };")
+    again = model.Model.model_validate_json(found.model_dump_json())
     assert again.constants[0].value == (1, 2)
 
 
