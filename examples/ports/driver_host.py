@@ -15,7 +15,7 @@ from typing import Final
 
 from examples.ports.system_process import STATUS_INVALID_PARAMETER, Words, heard, said
 from lrpc.transports import alpc
-from lrpc.transports.errors import Disconnected, TimedOut
+from lrpc.transports.errors import Disconnected
 
 SIZE: Final = 65536
 WORKERS: Final = 2
@@ -33,7 +33,7 @@ class DriverHost:
     def __init__(self, device: str) -> None:
         self.port = alpc.create_port(device_port(device))
         self.packets = alpc.IoCompletionPort(WORKERS)
-        self.packets.associate(self.port, "io", self._next)
+        self.port.associate(self.packets, "io")
         self._memory = bytearray(SIZE)
         self._pending: dict[tuple[int, int], alpc.Message] = {}
         """Requests that wait for their cancel, by client and message id."""
@@ -45,8 +45,7 @@ class DriverHost:
                 message = self.packets.get().what
             except Disconnected:
                 return
-            if message is not None:
-                self._serve(message)
+            self._serve(message)
 
     def run(self) -> None:
         """All workers."""
@@ -55,12 +54,6 @@ class DriverHost:
             worker.start()
         for worker in workers:
             worker.join()
-
-    def _next(self) -> alpc.Message | None:
-        try:
-            return self.port.receive(0)
-        except TimedOut:
-            return None
 
     def _serve(self, message: alpc.Message) -> None:
         match message.type:

@@ -7,7 +7,6 @@ looked at, until Enter is pressed.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -28,29 +27,28 @@ from lrpc.transports.namespace import current
 @contextmanager
 def system() -> Generator[None]:
     """The session manager, which starts the rest, in a namespace of its own."""
-    folder = tempfile.mkdtemp(prefix="story-")
-    os.environ["LRPC_NAMESPACE"] = f"{folder}/names"
-    manager = start("smss")
-    try:
-        yield
-    finally:
-        manager.terminate()
-        manager.wait()
-        shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="story-") as folder:
+        os.environ["LRPC_NAMESPACE"] = f"{folder}/names"
+        manager = start("smss")
+        try:
+            yield
+        finally:
+            manager.terminate()
+            manager.wait()
 
 
 def boot() -> None:
     """Waits until the system is up."""
-    with closing(connect(SM_API_PORT)) as manager:
+    with connect(SM_API_PORT) as manager:
         print("booted:", ", ".join(ask(manager, "booted")["processes"]))
     print("ports:", ", ".join(name for name in current("\\").list("\\")), "and", *current(alpc.DIRECTORY).list())
 
 
 def services() -> None:
     """Starts a service, calls it, kills it, and is told."""
-    with closing(connect(NTSVCS)) as manager:
+    with connect(NTSVCS) as manager:
         pid = ask(manager, "start", service="clock")["pid"]
-        with closing(connect("clock")) as clock:
+        with connect("clock") as clock:
             print("the clock runs, and answers:", ask(clock, "time")["pid"] == pid)
         manager.post(said(ask="notify", service="clock", state="stopped"), "notice")
         os.kill(pid, signal.SIGKILL)
@@ -64,7 +62,7 @@ def services() -> None:
 
 def access(token: int) -> None:
     """Has the reference monitor decide."""
-    with closing(connect(SE_RM_COMMAND_PORT)) as monitor:
+    with connect(SE_RM_COMMAND_PORT) as monitor:
         for security in ("D:(A;;FR;;;S-1-22-1-1000)", "D:(D;;FR;;;S-1-22-2-100)(A;;FA;;;WD)"):
             found = ask(monitor, "access", id=token, object="diary.txt", security=security, access=0x1)
             print(f"{security}: {'granted' if found['granted'] else 'denied'}")
@@ -84,7 +82,7 @@ def device() -> None:
 
 def failures() -> None:
     """A hard error, and what it is answered."""
-    with closing(connect(EXCEPTION_PORT)) as port:
+    with connect(EXCEPTION_PORT) as port:
         print("disk full:", raise_hard_error(port, STATUS_DISK_FULL, "no room for diary.txt"))
 
 
@@ -108,7 +106,7 @@ def main() -> None:
         device()
         failures()
         log_off(desktop)
-        with closing(connect(LSA_AUTHENTICATION_PORT)) as authority:
+        with connect(LSA_AUTHENTICATION_PORT) as authority:
             print("log:", *ask(authority, "log")["lines"], sep="\n  ")
         if "--stay" in sys.argv[1:]:
             input(f"LRPC_NAMESPACE={os.environ['LRPC_NAMESPACE']} ")

@@ -25,24 +25,15 @@ class Desktop:
 
 def log_on(user: str, password: str) -> Desktop:
     """Raises Refused with STATUS_LOGON_FAILURE; no session is made then."""
-    authority = connect(LSA_AUTHENTICATION_PORT, process="winlogon")
-    try:
+    with connect(LSA_AUTHENTICATION_PORT, process="winlogon") as authority:
         token = ask(authority, "logon", user=user, password=password)["token"]
-    finally:
-        authority.close()
-    manager = connect(SM_API_PORT)
-    try:
+    with connect(SM_API_PORT) as manager:
         session = ask(manager, "create_session")["session"]
-    finally:
-        manager.close()
     return Desktop(token, session, connect(api_port(session), program="winlogon"))
 
 
 def log_off(desktop: Desktop) -> None:
     """Leaves the session, which ends."""
     desktop.subsystem.close()
-    manager = connect(SM_API_PORT)
-    try:
+    with connect(SM_API_PORT) as manager:
         ask(manager, "end_session", session=desktop.session)
-    finally:
-        manager.close()

@@ -93,7 +93,7 @@ class Registry(winreg):
     def BaseRegOpenKey(
         self, hKey: rpc.Context, lpSubKey: RPC_UNICODE_STRING, dwOptions: int, samDesired: int
     ) -> rpc.Context:
-        return self._opened(self._hive.open(hKey.number, _name(lpSubKey)), samDesired)
+        return self._opened(self._hive.open(hKey.number, plain(lpSubKey)), samDesired)
 
     def BaseRegCreateKey(
         self,
@@ -105,11 +105,11 @@ class Registry(winreg):
         lpSecurityAttributes: RPC_SECURITY_ATTRIBUTES | None,
         lpdwDisposition: int | None,
     ) -> BaseRegCreateKeyResult:
-        path = _name(lpSubKey)
+        path = plain(lpSubKey)
         access = rights.granted(samDesired, self._allowed)
         if dwOptions & REG_OPTION_CREATE_LINK:
             raise StatusError(ERROR_CALL_NOT_IMPLEMENTED)
-        number, made = self._created(hKey, path, _name(lpClass), bool(dwOptions & REG_OPTION_VOLATILE))
+        number, made = self._created(hKey, path, plain(lpClass), bool(dwOptions & REG_OPTION_VOLATILE))
         disposition = REG_CREATED_NEW_KEY if made else REG_OPENED_EXISTING_KEY
         return BaseRegCreateKeyResult(Key(number, access), None if lpdwDisposition is None else disposition)
 
@@ -121,7 +121,7 @@ class Registry(winreg):
 
     def BaseRegDeleteKey(self, hKey: rpc.Context, lpSubKey: RPC_UNICODE_STRING) -> None:
         rights.require(self._allowed, rights.DELETE)
-        self._hive.delete(hKey.number, _name(lpSubKey))
+        self._hive.delete(hKey.number, plain(lpSubKey))
 
     def BaseRegDeleteKeyEx(
         self, hKey: rpc.Context, lpSubKey: RPC_UNICODE_STRING, AccessMask: int, Reserved: int
@@ -179,11 +179,11 @@ class Registry(winreg):
         cbData: int = rpc.AUTO,
     ) -> None:
         rights.require(hKey.access, rights.KEY_SET_VALUE)
-        self._hive.set_value(hKey.number, _name(lpValueName), dwType, bytes(lpData))
+        self._hive.set_value(hKey.number, plain(lpValueName), dwType, bytes(lpData))
 
     def BaseRegDeleteValue(self, hKey: rpc.Context, lpValueName: RPC_UNICODE_STRING) -> None:
         rights.require(hKey.access, rights.KEY_SET_VALUE)
-        self._hive.delete_value(hKey.number, _name(lpValueName))
+        self._hive.delete_value(hKey.number, plain(lpValueName))
 
     def BaseRegQueryValue(
         self,
@@ -195,7 +195,7 @@ class Registry(winreg):
         lpcbLen: int | None,
     ) -> BaseRegQueryValueResult:
         rights.require(hKey.access, rights.KEY_QUERY_VALUE)
-        value = self._hive.value(hKey.number, _name(lpValueName))
+        value = self._hive.value(hKey.number, plain(lpValueName))
         kind = None if lpType is None else value.type
         data, fits = _data(value.data, lpData, lpcbData, lpcbLen)
         return _answer(BaseRegQueryValueResult(kind, *data), fits)
@@ -342,14 +342,14 @@ class Registry(winreg):
     def _named(self, key: Key, entry: RVALENT) -> Value:
         if entry.ve_valuename is None:
             raise StatusError(ERROR_INVALID_PARAMETER)
-        return self._hive.value(key.number, _name(entry.ve_valuename))
+        return self._hive.value(key.number, plain(entry.ve_valuename))
 
 
 def _refuse() -> NoReturn:
     raise StatusError(ERROR_CALL_NOT_IMPLEMENTED)
 
 
-def _name(string: RPC_UNICODE_STRING) -> str:
+def plain(string: RPC_UNICODE_STRING) -> str:
     """A name as it was sent, without its terminating NUL; a null one is empty."""
     return (string.Buffer or "").removesuffix("\0")
 

@@ -15,7 +15,7 @@ from lrpc.runtime.interfaces.winreg import RPC_UNICODE_STRING, BaseRegEnumValueR
 
 from .hive import ERROR_NO_MORE_ITEMS, KEY_NAME_MAX, VALUE_NAME_MAX, Value
 from .rights import KEY_READ
-from .service import ERROR_MORE_DATA
+from .service import ERROR_MORE_DATA, plain
 from .values import Natural, decode, type_name
 
 FIRST_SIZE: Final = 1_024
@@ -76,11 +76,6 @@ def subkeys_of(registry: winreg, key: rpc.Context) -> Iterator[str]:
 def named(name: str) -> RPC_UNICODE_STRING:
     """A name as winreg sends it, with its terminating NUL."""
     return RPC_UNICODE_STRING(f"{name}\0")
-
-
-def plain(string: RPC_UNICODE_STRING) -> str:
-    """A name as winreg sent it, without its terminating NUL."""
-    return (string.Buffer or "").removesuffix("\0")
 
 
 def _below(registry: winreg, parent: rpc.Context, name: str) -> Node:
