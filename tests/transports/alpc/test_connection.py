@@ -78,14 +78,6 @@ def test_a_refusal_carries_the_reason(port: ConnectionPort, threads: ThreadPoolE
     assert refused.value.status == 0xC0000041
 
 
-def test_a_refusal_may_carry_another_status(port: ConnectionPort, threads: ThreadPoolExecutor) -> None:
-    connecting = asking(threads)
-    port.listen(WATCHDOG).refuse(status=0xC0000044)
-    with pytest.raises(ConnectionRefused) as refused:
-        connecting.result(WATCHDOG)
-    assert refused.value.status == 0xC0000044
-
-
 def test_a_client_that_left_cannot_be_accepted_and_need_not_be_refused(port: ConnectionPort) -> None:
     for verdict in ("accept", "refuse", "close"):
         with raw_client() as client:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from lrpc.transports import ancillary
 from lrpc.transports.alpc import Message, PortAttributes
 from lrpc.transports.alpc.messages.message import pack
 from lrpc.transports.alpc.messages.port_attributes import PortFlags
@@ -22,7 +21,6 @@ from lrpc.transports.errors import (
     NotSupported,
     ReplyMismatch,
 )
-from lrpc.transports.kernel import Credentials
 from lrpc.transports.security import ImpersonationLevel, SecurityQos
 from lrpc.transports.security.quality import ContextTracking
 from tests.users import EVERYBODY, AsUser
@@ -187,20 +185,6 @@ def test_a_message_of_nobodys_has_no_sender(joined_port: Any) -> None:
         asking.impersonate()
     asking.accept()
     connecting.result(WATCHDOG).close()
-
-
-def test_credentials_that_a_sender_names_are_its_own_or_are_refused(as_other: AsUser) -> None:
-    one, two = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-
-    def forge() -> bool:
-        try:
-            ancillary.send(one, b"x", 0, (), Credentials(os.getpid(), 0, 0))
-        except PermissionError:
-            return True
-        return False
-
-    with one, two:
-        assert as_other(1000, forge)
 
 
 def test_who_has_withdrawn_its_request_is_not_acted_for(joined_port: Any) -> None:
