@@ -10,7 +10,6 @@ import threading
 import weakref
 from dataclasses import dataclass
 from functools import reduce
-from operator import iadd
 from typing import Final, Generic, Protocol, TypeVar
 
 _FIRST_SWEEP: Final = 64
@@ -104,7 +103,7 @@ class Ledger(Generic[_Connection]):
     def total(self) -> Traffic:
         """What all have carried."""
         with self._lock:
-            return reduce(iadd, (self._gone, *(traffic for _, traffic in self._open)), Traffic())
+            return reduce(Traffic.__iadd__, (self._gone, *(traffic for _, traffic in self._open)), Traffic())
 
     def _sweep(self) -> None:
         still: list[tuple[weakref.ref[_Connection], Traffic]] = []
