@@ -379,8 +379,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 await self._serve_piped(session, client, call, call.feed)
                 return
             if sending is None:
-                answer = await running.answer(session, call, begun)
-                await self._send(session, client, call, answer)
+                # By no name: as an error, it would hold this frame, which held it.
+                await self._send(session, client, call, await running.answer(session, call, begun))
             else:
                 async with client.sending:
                     await self._send_all(session, client, sending)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -48,7 +49,7 @@ def port() -> Iterator[alpc.ConnectionPort]:
 
 def test_each_verb_has_help_with_an_example() -> None:
     for verb in Verbs(Terminal()).verbs:
-        assert f"\n        lrpc {verb.__name__}" in (verb.__doc__ or "")
+        assert f"\nlrpc {verb.__name__}" in (inspect.getdoc(verb) or "")
 
 
 def test_ports_are_a_table_or_json(terminal: Terminal) -> None:

@@ -61,6 +61,8 @@ class Handle:
     """
 
     __slots__ = ("_descriptor", "access", "type")
+    _close = staticmethod(os.close)
+    """Here, since an interpreter that ends may have taken `os` from this file."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -91,7 +93,7 @@ class Handle:
     def close(self) -> None:
         """Closes the descriptor. Twice is once."""
         if (descriptor := self.detach()) >= 0:
-            os.close(descriptor)
+            self._close(descriptor)
 
 
 def object_type(descriptor: int) -> ObjectType:

@@ -22,6 +22,9 @@ class SenderProcess:
     `fileno` is a pidfd: readable once the process has ended.
     """
 
+    _close = staticmethod(os.close)
+    """Here, since an interpreter that ends may have taken `os` from this file."""
+
     def __init__(self, pidfd: int, pid: int | None) -> None:
         self.pid = pid
         self._pidfd = pidfd
@@ -65,7 +68,7 @@ class SenderProcess:
         """Closes the pidfd. Twice is once."""
         if self._pidfd >= 0:
             pidfd, self._pidfd = self._pidfd, -1
-            os.close(pidfd)
+            self._close(pidfd)
 
 
 class PeerProcess:

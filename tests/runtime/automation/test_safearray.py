@@ -134,7 +134,7 @@ def test_rows_of_different_lengths_are_refused() -> None:
         (SafeArray(VT.I4, [1], [Bound(1)] * (MAX_DIMENSIONS + 1)), "an array of 65 dimensions"),
         (SafeArray(VT.I4, [1], features=0x100), "features 0x100 on an array of the form 0x3"),
         (SafeArray(VT.I1, [128]), "signed char is greater than maximum"),
-        (SafeArray(VT.I2, [40000]), "short"),
+        (SafeArray(VT.I2, [40000]), "32767"),
         (SafeArray(VT.R4, [1e300]), "float too large"),
         (SafeArray(VT.BSTR, "text"), "an array takes a list, not str"),
         (SafeArray(VT.BSTR, [5]), "a BSTR is a str, not int"),

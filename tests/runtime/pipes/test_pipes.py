@@ -256,13 +256,18 @@ def self_made(seen: Any) -> int:
 
 @some_transports
 def test_no_more_is_taken_than_buffers_hold(caller: Caller, seen: Any, threads: ThreadPoolExecutor, until: Any) -> None:
-    given = itertools.count()
-    chunks = (bytes(65_536) for _ in itertools.takewhile(lambda _: next(given) < 500, itertools.repeat(0)))
-    call = threads.submit(caller.call, "Sum", "wait", chunks)
+    given: list[bytes] = []
+
+    def chunks() -> Iterator[bytes]:
+        while len(given) < 500:
+            given.append(bytes(65_536))
+            yield given[-1]
+
+    call = threads.submit(caller.call, "Sum", "wait", chunks())
     assert seen.waiting.wait(WATCHDOG)
     settled = threading.Event()
     taken = -1
-    while taken != (now := given.__reduce__()[1][0]):
+    while taken != (now := len(given)):
         taken = now
         settled.wait(0.1)
     assert taken < 400
