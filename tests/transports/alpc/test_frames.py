@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -81,18 +82,48 @@ def test_an_error_tells_whether_the_frame_was_sent(ports: Ports) -> None:
     assert late.value.sent
     full(ports[0])
     assert not ports[0].send_frame_now(REQUEST)
+    assert not ports[0].lend_now(b"", [b"x"], 1, 7, LPC_REQUEST)
     for send in (
         lambda: ports[0].send_frame(REQUEST, 0.01),
         lambda: ports[0].send_wait_receive(REQUEST, 0.01, WATCHDOG),
+        lambda: ports[0].lend(b"", [b"x"], 1, 7, LPC_REQUEST, 0.01),
+        lambda: ports[0].lend_wait_receive(b"", [b"x"], 1, 7, 0.01, WATCHDOG),
     ):
         with pytest.raises(TimedOut) as unsent:
             send()
         assert not unsent.value.sent
 
 
+def test_each_step_waits_for_as_long_as_it_is_told(ports: Ports) -> None:
+    def bounds() -> tuple[int, ...]:
+        options = (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO)
+        return tuple(
+            struct.unpack("ll", ports[0]._socket.getsockopt(socket.SOL_SOCKET, each, 16))[0] for each in options
+        )
+
+    for limits in ((3, 5), (3, 7), (9, 7)):
+        ports[1].send_frame(REPLY, WATCHDOG)
+        assert ports[0].send_wait_receive(REQUEST, *limits) == REPLY
+        assert bounds() == limits
+    for limits in ((3, 5), (3, 7), (9, 7)):
+        ports[1].send_frame(REPLY, WATCHDOG)
+        assert ports[0].lend_wait_receive(b"", [b"x"], 1, 7, *limits) == REPLY
+        assert bounds() == limits
+    ports[0].send_frame(REQUEST, 11)
+    assert bounds() == (11, 7)
+    ports[0].lend(b"", [b"x"], 1, 8, LPC_REQUEST, 13)
+    assert bounds() == (13, 7)
+    ports[1].send_frame(REPLY, WATCHDOG)
+    assert ports[0].receive_frame(15) == REPLY
+    assert bounds() == (13, 15)
+
+
 def test_a_frame_longer_than_the_peer_takes_is_refused(make_ports: Callable[..., Ports]) -> None:
-    one, two = make_ports(max_message=4)
-    long = wire.pack(LPC_REQUEST, 7, b"12345")
+    one, two = make_ports(max_message=6)
+    long = wire.pack(LPC_REQUEST, 7, b"1234567")
+    two.send_frame(REPLY, WATCHDOG)
+    assert one.send_wait_receive(REQUEST, WATCHDOG, WATCHDOG) == REPLY
+    assert two.receive_frame(WATCHDOG) == REQUEST
     for send in (
         lambda: one.send_frame(long, WATCHDOG),
         lambda: one.send_frame_now(long),
@@ -100,8 +131,10 @@ def test_a_frame_longer_than_the_peer_takes_is_refused(make_ports: Callable[...,
     ):
         with pytest.raises(MessageTooLong):
             send()
-    one.send_frame(REQUEST, WATCHDOG)
-    assert two.receive_frame(WATCHDOG) == REQUEST
+    one.send_frame(REPLY, WATCHDOG)
+    assert one.send_frame_now(REPLY)
+    for _ in range(2):
+        assert two.receive_frame(WATCHDOG) == REPLY
 
 
 def test_a_peer_that_has_gone_is_an_empty_frame_and_takes_none(ports: Ports) -> None:
@@ -112,6 +145,9 @@ def test_a_peer_that_has_gone_is_an_empty_frame_and_takes_none(ports: Ports) -> 
         lambda: ports[0].send_frame(REQUEST, WATCHDOG),
         lambda: ports[0].send_frame_now(REQUEST),
         lambda: ports[0].send_wait_receive(REQUEST, WATCHDOG, WATCHDOG),
+        lambda: ports[0].lend(b"", [b"x"], 1, 7, LPC_REQUEST, WATCHDOG),
+        lambda: ports[0].lend_now(b"", [b"x"], 1, 7, LPC_REQUEST),
+        lambda: ports[0].lend_wait_receive(b"", [b"x"], 1, 7, WATCHDOG, WATCHDOG),
     ):
         with pytest.raises(Disconnected) as gone:
             send()

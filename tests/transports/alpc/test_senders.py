@@ -27,7 +27,8 @@ from tests.users import EVERYBODY, AsUser
 
 WATCHDOG = 20.0
 USUAL = PortAttributes().flags
-DYNAMIC = PortAttributes(quality_of_service=SecurityQos(tracking=ContextTracking.DYNAMIC))
+TAKING = PortAttributes(flags=USUAL | PortFlags.ALLOW_DUP_OBJECT)
+DYNAMIC = PortAttributes(flags=TAKING.flags, quality_of_service=SecurityQos(tracking=ContextTracking.DYNAMIC))
 
 
 # Who it is
@@ -58,7 +59,7 @@ def tell(message: Message) -> None:
 def test_a_client_that_becomes_another_user_is_seen_where_it_is_tracked(
     serve: Callable[..., Any], public_names: Path, root: None
 ) -> None:
-    served = serve(tell, PortAttributes(), EVERYBODY)
+    served = serve(tell, TAKING, EVERYBODY)
     child = os.fork()
     if not child:
         dynamic, static = served.connect(DYNAMIC), served.connect()
@@ -67,12 +68,15 @@ def test_a_client_that_becomes_another_user_is_seen_where_it_is_tracked(
         said += [port.request(timeout=WATCHDOG).data for port in (dynamic, dynamic, static)]
         os.seteuid(0)
         said += [dynamic.request(timeout=WATCHDOG).data]
+        os.seteuid(1000)
+        said += [dynamic.request(timeout=WATCHDOG, handles=[0]).data]
         expected = [
             b"S-1-22-1-0 False 1 False",
             b"S-1-22-1-1000 False 2 True",
             b"S-1-22-1-1000 False 2 True",
             b"S-1-22-1-0 False 1 False",
             b"S-1-22-1-0 False 3 False",
+            b"S-1-22-1-1000 False 4 True",
         ]
         os._exit(0 if said == expected else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -57,7 +57,7 @@ class Sharing(Lending):
         if self.due > MAX_SECTIONS:
             raise BadFrame("more sections announced than there may be")
 
-    def receive(self, size: int, flags: int = 0) -> bytes | None:
+    def receive(self, size: int, flags: int) -> bytes | None:
         """A recv; None: it brought a section. Raises OSError, BadFrame, ResourcesExhausted."""
         received = ancillary.receive(cast(socket.socket, self._socket), size, _DESCRIPTOR_SPACE, flags)
         if not (received.descriptors or received.cut):

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
 import resource
 import select
+import struct
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lrpc.transports.alpc import LPC_DATAGRAM, LPC_PORT_CLOSED, LPC_REPLY, LPC_REQUEST, CommunicationPort, View
+from lrpc.transports.alpc import LPC_DATAGRAM, LPC_PORT_CLOSED, LPC_REPLY, LPC_REQUEST, CommunicationPort
 from lrpc.transports.alpc.memory import lending
-from lrpc.transports.alpc.memory import memfd as memfd_module
 from lrpc.transports.alpc.memory.section import OutgoingSection, SectionLimits
 from lrpc.transports.alpc.messages import message as wire
 from lrpc.transports.alpc.messages.attributes import VIEW_AUTO_RELEASE
+from lrpc.transports.alpc.quota import QuotaLimits, UserQuota
 from lrpc.transports.errors import (
-    BadFrame,
     Disconnected,
     MessageTooLong,
     QuotaExceeded,
-    ResourcesExhausted,
     SectionTooBig,
     TimedOut,
     ViewInUse,
 )
+from lrpc.transports.sockets import NO_WAIT
 from tests.transports.alpc.memory.lending import filled, taken
 
 WATCHDOG = 20.0
@@ -255,6 +252,62 @@ def test_a_view_stays_readable_after_the_end(ports: Ports) -> None:
         ports[1].allocate(1)
 
 
+@pytest.mark.parametrize("kind", [LPC_REQUEST, LPC_REPLY])
+def test_what_is_lent_in_one_step_is_what_the_long_way_sends(ports: Ports, kind: int) -> None:
+    for port in ports:
+        port.send_message(b"", view=filled(port, b"the section"))
+    for port in reversed(ports):
+        port.receive_message(WATCHDOG)
+    ports[0].lend(b"data", [b"some ", b"octets"], 11, 7, kind, WATCHDOG)
+    *_, view = ports[0]._sharing._lent.values()
+    assert ports[1].receive_frame(WATCHDOG) == wire.pack(kind, 7, b"data", view.attribute)
+
+
+def test_a_view_that_is_discarded_leaves_its_section_to_others(ports: Ports) -> None:
+    one, two = filled(ports[0], b"one"), filled(ports[0], b"two")
+    ports[0].discard(one)
+    assert ports[0].allocate(1).section is two.section
+    ports[0].send_message(b"", view=two)
+    assert ports[1].receive_message(WATCHDOG).view == b"two"
+
+
+def test_a_request_whose_view_is_released_before_it_is_answered_lends_nothing_more(ports: Ports) -> None:
+    ports[0].send_message(b"", view=filled(ports[0], b"x"))
+    ports[1].release(ports[1].receive_message(WATCHDOG))
+    ports[1].send_message(b"next", type=LPC_DATAGRAM)
+    ports[0].receive_message(WATCHDOG)
+    assert not ports[0]._sharing.lent_requests
+    assert taken(ports[0]) == 0
+
+
+def test_descriptors_that_could_not_be_sent_are_on_their_way_no_more(make_ports: Callable[..., Ports]) -> None:
+    quota = UserQuota(QuotaLimits())
+    one, _ = make_ports(quota=quota)
+    one._sharing.send(LPC_DATAGRAM, 1, b"", None, NO_WAIT, [0])
+    assert quota.handles.used == 1
+    while one.send_message_now(bytes(60_000), type=LPC_DATAGRAM) or one.send_message_now(b"", type=LPC_DATAGRAM):
+        pass
+    with pytest.raises(BlockingIOError):
+        one._sharing.send(LPC_DATAGRAM, 1, b"", None, NO_WAIT, [0, 0])
+    assert quota.handles.used == 1
+
+
+def test_a_view_that_is_kept_is_charged_until_it_is_dropped_or_the_connection_ends(
+    make_ports: Callable[..., Ports],
+) -> None:
+    quota = UserQuota(QuotaLimits())
+    for drop in (lambda port: port.drop_kept(), CommunicationPort.close):
+        one, two = make_ports(quota=quota)
+        one.lend(b"", [b"octets"], 6, 7, LPC_REQUEST, WATCHDOG)
+        one.returned(0, 7)
+        assert [*one.kept] == [6]
+        assert not one._sharing.lent_requests
+        assert quota.views.used > 0
+        drop(one)
+        assert quota.views.used == 0
+        two.close()
+
+
 # Several sections, and secure ones
 
 
@@ -347,6 +400,15 @@ def test_a_view_may_go_when_it_is_sent(ports: Ports) -> None:
     assert ports[1].receive_message(WATCHDOG).view == b"going"
 
 
+def test_a_view_that_is_to_go_and_is_still_used_goes_all_the_same(ports: Ports) -> None:
+    view = filled(ports[0], b"going")
+    view.flags = VIEW_AUTO_RELEASE
+    using = struct.iter_unpack("c", view.buffer)
+    ports[0].send_message(b"", view=view)
+    assert ports[1].receive_message(WATCHDOG).view == b"going"
+    assert next(using) == (b"g",)
+
+
 def test_what_is_received_unsecured_may_change_but_a_copy_does_not(ports: Ports) -> None:
     view = filled(ports[0], b"a")
     ports[0].send_message(b"", view=view)
@@ -391,61 +453,6 @@ def test_another_section_is_the_usual_one_once_that_is_deleted(ports: Ports) -> 
         assert ports[1].receive_message(WATCHDOG).view == octets
         assert isinstance(view.section, OutgoingSection)
         ports[0].delete_section(view.section)
-
-
-# A machine that has no more
-
-
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC])
-@pytest.mark.parametrize("secure", [False, True])
-@pytest.mark.parametrize("call", ["memfd_create", "ftruncate", "fchmod", "open"])
-def test_a_view_that_finds_no_resources_says_so_and_the_connection_lives(
-    ports: Ports,
-    call: str,
-    secure: bool,
-    number: int,
-    monkeypatch: pytest.MonkeyPatch,
-    open_descriptors: Callable[[], int],
-) -> None:
-    def refuse(*arguments: object, **named: object) -> None:
-        raise OSError(number, os.strerror(number))
-
-    before = open_descriptors()
-    view: View | None = None
-    with monkeypatch.context() as patched:
-        patched.setattr(memfd_module.os, call, refuse)
-        with pytest.raises(ResourcesExhausted):  # when it is made, or when it is passed
-            view = ports[0].allocate(100_000, secure=secure)
-            ports[0].send_message(b"", view=view)
-    if view is not None:
-        ports[0].discard(view)
-    assert open_descriptors() - before <= 2  # the usual section may have come about
-    ports[0].send_message(b"", view=filled(ports[0], b"works again"))
-    assert ports[1].receive_message(WATCHDOG).view == b"works again"
-
-
-def test_a_receiver_without_descriptors_loses_that_connection_alone(
-    make_ports: Callable[..., Ports], open_descriptors: Callable[[], int]
-) -> None:
-    one, other = make_ports(), make_ports()
-    one[0].send_message(b"", view=filled(one[0], b"view"))
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    taken = os.listdir("/proc/self/fd")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, taken)) + 1, limits[1]))
-    fillers: list[int] = []
-    try:
-        with contextlib.suppress(OSError):
-            while True:
-                fillers.append(os.dup(0))
-        with pytest.raises((BadFrame, ResourcesExhausted)):
-            one[1].receive_message(WATCHDOG)
-        other[0].send_message(b"unharmed")
-        assert other[1].receive_message(WATCHDOG).data == b"unharmed"
-    finally:
-        for filler in fillers:
-            os.close(filler)
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    assert one[1].fileno() == -1
 
 
 def test_a_copy_stays_what_it_was_while_the_sender_writes_on(ports: Ports, threads: ThreadPoolExecutor) -> None:

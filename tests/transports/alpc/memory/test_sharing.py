@@ -190,6 +190,8 @@ def test_a_secure_section_has_one_view(raw: Raw) -> None:
 def test_a_view_larger_than_we_take_ends_the_connection(make_raw: Callable[..., Raw]) -> None:
     raw = make_raw(SectionLimits(SIZE, 100, SIZE))
     pass_section(raw, [memfd(SIZE, 7)], AT_ZERO)
+    raw[1].send(wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(0, 1, 0, 100)))
+    assert raw[0].receive_message(WATCHDOG).view == bytes(100)
     raw[1].send(wire.pack(LPC_REQUEST, 1, b"", wire.ViewAttribute(0, 1, 0, 101)))
     with pytest.raises(BadFrame):
         raw[0].receive_message(WATCHDOG)
@@ -199,6 +201,25 @@ def test_a_section_that_nobody_has_can_go(raw: Raw) -> None:
     raw[1].send(wire.pack(wire.SECTION_GONE, 1, bytes(8)))
     raw[1].send(wire.pack(LPC_REQUEST, 1, b"still here"))
     assert raw[0].receive_message(WATCHDOG).data == b"still here"
+
+
+def test_what_comes_while_the_port_is_closed_is_let_go(raw: Raw, open_descriptors: Callable[[], int]) -> None:
+    before = open_descriptors()
+    raw[0].close()
+    for kind, data in ((wire.SECTION, AT_ZERO), (wire.MEMORY, b"")):
+        raw[0]._sharing.take(wire.pack(kind, 1, data), [memfd(SIZE, 7)], False)
+    assert open_descriptors() == before - 1
+    assert (raw[0]._sharing.incoming, raw[0].take_granted()) == ({}, -1)
+
+
+def test_the_port_view_of_a_peer_is_there_until_the_port_is_closed(raw: Raw) -> None:
+    pass_section(raw, [memfd(SIZE, 7)], struct.pack("<QQ", SIZE, lending.PORT_VIEW_BASE))
+    raw[1].send(wire.pack(LPC_REQUEST, 1, b""))
+    assert raw[0].remote_port_view is None
+    raw[0].receive_message(WATCHDOG)
+    assert raw[0].remote_port_view == bytes(SIZE)
+    raw[0].close()
+    assert raw[0].remote_port_view is None
 
 
 # Releases in front of a message
