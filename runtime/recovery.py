@@ -53,7 +53,10 @@ class Attempts:
                 return pause
         if self._may_have_run and error.ran is Ran.NO:
             error.ran = Ran.UNKNOWN
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # or it would hold itself, by way of this frame
 
     def _next_pause(self, error: RpcError) -> float:
         self._made += 1

@@ -323,8 +323,6 @@ class Client(_Calls):
     def _again(self, operation: Operation[Any], values: tuple[Any, ...], parts: list[Octets], failure: RpcError) -> Any:
         """Make a call again that has failed, if that is wise."""
         recovery = self._recovery
-        if recovery is None:
-            raise failure
 
         def call() -> Reply | None:
             self._go_on(recovery)
@@ -332,7 +330,12 @@ class Client(_Calls):
                 self._given(operation, values)  # some may have died
             return (self._channel.tell if operation.maybe else self._channel.call)(operation.opnum, parts)
 
-        return recovery.again(operation, call, failure)
+        try:
+            if recovery is None:
+                raise failure
+            return recovery.again(operation, call, failure)
+        finally:
+            del failure  # or it would hold itself, by way of this frame
 
     def _live(self) -> Channel:
         """The channel for a call with pipes, which is not made again: of a new connection, if the old one has ended."""
@@ -434,8 +437,6 @@ class AsyncClient(_Calls):
     ) -> Any:
         """Make a call again that has failed, if that is wise."""
         recovery = self._recovery
-        if recovery is None:
-            raise failure
 
         async def call() -> Reply | None:
             self._go_on(recovery)
@@ -443,7 +444,12 @@ class AsyncClient(_Calls):
                 self._given(operation, values)
             return await (self._channel.tell if operation.maybe else self._channel.call)(operation.opnum, parts)
 
-        return await recovery.again(operation, call, failure)
+        try:
+            if recovery is None:
+                raise failure
+            return await recovery.again(operation, call, failure)
+        finally:
+            del failure
 
     async def _live(self) -> AsyncChannel:
         """The channel for a call with pipes, which is not made again: of a new connection, if the old one has ended."""

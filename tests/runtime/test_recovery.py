@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import gc
 import time
+import weakref
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +15,7 @@ import pytest
 import lrpc
 from lrpc.runtime.pdu_wire import PAUSE
 from lrpc.runtime.policy import Policy
-from lrpc.runtime.recovery import Attempts
+from lrpc.runtime.recovery import Attempts, Recovery
 from lrpc.runtime.status import Ran
 from lrpc.runtime.stub import Operation
 
@@ -251,3 +256,60 @@ def test_no_pause_is_longer_than_the_time_that_is_left() -> None:
 def test_without_hope_nothing_is_made_again() -> None:
     with pytest.raises(lrpc.ConnectionLost):
         Attempts(Policy(), SAFE, WATCHDOG).pause(failed(Ran.NO), hopeless=True)
+
+
+@pytest.mark.parametrize("recovers", [True, False])
+def test_a_client_whose_call_failed_leaves_no_circle_behind(
+    hosts: Any, calculator: Any, binding_for: Any, client_face: str, recovers: bool
+) -> None:
+    host = hosts()
+    host.server.register(host.service)
+    binding = str(host.listen(binding_for("ncalrpc")))
+
+    def fail() -> weakref.ref[Any]:
+        with lrpc.connect(calculator.CalculatorClient, binding) as client:
+            client._recovery = client._recovery if recovers else None
+            try:
+                client.Misbehave("denied")
+            except lrpc.AccessDenied as error:
+                return weakref.ref(error)
+
+    async def fail_later() -> weakref.ref[Any]:
+        async with lrpc.connect(calculator.AsyncCalculatorClient, binding) as client:
+            client._recovery = client._recovery if recovers else None
+            try:
+                await client.Misbehave("denied")
+            except lrpc.AccessDenied as error:
+                return weakref.ref(error)
+
+    gc.disable()
+    try:
+        gone = fail() if client_face == "blocking" else asyncio.run(fail_later())
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_call_that_is_not_made_again_leaves_no_circle_behind() -> None:
+    errors: list[lrpc.RpcError] = [lrpc.AccessDenied(5)]
+    gone = weakref.ref(errors[0])
+
+    def fail() -> None:
+        recovery = Recovery(Policy(), WATCHDOG, None, lambda wire: SimpleNamespace(broken=None))
+        recovery.take(None, None)
+        with contextlib.suppress(lrpc.AccessDenied):
+            recovery.again(PLAIN, fail, errors.pop())
+
+    gc.disable()
+    try:
+        fail()
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_client_that_another_thread_connects_is_waited_for_no_longer_than_a_call_may_take() -> None:
+    recovery = Recovery(Policy(), 0.01, None, None)
+    with recovery._turn, pytest.raises(lrpc.DeadlineExceeded, match="still being connected") as caught:
+        recovery.renew()
+    assert caught.value.ran is Ran.NO
