@@ -68,6 +68,11 @@ class WaxWire:
         except lrpc.DeadlineExceeded:
             return message.key, None
 
+    def tell(self, opnum: int, parts: Sequence[Any]) -> bool:
+        if not self.long_way:
+            self.sent.put((0, b"".join(parts)))
+        return not self.long_way
+
     def receive(self, timeout: float) -> Any:
         try:
             arrived = self.arriving.get(timeout=max(timeout, 0.0))
@@ -287,7 +292,7 @@ def test_a_follower_that_is_late_is_told_to_the_server(
         return caught.value.ran
 
     assert threads.submit(follow).result(WATCHDOG) is Ran.UNKNOWN
-    assert wire.abandoned == [2]
+    assert (wire.abandoned, wire.cancelled) == ([2], [])
     wire.arriving.put([(2, reply(b"late")), (1, reply(b"answer"))])
     assert leading.result(WATCHDOG)[0] == b"answer"
 
@@ -364,3 +369,130 @@ def test_a_call_waits_for_the_one_before_it_no_longer_than_its_deadline(threads:
     assert caught.value.ran is Ran.NO
     wire.arriving.put([(key, reply(b"x"))])
     assert first.result(WATCHDOG)[0] == b"x"
+
+
+# What has no answer, and what looks before it sends
+
+
+@pytest.mark.parametrize(("long_way", "key"), [(False, 0), (True, 1)])
+def test_a_call_without_an_answer_is_sent_once(
+    channel: BlockingChannel, wire: WaxWire, long_way: bool, key: int
+) -> None:
+    wire.long_way = long_way
+    channel.tell(0, [b"told"])
+    assert wire.sent.get_nowait() == (key, b"told")
+    channel.close()
+    with pytest.raises(lrpc.ConnectionLost):
+        channel.tell(0, [b"not told"])
+    assert wire.sent.empty()
+
+
+def test_a_call_without_an_answer_that_fails_is_not_sent_after_all(channel: BlockingChannel, wire: WaxWire) -> None:
+    def refuse(*_: object) -> bool:
+        raise lrpc.RpcError("no room", ran=Ran.NO)
+
+    wire.tell = refuse  # type: ignore[method-assign]
+    with pytest.raises(lrpc.RpcError, match="no room"):
+        channel.tell(0, [b"not told"])
+    assert wire.sent.empty()
+
+
+def test_a_call_after_a_pause_takes_what_has_come_and_goes(channel: BlockingChannel, wire: WaxWire) -> None:
+    wire.long_way = wire.tired = True
+    released: list[int] = []
+    wire.arriving.put([(77, reply(b"late", lambda: released.append(77)))])
+    wire.arriving.put([(1, reply(b"answer"))])
+    assert channel.call(0, [b""])[0] == b"answer"
+    assert released == [77]
+
+
+def test_a_call_after_a_pause_finds_the_end_of_the_connection_and_is_not_sent(
+    channel: BlockingChannel, wire: WaxWire
+) -> None:
+    wire.long_way = wire.tired = True
+    wire.arriving.put(lrpc.ConnectionLost("the server closed the connection"))
+    with pytest.raises(lrpc.ConnectionLost, match="had ended before") as caught:
+        channel.call(0, [b""])
+    assert caught.value.ran is Ran.NO
+    assert wire.sent.empty()
+
+
+def test_who_has_the_connection_for_a_call_with_pipes_makes_no_other_call(
+    channel: BlockingChannel, wire: WaxWire
+) -> None:
+    channel.take_turns(WATCHDOG)
+    with pytest.raises(lrpc.PipeOrderError):
+        channel.call(0, [b""])
+    with pytest.raises(lrpc.PipeOrderError):
+        channel.take_turns(WATCHDOG)
+    channel.give_turns()
+    wire.arriving.put([(1, reply(b"answer"))])
+    assert channel.call(0, [b""])[0] == b"answer"
+
+
+def test_turns_that_cannot_be_had_in_time_are_given_back(wire: WaxWire) -> None:
+    wire.multiplex = False
+    channel = BlockingChannel(wire, WATCHDOG)  # type: ignore[arg-type]
+    for turn in (wire.sending, channel._reading):
+        with turn, pytest.raises(lrpc.DeadlineExceeded) as caught:
+            channel.take_turns(0.01)
+        assert caught.value.ran is Ran.NO
+    channel.close()
+    for _ in range(2):
+        with pytest.raises(lrpc.ConnectionLost) as lost:
+            channel.take_turns(WATCHDOG)
+        assert lost.value.ran is Ran.NO
+
+
+def test_a_follower_that_reads_the_end_ends_the_connection(
+    channel: BlockingChannel, wire: WaxWire, threads: ThreadPoolExecutor
+) -> None:
+    calls = [threads.submit(channel.call, 0, [b""]) for _ in range(2)]
+    keys = [wire.sent.get(timeout=WATCHDOG)[0] for _ in calls]
+    wire.arriving.put([(keys[0], reply(b"answer"))])
+    wire.arriving.put(lrpc.ConnectionLost("gone"))
+    assert [call.exception(WATCHDOG) is None for call in calls].count(True) == 1
+    assert wire.closed
+    assert channel.broken is not None
+
+
+def test_the_last_word_on_a_follower_comes_by_who_reads(wire: WaxWire, threads: ThreadPoolExecutor) -> None:
+    channel = BlockingChannel(wire, WATCHDOG, WATCHDOG)  # type: ignore[arg-type]
+    wire.cancel = lambda key: wire.arriving.put([(key, lrpc.CallCancelled(ran=Ran.NO))])  # type: ignore[method-assign]
+    leading = threads.submit(channel.call, 0, [b"leader"])
+    wire.sent.get(timeout=WATCHDOG)
+
+    def follow() -> Ran:
+        with lrpc.deadline(0.02), pytest.raises(lrpc.DeadlineExceeded) as caught:
+            channel.call(0, [b"follower"])
+        return caught.value.ran
+
+    following = threads.submit(follow)
+    assert following.result(WATCHDOG) is Ran.NO
+    assert not wire.abandoned
+    wire.arriving.put([(1, reply(b"answer"))])
+    assert leading.result(WATCHDOG)[0] == b"answer"
+
+
+def test_the_last_word_on_a_late_call_comes_behind_others(wire: WaxWire) -> None:
+    def cancel(key: int) -> None:
+        wire.arriving.put([(77, reply(b""))])
+        wire.arriving.put([(key, lrpc.CallCancelled(ran=Ran.NO))])
+
+    channel = BlockingChannel(wire, 0.01, WATCHDOG)  # type: ignore[arg-type]
+    wire.cancel = cancel  # type: ignore[method-assign]
+    with pytest.raises(lrpc.DeadlineExceeded) as caught:
+        channel.call(0, [b""])
+    assert caught.value.ran is Ran.NO
+
+
+def test_a_connection_that_takes_no_word_of_a_late_call_is_over(wire: WaxWire) -> None:
+    def lost(key: int, *, cancelled: bool = False) -> None:
+        raise lrpc.ConnectionLost("reset")
+
+    channel = BlockingChannel(wire, 0.01)  # type: ignore[arg-type]
+    wire.abandon = lost  # type: ignore[method-assign]
+    with pytest.raises(lrpc.DeadlineExceeded):
+        channel.call(0, [b""])
+    assert wire.closed
+    assert not wire.sending.locked()
