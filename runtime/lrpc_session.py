@@ -384,7 +384,6 @@ class LrpcSession(PlainServing):
         try:
             self._port.send_message(data, message_id, kind, view, SEND_TIMEOUT, beside(data))
         except transport.TransportError as error:
-            self._discard(view)
             raise Ended(str(error)) from error
 
     def answering(self, call: Call, answer: Answer) -> Iterator[bool]:
@@ -411,12 +410,7 @@ class LrpcSession(PlainServing):
             while not self._port.send_message_now(data, message_id, kind, view, beside(data)):
                 yield False
         except transport.TransportError as error:
-            self._discard(view)
             raise Ended(str(error)) from error
-
-    def _discard(self, view: alpc.View | None) -> None:
-        if view is not None:
-            self._port.discard(view)
 
     def _composed(self, call_id: int, answer: Answer) -> tuple[bytes, alpc.View | None]:
         if isinstance(answer, Fault):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import struct
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
@@ -11,13 +13,14 @@ import pytest
 
 from lrpc.runtime import dispatch, ncalrpc
 from lrpc.runtime.call import Limits
+from lrpc.runtime.callbacks.served import MAX_DEPTH
 from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.ended import Ended, Malformed
 from lrpc.runtime.lrpc_session import LrpcSession
 from lrpc.runtime.session import Call
-from lrpc.runtime.status import Fault
+from lrpc.runtime.status import AccessDenied, Fault, Ran, ServerTooBusy, fault
 from lrpc.transports import alpc
-from lrpc.transports.errors import Disconnected
+from lrpc.transports.errors import BadFrame, Disconnected
 from lrpc.transports.seam import Peer
 from lrpc.transports.security import SecurityQos
 from lrpc.transports.traffic import Traffic
@@ -55,12 +58,27 @@ class WaxPort:
             raise found
         return found
 
+    def receive_frame(self) -> bytes:
+        return b"a frame"
+
+    def receive_message(self, timeout: float | None) -> alpc.PortMessage:
+        return self.understood_now(b"")
+
+    def understood(self, frame: bytes) -> alpc.PortMessage:
+        return self.understood_now(frame)
+
+    def send_message(self, data: bytes, number: int, kind: int, *others: object) -> None:
+        assert self.send_message_now(data, number, kind)
+
     def send_message_now(self, data: bytes, number: int, kind: int, view: object = None, *beside: object) -> bool:
         if self.full:
             self.full -= 1
             return False
         self.sent.append((number, bytes(data)))
         return True
+
+    def drain(self) -> None:
+        self.arriving.append(Disconnected("no more is read"))
 
     def close(self) -> None:
         self.arriving.append(Disconnected("closed"))
@@ -86,9 +104,14 @@ def port() -> WaxPort:
 
 
 @pytest.fixture
-def made(port: WaxPort, calculator: ModuleType) -> LrpcSession:
+def world(calculator: ModuleType) -> Any:
+    return calculator.World()
+
+
+@pytest.fixture
+def made(port: WaxPort, calculator: ModuleType, world: Any) -> LrpcSession:
     registry = Registry(100)
-    registry.register(calculator.Service(calculator.World()))
+    registry.register(calculator.Service(world))
     limits = Limits(max_local_request=4096)
     return LrpcSession(port, registry, "ncalrpc:[x]", limits, patient=False)  # type: ignore[arg-type]
 
@@ -105,6 +128,18 @@ def asking(made: LrpcSession, port: WaxPort, calculator: ModuleType) -> Asking:
     assert bound.status == 0
     port.sent.clear()
     return asking
+
+
+def joined(port: WaxPort, service: Any, interface: Any, **limits: int) -> tuple[LrpcSession, Asking]:
+    """A blocking server's session, bound."""
+    registry, asking = Registry(100), Asking(port)
+    registry.register(service)
+    session = LrpcSession(port, registry, "ncalrpc:[x]", Limits(**limits), patient=True)  # type: ignore[arg-type]
+    port.ask(asking.engine.bind(ncalrpc.SyntaxId(interface.uuid, *interface.version)), 1)
+    session.serve_now()
+    assert asking.answers()[0].status == 0
+    port.sent.clear()
+    return session, asking
 
 
 def answered(session: LrpcSession, calls: Sequence[Call] | None) -> int:
@@ -186,6 +221,113 @@ def test_client_that_went_ends_the_session(made: LrpcSession, port: WaxPort) -> 
     port.arriving.append(Disconnected("gone"))
     with pytest.raises(Ended, match="gone"):
         made.receive_now()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda session: session.serve(),
+        lambda session: session.serve_now(),
+        lambda session: session.serve_next(0),
+        lambda session: session.receive(0),
+        lambda session: session.receive_now(),
+    ],
+    ids=["serve", "serve_now", "serve_next", "receive", "receive_now"],
+)
+def test_port_that_fails_ends_the_session(made: LrpcSession, port: WaxPort, step: Callable[[LrpcSession], Any]) -> None:
+    port.arriving.append(BadFrame("octets of no message"))
+    with pytest.raises(Ended, match="octets of no message"):
+        step(made)
+
+
+def test_call_with_pipes_that_came_whole_is_answered_once(port: WaxPort, piper: ModuleType) -> None:
+    session, asking = joined(port, piper.Service(piper.Seen()), piper.stub.Piper.interface)
+    asking.call(b"cut short", opnum=1)
+    session.serve_now()
+    assert [type(answer) for answer in asking.answers()] == [ncalrpc.FaultReceived]
+    told = asking.engine.request(3, 0, 1, [b"cut short"])[0]
+    port.arriving.append(alpc.PortMessage(alpc.LPC_DATAGRAM, 3, told))
+    [call] = session.receive_now() or []
+    assert isinstance(call.method, Fault)  # what has no answer has no pipes
+
+
+def test_call_with_pipes_of_an_operation_without_is_a_fault(made: LrpcSession, asking: Asking, port: WaxPort) -> None:
+    asking.engine.begin(2, 0, 0)
+    for data in asking.engine.more(2, ADD, last=False):
+        port.ask(data, 2)
+    [call] = made.receive_now() or []
+    assert isinstance(call.method, Fault)
+    assert (call.method.status, call.method.ran) == (0x6F7, Ran.NO)
+
+
+def test_calls_within_callbacks_have_an_end(made: LrpcSession, asking: Asking) -> None:
+    made.cancelling.now = 9
+    asking.call(ADD)
+    [call] = made.receive_now() or []
+    made._serve_nested(call)
+    assert made.cancelling.now == 9  # that in the middle of which it was served
+    made._depth = MAX_DEPTH
+    made._serve_nested(call)
+    [_, refused] = asking.answers()
+    assert isinstance(fault(refused.status), ServerTooBusy)
+    assert refused.did_not_execute
+
+
+def test_call_that_runs_while_the_server_drains_is_not_given_up(made: LrpcSession) -> None:
+    made.cancelling.now = 2
+    made.drain()
+    assert not made.cancelling.test(0)
+
+
+def test_failed_call_leaves_no_circle_behind(port: WaxPort, calculator: ModuleType) -> None:
+    refusals: list[weakref.ref[AccessDenied]] = []
+
+    class Refusing(calculator.Service):  # type: ignore[misc, name-defined]
+        def Add(self, a: int, b: int) -> int:
+            refusal = AccessDenied(5)
+            refusals.append(weakref.ref(refusal))
+            try:
+                raise refusal
+            finally:
+                del refusal
+
+    session, asking = joined(port, Refusing(calculator.World()), calculator.Calculator.interface)
+    asking.call(ADD)
+    gc.disable()
+    try:
+        session.serve_now()
+        assert [refusal() for refusal in refusals] == [None]
+    finally:
+        gc.enable()
+    assert session.traffic.packets_out == 2
+
+
+def test_parts_that_nobody_wants_count_until_their_call_ends(port: WaxPort, calculator: ModuleType) -> None:
+    service, interface = calculator.Service(calculator.World()), calculator.Calculator.interface
+    session, asking = joined(port, service, interface, max_request=1000)
+
+    def send(number: int, *, last: bool) -> None:
+        for data in asking.engine.more(number, bytes(600), last=last):
+            port.ask(data, number)
+            session.serve_now()
+
+    for number in (2, 3, 4):
+        asking.engine.begin(number, 0, 0)  # of an operation without pipes, which is answered at once
+        send(number, last=False)
+        send(number, last=number < 4)
+    with pytest.raises(Malformed, match="on and on"):
+        send(4, last=False)
+
+
+def test_end_runs_down_what_the_client_left(
+    made: LrpcSession, asking: Asking, port: WaxPort, calculator: ModuleType, world: Any
+) -> None:
+    stub = b"".join(calculator.Calculator.interface.operations[2].ndr.request.encode(("left",)))
+    asking.call(stub, 2)
+    answered(made, made.receive_now())
+    made.end()
+    assert world.closed.get_nowait() == "left"
+    assert isinstance(port.arriving[-1], Disconnected)  # the port is closed
 
 
 def test_bind_that_finds_no_room_for_its_answer_ends_the_session(
