@@ -16,6 +16,17 @@ from tests.runtime.associations import joined
 CLIENT = struct.pack("<QQ", 4711, 0)
 LARGE = ncalrpc.INLINE + 1
 FRAMES = st.binary(max_size=64)
+HEADERS = pytest.mark.parametrize(
+    ("offset", "what"),
+    [
+        (4, "its type"),
+        (2, "its length"),
+        (0, "its data's length"),
+        (44, "an attribute"),
+        (48, "LRPC's type"),
+        (56, "a flag"),
+    ],
+)
 
 
 def framed(kind: int, message_id: int, data: bytes) -> bytes:
@@ -58,7 +69,9 @@ def test_request_reads_back(call_id: int, opnum: int, stub: bytes) -> None:
 
 @given(st.integers(1, 2**32 - 1), FRAMES)
 def test_response_reads_back(call_id: int, stub: bytes) -> None:
-    assert plain.read_response(plain.response(CLIENT, call_id, call_id, stub), call_id) == stub
+    frame = plain.response(CLIENT, call_id, call_id, stub)
+    assert plain.read_response(frame, call_id) == stub
+    assert plain.read_answer(frame) == (call_id, stub)
 
 
 @pytest.mark.parametrize("cut", range(plain.REQUEST_SIZE + 3))
@@ -68,7 +81,9 @@ def test_request_cut_short_is_not_plain(cut: int) -> None:
 
 @pytest.mark.parametrize("cut", range(plain.RESPONSE_SIZE + 3))
 def test_response_cut_short_is_not_plain(cut: int) -> None:
-    assert plain.read_response(plain.response(CLIENT, 1, 1, b"abc")[:cut], 1) is None
+    frame = plain.response(CLIENT, 1, 1, b"abc")[:cut]
+    assert plain.read_response(frame, 1) is None
+    assert plain.read_answer(frame) is None
 
 
 def test_request_with_octets_behind_it_is_not_plain() -> None:
@@ -80,23 +95,22 @@ def test_response_to_another_call_is_not_plain() -> None:
     assert plain.read_response(frame, 2) is None
     assert plain.read_response(plain.response(CLIENT, 1, 2, b"abc"), 1) is None
     assert plain.read_response(plain.response(CLIENT, 2, 1, b"abc"), 1) is None
+    assert plain.read_answer(plain.response(CLIENT, 1, 2, b"abc")) is None
 
 
-@pytest.mark.parametrize(
-    ("offset", "what"),
-    [
-        (4, "its type"),
-        (2, "its length"),
-        (0, "its data's length"),
-        (44, "an attribute"),
-        (48, "LRPC's type"),
-        (56, "a flag"),
-    ],
-)
+@HEADERS
 def test_request_that_differs_in_the_header_is_not_plain(offset: int, what: str) -> None:
     frame = bytearray(plain.request(CLIENT, 1, 0, 3, b"abc"))
     frame[offset] ^= 0x40
     assert plain.read_request(bytes(frame)) is None, what
+
+
+@HEADERS
+def test_response_that_differs_in_the_header_is_not_plain(offset: int, what: str) -> None:
+    frame = bytearray(plain.response(CLIENT, 1, 1, b"abc"))
+    frame[offset] ^= 0x40
+    assert plain.read_response(bytes(frame), 1) is None, what
+    assert plain.read_answer(bytes(frame)) is None, what
 
 
 def test_request_without_a_message_id_is_not_plain() -> None:
@@ -109,3 +123,4 @@ def test_request_without_a_message_id_is_not_plain() -> None:
 def test_any_octets_are_a_call_or_not_plain(frame: bytes) -> None:
     assert plain.read_request(frame) is None or len(frame) >= plain.REQUEST_SIZE
     assert plain.read_response(frame, 1) is None or len(frame) >= plain.RESPONSE_SIZE
+    assert plain.read_answer(frame) is None or len(frame) >= plain.RESPONSE_SIZE
