@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import socket
 import struct
+import weakref
 from collections.abc import Callable, Iterator
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +18,11 @@ from lrpc.runtime import ncalrpc, plain
 from lrpc.runtime.call import Limits
 from lrpc.runtime.dispatch import Registry
 from lrpc.runtime.lrpc_session import LrpcSession
+from lrpc.runtime.status import AccessDenied
 from lrpc.transports import alpc
 from lrpc.transports.alpc import CommunicationPort
 from lrpc.transports.alpc.messages import message
+from lrpc.transports.errors import QuotaExceeded
 from lrpc.transports.seam import Peer
 
 CLIENT = bytes(16)
@@ -104,6 +108,7 @@ def test_a_method_is_looked_up_once_until_it_is_to_be_looked_up_anew(joined: Cal
         it.session.serve_now()
         assert it.answer(number) == FIVE
     assert it.found == [0, 0]
+    assert it.session.traffic.calls_in == 5  # each has run once
 
 
 def test_a_call_that_wants_no_answer_runs_and_gets_none(joined: Callable[..., Joined]) -> None:
@@ -131,6 +136,28 @@ def test_a_call_in_a_view_is_served_in_one_step_once_the_section_has_come(
         it.client.release(answer)
         monkeypatch.setattr(it.session, "_serve_message", None)
     assert it.session.traffic.calls_in == 3
+    assert 3 * len(LARGE) < it.session.traffic.octets_in < 3 * (len(LARGE) + 1000)
+
+
+@pytest.mark.parametrize("patient", [True, False])
+def test_an_answer_for_which_there_is_no_memory_is_a_fault(joined: Callable[..., Joined], patient: bool) -> None:
+    it = joined(patient=patient)
+    lend(it, 7)
+    [call] = it.session.receive_now() or []
+    assert [*it.session.answering(call, [LARGE])] == []
+    it.client.receive_message(5)
+    for size in (1 << 20, 1):
+        with pytest.raises(QuotaExceeded):
+            while True:
+                it.port.allocate(size)
+    lend(it, 8)
+    if patient:
+        it.session.serve_now()
+    else:
+        [call] = it.session.receive_now() or []
+        assert it.session.answer_now(call, [LARGE]) is None
+    event = it.engine.receive(it.client.receive_message(0).data)
+    assert (type(event), event.status) == (ncalrpc.FaultReceived, 0x1C00001B)
 
 
 def test_a_server_keeps_no_view_between_two_calls(joined: Callable[..., Joined]) -> None:
@@ -225,6 +252,31 @@ def test_a_fault_is_no_plain_reply(joined: Callable[..., Joined]) -> None:
     assert (type(event), event.did_not_execute) == (ncalrpc.FaultReceived, True)
 
 
+def test_a_plain_call_that_fails_leaves_no_circle_behind(calculator: ModuleType) -> None:
+    refusals: list[weakref.ref[AccessDenied]] = []
+
+    class Refusing(calculator.Service):  # type: ignore[misc, name-defined]
+        def Add(self, a: int, b: int) -> int:
+            refusal = AccessDenied(5)
+            refusals.append(weakref.ref(refusal))
+            try:
+                raise refusal
+            finally:
+                del refusal
+
+    service: Any = SimpleNamespace(World=calculator.World, Service=Refusing, CALCULATOR=calculator.CALCULATOR)
+    it = Joined(service, patient=True, limits=Limits())
+    gc.disable()
+    try:
+        for _ in range(2):
+            it.ask(ADD)
+            it.session.serve_now()
+        assert [refusal() for refusal in refusals] == [None, None]
+    finally:
+        gc.enable()
+        it.close()
+
+
 def test_what_names_no_binding_or_no_operation_runs_nothing_and_is_told(joined: Callable[..., Joined]) -> None:
     it = joined()
     for binding, opnum in ((it.binding + 1, 0), (it.binding, 99)):
@@ -276,8 +328,8 @@ def test_a_plain_reply_for_which_there_is_no_room_goes_when_there_is(joined: Cal
         filled += 1
     while it.port.send_message_now(b"", 1, alpc.LPC_DATAGRAM):
         filled += 1
-    answering = it.session.answering(call, [FIVE])
-    next(answering)
+    answering = it.session.answer_now(call, [FIVE])
+    assert answering is not None
     for _ in range(filled):
         assert it.client.receive_frame_now() is not None
     assert [*answering] == []
@@ -305,6 +357,7 @@ def test_a_call_in_a_view_is_one_for_the_loop_once_the_section_has_come(joined: 
         assert (answer.message_id, answer.view) == (number, LARGE[4:])
         it.client.release(answer)
     assert it.session.traffic.calls_in == 3
+    assert 3 * len(LARGE) < it.session.traffic.octets_out < 3 * (len(LARGE) + 1000)
     assert not it.client._sharing._lent
     assert len(it.port._sharing._lent) == 1
 
