@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +15,15 @@ import lrpc
 from lrpc.runtime import ncalrpc, plain
 from lrpc.runtime.async_channel import AsyncioChannel
 from lrpc.runtime.call import Limits
+from lrpc.runtime.flat_prompt import Hands
 from lrpc.runtime.lrpc_wire import LrpcWire, within
+from lrpc.runtime.ndr.layout import Encoding
 from lrpc.runtime.outcomes import dropped
 from lrpc.runtime.pipes.piping import Piece
+from lrpc.runtime.prompt import Places
 from lrpc.transports import alpc
 from lrpc.transports.alpc.memory.lending import ATTRIBUTES, LENT
+from lrpc.transports.alpc.messages import message
 from lrpc.transports.errors import ResourcesExhausted
 from lrpc.transports.seam import Peer
 
@@ -30,7 +34,13 @@ LARGE = bytes(range(256)) * 400
 class Bound:
     """A wire, the server's end of its port, and the engine there."""
 
-    def __init__(self, interface: Any, limits: Limits = Limits(), object: UUID | None = None) -> None:  # noqa: B008
+    def __init__(
+        self,
+        interface: Any,
+        limits: Limits = Limits(),  # noqa: B008
+        object: UUID | None = None,
+        encodings: Sequence[Encoding] = (Encoding.NDR,),
+    ) -> None:
         one, two = (
             alpc.CommunicationPort(end, Peer()) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         )
@@ -38,13 +48,13 @@ class Bound:
         self.engine = ncalrpc.ServerAssociation()
         thread = threading.Thread(target=self._bind)
         thread.start()
-        self.wire.bind(interface, WATCHDOG)
+        self.wire.bind(interface, WATCHDOG, encodings=encodings)
         thread.join(WATCHDOG)
 
     def _bind(self) -> None:
         asked = self.port.receive_message(WATCHDOG)
-        event: Any = self.engine.receive(asked.data)
-        self.port.send_message(self.engine.accept(event), asked.message_id, alpc.LPC_REPLY, None, WATCHDOG)
+        self.bound: Any = self.engine.receive(asked.data)
+        self.port.send_message(self.engine.accept(self.bound), asked.message_id, alpc.LPC_REPLY, None, WATCHDOG)
 
     def next(self) -> Any:
         return self.engine.receive(self.port.receive_message(WATCHDOG).data)
@@ -111,6 +121,45 @@ def test_a_plain_call_without_an_answer_is_late_and_not_yet_given_up(bound: Boun
     assert bound.port.receive_message_now() is None
 
 
+def test_a_plain_call_goes_behind_what_is_to_be_said(bound: Bound) -> None:
+    port, waiting = bound.wire.port, 0
+    for size in (60_000, 0):
+        while port.send_message_now(bytes(size), type=alpc.LPC_DATAGRAM):
+            waiting += 1
+    bound.wire.cancel(5)
+    key, frame = bound.wire.plain(0, [b"12345678"]) or (0, b"")
+    assert bound.wire.send_plain(frame) == 0
+    for _ in range(waiting):
+        bound.port.receive_message(WATCHDOG)
+    assert not bound.wire.tell(0, [b"12345678"])
+    assert bound.wire.send_plain(frame) == len(frame)
+    assert bound.next() == ncalrpc.Cancelled(5)
+    assert bound.next().call_id == key
+
+
+def test_what_answers_a_flat_call_at_once_and_is_no_plain_reply_is_understood(bound: Bound, calculator: Any) -> None:
+    def heard(key: int, arrivals: Any) -> Any:
+        return key, arrivals()
+
+    hands: Any = Hands({}, {}, Places(1), lambda receive: receive(), lambda key: key, heard)
+    add = calculator.Calculator.interface.operations[0]
+    call = bound.wire.flat_now(hands, add, add.flat)
+    assert call is not None
+    key = bound.wire._association.next_call_id()
+    bound.port.send_message(bound.engine.fault(5), key + 1, alpc.LPC_REPLY)
+    bound.port.send_frame(message.pack(message.SECTION_NOTICE, 1, b""), WATCHDOG)
+    asked: Any = [call((2, 3)), call((2, 3))]
+    [(own, [(number, failed)]), (_, nothing)] = [awaited.reply for awaited in asked]
+    assert (own, number, type(failed), nothing) == (key + 1, key + 1, lrpc.AccessDenied, [])
+
+
+def test_an_answer_that_is_none_or_to_no_call_of_its_message_ends_the_connection(bound: Bound) -> None:
+    for data in (b"", bytes(bound.engine.respond(9, [b"octets"]).data), bound.engine.refuse(bound.bound)):
+        bound.port.send_message(data, 8, alpc.LPC_REPLY)
+        with pytest.raises(lrpc.ProtocolError):
+            bound.wire.receive(WATCHDOG)
+
+
 def test_a_call_is_cancelled_once(bound: Bound) -> None:
     bound.wire.cancel(5)
     bound.wire.abandon(5, cancelled=True)
@@ -122,6 +171,13 @@ def test_a_server_that_has_gone_is_a_lost_connection(bound: Bound) -> None:
     bound.port.close()
     with pytest.raises(lrpc.ConnectionLost):
         bound.wire.receive(WATCHDOG)
+
+
+def test_what_is_told_to_a_server_that_has_gone_has_not_run(bound: Bound) -> None:
+    bound.port.close()
+    with pytest.raises(lrpc.ConnectionLost) as caught:
+        bound.wire.tell(0, [b"12345678"])
+    assert caught.value.ran is lrpc.Ran.NO
 
 
 def test_a_call_in_a_view_is_sent_and_answered_in_one_step(bound: Bound) -> None:
