@@ -257,7 +257,9 @@ def security_of(user: str | None) -> Security | None:
 
 
 def _log(verbose: bool) -> None:
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    if verbose:  # and nobody else: at DEBUG pyspnego logs the tokens of its clients
+        logging.getLogger("lrpc").setLevel(logging.DEBUG)
 
 
 def message_of(error: Exception) -> str:

@@ -384,6 +384,26 @@ def test_who_logs_on_is_taken_or_not(run: Run, monkeypatch: pytest.MonkeyPatch) 
             process.terminate()
 
 
+def test_verbose_logs_who_logs_on_and_none_of_their_tokens(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("gen", "calc.idl")
+    Path("users").write_text("DOM:mary:secret\n")
+    monkeypatch.setenv("LRPC_PASSWORD", "secret")
+    command = [sys.executable, "-m", "lrpc.cli", "serve", "service:Service", "-l", "ncacn_ip_tcp:127.0.0.1[0]", "-v"]
+    with subprocess.Popen(
+        [*command, "--users", "users"], env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        binding = process.stdout.readline().strip().replace("]", ",seal,ntlm]")
+        words = ("call", binding, "Add", '{"a": 1, "b": 2}', "--idl", "calc.idl", "--user", r"DOM\mary")
+        called = run(*words)
+        process.terminate()
+        _, log = process.communicate()
+    assert called == Ran(0, '{"__return__": 3}\n', "")
+    assert r"DOM\mary by ntlm, level PRIVACY" in log
+    assert "connected" in log  # at DEBUG
+    assert "TlRMTVNTUA" not in log  # how each token of NTLM begins in base64
+
+
 @pytest.mark.parametrize(
     ("binding", "status", "reason"),
     [
