@@ -122,18 +122,20 @@ __all__ = [
 _AUTOMATION: Final = ("BSTR", "SAFEARRAY", "VARIANT", "ArrayValue", "SafeArray", "Variant", "VariantValue")
 
 
-def __getattr__(name: str) -> Any:
-    """Automation and system handles, of which few stubs speak: they are loaded when one does."""
-    if name == "system":
-        from . import system
+if not TYPE_CHECKING:  # for a type checker a module with this has every name
 
-        return system
-    if name not in _AUTOMATION:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import automation
+    def __getattr__(name: str) -> Any:
+        """Automation and system handles, of which few stubs speak: they are loaded when one does."""
+        if name == "system":
+            from . import system
 
-    found = globals()[name] = getattr(automation, name)
-    return found
+            return system
+        if name not in _AUTOMATION:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from . import automation
+
+        found = globals()[name] = getattr(automation, name)
+        return found
 
 
 R = TypeVar("R")

@@ -76,3 +76,11 @@ def test_a_wrong_argument_is_a_type_error(tmp_path: Path) -> None:
     result = checked(tmp_path, "wrong.py")
     assert result.returncode == 1
     assert "wrong.py:5" in result.stdout
+
+
+def test_a_name_that_stubs_cannot_import_is_a_type_error(tmp_path: Path) -> None:
+    (tmp_path / "wrong.py").write_text("from lrpc.runtime.stub import VARIANT, Nonsense, system\n", encoding="utf-8")
+    result = checked(tmp_path, "wrong.py")
+    assert result.returncode == 1
+    assert 'has no attribute "Nonsense"' in result.stdout
+    assert result.stdout.count("error:") == 1
