@@ -29,6 +29,8 @@ CLIENT_CHALLENGE: Final = 28
 """Octets of NTLMv2_CLIENT_CHALLENGE in front of its AV_PAIRs (MS-NLMP 2.2.2.7)."""
 NOBODYS_KEY: Final = bytes(16)
 """The session base key of an anonymous client, which proves nothing (MS-NLMP 3.3.2)."""
+MAX_NAME: Final = 128
+"""Characters of a name in the log: a token has room for some thousands."""
 _PROTECTED: Final = NegotiateFlags.sign | NegotiateFlags.seal
 
 
@@ -60,12 +62,12 @@ class NtlmAcceptor(NTLMProxy):
         if not auth.user_name:
             raise SecurityError("the response of a client without a name")
         if len(response) < PROOF + CLIENT_CHALLENGE:
-            raise SecurityError("NTLMv1 is not taken")
+            raise SecurityError(f"NTLMv1 of {_said(auth)} is not taken")
         if not auth.flags & NegotiateFlags.extended_session_security:
-            raise SecurityError("NTLM without extended session security is not taken")
+            raise SecurityError(f"NTLM of {_said(auth)} without extended session security is not taken")
         account = self._accounts.find(auth.domain_name or "", auth.user_name)
         if account is None:
-            raise SecurityError("no such account")
+            raise SecurityError(f"there is no account {_said(auth)}")
         key = ntowfv2(auth.user_name, account.nt_hash or ntowfv1(account.password or ""), auth.domain_name)
         proof, claims = response[:PROOF], response[PROOF:]
         if not hmac.compare_digest(proof, _hmac(key, self._temp_challenge.server_challenge + claims)):
@@ -75,10 +77,17 @@ class NtlmAcceptor(NTLMProxy):
             given, auth.mic = auth.mic or b"", bytes(16)
             said = self._temp_negotiate.pack() + self._temp_challenge.pack() + auth.pack()
             if not hmac.compare_digest(given, _hmac(self._session_key, said)):
-                raise SecurityError("the messages of the exchange were changed on their way")
+                raise SecurityError(f"the messages of the exchange with {account.name} were changed on their way")
         self._context_attr = auth.flags
         self._account = account
         self._complete = True
+
+
+def _said(auth: Authenticate) -> str:
+    """Who the client says it is, for the log: what it made up cannot look like another line."""
+    name = f"{auth.domain_name or ''}\\{auth.user_name}"
+    text = "".join(each if each.isprintable() else "?" for each in name[:MAX_NAME])
+    return text if len(name) <= MAX_NAME else f"{text}..."
 
 
 def _hmac(key: bytes, octets: bytes) -> bytes:

@@ -93,9 +93,10 @@ class Acceptor:
             raise PduError("no token is due")
         self._check_next(known, trailer)
         try:
-            known.failed = bool(known.step(trailer.value)) or not known.context.complete
-        except SecurityError:
-            known.failed = True
+            if known.step(trailer.value) or not known.context.complete:
+                known.fail("the package has not done with its tokens")
+        except SecurityError as error:
+            known.fail(error.reason)
 
     def admit(self, request: Request) -> Protection | None:
         """The context that a call comes under, None for no one. PduError when it may not be made."""
@@ -113,7 +114,8 @@ class Acceptor:
             if self._default is not None:
                 self._default, self._may_default = None, False
         if chosen.failed:
-            raise PduError("the client has failed to authenticate", status=_DENIED, context_id=request.context_id)
+            reason = f"the client is refused: {chosen.failure}"
+            raise PduError(reason, status=_DENIED, context_id=request.context_id)
         if not chosen.context.complete:
             raise PduError("a request comes while tokens are due", did_not_execute=True)
         return chosen

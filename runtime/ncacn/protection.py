@@ -26,10 +26,10 @@ class Protection:
     """A security context of one connection: what calls that name it come under.
 
     context: the package's end of it; level: an AuthLevel; id: its auth_context_id. failed: its exchange of tokens
-    went wrong, nothing may come under it.
+    went wrong, nothing may come under it; failure: why, for the log.
     """
 
-    __slots__ = ("context", "failed", "id", "level", "sign_header")
+    __slots__ = ("context", "failed", "failure", "id", "level", "sign_header")
 
     def __init__(self, context: SecurityContext, level: int, id: int, *, sign_header: bool) -> None:
         self.context = context
@@ -37,6 +37,11 @@ class Protection:
         self.id = id
         self.sign_header = sign_header
         self.failed = False
+        self.failure = ""
+
+    def fail(self, reason: str) -> None:
+        """Its exchange of tokens went wrong."""
+        self.failed, self.failure = True, reason
 
     @property
     def guards(self) -> bool:

@@ -93,6 +93,20 @@ def test_wrong_credentials_are_access_denied_and_nothing_runs(
     assert not any("wrong" in text or "secret" in text for text in texts)
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_failed_login_is_logged_by_account_and_no_client_learns_the_reason(
+    serve: Any, clients_of: Any, face: str, package: str, until: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = lrpc.Credentials("mary", "wrong", "DOM")
+    binding = serve(face, server={"extended_errors": "all"})
+    with pytest.raises(lrpc.AccessDenied) as denied:
+        clients_of("blocking")(binding, security=security(package, who=wrong)).Add(2, 3)
+    assert denied.value.extended == ()
+    assert "another" not in str(denied.value)
+    until(lambda: any(vars(record).get("event") == "malformed" for record in caplog.records))
+    assert r"the client is refused: the password of DOM\Mary is another" in caplog.text
+
+
 def test_a_refusal_of_the_bind_says_whose_credentials_are_refused(serve: Any, clients_of: Any) -> None:
     wrong = lrpc.Credentials("mary", "wrong", "DOM")
     with pytest.raises(lrpc.AccessDenied, match=r"does not take the credentials of DOM\\mary") as denied:

@@ -256,6 +256,21 @@ def test_rule_32_auth3_that_fails_shows_at_the_next_request(talk, value):
     auth = talk.due(answer)
     assert talk.say(bind_pdu.Auth3(1, auth=AuthTrailer(auth.type, auth.level, value or auth.value, 1))) == []
     assert talk.end(talk.request()) == (7, 0, DENIED, False)
+    why = "wrong credentials" if value else "the package has not done with its tokens"
+    assert talk.events[-1].reason == f"the client is refused: {why}"
+
+
+def test_auth3_that_fails_without_a_reason_has_failed(talk):
+    class Silent(talk.kit.Package):
+        def step(self, token: bytes) -> bytes:
+            given = super().step(token)
+            if self.complete:
+                raise SecurityError("")
+            return given
+
+    talk.server = talk.kit.new_server(authenticate=lambda kind, level: Silent(kind, server=True))
+    talk.set_up()
+    assert talk.end(talk.request()) == (7, 0, DENIED, False)
 
 
 @pytest.mark.parametrize("kind", [NTLM, SPNEGO])
