@@ -80,7 +80,8 @@ class Reaching:
     def __call__(self) -> tuple[Wire, ConnectionInfo]:
         """A wire with the interface bound, to the first candidate that answers, and how it was chosen.
 
-        Raises ServerUnavailable when the time is over, or nothing is there, and what else `connect` does.
+        Raises ServerUnavailable when the time is over, nothing is there, or the server hangs up, and what else
+        `connect` does.
         """
         until, made = time.monotonic() + remaining(self.timeout), 0
         while True:
@@ -91,6 +92,9 @@ class Reaching:
                 made += 1
                 pause = self.policy.pause(made, chance())
                 if not self._may_pass(error, made):
+                    if isinstance(error, ConnectionLost):  # each time before it granted anything
+                        times = "once" if made == 1 else f"{made} times"
+                        raise ServerUnavailable(f"{self.target!r}: {error} (tried {times})") from error
                     raise
                 if pause >= until - time.monotonic():
                     raise ServerUnavailable(f"{error} (tried {made} times in {self.timeout:g} s)") from error

@@ -64,7 +64,7 @@ class ListenError(RpcError):
 
 
 class ServerUnavailable(RpcError):
-    """Nobody answers at the endpoint; nothing was sent.
+    """Nobody answers at the endpoint, or hangs up before the interface is granted; no call was sent.
 
     passing: it may be otherwise in a moment, as where a queue of connections was full.
     """
