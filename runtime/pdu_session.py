@@ -20,7 +20,7 @@ from .call import Caller, Limits, set_caller
 from .cancelling import Cancelling
 from .contexts import AssociationGroup, AssociationGroups, ContextTable
 from .dispatch import Method, Registry
-from .ended import Ended, Malformed, paused
+from .ended import Ended, Limited, Malformed, paused
 from .journal import note
 from .ncacn.acceptor import Authenticate
 from .ncacn.constants import CALL_HEADER_SIZE, WHOLE
@@ -269,6 +269,8 @@ class PduSession(PduAnswering):
                     held_back = True
                 elif isinstance(event, ncacn.ConnectionFailed):
                     self._flush()
+                    if event.limit:
+                        raise Limited(event.reason, event.limit, event.value)
                     raise Malformed(event.reason, self.traffic.octets_in - len(octets))
             events = self._association.receive_data(b"") if held_back else []
         self._flush()

@@ -13,7 +13,8 @@ class PduError(ValueError):
     """Octets of a peer that break the protocol.
 
     nak: what a bind is refused with; status: what a request or alter context is answered; ptype and call_id:
-    the PDU, where it could be read so far; context_id, did_not_execute: what the fault says besides.
+    the PDU, where it could be read so far; context_id, did_not_execute: what the fault says besides. limit, value: the
+    field of `Limits` that it goes beyond, and what that is.
     """
 
     def __init__(
@@ -26,6 +27,8 @@ class PduError(ValueError):
         call_id: int = 0,
         context_id: int = 0,
         did_not_execute: bool = False,
+        limit: str = "",
+        value: int = 0,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -35,6 +38,8 @@ class PduError(ValueError):
         self.call_id = call_id
         self.context_id = context_id
         self.did_not_execute = did_not_execute
+        self.limit = limit
+        self.value = value
 
     def about(self, ptype: int, call_id: int) -> PduError:
         """The same error with the PDU it was found in, unless it knows its own."""

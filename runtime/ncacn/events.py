@@ -195,6 +195,10 @@ class ConnectionFailed:
     """For the log; holds no octets of the peer beyond numbers."""
     status: int
     """A FaultStatus: what kind of failure it was."""
+    limit: str = ""
+    """The field of `Limits` that the peer went beyond, if it did."""
+    value: int = 0
+    """What that limit is."""
 
 
 Event: TypeAlias = (

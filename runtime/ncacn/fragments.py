@@ -112,9 +112,11 @@ class Assembly(Generic[F]):
         self._count += 1
         # The sum is looked at before anything is appended.
         if len(self._stub) + len(fragment.stub) > self._max_size:
-            raise self._error(f"a stub exceeds {self._max_size} octets", self._too_big)
+            limit = "max_request" if first.ptype == PacketType.REQUEST else "max_response"
+            raise self._error(f"a stub exceeds {self._max_size} octets", self._too_big, limit, self._max_size)
         if self._count > self._limits.max_fragments:
-            raise self._error(f"a stub exceeds {self._limits.max_fragments} fragments", self._too_big)
+            most = self._limits.max_fragments
+            raise self._error(f"a stub exceeds {most} fragments", self._too_big, "max_fragments", most)
         self._stub += fragment.stub
 
     @property
@@ -126,6 +128,6 @@ class Assembly(Generic[F]):
         """What was collected."""
         return bytes(self._stub)
 
-    def _error(self, reason: str, status: FaultStatus) -> PduError:
-        error = PduError(reason, status=status, context_id=self.first.context_id)
+    def _error(self, reason: str, status: FaultStatus, limit: str = "", value: int = 0) -> PduError:
+        error = PduError(reason, status=status, context_id=self.first.context_id, limit=limit, value=value)
         return error.about(self.first.ptype, self.first.call_id)

@@ -332,8 +332,13 @@ class ServerAssociation(Answering):
             raise PduError(f"call {request.call_id} runs already", context_id=request.context_id)
         # Believed only as far as it promises trouble: a call in one fragment is as long as it is.
         if not (streamed or request.flags & LAST_FRAGMENT) and request.alloc_hint > self._limits.max_request:
-            reason = f"alloc_hint {request.alloc_hint} exceeds {self._limits.max_request}"
-            raise PduError(reason, status=FaultStatus.ACCESS_DENIED, context_id=request.context_id)
+            raise PduError(
+                f"a request of {request.alloc_hint} octets by its alloc_hint",
+                status=FaultStatus.ACCESS_DENIED,
+                context_id=request.context_id,
+                limit="max_request",
+                value=self._limits.max_request,
+            )
 
     def _interrupted(self, incoming: Incoming, request: Request) -> PduError:
         """What a call is refused with that begins while the fragments of another come."""
@@ -465,13 +470,15 @@ class ServerAssociation(Answering):
         self._machine.fail()
         self._unanswered = self._asked = self._incoming = None
         self._inbox.clear()
-        return ConnectionFailed(error.reason, error.status)
+        return ConnectionFailed(error.reason, error.status, error.limit, error.value)
 
     def _explained(self, error: PduError) -> bytes:
-        secret = error.status in (FaultStatus.RPC_S_SEC_PKG_ERROR, FaultStatus.ACCESS_DENIED)
-        if self._explain is None or not self._understands or secret:
+        if self._explain is None or not self._understands:
             return b""
-        return self._explain(error.status, error.reason)
+        if error.limit:
+            return self._explain(error.status, f"{error.reason}: {error.limit} is {error.value}")
+        secret = error.status in (FaultStatus.RPC_S_SEC_PKG_ERROR, FaultStatus.ACCESS_DENIED)
+        return b"" if secret else self._explain(error.status, error.reason)
 
     def _check_held(self, arrived: int) -> None:
         # What one read brought is held whole; more is taken only up to the limit.

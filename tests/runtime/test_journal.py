@@ -198,6 +198,24 @@ def test_a_request_over_the_limit_is_logged(
     assert (record.limit, record.value, record.reason) == ("max_local_request", 100, "a request of 208 octets")
 
 
+@pytest.mark.parametrize("transport", ["ncacn_np", "ncacn_ip_tcp", "memory"])
+@pytest.mark.parametrize("told", ["status", "all"])
+def test_a_request_over_the_limit_of_a_network_is_logged_and_told_where_errors_are_explained(
+    hosts: Any, clients_of: Any, face: str, transport: str, told: str, binding_for: Any, until: Any, caplog: Any
+) -> None:
+    host = hosts(face, limits=lrpc.Limits(max_request=10_000), extended_errors=told)
+    host.server.register(host.service)
+    client = clients_of("blocking")(host.listen(binding_for(transport)))
+    with pytest.raises(lrpc.AccessDenied) as denied:
+        client.Echo(bytes(12_000))
+    until(lambda: bool(events(caplog, "limit")))
+    (record,) = events(caplog, "limit")
+    assert (record.limit, record.value) == ("max_request", 10_000)
+    assert record.reason == "a request of 12008 octets by its alloc_hint"
+    assert not events(caplog, "malformed")
+    assert (f"{record.reason}: max_request is 10000" in str(denied.value)) is (told == "all")
+
+
 def test_a_connection_too_many_is_logged(
     hosts: Any, clients_of: Any, face: str, binding_for: Any, until: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -98,6 +98,7 @@ def test_stub_may_fill_the_limit_and_not_pass_it():
     with pytest.raises(PduError, match="exceeds 10 octets") as caught:
         assembly.add(request(b"x"))
     assert caught.value.status == FaultStatus.NCA_S_OUT_ARGS_TOO_BIG
+    assert (caught.value.limit, caught.value.value) == ("max_request", 10)
     assert assembly.size == 10
 
 
@@ -105,5 +106,6 @@ def test_empty_fragments_come_to_an_end():
     assembly = Assembly(request(b""), 10, LIMITS, FaultStatus.ACCESS_DENIED)
     for _ in range(3):
         assembly.add(request(b""))
-    with pytest.raises(PduError, match="exceeds 4 fragments"):
+    with pytest.raises(PduError, match="exceeds 4 fragments") as caught:
         assembly.add(request(b""))
+    assert (caught.value.limit, caught.value.value) == ("max_fragments", 4)
