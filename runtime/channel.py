@@ -454,7 +454,10 @@ class BlockingChannel(Sending):
 
     def _break(self, error: RpcError) -> None:
         """The connection is over: everybody who waits learns why."""
-        self._broken = self._broken or error
+        if self._broken is None:
+            self._broken = error
+        elif isinstance(error, ConnectionLost) and not error.before:
+            error.args = self._broken.args  # another thread has ended it, and that is why this one has lost it
         self._wire.close()
         for key in list(self._waiting):
             self._deliver(key, ended(error))

@@ -81,7 +81,9 @@ def test_a_method_whose_client_has_gone_learns_it(connect: Any, binding: str, wo
     world.has_entered(1)
     client.close()
     assert learnt(world) == 1
-    assert isinstance(call.exception(WATCHDOG), lrpc.ConnectionLost)
+    error = call.exception(WATCHDOG)
+    assert isinstance(error, lrpc.ConnectionLost)
+    assert (str(error), error.ran) == ("the client closed the connection", Ran.UNKNOWN)
 
 
 @pytest.mark.parametrize("transport", ["ncalrpc", "ncacn_np", "ncacn_ip_tcp"], indirect=True)

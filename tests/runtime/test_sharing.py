@@ -118,7 +118,7 @@ def test_closing_ends_the_calls_of_all_threads(
     for call in calls:
         error = call.exception(WATCHDOG)
         assert isinstance(error, lrpc.ConnectionLost)
-        assert error.ran is Ran.UNKNOWN
+        assert (str(error), error.ran) == ("the client closed the connection", Ran.UNKNOWN)
 
 
 def test_threads_that_start_together_lose_no_answer(connect: Any, binding: str, threads: ThreadPoolExecutor) -> None:
