@@ -94,6 +94,7 @@ from .pipes.piping import (
     PipedResult,
     PipeStream,
     at_once,
+    check_sources,
     plan_of,
     request_pieces,
     streams,
@@ -206,6 +207,7 @@ class _Calls:
         front, sources = plan.divided(self._prepared(operation, values))
         try:
             parts = plan.front.encode(front)
+            check_sources(plan, sources)
         except NdrError as error:
             raise ArgumentError(f"{operation.name}: {error}") from error
         pieces = explained(operation, request_pieces(plan, parts, sources))

@@ -134,7 +134,7 @@ class PipedReply:
 
 
 async def explained(operation: Operation[Any], pieces: Pieces) -> Pieces:
-    """The pieces of a request; what does not fit is an ArgumentError."""
+    """The pieces of a request; what does not fit is an ArgumentError, of a call whose method may have begun."""
     try:
         async with aclosing(pieces):
             async for piece in pieces:

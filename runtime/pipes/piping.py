@@ -145,6 +145,13 @@ async def written(writer: PipeWriter, source: Any, name: str) -> AsyncGenerator[
                 yield octets
 
 
+def check_sources(plan: Plan, sources: Sequence[Any]) -> None:
+    """NdrError for what no pipe can be filled from, before anything of the call has gone."""
+    for (_, parameter), source in zip(plan.pipes_in, sources, strict=True):
+        if isinstance(source, str) or not isinstance(source, Iterable | AsyncIterable):
+            raise _unfit(parameter.name, f"a pipe takes an iterable, not {type(source).__name__}")
+
+
 async def request_pieces(plan: Plan, front: Sequence[Octets], sources: Sequence[Any]) -> Pieces:
     """The stub of a request."""
     yield Piece(front, not plan.pipes_in)
