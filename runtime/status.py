@@ -131,8 +131,9 @@ class BadStubData(ProtocolError):
 class StatusError(RpcError):
     """An operation returned a status that means failure. A server raises it to fail a call the same way.
 
-    code: the status, unsigned 32 bits. name: as the field writes it. result: the [out] values beside it. extended: what
-    else there is to say of it, for a server whose operation returns no status: it answers with a fault then.
+    code: the status, unsigned 32 bits; 0 is success in every family, and a ValueError. name: as the field writes it.
+    result: the [out] values beside it. extended: what else there is to say of it, for a server whose operation returns
+    no status: it answers with a fault then.
     """
 
     ran = Ran.YES
@@ -142,6 +143,8 @@ class StatusError(RpcError):
     ) -> None:
         self.extended = tuple(extended)
         self.code = code & 0xFFFFFFFF
+        if not self.code:
+            raise ValueError("status 0 is success: return, and do not raise it")
         self.name = status_name(self.code, family)
         self.result = result
         super().__init__(f"{self.name} ({self.code:#010x})" if self.code > 0xFFFF else f"{self.name} ({self.code})")

@@ -104,3 +104,9 @@ def test_names_come_from_all_tables() -> None:
 )  # fmt: skip
 def test_each_family_knows_its_failures(value: int, family: str, failed: bool) -> None:
     assert is_failure(value, family) is failed
+
+
+@pytest.mark.parametrize("code", [0, 1 << 32])
+def test_no_error_has_the_status_of_success(code: int) -> None:
+    with pytest.raises(ValueError, match="status 0 is success"):
+        lrpc.StatusError(code)
