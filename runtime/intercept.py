@@ -13,7 +13,8 @@ with `await proceed(call)`. The first of the list is the outermost: it sees a ca
 An interceptor may proceed with other values (`call.with_values(...)`), more than once, or not at all; it may return
 another result, and raise. At a server what it raises becomes the answer as if the method had raised it. What is never
 a call is not seen: at a client arguments that do not fit, and at a server stubs that cannot be read. Nor are, at a
-client, calls that give back pipes: they go on when the method has returned.
+client, calls that give back pipes: they go on when the method has returned. At a server they go on too, and `followed`
+says when they end.
 
 Law: without interceptors nothing of this is on the way of a call.
 """
@@ -22,9 +23,9 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from .call import Caller, caller, time_left
 from .operation import Interface, Operation
@@ -79,6 +80,66 @@ Proceed: TypeAlias = Callable[[Invocation], Any]
 Interceptor: TypeAlias = Callable[[Invocation, Proceed], Any]
 AsyncProceed: TypeAlias = Callable[[Invocation], Awaitable[Any]]
 AsyncInterceptor: TypeAlias = Callable[[Invocation, AsyncProceed], Awaitable[Any]]
+
+
+Done: TypeAlias = Callable[[BaseException | None], None]
+"""Takes how a call ended: its error, or None."""
+
+
+def followed(call: Invocation, result: Any, done: Done) -> Any:
+    """What a call gave back, for an interceptor to give back; `done` is told when it has ended.
+
+    That is now, but where a method gave back pipes that are filled as they are sent: then at the end of the last one,
+    or with what one of them raises. GeneratorExit: nobody wanted the rest.
+    """
+    operation = call.operation
+    if operation.pipe_alone:
+        return _following(result, done, last=True) if _lazy(result) else _ended(result, done)
+    fields: tuple[str, ...] = getattr(cast(object, result), "__slots__", ())
+    pipes = [name for name, parameter in zip(fields, operation.given_back, strict=False) if parameter.piped]
+    lazy = [name for name in pipes if _lazy(getattr(result, name, None))]
+    for name in lazy:
+        setattr(result, name, _following(getattr(result, name), done, last=name == lazy[-1]))
+    return result if lazy else _ended(result, done)
+
+
+def _ended(result: Any, done: Done) -> Any:
+    done(None)
+    return result
+
+
+def _lazy(source: Any) -> bool:
+    """Is it more than a sequence that is there already?"""
+    return isinstance(source, Iterable | AsyncIterable) and not isinstance(source, Sequence)
+
+
+def _following(source: Any, done: Done, *, last: bool) -> Any:
+    awaited = hasattr(source, "__aiter__")
+    return _followed_async(source, done, last) if awaited else _followed(source, done, last)
+
+
+def _followed(source: Iterable[Any], done: Done, last: bool) -> Iterator[Any]:
+    try:
+        yield from source
+    except BaseException as error:
+        done(error)
+        raise
+    if last:
+        done(None)
+
+
+async def _followed_async(source: AsyncIterable[Any], done: Done, last: bool) -> AsyncIterator[Any]:
+    try:
+        async for item in source:
+            yield item
+    except BaseException as error:
+        close = getattr(source, "aclose", None)
+        if close is not None:
+            await close()
+        done(error)
+        raise
+    if last:
+        done(None)
 
 
 def intercept(client: Client | AsyncClient, interceptors: Sequence[Callable[..., Any]], timeout: float) -> None:

@@ -114,6 +114,7 @@ def _let_go(failure: BaseException) -> None:
 
 def log_calls() -> Interceptor:
     """An interceptor that logs each call when it has ended, for clients and servers: the event `call`."""
+    from .intercept import followed
 
     def logged(call: Invocation, proceed: Proceed) -> Any:
         done = _begun(call)
@@ -122,14 +123,14 @@ def log_calls() -> Interceptor:
         except BaseException as error:
             done(error)
             raise
-        done(None)
-        return result
+        return followed(call, result, done)
 
     return logged
 
 
 def async_log_calls() -> AsyncInterceptor:
     """`log_calls` for asyncio."""
+    from .intercept import followed
 
     async def logged(call: Invocation, proceed: AsyncProceed) -> Any:
         done = _begun(call)
@@ -138,8 +139,7 @@ def async_log_calls() -> AsyncInterceptor:
         except BaseException as error:
             done(error)
             raise
-        done(None)
-        return result
+        return followed(call, result, done)
 
     return logged
 

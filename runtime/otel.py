@@ -20,7 +20,7 @@ from typing import Any, Final
 from opentelemetry import trace
 
 from .binding import NCACN_IP_TCP, NCACN_NP, NCALRPC
-from .intercept import AsyncInterceptor, AsyncProceed, Interceptor, Invocation, Proceed
+from .intercept import AsyncInterceptor, AsyncProceed, Done, Interceptor, Invocation, Proceed, followed
 from .status import Fault, StatusError
 
 SYSTEM: Final = "dcerpc"
@@ -53,32 +53,40 @@ def _tracer(provider: trace.TracerProvider | None) -> trace.Tracer:
 
 def _blocking(tracer: trace.Tracer, kind: trace.SpanKind) -> Interceptor:
     def spans(call: Invocation, proceed: Proceed) -> Any:
-        with _span(tracer, kind, call):
-            return proceed(call)
+        with _span(tracer, kind, call) as done:
+            result = proceed(call)
+        return followed(call, result, done)
 
     return spans
 
 
 def _asynchronous(tracer: trace.Tracer, kind: trace.SpanKind) -> AsyncInterceptor:
     async def spans(call: Invocation, proceed: AsyncProceed) -> Any:
-        with _span(tracer, kind, call):
-            return await proceed(call)
+        with _span(tracer, kind, call) as done:
+            result = await proceed(call)
+        return followed(call, result, done)
 
     return spans
 
 
 @contextmanager
-def _span(tracer: trace.Tracer, kind: trace.SpanKind, call: Invocation) -> Generator[None]:
+def _span(tracer: trace.Tracer, kind: trace.SpanKind, call: Invocation) -> Generator[Done]:
+    """A span, which is the current one meanwhile; it ends when it is done, or with an error."""
     method = f"{call.interface.name}/{call.operation.name}"
     attributes = {"rpc.system.name": SYSTEM, "rpc.method": method} | _ends(call)
-    with tracer.start_as_current_span(
-        method, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
-    ) as span:
-        try:
-            yield
-        except BaseException as error:
+    span = tracer.start_span(method, kind=kind, attributes=attributes)
+
+    def done(error: BaseException | None) -> None:
+        if error is not None:
             _note(span, kind, error)
-            raise
+        span.end()
+
+    try:
+        with trace.use_span(span, record_exception=False, set_status_on_exception=False):
+            yield done
+    except BaseException as error:
+        done(error)
+        raise
 
 
 def _ends(call: Invocation) -> dict[str, str | int]:
@@ -100,6 +108,8 @@ def _ends(call: Invocation) -> dict[str, str | int]:
 
 def _note(span: trace.Span, kind: trace.SpanKind, error: BaseException) -> None:
     """How a call failed: its status by name, and whether that fails the span."""
+    if isinstance(error, GeneratorExit):
+        return  # of a pipe that its client read but the first of
     status = error.name if isinstance(error, StatusError | Fault) else None
     if status is not None:
         span.set_attribute("rpc.response.status_code", status)
