@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from lrpc.runtime.policy import Policy
     from lrpc.runtime.serialization import deserialize, serialize
     from lrpc.runtime.server import Server
+    from lrpc.runtime.system import SystemHandle
 
 __version__ = "0.1.0"
 
@@ -121,6 +122,7 @@ __all__ = [
     "StatusError",
     "Strictness",
     "StringBinding",
+    "SystemHandle",
     "UnknownInterface",
     "acting_as",
     "allocate",
@@ -161,6 +163,7 @@ _LATER: Final = {
     "Server": "runtime.server",
     "Strictness": "runtime.ndr.strictness",
     "StringBinding": "runtime.binding",
+    "SystemHandle": "runtime.system",
     "impersonate": "runtime.impersonating",
     "install_import_hook": "rpcgen.import_hook",
     "load": "rpcgen.load",

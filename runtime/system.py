@@ -1,6 +1,7 @@
 """What generated stubs say of system handles (`rpc.system`): the layouts, and what they are in Python.
 
-A caller gives a descriptor or what has one, and keeps it; a receiver gets a Handle, which closes itself.
+A caller gives a descriptor or what has one, and keeps it; a receiver gets a Handle, which closes itself. Programs
+call that `lrpc.SystemHandle`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from .ndr.layout_system import (
     Token,
 )
 
+SystemHandle = Handle
+
 __all__ = [
     "Composition",
     "Descriptor",
@@ -37,6 +40,7 @@ __all__ = [
     "Section",
     "Semaphore",
     "Socket",
+    "SystemHandle",
     "Thread",
     "Token",
 ]

@@ -23,13 +23,17 @@ class Annotations:
         """For an [in] parameter: any sequence, any buffer."""
         return _joined(self._parts(type_, accepting=True))
 
+    def received(self, type_: model.Type) -> str:
+        """For an [in] parameter of a contract: as a caller gives it, but a descriptor has become a Handle."""
+        return self.given(type_) if is_system_handle(type_) else self.taken(type_)
+
     def given(self, type_: model.Type) -> str:
         """For a result or a field."""
         return _joined(self._parts(type_, accepting=False))
 
     def _parts(self, type_: model.Type, *, accepting: bool) -> list[str]:
         match type_:
-            case model.Scalar(word=word) if word.startswith("system."):
+            case model.Scalar() if is_system_handle(type_):
                 return ["rpc.system.Descriptor" if accepting else "rpc.system.Handle", "None"]
             case model.Scalar(word=word):
                 return [_SCALARS.get(word, "int")]
@@ -103,6 +107,11 @@ class Annotations:
             part for type_ in types for part in (["None"] if type_ is None else self._parts(type_, accepting=False))
         ]
         return parts if len(_joined(parts)) <= MAX_UNION else ["Any"]
+
+
+def is_system_handle(type_: model.Type) -> bool:
+    """Is it a [system_handle] parameter? It is nothing's part."""
+    return isinstance(type_, model.Scalar) and type_.word.startswith("system.")
 
 
 _OCTETS: Final = (model.Scalar(word="Byte"), model.Scalar(word="Char"))

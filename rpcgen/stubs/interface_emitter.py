@@ -306,7 +306,9 @@ class InterfaceEmitter:
             if face.client:
                 return self._annotations.poured(pipe, asynchronous=face.asynchronous)
             return f"{face.iterator}[{self._annotations.piped(pipe)}]"
-        return "bool | None" if parameter.partial else self._annotations.taken(parameter.type)
+        if parameter.partial:
+            return "bool | None"
+        return self._annotations.taken(parameter.type) if face.client else self._annotations.received(parameter.type)
 
     def _result(self, operation: model.Operation) -> str:
         results = results_of(operation)

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lrpc.rpcgen import compile_idl, generate
+from tests.documents import blocks
+
 GOOD = Path(__file__).parent / "good"
 ROOT = Path(__file__).resolve().parents[2]
 USE = """
@@ -84,3 +87,32 @@ def test_a_name_that_stubs_cannot_import_is_a_type_error(tmp_path: Path) -> None
     assert result.returncode == 1
     assert 'has no attribute "Nonsense"' in result.stdout
     assert result.stdout.count("error:") == 1
+
+
+def test_the_server_with_system_handles_of_the_documents_passes_mypy_strict(tmp_path: Path) -> None:
+    """Its IDL gives a contract that it fulfils, with the type that the page names."""
+    page = {what.removeprefix("file: "): text for what, text in blocks("docs/security.md")}
+    compilation = compile_idl("sizes.idl", reader=page.__getitem__)
+    assert compilation.model is not None
+    stub = generate(compilation.model, source="sizes.idl", command="test")
+    (tmp_path / "sizes.py").write_text(stub, encoding="utf-8")
+    for name in ("sizes_server.py", "sizes_client.py"):
+        program = page[name].replace('stub = lrpc.load("sizes.idl")\n', "import sizes as stub\n")
+        assert "import sizes as stub" in program
+        (tmp_path / name).write_text(program, encoding="utf-8")
+    result = checked(tmp_path, "sizes.py", "sizes_server.py", "sizes_client.py")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_contract_takes_handles_and_its_client_descriptors() -> None:
+    idl = """[uuid(3f0a6d0e-7a35-4a0f-9a75-0c2b6f1f8a21)] interface I
+    {
+        void F([in, system_handle(sh_file)] void *a, [in, out, system_handle(sh_event)] void **b);
+    }"""
+    compilation = compile_idl("t.idl", reader={"t.idl": idl}.__getitem__)
+    assert compilation.model is not None
+    stub = generate(compilation.model, source="t.idl", command="test")
+    contract, _, client = stub.partition("class IClient")
+    assert "(self, a: rpc.system.Handle | None, b: rpc.system.Handle | None) -> rpc.system.Handle | None" in contract
+    assert "a: rpc.system.Descriptor | None" in client
+    assert "rpc.system.Descriptor" not in contract
