@@ -22,7 +22,7 @@ from uuid import UUID
 
 from .budget import MAX_DEPTH, MAX_ITEMS, NESTED_COST, TOO_DEEP, TOO_MANY
 from .columns import Letter, numbered
-from .errors import RPC_X_BAD_STUB_DATA, NdrError, OutOfSteps
+from .errors import RPC_X_BAD_STUB_DATA, NdrError, OutOfSteps, reason_of
 from .expression import OPERATORS, length_of
 from .layout import AUTO, Encoding, Layout, Parameters, PipeItems, PipeOctets, has_identity, shared
 from .places import MAX_REREAD, REREAD_STEPS, Places, located
@@ -186,7 +186,7 @@ def _named(parameters: Parameters, values: Sequence[Any]) -> dict[str, Any]:
 
 def _as_ndr_error(failure: Exception) -> NdrError:
     # A fresh one: an error that is its own cause would keep the stub, and the shared memory under it, alive.
-    return copy(failure) if isinstance(failure, NdrError) else NdrError(f"{type(failure).__name__}: {failure}")
+    return copy(failure) if isinstance(failure, NdrError) else NdrError(reason_of(failure))
 
 
 # What generated code calls

@@ -6,6 +6,7 @@ fault, a client raises it as BadStubData. The counterpart for calls is `runtime/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 RPC_X_BAD_STUB_DATA: Final = 0x6F7
@@ -49,6 +50,13 @@ class NdrError(ValueError):
         joiner = "" if not name or not self.path or self.path.startswith("[") else "."
         self.path = f"{name}{joiner}{self.path}"
         return self
+
+
+def reason_of(failure: Exception) -> str:
+    """What is said of a value that code for it stumbles over, where no rule says more."""
+    if isinstance(failure, AttributeError) and isinstance(failure.obj, Mapping):  # which the reference takes as well
+        return f"takes an object with the attribute {failure.name}, not dict"
+    return f"{type(failure).__name__}: {failure}"
 
 
 class OutOfSteps(Exception):

@@ -34,17 +34,25 @@ def _is_list(value: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
     return isinstance(value, list | tuple)
 
 
-def member(value: Any, name: str, path: str) -> Any:
-    """The member `name` of a dataclass, any object with attributes, or a mapping."""
+def instead(wanted: str, value: Any) -> str:
+    """What is said of a value that is none of the type `wanted`."""
+    return f"takes {wanted}, not {'None' if value is None else type(value).__name__}"
+
+
+def member(value: Any, name: str, path: str, factory: object = None) -> Any:
+    """The member `name` of a dataclass, any object with attributes, or a mapping. factory: of what it should be."""
     try:
         return value[name] if is_mapping(value) else getattr(value, name)
     except (KeyError, AttributeError):
-        raise NdrError(f"{brief(value)} has no {name}", path=path) from None
+        if not isinstance(factory, type) or isinstance(value, factory):
+            raise NdrError(f"{brief(value)} has no {name}", path=path) from None
+        article = "an" if factory.__name__[0] in "AEIOUaeiou" else "a"
+        raise NdrError(instead(f"{article} {factory.__name__}", value), path=path) from None
 
 
-def members(fields: Sequence[Field], value: Any, path: str) -> dict[str, Any]:
+def members(fields: Sequence[Field], value: Any, path: str, factory: object = None) -> dict[str, Any]:
     """The members by name, AUTO counts filled in from their arrays; what is computed is left as it is."""
-    values: dict[str, Any] = {field.name: member(value, field.name, path) for field in fields}
+    values: dict[str, Any] = {field.name: member(value, field.name, path, factory) for field in fields}
     left_out = [field for field in fields if values[field.name] is AUTO and not isinstance(field.layout, Computed)]
     for name in [field.name for field in left_out]:
         values[name] = _count_for(name, fields, values, path)
@@ -113,7 +121,7 @@ def _actual(array: Array | String, value: Any, path: str) -> int:
     if isinstance(array, Array):
         return len(elements(array.element, value, Encoding.NDR, path)) // (octets_each(array.element) or 1)
     if not isinstance(value, str):
-        raise NdrError(f"{brief(value)} is no text", path=path)
+        raise NdrError(instead("str", value), path=path)
     return len(encoded(value, array.unit, Encoding.NDR, path)) // array.unit.size(Encoding.NDR) + 1
 
 

@@ -201,8 +201,9 @@ class Writer(ContextWriter):
         if isinstance(layout, SwitchIs):
             tag, at, padded = place.known(layout.switch), place, union.ms_union
         else:
-            tag, at, padded = member(value, layout.tag, place.path), place.field(layout.tag), False
-            value = member(value, layout.name, place.path)
+            tag = member(value, layout.tag, place.path, layout.factory)
+            at, padded = place.field(layout.tag), False
+            value = member(value, layout.name, place.path, layout.factory)
             place = place.inside({layout.tag: tag}).field(layout.name, NOTHING_AFTER)
         if not isinstance(tag, int):
             raise refused("nothing selects an arm", at, "C706 14.3.8", RPC_S_INVALID_TAG)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from .errors import RPC_S_INVALID_BOUND
 from .layout import Array, Layout, MultiArray, Pipe, Scalar, String, SwitchIs
 from .reference_rules import Place, Steps, octets_each, unreadable, without_pointers
-from .reference_values import brief, dimension_counts, elements, encoded
+from .reference_values import brief, dimension_counts, elements, encoded, instead
 from .reference_writer_fields import FieldWriter, refused
 
 
@@ -172,7 +172,9 @@ class ArrayWriter(FieldWriter, ABC):
         self.put(bytes(extent.items), layout.unit.size(self.encoding), place, meaning, "C706 14.3.4.2")
 
     def _text(self, layout: String, value: Any, place: Place) -> bytes:
-        if not isinstance(value, str) or "\0" in value:
+        if not isinstance(value, str):
+            raise refused(instead("str", value), place, "C706 14.3.4.2")
+        if "\0" in value:
             raise refused(f"{brief(value)} is no text without NUL", place, "C706 14.3.4.2")
         return encoded(value + "\0", layout.unit, self.encoding, place.path)
 

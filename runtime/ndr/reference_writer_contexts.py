@@ -180,7 +180,7 @@ class ContextWriter(ArrayWriter, ABC):
         self, layout: Struct | Parameters, value: Any, path: str, outer: Mapping[str, object] | None = None
     ) -> dict[str, Any]:
         """The members by name, with counts that were left out, and what is computed."""
-        values = members(layout.fields, value, path)
+        values = members(layout.fields, value, path, layout.factory if isinstance(layout, Struct) else None)
         waiting = {field.name: field.layout for field in layout.fields if isinstance(field.layout, Computed)}
         if not waiting:
             return values

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import enum
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
@@ -16,6 +17,7 @@ from lrpc.runtime.ndr.layout import (
     Encoding,
     Long,
     String,
+    Struct,
     SwitchIs,
     Union,
     UniquePtr,
@@ -49,6 +51,31 @@ def test_member_is_a_key_or_an_attribute():
     with pytest.raises(NdrError) as caught:
         member({"a": 1}, "b", "record")
     assert (caught.value.path, caught.value.reason) == ("record", "{'a': 1} has no b")
+
+
+class Entry(NamedTuple):
+    key: str
+
+
+@pytest.mark.parametrize(("value", "name"), [({"kee": 1}, "dict"), (b"ab", "bytes"), (None, "None")])
+def test_value_of_another_type_is_said_to_be_one(value, name):
+    with pytest.raises(NdrError) as caught:
+        member(value, "key", "entry", Entry)
+    assert (caught.value.path, caught.value.reason) == ("entry", f"takes an Entry, not {name}")
+    with pytest.raises(NdrError) as caught:
+        Struct(Entry, "key" / String(WChar)).build(value)
+    assert caught.value.reason == f"takes an Entry, not {name}"
+
+
+def test_object_of_the_type_that_lacks_a_member_is_said_to_lack_it():
+    with pytest.raises(NdrError, match=r"Entry\(key='a'\) has no kind"):
+        member(Entry("a"), "kind", "entry", Entry)
+
+
+def test_count_of_a_string_that_is_no_text_says_so():
+    with pytest.raises(NdrError) as caught:
+        members(["n" / Long, "s" / String(Char, size=this.n)], {"n": AUTO, "s": b"ab"}, "")
+    assert (caught.value.path, caught.value.reason) == ("s", "takes str, not bytes")
 
 
 def test_only_auto_itself_is_filled_in():
