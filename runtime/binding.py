@@ -56,6 +56,8 @@ class StringBinding:
         if protocol not in PROTOCOL_SEQUENCES:
             raise InvalidBinding(f"{text!r}: {protocol!r} is not one of {', '.join(PROTOCOL_SEQUENCES)}")
         address, endpoint, options = _network(rest[colon + 1 :], text)
+        if protocol == NCACN_IP_TCP and not endpoint and (found := re.fullmatch(r"([^:\\]*):([0-9]+)", address)):
+            raise InvalidBinding(f"{text!r}: write the port in brackets: {protocol}:{found[1]}[{found[2]}]")
         return cls(protocol, _unescape(address), _endpoint(protocol, endpoint, text), uuid, options)
 
     def __str__(self) -> str:
@@ -102,6 +104,20 @@ def _endpoint(protocol: str, endpoint: str, whole: str) -> str:
     if "\0" in endpoint:
         raise InvalidBinding(f"{whole!r}: an endpoint holds no NUL")
     return endpoint
+
+
+def require_local(binding: StringBinding) -> None:
+    """InvalidBinding for the address of another machine, where the protocol sequence reaches none."""
+    name = binding.address.strip("\\")
+    if name in ("", "."):
+        return
+    reason = f"{binding.protocol} reaches this machine only"
+    if binding.protocol == NCACN_NP:
+        reason += ": pipes over SMB are not there"
+    if not binding.endpoint:
+        prefix = "\\pipe\\" if binding.protocol == NCACN_NP else ""
+        reason += f"; an endpoint stands in brackets: {binding.protocol}:[{prefix}{name}]"
+    raise InvalidBinding(f"{binding}: {reason}")
 
 
 def pipe_name(endpoint: str) -> str:

@@ -18,7 +18,7 @@ from ..transports import errors as transport
 from ..transports.alpc.messages.port_attributes import DEFAULT_ATTRIBUTES, HANDLES_ATTRIBUTES
 from ..transports.seam import Connection, Listener
 from ..transports.security import ImpersonationLevel, SecurityQos, SidError
-from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding, pipe_name
+from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding, pipe_name, require_local
 from .call import Limits
 from .contexts import AssociationGroups, ContextTable
 from .dispatch import Registry
@@ -115,8 +115,7 @@ def _connected(binding: StringBinding, timeout: float, limits: Limits) -> Connec
 
 
 def _local(binding: StringBinding, connect: Any, name: str, timeout: float) -> Any:
-    if binding.address.strip("\\") not in ("", "."):
-        raise InvalidBinding(f"{binding}: {binding.protocol} reaches this machine only")
+    require_local(binding)
     try:
         return connect(name, timeout, server_sid=binding.options.get(SERVER_SID))
     except SidError as error:
@@ -214,6 +213,7 @@ def _with_endpoint(binding: StringBinding) -> StringBinding:
     """A dynamic endpoint for a port without a name, as rpcrt4 makes them: clients ask the endpoint mapper."""
     if binding.protocol != NCALRPC or binding.endpoint or "fd" in binding.options:
         return binding
+    require_local(binding)
     return replace(binding, endpoint=f"LRPC-{uuid4().hex[:18]}")
 
 

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding
+from .binding import MEMORY, NCACN_IP_TCP, NCACN_NP, NCALRPC, StringBinding, require_local
 from .call import remaining
 from .channel import BlockingChannel
 from .mapper.towers import NDR, Syntax, Tower
@@ -52,6 +52,8 @@ def _bound(binding: StringBinding, interface: Interface, opener: Opener, timeout
     if binding.endpoint:
         yield Candidate(binding, "the string binding names the endpoint")
         return
+    if binding.protocol in (NCALRPC, NCACN_NP):
+        require_local(binding)
     for text in interface.endpoints:
         known = StringBinding.parse(text)
         if known.protocol == binding.protocol and known.endpoint:

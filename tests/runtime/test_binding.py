@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import lrpc
 from lrpc import StringBinding
-from lrpc.runtime.binding import PROTOCOL_SEQUENCES, pipe_name
+from lrpc.runtime.binding import PROTOCOL_SEQUENCES, pipe_name, require_local
 
 OBJECT = UUID("00112233-4455-6677-8899-aabbccddeeff")
 
@@ -64,11 +64,38 @@ def test_bindings_are_read(text: str, binding: StringBinding) -> None:
         ("ncacn_ip_tcp:[²]", "is no TCP port"),
         (f"ncacn_ip_tcp:[{'9' * 5000}]", "is no TCP port"),
         ("ncalrpc:[a\0b]", "no NUL"),
+        ("ncacn_ip_tcp:127.0.0.1:4242", r"write the port in brackets: ncacn_ip_tcp:127\.0\.0\.1\[4242\]$"),
+        ("ncacn_ip_tcp:host:4242[,sign]", r"write the port in brackets: ncacn_ip_tcp:host\[4242\]$"),
     ],
 )
 def test_what_is_no_binding_is_refused_with_a_reason(text: str, reason: str) -> None:
     with pytest.raises(lrpc.InvalidBinding, match=reason):
         StringBinding.parse(text)
+
+
+@pytest.mark.parametrize("text", ["ncacn_ip_tcp:::1", "ncacn_ip_tcp:fe80::1[4242]", "ncacn_ip_tcp:1:2:3:4:5:6:7:8"])
+def test_an_address_of_ipv6_has_no_port(text: str) -> None:
+    address, _, endpoint = text.removeprefix("ncacn_ip_tcp:").rstrip("]").partition("[")
+    assert StringBinding.parse(text) == StringBinding("ncacn_ip_tcp", address, endpoint)
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("ncalrpc:calc", "ncalrpc:[calc]"),
+        ("ncacn_np:calc", r"ncacn_np:[\pipe\calc]"),
+        (r"ncalrpc:\\calc", "ncalrpc:[calc]"),
+    ],
+)
+def test_a_name_without_brackets_is_told_where_they_stand(text: str, instead: str) -> None:
+    with pytest.raises(lrpc.InvalidBinding) as caught:
+        require_local(StringBinding.parse(text))
+    assert str(caught.value).endswith(f"; an endpoint stands in brackets: {instead}")
+
+
+@pytest.mark.parametrize("text", ["ncalrpc:", "ncalrpc:.[calc]", r"ncacn_np:\\.[\pipe\calc]"])
+def test_this_machine_is_reached(text: str) -> None:
+    require_local(StringBinding.parse(text))
 
 
 @pytest.mark.parametrize("endpoint", [r"\pipe\calc", r"\PIPE\calc", "/pipe/calc", r"\\pipe\\calc"])

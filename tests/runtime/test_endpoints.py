@@ -97,6 +97,11 @@ def test_what_cannot_be_listened_on_is_refused(
     assert caught.value.ran is Ran.NO
 
 
+def test_a_port_whose_name_has_no_brackets_is_not_made_up(listen: Callable[..., Endpoint]) -> None:
+    with pytest.raises(InvalidBinding, match=r"stands in brackets: ncalrpc:\[calc\]$"):
+        listen("ncalrpc:calc")
+
+
 def test_a_pipe_needs_the_name_of_a_pipe(listen: Callable[..., Endpoint]) -> None:
     with pytest.raises(InvalidBinding, match="is no pipe"):
         listen("ncacn_np:[calc]")
@@ -124,8 +129,8 @@ def test_where_nobody_listens_the_server_is_unavailable(
 @pytest.mark.parametrize(
     ("binding", "message"),
     [
-        ("ncalrpc:far[calc]", "ncalrpc reaches this machine only"),
-        (r"ncacn_np:\\far[\pipe\calc]", "ncacn_np reaches this machine only"),
+        ("ncalrpc:far[calc]", "ncalrpc reaches this machine only$"),
+        (r"ncacn_np:\\far[\pipe\calc]", "ncacn_np reaches this machine only: pipes over SMB are not there$"),
         ("ncacn_np:[calc]", "is no pipe"),
         ("ncalrpc:[..]", "OBJECT_NAME_INVALID"),
         ("ncacn_ip_tcp:a..b[1]", "'a..b' is no host name"),

@@ -73,6 +73,12 @@ def test_the_idl_names_an_endpoint_for_a_binding_without() -> None:
 
 
 @pytest.mark.parametrize("interface", [UNKNOWN, KNOWN])
+def test_a_name_without_brackets_is_no_address(interface: Interface) -> None:
+    with pytest.raises(InvalidBinding, match=r"stands in brackets: ncalrpc:\[calc\]$"):
+        list(candidates("ncalrpc:calc", interface, never, 1))
+
+
+@pytest.mark.parametrize("interface", [UNKNOWN, KNOWN])
 def test_a_binding_that_no_mapper_knows_is_invalid_without_endpoint(interface: Interface) -> None:
     with pytest.raises(InvalidBinding, match=f"memory:: no endpoint, and {interface.name} has none of its own for"):
         list(candidates("memory:", interface, never, 1))
