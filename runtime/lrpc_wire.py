@@ -78,6 +78,8 @@ class LrpcWire:
         """No call is plain."""
         self._association = ncalrpc.ClientAssociation()
         self.called_back = False
+        self._refused = False
+        """A callback has come, and nobody serves any."""
         """Somebody serves callbacks: they are handed on."""
         self._binding_id = 0
 
@@ -381,7 +383,7 @@ class LrpcWire:
         if event is None:  # of a call that was given up
             return []
         if isinstance(event, ncalrpc.FaultReceived):
-            return [(key, failure(event))]
+            return [(key, self._failure(event))]
         if isinstance(event, ncalrpc.CallbackRequested):
             stub = accompanied(event.stub, message.handles)
             return self._back(key, Back(stub, self.encoding, release, event.callback_id, event.opnum))
@@ -393,8 +395,15 @@ class LrpcWire:
     def _back(self, key: int, back: Back) -> list[Arrival]:
         if self.called_back:
             return [(key, back)]
+        self._refused = True
         self.deny(key, back, Fault(RPC_S_CANNOT_SUPPORT, ran=Ran.NO))
         return []
+
+    def _failure(self, event: ncalrpc.FaultReceived) -> Fault:
+        found = failure(event)
+        if self._refused and found.status == RPC_S_CANNOT_SUPPORT:
+            found.args = (f"{found}: the server calls back, and this client was made without connect(callbacks=)",)
+        return found
 
     def deny(self, key: int, back: Back, why: Fault) -> None:
         """Fail a callback without waiting for room, of which a server that waits for its answer leaves enough."""

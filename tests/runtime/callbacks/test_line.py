@@ -68,7 +68,7 @@ def test_a_status_of_a_callback_is_raised_in_the_method(shop: Any) -> None:
 
 def test_a_client_without_an_object_is_not_called_back(sides: Any, binding_for: Callable[[str], str]) -> None:
     shop = sides.connect(sides.listen(binding_for("ncalrpc")), desk=False)
-    with pytest.raises(lrpc.CallbackRefused):
+    with pytest.raises(lrpc.CallbackRefused, match=r"RPC_S_CANNOT_SUPPORT .*: .* without connect\(callbacks=\)"):
         shop.Sell(1, 0)
     assert shop.Plain(1) == 2
 
