@@ -121,7 +121,7 @@ class Registry:
         """Have an object answer for every interface that it implements. TypeError when it implements none."""
         interfaces = interfaces_of(implementation)
         if not interfaces:
-            raise TypeError(f"{type(implementation).__name__} implements no generated interface")
+            raise TypeError(_no_interface(implementation))
         octets: Callable[[Any], Any] = memoryview if views else bytes
         allowed = None if endpoints is None else frozenset(endpoints)
         for interface in interfaces:
@@ -206,6 +206,13 @@ def _method(registration: Registration, opnum: int) -> Method:
     if method is None:
         raise OperationOutOfRange(NCA_OP_RNG_ERROR, ran=Ran.NO)
     return method
+
+
+def _no_interface(implementation: object) -> str:
+    """Why an object cannot be registered."""
+    if isinstance(implementation, type):
+        return f"{implementation.__name__} is a class: give an object, {implementation.__name__}()"
+    return f"{type(implementation).__name__} implements no generated interface"
 
 
 def interfaces_of(implementation: object) -> list[Interface]:

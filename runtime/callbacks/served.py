@@ -50,6 +50,9 @@ class Served:
         callbacks = interface.callbacks
         if callbacks is None:
             raise TypeError(f"{interface.name} has no callbacks")
+        if isinstance(implementation, type):
+            name = implementation.__name__
+            raise TypeError(f"{name} is a class: callbacks= takes an object, {name}()")
         missing = [found.method for found in callbacks.operations if not hasattr(implementation, found.method)]
         if missing:
             raise TypeError(f"{type(implementation).__name__} has no {missing[0]}, a callback of {interface.name}")

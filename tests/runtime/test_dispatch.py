@@ -69,6 +69,14 @@ def test_an_object_without_an_interface_is_refused(registry: Registry) -> None:
         registry.register(object())  # type: ignore[arg-type]
 
 
+def test_a_class_in_the_place_of_an_object_is_refused(registry: Registry) -> None:
+    class Greeter:
+        pass
+
+    with pytest.raises(TypeError, match=r"^Greeter is a class: give an object, Greeter\(\)$"):
+        registry.register(Greeter)  # type: ignore[arg-type]
+
+
 def test_minor_versions_are_upwards_compatible(registry: Registry, service: Any, calculator: ModuleType) -> None:
     offered = [(major, minor) for major in range(3) for minor in range(5)
                if registry.offers(calculator.CALCULATOR, (major, minor), HERE)]  # fmt: skip

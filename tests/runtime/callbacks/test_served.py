@@ -30,6 +30,12 @@ def test_an_interface_without_callbacks_takes_no_object(shop_stub: Any) -> None:
         Served(shop_stub.Quiet.interface, Half(), lrpc.Limits(), asynchronous=False)
 
 
+def test_a_class_is_no_object_for_callbacks(shop_stub: Any) -> None:
+    desk = type("Desk", (shop_stub.ShopCallbacks,), {})
+    with pytest.raises(TypeError, match=r"^Desk is a class: callbacks= takes an object, Desk\(\)$"):
+        served(shop_stub, desk)
+
+
 def test_an_object_has_to_have_every_callback(shop_stub: Any) -> None:
     with pytest.raises(TypeError, match="Half has no Store, a callback of Shop"):
         served(shop_stub, Half())
