@@ -161,7 +161,11 @@ class _Calls:
         self, channel: Any, connection: Any = None, strictness: Strictness = DEFAULT, recovery: Any = None
     ) -> None:
         self._channel = channel
-        self._encoding: Encoding = channel.encoding
+        try:
+            self._encoding: Encoding = channel.encoding
+        except AttributeError:
+            name = type(self).__name__
+            raise TypeError(f"{name} is made by lrpc.connect({name}, ...)") from None
         self._strictness = strictness
         self._straight = self._encoding is Encoding.NDR and strictness is DEFAULT
         self._flats: Flats = channel.flats if self._straight else Flats()

@@ -66,6 +66,12 @@ def call(request: pytest.FixtureRequest, calculator: ModuleType) -> Caller:
     return Caller(calculator, request.param)
 
 
+def test_a_client_that_is_not_made_by_connect_says_how_it_is_made(calculator: ModuleType) -> None:
+    for name in ("CalculatorClient", "AsyncCalculatorClient"):
+        with pytest.raises(TypeError, match=rf"^{name} is made by lrpc\.connect\({name}, \.\.\.\)$"):
+            getattr(calculator, name)("ncalrpc:[calc]")
+
+
 def test_a_call_is_a_number_and_a_stub(call: Caller) -> None:
     call.wax.reply = b"\x05\0\0\0"
     assert call("Add", 2, 3) == 5
