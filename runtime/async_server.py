@@ -31,7 +31,7 @@ from .serving.loop_readers import LoopReaders
 from .serving.loop_watch import LoopWatch
 from .serving.room import Room, next_part
 from .serving.running import Running
-from .serving.signals import told_of_term
+from .serving.signals import ended_by_interrupt, told_of_term
 from .serving.visitor import Visitor
 from .serving.workers import Control
 from .session import SEND_TIMEOUT, Answer, Call, Session
@@ -104,8 +104,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         await self.stop(control.grace())
 
     async def serve_forever(self) -> None:
-        """Serve until `stop` is called, SIGTERM comes, or the task is cancelled, as SIGINT does it. systemd is told."""
-        with told_of_term(asyncio.get_running_loop(), self.stop_soon):
+        """Serve until `stop` is called, SIGINT or SIGTERM comes, or the task is cancelled. systemd is told."""
+        with told_of_term(asyncio.get_running_loop(), self.stop_soon), ended_by_interrupt():
             try:
                 await self.start()
                 activation.notify("READY=1")

@@ -1,4 +1,4 @@
-"""SIGTERM ends a server in order, unless the program has something else in mind for it."""
+"""SIGTERM and SIGINT end a server in order, unless the program has something else in mind for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import signal
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING
+
+from ..journal import note
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -42,3 +45,35 @@ def told_of_term(loop: AbstractEventLoop, stop: Callable[[], None]) -> Generator
     finally:
         if ours:
             loop.remove_signal_handler(signal.SIGTERM)
+
+
+@contextmanager
+def ended_by_interrupt() -> Generator[None, None, None]:
+    """SIGINT inside ends the block, where the program has it cancel this task, as asyncio.run does.
+
+    A second one goes its way, and so does what cancels the task besides.
+    """
+    from asyncio import CancelledError, current_task  # servers without a loop do without
+
+    task, before = current_task(), signal.getsignal(signal.SIGINT)
+    if task is None or not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    interrupted = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        cancelled = task.cancelling()
+        before(number, frame)
+        interrupted |= task.cancelling() > cancelled
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except CancelledError:
+        if not interrupted or task.uncancel():
+            raise
+        note("interrupted")
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, before)
