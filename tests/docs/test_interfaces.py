@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from lrpc.rpcgen import compile_idl
 from lrpc.rpcgen.source import STOCK
+from tests.documents import blocks
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "interfaces.md").read_text(encoding="utf-8")
@@ -36,20 +38,36 @@ def test_row_is_true(name: str, operations: str, found: str, names: str) -> None
     assert STOCK[f"{name}.idl"] == f"{name}.idl"
 
 
-def test_program_prints_what_the_page_says(tmp_path: Path) -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    (printed,) = re.findall(r"prints `(.*)`\.", PAGE)
-    command = [sys.executable, "-m", "examples.registry", "--hive", str(tmp_path / "hive")]
+FILES = dict(blocks("docs/interfaces.md"))
+VERSION, KEYS, SIDS = (FILES[f"file: {name}.py"] for name in ("version", "keys", "sids"))
+PRINTED = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    command = [sys.executable, "-m", "examples.registry", "--hive", str(tmp_path_factory.mktemp("hive") / "hive")]
     command += ["--listen", "ncacn_ip_tcp:127.0.0.1[0]"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service:
         assert service.stdout is not None
         try:
-            binding = service.stdout.readline().strip().removeprefix("listening on ")
-            words = [sys.executable, "-c", program, binding]
-            done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+            yield service.stdout.readline().strip().removeprefix("listening on ")
         finally:
             service.terminate()
-    assert (done.stdout.strip(), done.stderr) == (printed, "")
+
+
+@pytest.mark.parametrize(
+    ("program", "printed"),
+    [(VERSION, "".join(re.findall(r"prints `(.*)`\.", PAGE)) + "\n"), (KEYS, PRINTED[0]), (SIDS, PRINTED[1])],
+    ids=["version", "keys", "sids"],
+)
+def test_program_prints_what_the_page_says(program: str, printed: str, registry: str) -> None:
+    words = [sys.executable, "-c", program, registry]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == (printed, "")
+
+
+def test_every_program_of_the_page_is_run() -> None:
+    assert PAGE.count("```python\n") == len(FILES) == 3
 
 
 BRINGS = re.findall(r"^\| (`[\w.-]+\.idl`.*?) \| (.*) \|$", PAGE, re.MULTILINE)
