@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import contextvars
 from collections.abc import Coroutine, Iterator
-from contextlib import aclosing
 from functools import cached_property, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..transports import activation
 from ..transports import errors as transport
@@ -22,26 +21,21 @@ from .ended import note_end, paused, too_slow
 from .endpoints import Endpoint
 from .flat_straight import FLAT, FlatTurns
 from .journal import note
-from .pipes import piped_method
-from .pipes.feed import Feed
-from .pipes.piping import AsyncPipeStream, Part
 from .serving.face import Serving
 from .serving.guests import PAUSE
 from .serving.loop_readers import LoopReaders
 from .serving.loop_watch import LoopWatch
-from .serving.room import Room, next_part
+from .serving.piped import serve_piped
+from .serving.room import Room
 from .serving.running import Running
 from .serving.signals import ended_by_interrupt, told_of_term
 from .serving.visitor import Visitor
 from .serving.workers import Control
 from .session import SEND_TIMEOUT, Answer, Call, Session
-from .status import NCA_CANCEL, CallCancelled, Fault, Ran
+from .status import NCA_CANCEL, CallCancelled, Ran
 
 if TYPE_CHECKING:
     from .intercept import AsyncInterceptor  # noqa: F401 - in a string
-
-TURN: Final = 0.002
-"""Seconds that a pipe that is always ready may be sent before other tasks have their turn."""
 
 
 class AsyncServer(Serving["AsyncInterceptor"]):
@@ -376,7 +370,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             if begun is None and session not in self._sessions:  # it ended before the call began
                 return
             if call.feed is not None:
-                await self._serve_piped(session, client, call, call.feed)
+                resume, fail = partial(self._resume, session, client), partial(self._send, session, client, call)
+                await serve_piped(session, client.sending, call, call.feed, self.limits, resume, fail)
                 return
             if sending is None:
                 # By no name: as an error, it would hold this frame, which held it.
@@ -406,43 +401,6 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         self._resume(session, client)
         if self._stopped.is_set():
             self._leave(session)
-
-    async def _serve_piped(self, session: Session, client: Visitor, call: Call, feed: Feed) -> None:
-        """Run a call with pipes: its request is read and its response sent as the method goes on."""
-        assert isinstance(call.method, Method)
-
-        async def receive() -> Part:
-            part = await next_part(feed, self.limits.max_silence)
-            self._resume(session, client)
-            return part
-
-        loop = asyncio.get_running_loop()
-        pieces = piped_method.serve(call.method, receive, session.contexts, self.limits.max_request, AsyncPipeStream)
-        try:
-            async with aclosing(pieces):
-                turn = loop.time()
-                async for piece in pieces:
-                    if not session.wanted(call):
-                        return
-                    if loop.time() - turn > TURN:
-                        await asyncio.sleep(0)
-                        turn = loop.time()
-                    async with client.sending:
-                        room = Room(session, feed)
-                        for moved in session.answering_piece(call, piece):
-                            wanted = session.wanted(call)
-                            await room.wait(self.limits.max_silence if wanted else None, moved=moved)
-                            if not session.wanted(call):
-                                await pieces.aclose()
-        except Fault as fault:
-            await self._send(session, client, call, fault)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():  # it is the task, and not something that it waited for
-                raise
-            await self._send(session, client, call, CallCancelled(NCA_CANCEL, ran=Ran.YES))
-        finally:
-            session.forget(call)
 
     async def _send(self, session: Session, client: Visitor, call: Call, answer: Answer) -> None:
         size = sum(map(len, answer)) if client.sending.locked() and isinstance(answer, list) else 0
