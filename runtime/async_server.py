@@ -55,6 +55,8 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._clients: dict[Session, Visitor] = {}
         self._stopped = asyncio.Event()
+        self._ended = asyncio.Event()
+        """Set when it has been stopped to the end."""
         self._alone = asyncio.Event()
         """Set when the last client has gone."""
         self._stopping: asyncio.Task[None] | None = None
@@ -112,14 +114,24 @@ class AsyncServer(Serving["AsyncInterceptor"]):
                 await self.stop()
 
     async def stop(self, grace: float = 5.0) -> None:
-        """Take no more connections, let calls that run end for `grace` seconds, then end all connections."""
+        """Take no more connections, let calls that run end for `grace` seconds, then end all connections.
+
+        Once: where the server stops already, this waits for that alone, and in a method of its own not even so long.
+        """
         if self._forked:
             return  # its parent's
         if self._stopped.is_set():
-            if self._stopping not in (None, asyncio.current_task()):
-                await asyncio.wait((self._stopping,))
+            await asyncio.sleep(0)  # afterwards a method is known as a task
+            if asyncio.current_task() not in self._tasks:
+                await self._ended.wait()
             return
         self._stopped.set()
+        try:
+            await self._end(grace)
+        finally:
+            self._ended.set()
+
+    async def _end(self, grace: float) -> None:
         if self._announcer is not None:
             await asyncio.to_thread(self._withdraw)
         loop = asyncio.get_running_loop()
@@ -130,9 +142,11 @@ class AsyncServer(Serving["AsyncInterceptor"]):
             endpoint.listener.close()
         for session in self._drain():
             self._leave(session)
-        await self._quiet(grace)
-        for session in list(self._sessions):
-            self._drop(session)
+        try:
+            await self._quiet(grace)
+        finally:  # also for somebody who cancels the wait
+            for session in list(self._sessions):
+                self._drop(session)
         for endpoint in self._endpoints:
             await endpoint.rundown.wait(1)
         self._eager.close()

@@ -8,7 +8,7 @@ connections end.
 from __future__ import annotations
 
 import time
-from threading import Event, Thread
+from threading import Event, RLock, Thread
 from typing import TYPE_CHECKING, Final
 
 from ..transports import activation
@@ -39,6 +39,8 @@ class Server(Serving["Interceptor"]):
 
     def _prepare(self, threads: int | None) -> None:
         self._stopping = Event()
+        self._stop_turn = RLock()
+        """Held by the one that stops, so that others wait for it."""
         self._started = False
         if threads is None:
             self._threads: ConnectionThreads | LeaderFollower = ConnectionThreads(self._guests, self.limits)
@@ -92,10 +94,18 @@ class Server(Serving["Interceptor"]):
                 self.stop()
 
     def stop(self, grace: float = 5.0) -> None:
-        """Take no more connections and calls, let those that run end for `grace` seconds, then end all connections."""
-        if self._forked:
-            return  # its parent's
-        self._stopping.set()
+        """Take no more connections and calls, let those that run end for `grace` seconds, then end all connections.
+
+        Once: where the server stops already, this waits for that alone, and in a method of its own not even so long.
+        """
+        if self._forked or (self._stopping.is_set() and self._threads.includes_this()):
+            return  # its parent's; or whoever stops it waits for this call
+        with self._stop_turn:
+            if not self._stopping.is_set():
+                self._stopping.set()
+                self._end(grace)
+
+    def _end(self, grace: float) -> None:
         self._withdraw()
         until = time.monotonic() + grace
         if self._workers is not None:
@@ -105,9 +115,11 @@ class Server(Serving["Interceptor"]):
         for session in self._drain():
             session.drain()
         self._threads.stop()
-        self._threads.join(until)
-        for session in self._guests.present():
-            self._give_up(session)
+        try:
+            self._threads.join(until)
+        finally:  # also for somebody who interrupts the wait
+            for session in self._guests.present():
+                self._give_up(session)
         self._threads.join(time.monotonic() + 1)
         for endpoint in self._endpoints:
             endpoint.rundown.wait(max(until - time.monotonic(), 1))

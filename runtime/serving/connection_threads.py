@@ -36,6 +36,10 @@ class ConnectionThreads:
         """Wait until everything has ended, or until a time of `time.monotonic`."""
         self._crew.join(until)
 
+    def includes_this(self) -> bool:
+        """Is the thread that asks one that serves?"""
+        return self._crew.includes_this()
+
     def abandon(self) -> None:
         """In a child of fork there are no threads."""
 

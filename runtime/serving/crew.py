@@ -29,6 +29,11 @@ class Crew:
         for thread in threads:
             thread.join(max(until - time.monotonic(), 0))
 
+    def includes_this(self) -> bool:
+        """Is the thread that asks one of them?"""
+        with self._lock:
+            return threading.current_thread() in self._threads
+
     def _run(self, target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         try:
             target(*arguments)

@@ -74,6 +74,10 @@ class LeaderFollower:
         """Wait until everything has ended, or until a time of `time.monotonic`."""
         self._crew.join(until)
 
+    def includes_this(self) -> bool:
+        """Is the thread that asks one that serves?"""
+        return self._crew.includes_this()
+
     def abandon(self) -> None:
         """In a child of fork, which has none of the threads: let go of what they wait for."""
         if self._working:
