@@ -158,7 +158,8 @@ def peer() -> str:
 
 
 def call_cancelled(wait: float = 0.0) -> bool:
-    """Has the client given up the call that runs now, or gone away? RpcServerTestCancel, for blocking methods.
+    """Has the client given up the call that runs now, or gone away, or has the server, at the end of its grace?
+    RpcServerTestCancel, for blocking methods.
 
     wait: seconds to wait for that, so that a method may write `if lrpc.call_cancelled(1.0)` where it would have slept.
     A method that stops early may raise anything, lrpc.CallCancelled for one: nobody reads it. LookupError outside of

@@ -11,6 +11,7 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable, MutableSequence
+from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .ended import Ended, Limited
@@ -47,6 +48,10 @@ class Cancelling:
         """The server takes no more calls: if there is nothing more to read, the client has not gone."""
         self.tell: Callable[[int], None] | None = None
         """Told the key of a call that is given up and has begun: the asyncio server's."""
+        self._over = False
+        self._lasts = Lock()
+        """Held until `give_up_all`: a method that asks, and for which nothing is read any more, waits for it."""
+        self._lasts.acquire()
         self._session = session
         self.pending = pending
         """Calls that have come and not begun."""
@@ -69,6 +74,12 @@ class Cancelling:
         elif key == self.now:
             self.now = GIVEN_UP
 
+    def give_up_all(self) -> None:
+        """The server ends the connection without waiting for its calls. From any thread."""
+        if not self._over:
+            self._over = True
+            self._lasts.release()
+
     def _count(self) -> None:
         now = time.monotonic()
         self._against = max(self._against - self._rate * (now - self._counted), 0.0) + 1
@@ -83,15 +94,16 @@ class Cancelling:
             left = until - time.monotonic()
             if left <= 0:
                 return False
-            if len(self.pending) < self._most and not self.draining:
-                ready(self._session.fileno(), select.POLLIN, left)
+            reads = len(self.pending) < self._most and not self.draining
+            if reads and (descriptor := self._session.fileno()) >= 0:
+                ready(descriptor, select.POLLIN, left)
             else:  # no more is taken from this client, for now or for ever
-                time.sleep(left)
+                self._lasts.acquire(timeout=left)
         return True
 
     def _look(self) -> bool:
         try:
-            while self.now != GIVEN_UP and len(self.pending) < self._most:
+            while self.now != GIVEN_UP and not self._over and len(self.pending) < self._most:
                 calls = self._session.receive_now()
                 if calls is None:
                     break
@@ -99,4 +111,4 @@ class Cancelling:
         except Ended:  # which the session finds again when the call is over
             if not self.draining:
                 self.now = GIVEN_UP
-        return self.now == GIVEN_UP
+        return self._over or self.now == GIVEN_UP

@@ -152,6 +152,7 @@ class Server(Serving["Interceptor"]):
     def _give_up(self, session: Session) -> None:
         note("still_running", peer=str(session.caller))
         session.close()
+        session.cancelling.give_up_all()
 
     def __enter__(self) -> Server:
         return self

@@ -242,6 +242,18 @@ def test_a_server_that_drains_does_not_take_the_end_of_reading_for_that_of_its_c
     assert not cancelling.test(0.001)
 
 
+@pytest.mark.parametrize("draining", [False, True])
+def test_a_server_that_gives_its_calls_up_tells_who_asks_and_who_waits(threads: Any, draining: bool) -> None:
+    cancelling = Cancelling(Waxen(), deque(), 64, 100)
+    cancelling.now, cancelling.draining = 7, draining
+    waiting = threads.submit(cancelling.test, 50 * WATCHDOG)
+    cancelling.give_up_all()
+    assert waiting.result(WATCHDOG)
+    cancelling.give_up_all()
+    cancelling.now = 8  # a call that had come as well
+    assert cancelling.test(0)
+
+
 def test_no_more_is_received_than_may_wait() -> None:
     pending: deque[Call] = deque()
     session = Waxen(*([call(number)] for number in range(10)))

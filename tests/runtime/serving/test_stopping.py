@@ -44,6 +44,38 @@ def test_a_second_stop_gives_no_second_grace(host: Any, client: Any, threads: Th
     host.world.gate(1).set()
 
 
+@pytest.mark.parametrize("transport", ["ncalrpc", "ncacn_np", "ncacn_ip_tcp", "memory"], indirect=True)
+def test_a_method_that_runs_past_the_grace_learns_it(
+    hosts: Any, clients_of: Any, binding_for: Any, face: str, transport: str, threads: ThreadPoolExecutor
+) -> None:
+    host = hosts(face)
+    world = host.world
+
+    def wait(number: int) -> int:
+        world.entered.put(number)
+        if lrpc.call_cancelled(AGES):
+            world.given_up.put(number)
+        return number
+
+    async def wait_async(number: int) -> int:
+        world.entered.put(number)
+        try:
+            await asyncio.sleep(AGES)
+        except asyncio.CancelledError:
+            world.given_up.put(number)
+            raise
+        return number
+
+    host.service.Wait = wait_async if host.loop else wait
+    host.server.register(host.service)
+    client = clients_of("blocking")(host.listen(binding_for(transport)))
+    running = threads.submit(client.Wait, 1)
+    world.has_entered(1)
+    host.stop(0.05)
+    assert world.given_up.get(timeout=WATCHDOG) == 1
+    assert isinstance(running.exception(WATCHDOG), lrpc.ConnectionLost)
+
+
 def test_a_second_stop_waits_for_the_first(host: Any, client: Any, threads: ThreadPoolExecutor, until: Any) -> None:
     running = threads.submit(client.Wait, 1)
     host.world.has_entered(1)
