@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ..call import deadline, remaining
 from ..carrier import Flats, Reply
@@ -38,8 +39,37 @@ class CallbackChannel(BlockingChannel):
         while isinstance(outcome := super()._outcome(key, slot, until), Back):
             slot.outcome = None
             self._promote()
-            self._serve(key, outcome, until)
+            if time.monotonic() < until:
+                with suppress(DeadlineExceeded):  # there was no time left to answer it: see below
+                    self._serve(key, outcome, until)
+            else:
+                self._refuse(key, outcome)
+            if slot.outcome is None and time.monotonic() >= until:
+                self._give_up(key, slot)
         return outcome
+
+    def _give_up(self, key: int, slot: Slot) -> None:
+        """The time of a call is over, and its thread has neither turn."""
+        turn = self._reading.acquire(False)
+        try:
+            raise self._late(key, slot, reading=turn)
+        finally:
+            if turn:
+                self._reading.release()
+
+    def _last_word(self, key: int, slot: Slot | None) -> Outcome | None:
+        outcome = super()._last_word(key, slot)
+        if isinstance(outcome, Back):  # it has crossed the word that the call is over
+            self._refuse(key, outcome)
+            return None
+        return outcome
+
+    def _refuse(self, key: int, back: Back) -> None:
+        """A callback has come too late to be served."""
+        try:
+            self._lrpc.deny(key, back, CallCancelled(ran=Ran.NO))
+        except RpcError as error:
+            self._break(error)
 
     def _deliver(self, key: int, outcome: Outcome) -> None:
         if not isinstance(outcome, Back):
