@@ -17,7 +17,7 @@ from .call import set_caller
 from .callbacks.aside import line_of
 from .dispatch import Method
 from .eager import Begun, Eager
-from .ended import note_end, paused, too_slow
+from .ended import Ended, note_end, paused, too_slow
 from .endpoints import Endpoint
 from .flat_straight import FLAT, FlatTurns
 from .journal import note
@@ -31,7 +31,7 @@ from .serving.running import Running
 from .serving.signals import ended_by_interrupt, told_of_term
 from .serving.visitor import Visitor
 from .serving.workers import Control
-from .session import SEND_TIMEOUT, Answer, Call, Session
+from .session import LINGER, SEND_TIMEOUT, Answer, Call, Session
 from .status import NCA_CANCEL, CallCancelled, Ran
 
 if TYPE_CHECKING:
@@ -169,9 +169,19 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         self._stopping = self._stopping or asyncio.get_running_loop().create_task(self.stop())
 
     def _leave(self, session: Session) -> None:
-        """While the server stops: of a client that no call runs for, read what it has sent, to its end."""
+        """While the server stops: have a client go that no call runs for, once it is heard out."""
         client = self._clients.get(session)
-        if client is not None and not (client.running or session.cancelling.pending):
+        if client is None or client.leaving or client.running or session.cancelling.pending:
+            return
+        try:
+            heard = session.dismiss()
+        except Ended as end:
+            note_end(session.caller, end)
+            self._finish(session, client)
+            return
+        if heard:
+            client.leaving = asyncio.get_running_loop().call_later(LINGER, self._finish, session, client)
+        else:
             session.drain()
 
     async def _quiet(self, grace: float) -> None:
@@ -464,8 +474,9 @@ class AsyncServer(Serving["AsyncInterceptor"]):
         client = self._clients.pop(session, None)
         if client is not None:
             self._readers.remove(client.descriptor)
-            if client.hurry is not None:
-                client.hurry.cancel()
+            for timer in (client.hurry, client.leaving):
+                if timer is not None:
+                    timer.cancel()
             self._guests.dismiss(session)
             session.end()
             if not self._clients:

@@ -444,6 +444,10 @@ class LrpcSession(PlainServing):
         self.cancelling.draining = True
         self._port.drain()
 
+    def dismiss(self) -> bool:
+        """There is no word for it, and no need: a message that is taken no more was not sent."""
+        return False
+
     def close(self) -> None:
         """Close the port."""
         self._port.close()

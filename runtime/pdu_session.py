@@ -439,6 +439,13 @@ class PduSession(PduAnswering):
         self.cancelling.draining = True
         self._connection.drain()
 
+    def dismiss(self) -> bool:
+        """Ask the client to leave; through a message pipe, `drain` does so, and what is taken no more was not sent."""
+        if self._connection.message_mode:
+            return False
+        self.ask_to_leave()
+        return self._association.dismissed
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

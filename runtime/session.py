@@ -39,6 +39,9 @@ SEND_TIMEOUT = 10.0
 
 MAX_BEHIND = 1 << 16
 """Octets that may wait behind an answer that a client does not read."""
+LINGER = 0.5
+"""Seconds that a client is heard that was asked to leave. One that makes its calls back to back does not look for that
+word before it sends, and one that rests looks: it need not be waited for."""
 BURST = 64
 """Messages taken from one connection before the others have their turn."""
 
@@ -161,6 +164,11 @@ class Session(Protocol):
     def drain(self) -> None:
         """Take no more calls; those that have come are still served, and then the connection ends. Where the protocol
         has a word for it, the client is told. From any thread."""
+        ...
+
+    def dismiss(self) -> bool:
+        """Ask the client to leave. True: what it says until it has is to be heard, and refused, since the client cannot
+        know that it crossed that word; else `drain`. From the loop that answers its calls."""
         ...
 
     def close(self) -> None:

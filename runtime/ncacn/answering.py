@@ -41,7 +41,10 @@ def _packed(
 
 
 class Answering:
-    """What runs, and how it is answered. max_fragment: until a bind settles another."""
+    """What runs, and how it is answered. max_fragment: until a bind settles another.
+
+    dismissed: the client was asked to leave.
+    """
 
     def __init__(self, max_fragment: int) -> None:
         self._machine = StateMachine(SERVER_TRANSITIONS)
@@ -52,7 +55,7 @@ class Answering:
         # what befalls one that was just answered must not bring it back.
         self._running: dict[int, list[int]] = {}
         self._one_way: set[int] = set()  # those of them that came with MAYBE
-        self._dismissed = False  # the client was asked to leave
+        self.dismissed = False
 
     def respond(self, call_id: int, context_id: int, stub: Stub) -> list[bytes]:
         """The results of a call, as fragments to be sent in order.
@@ -130,9 +133,9 @@ class Answering:
 
         Empty where nothing is bound, and when it was asked before.
         """
-        if self._dismissed or PacketType.SHUTDOWN not in SERVER_TRANSITIONS[self._machine.state]:
+        if self.dismissed or PacketType.SHUTDOWN not in SERVER_TRANSITIONS[self._machine.state]:
             return b""
-        self._dismissed = True
+        self.dismissed = True
         self._machine.sent(PacketType.SHUTDOWN)
         return Shutdown(0).serialize()
 

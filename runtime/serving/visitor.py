@@ -40,6 +40,8 @@ class Visitor:
         """Of those that run."""
         self.calls: dict[int, Running] = {}
         """By key: the calls that have begun."""
+        self.leaving: asyncio.TimerHandle | None = None
+        """Ends it when it was asked to leave, and is heard until it has."""
         self.paused = False
         self.over = False
         """Nothing more will come; the connection ends with the last call that runs."""

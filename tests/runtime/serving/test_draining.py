@@ -140,6 +140,34 @@ def test_an_idle_client_is_asked_to_leave(
     stopping.result(WATCHDOG)
 
 
+@pytest.mark.parametrize("transport", ["ncacn_ip_tcp"], indirect=True)
+@pytest.mark.parametrize("face", ["asyncio"], indirect=True)
+def test_a_call_that_crosses_the_word_to_leave_is_refused_by_name(
+    host: Any,
+    binding: str,
+    calculator: Any,
+    threads: ThreadPoolExecutor,
+    until: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The client could not know; so it knows that the call did not run, and another server may have it."""
+    monkeypatch.setattr("lrpc.runtime.async_server.LINGER", WATCHDOG)
+    interface = calculator.Calculator.interface
+    connection, association = bound(binding, interface)
+    until(lambda: all(session.bound for session in host.server._guests.present()))
+    stopping = threads.submit(host.stop)
+    assert association.receive_data(connection.receive(WATCHDOG)) == [ncacn.ShutdownRequested()]
+    opnum = next(operation.opnum for operation in interface.operations if operation.name == "Add")
+    for _ in range(2):
+        connection.send(b"".join(association.request(association.next_call_id(), 0, opnum, bytes(8))), WATCHDOG)
+        [event] = association.receive_data(connection.receive(WATCHDOG))
+        assert isinstance(event, ncacn.FaultReceived)
+        assert (event.status, event.did_not_execute) == (0x1C010014, True)
+    assert not stopping.done()
+    connection.close()
+    stopping.result(WATCHDOG)
+
+
 @pytest.mark.parametrize("transport", ["ncacn_ip_tcp", "ncacn_np", "memory"], indirect=True)
 @pytest.mark.parametrize("client_face", ["blocking", "asyncio"])
 def test_an_idle_client_goes_on_with_the_next_server(
