@@ -15,6 +15,10 @@ class Ended(Exception):
     """The connection is over."""
 
 
+class Dismissed(Ended):
+    """The client was asked to leave, and has not: it is to be heard out."""
+
+
 class Malformed(Ended):
     """The client broke the protocol. offset: octets that had come before those that show it; None for messages."""
 

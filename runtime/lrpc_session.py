@@ -448,6 +448,10 @@ class LrpcSession(PlainServing):
         """There is no word for it, and no need: a message that is taken no more was not sent."""
         return False
 
+    def hear_out(self) -> bool:
+        """There is nothing to hear."""
+        return True
+
     def close(self) -> None:
         """Close the port."""
         self._port.close()

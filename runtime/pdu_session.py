@@ -5,7 +5,6 @@ The other sessions, and what they have in common: `session.py`. The client's sid
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -20,7 +19,7 @@ from .call import Caller, Limits, set_caller
 from .cancelling import Cancelling
 from .contexts import AssociationGroup, AssociationGroups, ContextTable
 from .dispatch import Method, Registry
-from .ended import Ended, Limited, Malformed, paused
+from .ended import Dismissed, Ended, Limited, Malformed, paused
 from .journal import note
 from .ncacn.acceptor import Authenticate
 from .ncacn.constants import CALL_HEADER_SIZE, WHOLE
@@ -34,7 +33,7 @@ from .pipes.piped_calls import PipedCalls
 from .pipes.piping import Piece
 from .runner import async_runner, runner
 from .session import BURST, SEND_TIMEOUT, Answer, Call, caller_of, offers
-from .status import Fault, Ran
+from .status import NCA_SERVER_TOO_BUSY, Fault, Ran, ServerTooBusy
 from .stub import Octets
 
 if TYPE_CHECKING:
@@ -412,9 +411,12 @@ class PduSession(PduAnswering):
         """Nothing more comes: the client has gone, or the server stops and says so."""
         if not self._registry.draining:
             return Ended("the client closed the connection")
-        with contextlib.suppress(transport.TransportError, Ended):  # it has gone as well, or does not listen
+        try:
             self.ask_to_leave()
-        return Ended("the server stops")
+            heard = self._association.dismissed and not self._connection.over()
+        except (transport.TransportError, Ended):  # it has gone as well, or does not listen
+            heard = False
+        return (Dismissed if heard else Ended)("the server stops")
 
     def ask_to_leave(self) -> None:
         """Send a shutdown PDU, once, if the client has bound. From the thread or loop that answers its calls.
@@ -445,6 +447,29 @@ class PduSession(PduAnswering):
             return False
         self.ask_to_leave()
         return self._association.dismissed
+
+    def hear_out(self) -> bool:
+        """Refuse what has crossed the word to leave."""
+        for _ in range(BURST):
+            try:
+                octets = self._connection.receive_now()
+            except transport.TransportError as error:
+                raise Ended(str(error)) from error
+            if not octets:
+                return self._connection.over()
+            for call in self._calls_of(octets):
+                self._refuse(call)
+        raise Ended("the client does not leave off")
+
+    def _refuse(self, call: Call) -> None:
+        if call.one_way:
+            self.drop(call)
+            return
+        busy = ServerTooBusy(NCA_SERVER_TOO_BUSY, "the server stops", ran=Ran.NO)
+        if next(self.answering(call, busy), None) is not None:
+            raise Ended("the client does not read its answers")
+        if call.feed is not None:
+            self.forget(call)
 
     def close(self) -> None:
         """Close the connection."""

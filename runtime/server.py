@@ -114,7 +114,7 @@ class Server(Serving["Interceptor"]):
             endpoint.listener.close()
         for session in self._drain():
             session.drain()
-        self._threads.stop()
+        self._threads.stop(until)
         try:
             self._threads.join(until)
         finally:  # also for somebody who interrupts the wait

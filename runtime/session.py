@@ -171,6 +171,10 @@ class Session(Protocol):
         know that it crossed that word; else `drain`. From the loop that answers its calls."""
         ...
 
+    def hear_out(self) -> bool:
+        """Refuse what has come since the client was asked to leave, without waiting: has it left?"""
+        ...
+
     def close(self) -> None:
         """End the connection; from any thread."""
         ...

@@ -161,6 +161,9 @@ class MemoryConnection:
     def drain(self) -> None:
         self._incoming.end()
 
+    def over(self) -> bool:
+        return True
+
     def close(self) -> None:
         self._closed = True
         self._incoming.abandon()

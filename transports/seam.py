@@ -83,6 +83,10 @@ class Connection(Protocol):
         """Takes no more: what has come can still be received, then `b""`; sending goes on. Wakes a receiver."""
         ...
 
+    def over(self) -> bool:
+        """Drained, and read to its end: can nothing come any more? The peer of a stream sends on until it closes."""
+        ...
+
     def close(self) -> None:
         """Ends the connection for both ends."""
         ...

@@ -21,6 +21,8 @@ BACKLOG: Final = 128
 MAX_DRAIN: Final = 16
 """Receives made at close so that unread octets do not turn the end into a reset, which would lose what we sent."""
 
+ESTABLISHED: Final = 1
+"""The state of a connection that nobody has closed (tcpi_state)."""
 KEEPALIVE: Final = 30.0
 """Seconds within which a peer whose machine has vanished is noticed, unless something else is said."""
 
@@ -136,6 +138,13 @@ class TcpConnection:
 
     def drain(self) -> None:
         drain(self._timed.socket)
+
+    def over(self) -> bool:
+        try:
+            state = self._timed.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        except OSError:  # closed
+            return True
+        return state != ESTABLISHED
 
     def close(self) -> None:
         for _ in range(MAX_DRAIN):

@@ -137,6 +137,9 @@ class PacketConnection:
     def drain(self) -> None:
         drain(self._timed.socket)
 
+    def over(self) -> bool:
+        return True
+
     def close(self) -> None:
         self._timed.close()
 

@@ -71,6 +71,10 @@ class TappedConnection:
         """Takes no more."""
         self._connection.drain()
 
+    def over(self) -> bool:
+        """Can nothing come any more?"""
+        return self._connection.over()
+
     def close(self) -> None:
         """Ends the connection for both ends."""
         self._connection.close()

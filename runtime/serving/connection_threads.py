@@ -7,12 +7,13 @@ import time
 
 from ...transports import errors as transport
 from ..call import Limits, set_caller, set_cancel_test
-from ..ended import note_end, too_slow
+from ..ended import Dismissed, note_end, too_slow
 from ..endpoints import Endpoint
 from ..journal import note
 from ..session import Session
 from .crew import Crew
 from .guests import PAUSE, Guests
+from .leaving import Leaving
 
 
 class ConnectionThreads:
@@ -22,14 +23,16 @@ class ConnectionThreads:
         self._guests = guests
         self._limits = limits
         self._crew = Crew()
+        self._leaving = Leaving(self._crew)
         self._stopping = threading.Event()
 
     def serve(self, endpoint: Endpoint) -> None:
         """Accept and serve, from now on."""
         self._crew.spawn(self._accept, endpoint)
 
-    def stop(self) -> None:
-        """Connections that end make the threads end."""
+    def stop(self, until: float) -> None:
+        """Connections that end make the threads end. until: when clients have to have left."""
+        self._leaving.stop(until)
         self._stopping.set()
 
     def join(self, until: float) -> None:
@@ -71,7 +74,7 @@ class ConnectionThreads:
     def _serve(self, session: Session) -> None:
         set_caller(session.caller)
         set_cancel_test(session.cancelling.test)
-        until = time.monotonic() + self._limits.handshake
+        until, leaves = time.monotonic() + self._limits.handshake, False
         try:
             while not session.bound:
                 left = until - time.monotonic()
@@ -80,8 +83,12 @@ class ConnectionThreads:
                 session.serve_next(left)
             session.serve()
         except BaseException as end:  # whatever it is, it ends this connection alone
+            leaves = isinstance(end, Dismissed)
             late = not session.bound and time.monotonic() >= until
             note_end(session.caller, too_slow(self._limits.handshake) if late else end)
         finally:
             self._guests.dismiss(session)
-            session.end()
+            if leaves:
+                self._leaving.add(session)
+            else:
+                session.end()

@@ -6,6 +6,7 @@ connection run one after the other. There is no queue and no hand-over: as many 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import threading
@@ -14,13 +15,14 @@ from typing import Final, NamedTuple
 
 from ...transports import errors as transport
 from ..call import Limits, set_caller, set_cancel_test
-from ..ended import note_end, paused, too_slow
+from ..ended import Dismissed, note_end, paused, too_slow
 from ..endpoints import Endpoint
 from ..journal import note
 from ..session import Session
 from .crew import Crew
 from .door import REST
 from .guests import PAUSE, Guests
+from .leaving import Leaving
 
 BATCH: Final = 16
 """Events that a thread takes at once that shares them with no other."""
@@ -48,6 +50,7 @@ class LeaderFollower:
         self._limits = limits
         self._count = count
         self._crew = Crew()
+        self._leaving = Leaving(self._crew)
         self._bell = -1
         """Rung once, when all is over."""
         self._watched: dict[int, Session | Endpoint] = {}
@@ -65,8 +68,9 @@ class LeaderFollower:
             self._begin()
         self._watch(endpoint.listener.fileno(), endpoint)
 
-    def stop(self) -> None:
-        """The end of the last connection makes the threads end."""
+    def stop(self, until: float) -> None:
+        """The end of the last connection makes the threads end. until: when clients have to have left."""
+        self._leaving.stop(until)
         self._stopping = True
         self._ring_if_over()
 
@@ -133,7 +137,7 @@ class LeaderFollower:
             self._end(session, descriptor)
         except BaseException as end:  # whatever it is, it ends this connection alone
             note_end(session.caller, end)
-            self._end(session, descriptor)
+            self._end(session, descriptor, leaves=isinstance(end, Dismissed))
 
     def _watch_rest(self, session: Session, come: int | None) -> None:
         """Whoever has begun something has to go on with it."""
@@ -196,13 +200,18 @@ class LeaderFollower:
         stays = self._alone and not isinstance(what, Endpoint)
         self._epoll.register(descriptor, select.EPOLLIN if stays else self._armed)
 
-    def _end(self, session: Session, descriptor: int) -> None:
+    def _end(self, session: Session, descriptor: int, *, leaves: bool = False) -> None:
         """With the only thread that has the connection. Its descriptor may be another one's by now."""
         if self._watched.get(descriptor) is session:
             del self._watched[descriptor]
         self._late.pop(session, None)
         self._guests.dismiss(session)
-        session.end()
+        if leaves:
+            with contextlib.suppress(OSError):  # closed meanwhile
+                self._epoll.unregister(descriptor)
+            self._leaving.add(session)
+        else:
+            session.end()
         self._ring_if_over()
 
     def _ring_if_over(self) -> None:

@@ -19,7 +19,7 @@ from lrpc.runtime.ncacn.header import AuthTrailer
 from lrpc.runtime.ncacn.pdu import CoCancel
 from lrpc.runtime.ncacn.security import AuthLevel
 from lrpc.runtime.pdu_session import PduSession
-from lrpc.runtime.session import MAX_BEHIND
+from lrpc.runtime.session import BURST, MAX_BEHIND
 from lrpc.transports.seam import Peer
 
 
@@ -42,6 +42,9 @@ class Tight:
 
     def receive_now(self) -> bytes | None:
         return self.arriving.pop(0) if self.arriving else None
+
+    def over(self) -> bool:
+        return not self.room
 
     def close(self) -> None:
         self.room = 0
@@ -210,3 +213,27 @@ def test_a_call_that_is_given_up_in_the_read_that_brings_it_is_not_run(session: 
     first, second = session.receive_now() or []
     assert (first.run, first.key) == (None, 1)
     assert second.run is not None
+
+
+def test_what_crosses_the_word_to_leave_is_refused(session: PduSession, stream: Tight) -> None:
+    assert session.dismiss()
+    stream.arriving += [request(1) + request(2), request(3)]
+    assert not session.hear_out()
+    assert kinds(stream.taken) == [(17, 0), (3, 1), (3, 2), (3, 3)]
+    stream.close()
+    assert session.hear_out()
+
+
+def test_a_client_that_was_asked_to_leave_and_reads_nothing_is_ended(session: PduSession, stream: Tight) -> None:
+    assert session.dismiss()
+    stream.arriving.append(request(1))
+    stream.room = 10
+    with pytest.raises(Ended, match="does not read"):
+        session.hear_out()
+
+
+def test_a_client_that_was_asked_to_leave_and_goes_on_is_ended(session: PduSession, stream: Tight) -> None:
+    assert session.dismiss()
+    stream.arriving += [request(number) for number in range(1, 2 * BURST)]
+    with pytest.raises(Ended, match="does not leave off"):
+        session.hear_out()

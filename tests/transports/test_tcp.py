@@ -9,6 +9,7 @@ import pytest
 
 from lrpc.transports import tcp
 from lrpc.transports.errors import ConnectFailed, Disconnected, NameCollision, NameInvalid, NameNotFound, TimedOut
+from tests.transports.until import until
 
 WATCHDOG = 20.0
 
@@ -182,3 +183,18 @@ def test_a_connection_to_itself_is_none(monkeypatch: pytest.MonkeyPatch, open_de
     with pytest.raises(ConnectFailed):
         tcp.connect("127.0.0.1:1")
     assert open_descriptors() == before
+
+
+def test_a_stream_that_is_drained_is_over_when_its_peer_has_closed_it(listener: tcp.TcpListener) -> None:
+    client = tcp.connect(listener.address)
+    server = listener.accept(WATCHDOG)
+    server.drain()
+    assert server.receive(WATCHDOG) == b""
+    assert not server.over()
+    client.send(b"late")
+    until(lambda: server.receive_now() == b"late")
+    assert not server.over()
+    client.close()
+    until(server.over)
+    server.close()
+    assert server.over()

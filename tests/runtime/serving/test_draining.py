@@ -141,7 +141,6 @@ def test_an_idle_client_is_asked_to_leave(
 
 
 @pytest.mark.parametrize("transport", ["ncacn_ip_tcp"], indirect=True)
-@pytest.mark.parametrize("face", ["asyncio"], indirect=True)
 def test_a_call_that_crosses_the_word_to_leave_is_refused_by_name(
     host: Any,
     binding: str,
@@ -151,7 +150,8 @@ def test_a_call_that_crosses_the_word_to_leave_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The client could not know; so it knows that the call did not run, and another server may have it."""
-    monkeypatch.setattr("lrpc.runtime.async_server.LINGER", WATCHDOG)
+    for module in ("async_server", "serving.leaving"):
+        monkeypatch.setattr(f"lrpc.runtime.{module}.LINGER", WATCHDOG)
     interface = calculator.Calculator.interface
     connection, association = bound(binding, interface)
     until(lambda: all(session.bound for session in host.server._guests.present()))
