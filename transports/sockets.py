@@ -16,6 +16,7 @@ import select
 import socket
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -36,6 +37,8 @@ NO_SIGNAL: Final = int(getattr(socket, "MSG_NOSIGNAL", 0))
 CLOSED_ERRNOS: Final = frozenset({errno.EBADF, errno.ENOTCONN, errno.EPIPE, errno.ESHUTDOWN})
 """What receiving on a connection that has ended answers."""
 
+WAKING: Final = 1.0
+"""Seconds that a thread which was woken may take to let go of a descriptor."""
 _TIMEVAL: Final = struct.Struct("@ll")
 
 
@@ -162,6 +165,8 @@ class Acceptor:
     def __init__(self, listening: socket.socket) -> None:
         listening.setblocking(False)
         self._socket = listening
+        self._accepting = threading.Lock()
+        """Held by the first thread that waits in `accept`."""
         self._reserve = _reserve()
         self._closed = False
         self._bell = -1
@@ -173,8 +178,15 @@ class Acceptor:
     def accept(self, timeout: float | None) -> socket.socket:
         """The next connection. Raises TimedOut, and Disconnected when closed."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        while (accepted := self.accept_now()) is None:
-            self._wait(deadline)
+        held = self._accepting.acquire(False)
+        try:
+            while (accepted := self.accept_now()) is None:
+                if self._closed:
+                    raise Disconnected("the listener is closed")
+                self._wait(deadline)
+        finally:
+            if held:
+                self._accepting.release()
         return accepted
 
     def accept_now(self) -> socket.socket | None:
@@ -199,12 +211,16 @@ class Acceptor:
             return
         self._closed = True
         if self._bell < 0:
-            shut(self._socket)
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
         else:
             os.eventfd_write(self._bell, 1)
-            self._socket.close()
+        woken = self._accepting.acquire(timeout=WAKING)  # or it might wait for what has its descriptor's number next
+        self._socket.close()
         _give_up(self._reserve)
         _give_up(self._bell)
+        if woken:
+            self._accepting.release()
 
     def abandon(self) -> None:
         if self._closed:

@@ -3,11 +3,13 @@ from __future__ import annotations
 import select
 import socket
 import struct
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lrpc.transports import tcp
+from lrpc.transports import sockets, tcp
 from lrpc.transports.errors import ConnectFailed, Disconnected, NameCollision, NameInvalid, NameNotFound, TimedOut
 from tests.transports.until import until
 
@@ -198,3 +200,31 @@ def test_a_stream_that_is_drained_is_over_when_its_peer_has_closed_it(listener: 
     until(server.over)
     server.close()
     assert server.over()
+
+
+def test_a_listener_that_is_closed_keeps_its_descriptor_from_the_thread_that_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or the thread would wait for whatever has the number next."""
+    listener, waits, goes_on = tcp.listen(), threading.Event(), threading.Event()
+    wait = sockets.wait_readable
+
+    def late(descriptor: int, timeout: float | None, bell: int = -1) -> bool:
+        waits.set()
+        assert goes_on.wait(WATCHDOG)
+        return wait(descriptor, timeout, bell)
+
+    monkeypatch.setattr(sockets, "wait_readable", late)
+    monkeypatch.setattr(sockets, "WAKING", WATCHDOG)
+    with ThreadPoolExecutor(2) as threads:
+        accepting = threads.submit(listener.accept, None)
+        assert waits.wait(WATCHDOG)
+        descriptor = listener.fileno()
+        closing = threads.submit(listener.close)
+        with pytest.raises(TimeoutError):
+            closing.result(0.05)
+        assert listener.fileno() == descriptor
+        goes_on.set()
+        assert isinstance(accepting.exception(WATCHDOG), Disconnected)
+        closing.result(WATCHDOG)
+    assert listener.fileno() == -1
