@@ -80,8 +80,9 @@ class Leaving:
             self._end(descriptor)
 
     def _end(self, descriptor: int) -> None:
-        with self._lock, suppress(OSError):
+        with self._lock:
             session, _ = self._clients.pop(descriptor)
             if self._poll is not None:
-                self._poll.unregister(descriptor)
+                with suppress(OSError):
+                    self._poll.unregister(descriptor)
         session.end()
