@@ -98,12 +98,12 @@ def test_an_answer_to_a_bind_that_is_cut_is_a_protocol_error(connect: Any, liars
         assert caught.value.ran is Ran.NO
 
 
-def test_a_port_that_closes_instead_of_answering_a_bind_is_lost(connect: Any, liars: Any) -> None:
+def test_a_port_that_closes_instead_of_answering_a_bind_is_unavailable(connect: Any, liars: Any) -> None:
     def script(connection: Any) -> None:
         Port(connection).bind_answer()
         connection.close()
 
-    with pytest.raises(lrpc.ConnectionLost) as caught:
+    with pytest.raises(lrpc.ServerUnavailable, match="the server closed the port") as caught:
         connect(liars("ncalrpc", script).binding)
     assert caught.value.ran is Ran.NO
 
