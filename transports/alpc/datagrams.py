@@ -44,6 +44,10 @@ class DatagramPort(CommunicationPort):
                 return octets
         return None
 
+    def over(self) -> bool:
+        """Drained, and read to its end: what is taken no more was not sent."""
+        return True
+
     def _plain(self, message: PortMessage) -> bytes:
         if message.view is None:
             return message.data
