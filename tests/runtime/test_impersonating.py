@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,15 +30,6 @@ interface Writer
 @pytest.fixture(scope="module")
 def stub() -> Any:
     return lrpc.load(IDL)
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A directory that everybody may write to."""
-    directory = Path(tempfile.mkdtemp(prefix="lrpc-shared-", dir="/tmp"))
-    directory.chmod(0o777)
-    yield directory
-    shutil.rmtree(directory)
 
 
 @pytest.fixture
